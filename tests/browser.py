@@ -82,9 +82,7 @@ class Browser:
         if self.url.startswith(self.server.base):
             return await self.server.raw(method, self.url.removeprefix(self.server.base), body, None, headers)
         assert self.server.session is not None
-        async with self.server.session.request(
-            method, self.url, data=body, headers=headers, allow_redirects=False
-        ) as answer:
+        async with self.server.session.request(method, self.url, data=body, headers=headers, allow_redirects=False) as answer:
             return answer.status, await answer.read(), answer.headers
 
     async def submit(self, action: str | None = None, **fields: str) -> Browser:

@@ -145,12 +145,20 @@ LOCAL = {
     "upgrade": Door("invite", _upgrade, _be_in, says=False, not_asked=_NEW),
     "by address": Door("invite", by_address, _has_address),
     "by address, proven later": Door("invite", _has_address, by_address, says=False),
-    "a notice of the service": Door("join", _notice, _notice_declined, says=False, not_asked={
-        "read guard": "they are invited by then", "restricted room": "they are invited by then",
-        "guest access": "guests without a registration get none", "bot's scope": "bots get none",
-    }),
+    "a notice of the service": Door(
+        "join",
+        _notice,
+        _notice_declined,
+        says=False,
+        not_asked={
+            "read guard": "they are invited by then",
+            "restricted room": "they are invited by then",
+            "guest access": "guests without a registration get none",
+            "bot's scope": "bots get none",
+        },
+    ),
     "a notice's invitation": Door("invite", _notice, _notice_declined, says=False),
-}  # fmt: skip
+}
 APPSERVICE = {"a ghost's join": Door("join", join), "a ghost's PUT state": Door("join", put("join"))}
 _THEIRS = dict.fromkeys(("guest access", "bot's scope"), "of accounts of here only")
 _KNOWN_LATER = {"restricted room": "asked by the server that is in the room"}
@@ -160,11 +168,11 @@ FEDERATION = {  # the server that is asked: where the room is ("here"), or where
     "invitation of somebody elsewhere": Door("invite", invite, not_asked={"who accepts invitations": "their server's"}),
     "exchange_third_party_invite": Door("invite", by_address, not_asked={"who accepts invitations": "their server's"}),
     "there: join": Door("join", join, not_asked=_KNOWN_LATER),
-    "there: knock": Door("knock", knock, not_asked={
-        "who may meet": "who is in the room is not known yet: asked when they are invited",
-    }),
+    "there: knock": Door(
+        "knock", knock, not_asked={"who may meet": "who is in the room is not known yet: asked when they are invited"}
+    ),
     "there: inbound invite": Door("invite", invite),
-}  # fmt: skip
+}
 DOORS = LOCAL | APPSERVICE | FEDERATION
 
 _VERB, _OUT, _NOBODY = "a verb: its callers are the doors", "leads out of a room", "brings nobody in"
@@ -172,13 +180,16 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
     "Membership._join": ("join", "a ghost's join", "make_ and send_join", "there: join"),
     "RoomSend.set_state": ("PUT state, join", "PUT state, knock", "PUT state, invite", "a ghost's PUT state"),
     "SendDelayedEvent._send": ("delayed event, join", "delayed event, invite"),
-    "AdminRooms.join": ("an administrator's join",), "MakeRoomAdmin.__call__": ("an administrator's right",),
+    "AdminRooms.join": ("an administrator's join",),
+    "MakeRoomAdmin.__call__": ("an administrator's right",),
     "ShutDownRoom.__call__": ("a room that replaces one shut down",),
     "Membership.knock": ("knock", "make_ and send_knock", "there: knock"),
     "Membership.invite": ("invite", "by address", "invitation of somebody elsewhere"),
-    "RoomCreation.create": ("createRoom",), "RoomCreation._invite_afterwards": ("createRoom",),
+    "RoomCreation.create": ("createRoom",),
+    "RoomCreation._invite_afterwards": ("createRoom",),
     "UpgradeRoom._invite_members": ("upgrade",),
-    "ThirdPartyInvites.invite": ("by address",), "ThirdPartyInvites.redeem": ("by address, proven later",),
+    "ThirdPartyInvites.invite": ("by address",),
+    "ThirdPartyInvites.redeem": ("by address, proven later",),
     "SponsorsApi.invite": ("by address",),
     "BindThreepid.__call__": ("by address, proven later",),
     "ServerNotices._bring_in": ("a notice of the service", "a notice's invitation"),
@@ -189,13 +200,25 @@ CALLERS: dict[str, str | tuple[str, ...]] = {
     "Residence.template": ("make_ and send_join", "make_ and send_knock"),
     "Residence.accept": ("make_ and send_join", "make_ and send_knock"),
     "Webhooks._speaker": "the webhook's own bot, made for this room, by the verbs `invite` and `join`",
-    "JoinRoom.__call__": _VERB, "MembershipChanges.join": _VERB, "MembershipChanges._write": _VERB,
-    "MembershipChanges.knock": _VERB, "MembershipChanges.leave": _OUT, "MembershipChanges.evict": _OUT,
-    "GuestAccess.close": _OUT, "DeactivateAccount.__call__": _OUT, "EvictGuests._leave": _OUT,
-    "Membership.leave": _OUT, "Membership.forget": _OUT, "Membership.kick": _OUT, "Membership.ban": _OUT,
-    "Membership.unban": _OUT, "SetProfileField._carry_into_rooms": _NOBODY, "RoomUpgrades.upgrade": _NOBODY,
-    "RoomCreation._drafts": "who makes the room comes into it", "UpgradeRoom._drafts": "who makes the room, and its bans",
-}  # fmt: skip
+    "JoinRoom.__call__": _VERB,
+    "MembershipChanges.join": _VERB,
+    "MembershipChanges._write": _VERB,
+    "MembershipChanges.knock": _VERB,
+    "MembershipChanges.leave": _OUT,
+    "MembershipChanges.evict": _OUT,
+    "GuestAccess.close": _OUT,
+    "DeactivateAccount.__call__": _OUT,
+    "EvictGuests._leave": _OUT,
+    "Membership.leave": _OUT,
+    "Membership.forget": _OUT,
+    "Membership.kick": _OUT,
+    "Membership.ban": _OUT,
+    "Membership.unban": _OUT,
+    "SetProfileField._carry_into_rooms": _NOBODY,
+    "RoomUpgrades.upgrade": _NOBODY,
+    "RoomCreation._drafts": "who makes the room comes into it",
+    "UpgradeRoom._drafts": "who makes the room, and its bans",
+}
 
 
 # ------------------------------------------------------------------------------------------------------------- rules
@@ -212,9 +235,7 @@ async def _is_guest(server: Server, who: Person, host: Person, room: str) -> Non
 
 
 async def _has_scope(server: Server, who: Person, host: Person, room: str) -> None:
-    await server.node.database.execute(
-        "UPDATE users SET kind = 'bot', scope = '{!other:localhost}' WHERE user_id = $1", who.id
-    )
+    await server.node.database.execute("UPDATE users SET kind = 'bot', scope = '{!other:localhost}' WHERE user_id = $1", who.id)
 
 
 def _refuses(question: str) -> Scene:
@@ -242,22 +263,32 @@ async def _is_restricted(server: Server, who: Person, host: Person, room: str) -
 
 
 SCENES: dict[str, Scene] = {
-    "blocked room": _is_blocked, "guest access": _is_guest, "bot's scope": _has_scope, "who may meet": _may_not_meet,
-    "who may join": _refuses("may_join"), "who may invite": _refuses("may_invite"), "who accepts invitations": _declines,
-    "read guard": _refuses("reads"), "restricted room": _is_restricted,
-}  # fmt: skip
+    "blocked room": _is_blocked,
+    "guest access": _is_guest,
+    "bot's scope": _has_scope,
+    "who may meet": _may_not_meet,
+    "who may join": _refuses("may_join"),
+    "who may invite": _refuses("may_invite"),
+    "who accepts invitations": _declines,
+    "read guard": _refuses("reads"),
+    "restricted room": _is_restricted,
+}
 ELSEWHERE = {  # rules that refuse nobody who comes in: the test of each
-    "voucher": "test_who_vouches_is_not_the_clients_to_say", "names": "test_names_are_not_chosen_in_member_events",
-    "notices": "tests/homeserver/test_services.py", "last administrator": "tests/agency/test_access_rules.py",
-}  # fmt: skip
+    "voucher": "test_who_vouches_is_not_the_clients_to_say",
+    "names": "test_names_are_not_chosen_in_member_events",
+    "notices": "tests/homeserver/test_services.py",
+    "last administrator": "tests/agency/test_access_rules.py",
+}
 
 
 def cells(doors: Mapping[str, Door]) -> list[tuple[str, str]]:
     """(door, rule) for each question that a door asks."""
     return [
-        (name, rule.name) for name, door in doors.items() for rule in RULES
+        (name, rule.name)
+        for name, door in doors.items()
+        for rule in RULES
         if door.to in rule.to and rule.name in SCENES and rule.name not in door.not_asked
-    ]  # fmt: skip
+    ]
 
 
 async def room_for(door: Door, who: Person, host: Person) -> str:
@@ -274,8 +305,9 @@ async def come_to(server: Server, user_id: str, to: str) -> set[str]:
     """The rooms in which a server sees somebody as `to`: who was invited may be in by now."""
     rows = await server.node.database.fetch(
         "SELECT r.room_id FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1 AND m.membership = ANY($2)",
-        user_id, [to, "join"],
-    )  # fmt: skip
+        user_id,
+        [to, "join"],
+    )
     return {row["room_id"] for row in rows}
 
 

@@ -146,5 +146,6 @@ class Gateway:
 
     def events(self, pushkey: str | None = None) -> list[str]:
         """Ids of pushed events, in order."""
-        return [n["event_id"] for n in self.got
-                if "event_id" in n and (pushkey is None or n["devices"][0]["pushkey"] == pushkey)]  # fmt: skip
+        return [
+            n["event_id"] for n in self.got if "event_id" in n and (pushkey is None or n["devices"][0]["pushkey"] == pushkey)
+        ]

@@ -31,9 +31,19 @@ class ServedProcess(Server):
 
     async def start(self) -> ServedProcess:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chappe", "serve", "--data", str(self.data), "--port", str(self.port), *self.options,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 24,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "chappe",
+            "serve",
+            "--data",
+            str(self.data),
+            "--port",
+            str(self.port),
+            *self.options,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 24,
+        )
         assert self.process.stdout is not None
         self.lines: list[str] = []
         while True:
@@ -75,9 +85,16 @@ class ServedProcess(Server):
     async def run(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, str]:
         """Another command of `chappe` on the same data folder: (exit status, output)."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chappe", *arguments, "--data", str(self.data),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "chappe",
+            *arguments,
+            "--data",
+            str(self.data),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         output, _ = await asyncio.wait_for(process.communicate(stdin), 60)
         return process.returncode or 0, output.decode()
 

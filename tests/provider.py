@@ -31,13 +31,7 @@ class Provider:
 
     def settings(self, **changes: Any) -> IdentityProvider:
         return IdentityProvider(
-            id="pc",
-            name="PC",
-            issuer=self.issuer,
-            client_id="chappe",
-            client_secret="x",
-            display_name="{sub}",
-            **changes,
+            id="pc", name="PC", issuer=self.issuer, client_id="chappe", client_secret="x", display_name="{sub}", **changes
         )
 
     async def start(self) -> Provider:
@@ -56,9 +50,11 @@ class Provider:
 
     async def _metadata(self, request: web.Request) -> web.Response:
         metadata = {
-            "issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", "token_endpoint": f"{self.issuer}/token",
+            "issuer": self.issuer,
+            "jwks_uri": f"{self.issuer}/keys",
+            "token_endpoint": f"{self.issuer}/token",
             "authorization_endpoint": f"{self.issuer}/authorize",
-        }  # fmt: skip
+        }
         if self.tells is not None:
             metadata["userinfo_endpoint"] = f"{self.issuer}/userinfo"
         return web.json_response(metadata)

@@ -87,9 +87,12 @@ async def a_world(server: Server, alice: Person, stranger: Person, guest: Person
 def _keys(person: Person) -> dict[str, Any]:
     named = {f"{kind}:{person.device}": "A" * 43 for kind in ("curve25519", "ed25519")}
     return {
-        "user_id": person.id, "device_id": person.device, "algorithms": ["m.megolm.v1.aes-sha2"], "keys": named,
+        "user_id": person.id,
+        "device_id": person.device,
+        "algorithms": ["m.megolm.v1.aes-sha2"],
+        "keys": named,
         "signatures": {person.id: {f"ed25519:{person.device}": "A" * 86}},
-    }  # fmt: skip
+    }
 
 
 V1, V3 = "/_matrix/client/v1", "/_matrix/client/v3"
@@ -178,9 +181,7 @@ LISTINGS: dict[tuple[str, str], Callable[[World], list[Asked]]] = {
     ("GET", f"{V3}/joined_rooms"): just(f"{V3}/joined_rooms"),
     ("GET", f"{V3}/notifications"): just(f"{V3}/notifications"),
     ("GET", f"{V3}/admin/whois/{{userId}}"): of_people(f"{V3}/admin/whois/{{}}"),
-    ("GET", "/_matrix/identity/api/v1/info"): just(
-        "/_matrix/identity/api/v1/info?medium=email&address=stranger%40x.example"
-    ),
+    ("GET", "/_matrix/identity/api/v1/info"): just("/_matrix/identity/api/v1/info?medium=email&address=stranger%40x.example"),
     ("GET", "/_chappe/client/v1/rooms/{roomId}/webhooks"): of_rooms("/_chappe/client/v1/rooms/{}/webhooks"),
     ("GET", f"{V1}/rooms/{{roomId}}/thread/{{eventId}}/subscription"): of_rooms(
         f"{V1}/rooms/{{}}/thread/{{event}}/subscription"

@@ -63,11 +63,7 @@ class Reached:
             given["Authorization"] = f"Bearer {token}"
         data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         async with self.session.request(
-            method,
-            URL(self.base + path, encoded=True),
-            data=data,
-            headers=given,
-            allow_redirects=False,
+            method, URL(self.base + path, encoded=True), data=data, headers=given, allow_redirects=False
         ) as answer:
             record(method, path, answer.status)
             return answer.status, await answer.read(), answer.headers
@@ -184,12 +180,7 @@ class Person:
         status, raw, headers = await self.server.raw("POST", path, body, self.token)
         if status != 401:
             return status, raw, headers
-        auth = {
-            "type": "m.login.password",
-            "user": self.id,
-            "password": PASSWORD,
-            "session": json.loads(raw)["session"],
-        }
+        auth = {"type": "m.login.password", "user": self.id, "password": PASSWORD, "session": json.loads(raw)["session"]}
         return await self.server.raw("POST", path, {**body, "auth": auth}, self.token)
 
     async def another_device(self, device: str | None = None) -> Person:

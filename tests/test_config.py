@@ -13,11 +13,7 @@ def test_the_template_is_valid_and_says_what_it_does(tmp_path: Path) -> None:
     path = tmp_path / "chappe.toml"
     path.write_text(template("mairie.example", "0.0.0.0", 8448))
     config = load_config(path)
-    assert (config.server_name, config.listeners[0].port, config.listeners[0].address) == (
-        "mairie.example",
-        8448,
-        "0.0.0.0",
-    )
+    assert (config.server_name, config.listeners[0].port, config.listeners[0].address) == ("mairie.example", 8448, "0.0.0.0")
     assert config.registration.open is False and limits_of(config)["message"] == (10, 100)
 
 

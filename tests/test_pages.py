@@ -17,12 +17,7 @@ ELSEWHERE = {"server-server-api.md", "client-server-api.md", "plan.md"}
 # Of documents that are not here, or of a machine on which the project was worked on.
 ELSEWHERE_SAID = [
     re.compile(words)
-    for words in (
-        "DESIGN" + r"\b",
-        r"(?i)\b(issue|finding|design section)s? #?\d",
-        "(?i)/work" + "/[a-z]",
-        r"/home/[a-z]",
-    )
+    for words in ("DESIGN" + r"\b", r"(?i)\b(issue|finding|design section)s? #?\d", "(?i)/work" + "/[a-z]", r"/home/[a-z]")
 ]
 
 
@@ -33,9 +28,7 @@ def files() -> Iterator[Path]:
 
 
 FILES = [path.relative_to(ROOT) for path in files()]
-TEXTS = {
-    path: (ROOT / path).read_text() for path in FILES if path.suffix in WRITTEN and path.name != "package-lock.json"
-}
+TEXTS = {path: (ROOT / path).read_text() for path in FILES if path.suffix in WRITTEN and path.name != "package-lock.json"}
 PAGES = [path for path in TEXTS if path.suffix == ".md"]
 PLACES = {str(path) for path in FILES} | {str(folder) for path in FILES for folder in path.parents}
 
@@ -66,9 +59,7 @@ def test_pages_and_decisions_that_are_named_are_there() -> None:
         f"{path}: {name}"
         for path, text in TEXTS.items()
         for name in re.findall(r"\b(?:docs/|decisions/)[\w./-]*\w", text)
-        if not (
-            is_here(name) or any(place.startswith(f"docs/decisions/{name.rsplit('/', 1)[-1]}-") for place in PLACES)
-        )
+        if not (is_here(name) or any(place.startswith(f"docs/decisions/{name.rsplit('/', 1)[-1]}-") for place in PLACES))
     ]
     assert missing == []
 
@@ -117,8 +108,6 @@ def test_every_decision_says_whether_it_is_in_force() -> None:
 def test_every_folder_of_the_code_has_an_owner() -> None:
     owned = set(re.findall(r"`([\w./]+)`", TEXTS[Path("docs/owners.md")]))
     folders = {str(folder) for path in TEXTS for folder in path.parents}
-    code = {
-        f for f in folders if re.fullmatch(r"src/chappe/(?!homeserver$)\w+|src/chappe/homeserver/\w+|web/src/\w+", f)
-    }
+    code = {f for f in folders if re.fullmatch(r"src/chappe/(?!homeserver$)\w+|src/chappe/homeserver/\w+|web/src/\w+", f)}
     assert len(code) > 20 and code - owned == set()
     assert [name for name in owned if not (ROOT / name).exists()] == []

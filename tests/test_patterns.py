@@ -32,9 +32,7 @@ def patterns() -> Iterator[tuple[str, str | bytes, bool]]:
     """(place, pattern, whether it is looked for anywhere in a text) of every literal pattern in the source."""
     for path in sorted(SOURCE.rglob("*.py")):
         tree, where = ast.parse(path.read_text()), str(path.relative_to(SOURCE))
-        called = [
-            node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        ]
+        called = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
         searched = {
             c.func.value.id
             for c in called
@@ -42,9 +40,11 @@ def patterns() -> Iterator[tuple[str, str | bytes, bool]]:
         }
         named = {
             id(node.value): target.id
-            for node in ast.walk(tree) if isinstance(node, ast.Assign)
-            for target in node.targets if isinstance(target, ast.Name)
-        }  # fmt: skip
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
         for call in called:
             function = call.func
             assert isinstance(function, ast.Attribute)
@@ -132,9 +132,13 @@ class Reading:
             return True
         options = [o for operator, argument in body if str(operator) == "BRANCH" for o in argument[1]]
         options += [
-            o for operator, argument in body if str(operator) == "SUBPATTERN"
-            for inner, sub in argument[3] if str(inner) == "BRANCH" for o in sub[1]
-        ]  # fmt: skip
+            o
+            for operator, argument in body
+            if str(operator) == "SUBPATTERN"
+            for inner, sub in argument[3]
+            if str(inner) == "BRANCH"
+            for o in sub[1]
+        ]
         begins = [self.first(option)[0] for option in options]
         return sum(map(len, begins)) > len(frozenset().union(*begins))
 
@@ -147,9 +151,7 @@ class Reading:
             if str(operator) == "SUBPATTERN":
                 operator, argument = (list(argument[3]) or [(operator, argument)])[-1]
             is_long = str(operator) in ("MAX_REPEAT", "MIN_REPEAT") and argument[1] > LONG
-            may_fail = not self.first(items[i + 1 :])[1] or any(
-                str(o).startswith(("AT", "ASSERT")) for o, _ in items[i + 1 :]
-            )
+            may_fail = not self.first(items[i + 1 :])[1] or any(str(o).startswith(("AT", "ASSERT")) for o, _ in items[i + 1 :])
             if is_long and may_fail and self.first(argument[2])[0] & first:
                 return True
         return False
@@ -169,9 +171,10 @@ def chars_of(operator: str, argument: Any) -> frozenset[int]:
         found: frozenset[int] = frozenset().union(
             *(
                 frozenset(range(value[0], min(value[1], 256) + 1)) if str(kind) == "RANGE" else chars_of(str(kind), value)
-                for kind, value in argument if str(kind) != "NEGATE"
+                for kind, value in argument
+                if str(kind) != "NEGATE"
             )
-        )  # fmt: skip
+        )
         return BYTES - found if negated else found
     raise AssertionError(f"the test does not know {operator}")
 
@@ -199,9 +202,8 @@ def test_a_pattern_takes_time_in_proportion_to_its_text(place: str, pattern: str
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    [r"(a*)*b", r"(?:\w+\s?)*$", r"a/b( *; *x=(\"[^\"]*\"|[^;\"]*))*", r"(ab|\w\w)*c", r"(?:a?)*b", r"(x+x+)+y"],
-)  # fmt: skip
+    "pattern", [r"(a*)*b", r"(?:\w+\s?)*$", r"a/b( *; *x=(\"[^\"]*\"|[^;\"]*))*", r"(ab|\w\w)*c", r"(?:a?)*b", r"(x+x+)+y"]
+)
 def test_what_has_no_end_is_seen(pattern: str) -> None:
     assert Reading(pattern).is_ambiguous
 

@@ -124,10 +124,14 @@ async def refresh_tokens(s: Scene) -> Probe:
 async def _client(s: Scene) -> str:
     back = "https://client.example.org/back"
     metadata = {
-        "client_name": "App", "client_uri": "https://client.example.org/", "redirect_uris": [back], "response_types": ["code"],
+        "client_name": "App",
+        "client_uri": "https://client.example.org/",
+        "redirect_uris": [back],
+        "response_types": ["code"],
         "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
-        "token_endpoint_auth_method": "none", "application_type": "web",
-    }  # fmt: skip
+        "token_endpoint_auth_method": "none",
+        "application_type": "web",
+    }
     assert await s.raw("POST", "/oauth2/registration", metadata) == 201
     return str(json.loads(s.more["answer"])["client_id"])
 
@@ -236,9 +240,7 @@ async def proofs(s: Scene) -> Probe:
 
     async def probe() -> bool:
         return bool(
-            await s.server.node.database.fetchval(
-                "SELECT EXISTS (SELECT 1 FROM uia_sessions WHERE session = $1)", session
-            )
+            await s.server.node.database.fetchval("SELECT EXISTS (SELECT 1 FROM uia_sessions WHERE session = $1)", session)
         )
 
     return probe
@@ -297,8 +299,15 @@ async def second_factors(s: Scene) -> Probe:
 
 
 async def pushers(s: Scene) -> Probe:
-    data = {"kind": "http", "app_id": "a", "pushkey": "k", "app_display_name": "A", "device_display_name": "P", "lang": "fr",
-            "data": {"url": "https://push.example.org/_matrix/push/v1/notify"}}  # fmt: skip
+    data = {
+        "kind": "http",
+        "app_id": "a",
+        "pushkey": "k",
+        "app_display_name": "A",
+        "device_display_name": "P",
+        "lang": "fr",
+        "data": {"url": "https://push.example.org/_matrix/push/v1/notify"},
+    }
     await s.person.call("POST", "/pushers/set", data)
 
     async def probe() -> bool:
@@ -374,25 +383,49 @@ async def reservations(s: Scene) -> Probe:
 
 
 WAYS_OF_THE_ENGINE: dict[str, Callable[[Scene], Awaitable[Probe]]] = {
-    "access tokens": access_tokens, "refresh tokens": refresh_tokens, "OAuth sessions": oauth_sessions,
-    "OAuth codes and device codes": oauth_codes, "login tokens": login_tokens, "OpenID tokens": openid_tokens,
-    "identity-service tokens": identity_tokens, "browser sessions": browser_sessions, "rendezvous": rendezvous,
+    "access tokens": access_tokens,
+    "refresh tokens": refresh_tokens,
+    "OAuth sessions": oauth_sessions,
+    "OAuth codes and device codes": oauth_codes,
+    "login tokens": login_tokens,
+    "OpenID tokens": openid_tokens,
+    "identity-service tokens": identity_tokens,
+    "browser sessions": browser_sessions,
+    "rendezvous": rendezvous,
     "known browsers": known_browsers,
-    "proofs under way": proofs, "links to a new password": links, "password": password,
-    "identities at providers": upstream_links, "addresses": addresses, "second factors": second_factors, "pushers": pushers,
-    "bots": bots, "webhooks": webhooks, "delayed events": delayed_events, "requests for a second person": requests,
-    "invitations by address": invitations, "reservations for files": reservations,
-}  # fmt: skip
+    "proofs under way": proofs,
+    "links to a new password": links,
+    "password": password,
+    "identities at providers": upstream_links,
+    "addresses": addresses,
+    "second factors": second_factors,
+    "pushers": pushers,
+    "bots": bots,
+    "webhooks": webhooks,
+    "delayed events": delayed_events,
+    "requests for a second person": requests,
+    "invitations by address": invitations,
+    "reservations for files": reservations,
+}
 
 
 # ----------------------------------------------------------------------------------------------------- docs/security.md
 
 HEADS = {
-    State.LOCKED: "locked", State.SUSPENDED: "suspended", State.EXPIRED: "expired", State.ENDED: "ended", State.ERASED: "erased",
-    State.MOVED: "moved", State.CONSOLE_RIGHT_WITHDRAWN: "console right gone", State.DUTY_RIGHT_WITHDRAWN: "duty right gone",
-    State.PASSWORD_CHANGED: "new password", State.SIGNED_OUT_EVERYWHERE: "out everywhere",
-    State.DEVICE_SIGNED_OUT: "out on one device", State.CHALLENGED: "must sign in again", State.SECOND_FACTOR_RESET: "factor reset",
-}  # fmt: skip
+    State.LOCKED: "locked",
+    State.SUSPENDED: "suspended",
+    State.EXPIRED: "expired",
+    State.ENDED: "ended",
+    State.ERASED: "erased",
+    State.MOVED: "moved",
+    State.CONSOLE_RIGHT_WITHDRAWN: "console right gone",
+    State.DUTY_RIGHT_WITHDRAWN: "duty right gone",
+    State.PASSWORD_CHANGED: "new password",
+    State.SIGNED_OUT_EVERYWHERE: "out everywhere",
+    State.DEVICE_SIGNED_OUT: "out on one device",
+    State.CHALLENGED: "must sign in again",
+    State.SECOND_FACTOR_RESET: "factor reset",
+}
 
 
 def table() -> str:

@@ -423,9 +423,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     url_previews: UrlPreviews = UrlPreviews()
     email: Email = Email()
     brands: dict[str, Brand] = {}
-    organisations_elsewhere: dict[
-        str, str
-    ] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
+    organisations_elsewhere: dict[str, str] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
     web_client: bool = True
     identity_providers: list[IdentityProvider] = []
     ldap: list[Ldap] = []
@@ -446,10 +444,13 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def dev_config(server_name: str = "localhost") -> Config:
     """A throw-away server: open registration, no rate limits, cheap hashes."""
     return Config(
-        server_name=server_name, registration=Registration(open=True, guests=True),
-        passwords=Passwords(memory_kib=8, passes=1, minimum_length=1), rate_limits_enabled=False, access_log=False,
+        server_name=server_name,
+        registration=Registration(open=True, guests=True),
+        passwords=Passwords(memory_kib=8, passes=1, minimum_length=1),
+        rate_limits_enabled=False,
+        access_log=False,
         log_level="warning",
-    )  # fmt: skip
+    )
 
 
 def load_config(path: Path) -> Config:

@@ -23,8 +23,10 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage(),
-        }  # fmt: skip
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
         if (identifier := request_id.get()) is not None:
             line["request"] = identifier
         line.update(getattr(record, "fields", {}))
@@ -74,12 +76,13 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Histogram(
-            "chappe_http_request_seconds", "Time to answer", ["method", "route"], registry=self.registry,
+            "chappe_http_request_seconds",
+            "Time to answer",
+            ["method", "route"],
+            registry=self.registry,
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
-        )  # fmt: skip
-        self._statuses = Counter(
-            "chappe_http_responses", "Answers", ["method", "route", "status"], registry=self.registry
         )
+        self._statuses = Counter("chappe_http_responses", "Answers", ["method", "route", "status"], registry=self.registry)
         self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -87,8 +90,9 @@ class Metrics:
         children = self._children.get(key)
         if children is None:
             children = self._children[key] = (
-                self._requests.labels(method, route), self._statuses.labels(method, route, str(status)),
-            )  # fmt: skip
+                self._requests.labels(method, route),
+                self._statuses.labels(method, route, str(status)),
+            )
         children[0].observe(seconds)
         children[1].inc()
 

@@ -51,7 +51,7 @@ class ClamAV:
             f"Module common clamd_mod.so\nclamd_mod.ClamdSocket {self.socket}\nService avscan virus_scan.so\n"
             "virus_scan.DefaultEngine clamd\nvirus_scan.PassOnError off\nvirus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE "
             "GRAPHICS STREAM DOCUMENT\nvirus_scan.SendPercentData 5\nvirus_scan.StartSendPercentDataAfter 2M\n"
-        )  # fmt: skip
+        )
         await self._run(C_ICAP, "-N", "-f", str(config))
         await self._until_there(lambda: asyncio.open_connection("127.0.0.1", port))
         return f"icap://127.0.0.1:{port}/avscan"

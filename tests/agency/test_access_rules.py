@@ -36,15 +36,7 @@ async def test_a_private_room(alice: Person, version: str) -> None:
     assert (await alice.state(room, "m.room.encryption"))["algorithm"] == "m.megolm.v1.aes-sha2"
     assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "invited"
     levels = await alice.state(room, "m.room.power_levels")
-    wanted = {
-        "users_default": 0,
-        "events_default": 0,
-        "state_default": 100,
-        "invite": 50,
-        "kick": 50,
-        "ban": 50,
-        "redact": 50,
-    }
+    wanted = {"users_default": 0, "events_default": 0, "state_default": 100, "invite": 50, "kick": 50, "ban": 50, "redact": 50}
     assert {key: levels[key] for key in wanted} == wanted
     assert {levels["events"][k] for k in ("m.room.name", "m.room.avatar", "m.room.canonical_alias")} == {50}
     assert levels["events"]["m.call.member"] == levels["events"]["org.matrix.msc3672.beacon_info"] == 0
@@ -80,18 +72,20 @@ async def test_a_direct_conversation(alice: Person, bob: Person) -> None:
 
 async def test_what_is_asked_for_is_kept_where_it_may_be(alice: Person) -> None:
     room = await alice.create_room(
-        room_version="11", power_level_content_override={"events_default": 10, "events": {"m.room.topic": 50}, "invite": 60},
+        room_version="11",
+        power_level_content_override={"events_default": 10, "events": {"m.room.topic": 50}, "invite": 60},
         initial_state=[
-            rules("unrestricted"), {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
+            rules("unrestricted"),
+            {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
         ],
-    )  # fmt: skip
+    )
     levels = await alice.state(room, "m.room.power_levels")
-    assert (
-        levels["events_default"],
-        levels["invite"],
-        levels["events"]["m.room.topic"],
-        levels["events"]["m.room.name"],
-    ) == (10, 60, 50, 50)
+    assert (levels["events_default"], levels["invite"], levels["events"]["m.room.topic"], levels["events"]["m.room.name"]) == (
+        10,
+        60,
+        50,
+        50,
+    )
     assert (await rules_of(alice, room))["rule"] == "unrestricted"
     assert (await alice.state(room, "m.room.history_visibility"))["history_visibility"] == "shared"
     plain = await alice.create_room(initial_state=[rules("restricted", force_unencrypted_at_creation=True)])
@@ -105,28 +99,53 @@ async def test_what_is_asked_for_is_kept_where_it_may_be(alice: Person) -> None:
         ({"initial_state": [rules("direct")]}, 400, "Invalid access rule"),
         ({"initial_state": [rules("restricted")], "is_direct": True}, 400, "Invalid access rule"),
         ({"is_direct": True, "preset": "public_chat"}, 400, "Invalid access rule"),
-        ({"is_direct": True, "initial_state": [{"type": "m.room.join_rules", "content": {"join_rule": "public"}}]}, 400, "Invalid access rule"),
+        (
+            {"is_direct": True, "initial_state": [{"type": "m.room.join_rules", "content": {"join_rule": "public"}}]},
+            400,
+            "Invalid access rule",
+        ),
         ({"preset": "public_chat", "initial_state": [rules("unrestricted")]}, 400, "Invalid access rule"),
         ({"initial_state": [rules("restricted", visibility="secret")]}, 400, "Invalid access rule"),
         ({"initial_state": [{"type": RULES, "state_key": "", "content": {}}]}, 400, "Invalid access rule"),
         ({"power_level_content_override": {"invite": 0}}, 400, "Invalid power levels content override"),
         ({"power_level_content_override": {"state_default": 50}}, 400, "Invalid power levels content override"),
         ({"power_level_content_override": {"invite": "50"}}, 400, "Invalid power levels content override"),
-        ({"initial_state": [rules("unrestricted")], "power_level_content_override": {"users_default": 10}}, 403, "power by default"),
-        ({"initial_state": [rules("unrestricted")], "room_version": "11",
-          "power_level_content_override": {"users": {f"@gaston:{GUESTS}": 50}}}, 403, "Guests cannot be moderators"),
+        (
+            {"initial_state": [rules("unrestricted")], "power_level_content_override": {"users_default": 10}},
+            403,
+            "power by default",
+        ),
+        (
+            {
+                "initial_state": [rules("unrestricted")],
+                "room_version": "11",
+                "power_level_content_override": {"users": {f"@gaston:{GUESTS}": 50}},
+            },
+            403,
+            "Guests cannot be moderators",
+        ),
         ({"preset": "public_chat", "initial_state": [{"type": "m.room.encryption", "content": {}}]}, 403, "not encrypted"),
         ({"preset": "public_chat", "initial_state": [{"type": "m.room.retention", "content": {}}]}, 403, "three months"),
-        ({"preset": "public_chat", "initial_state": [
-            {"type": "m.room.retention", "content": {"max_lifetime": FORUM_RETENTION_MS + 1}}]}, 403, "three months"),
+        (
+            {
+                "preset": "public_chat",
+                "initial_state": [{"type": "m.room.retention", "content": {"max_lifetime": FORUM_RETENTION_MS + 1}}],
+            },
+            403,
+            "three months",
+        ),
         ({"is_direct": True, "name": "Us"}, 403, "no name"),
         ({"is_direct": True, "invite": ["@bob:localhost", "@carol:localhost"]}, 403, "two people"),
         ({"invite": [f"@gaston:{GUESTS}"]}, 403, "not open to guests"),
         ({**LISTED, "initial_state": [rules("unrestricted")]}, 403, "Only rooms for agents"),
         ({**LISTED, "is_direct": True}, 403, "Only rooms for agents"),
-        ({"initial_state": [{"type": "m.room.third_party_invite", "state_key": "t", "content": {"public_key": "k"}}]}, 403, "e-mail"),
+        (
+            {"initial_state": [{"type": "m.room.third_party_invite", "state_key": "t", "content": {"public_key": "k"}}]},
+            403,
+            "e-mail",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_rooms_that_are_not_made(alice: Person, options: dict[str, Any], status: int, words: str) -> None:
     before = await alice.call("GET", "/joined_rooms")
     error = await refused(alice.create_room(**options))
@@ -143,12 +162,7 @@ async def change(person: Person, room: str, **content: Any) -> None:
 
 async def test_transitions(alice: Person, bob: Person) -> None:
     private = await alice.create_room(room_version="11")
-    for wrong in (
-        {"rule": "direct"},
-        {"rule": "open"},
-        {"visibility": "public"},
-        {"force_unencrypted_at_creation": True},
-    ):
+    for wrong in ({"rule": "direct"}, {"rule": "open"}, {"visibility": "public"}, {"force_unencrypted_at_creation": True}):
         assert (await refused(change(alice, private, **wrong))).status == 403, wrong
     assert (await refused(alice.set_state(private, RULES, {}))).status == 403
     await change(alice, private, rule="unrestricted")
@@ -156,9 +170,7 @@ async def test_transitions(alice: Person, bob: Person) -> None:
     forum = await alice.create_room(preset="public_chat", visibility="public")
     for wrong in ({"rule": "unrestricted"}, {"visibility": "private"}, {"rule": "direct"}):
         assert (await refused(change(alice, forum, **wrong))).status == 403, wrong
-    assert (await refused(alice.set_state(forum, RULES, {"rule": "restricted"}))).status == 403, (
-        "visibility cannot be removed"
-    )
+    assert (await refused(alice.set_state(forum, RULES, {"rule": "restricted"}))).status == 403, "visibility cannot be removed"
     direct = await alice.create_room(is_direct=True, invite=[bob.id])
     for wrong in ({"rule": "restricted"}, {"rule": "unrestricted"}):
         assert (await refused(change(alice, direct, **wrong))).status == 403, wrong
@@ -185,13 +197,15 @@ async def test_a_room_in_the_directory_is_not_opened_to_guests(alice: Person) ->
 
 async def test_state_that_a_kind_of_room_does_not_have(alice: Person, bob: Person) -> None:
     direct = await alice.create_room(is_direct=True, invite=[bob.id])
-    for kind, content in (("m.room.name", {"name": "x"}), ("m.room.topic", {"topic": "x"}), ("m.room.avatar", {"url": "mxc://a/b"}),
-                          ("m.room.join_rules", {"join_rule": "public"})):  # fmt: skip
+    for kind, content in (
+        ("m.room.name", {"name": "x"}),
+        ("m.room.topic", {"topic": "x"}),
+        ("m.room.avatar", {"url": "mxc://a/b"}),
+        ("m.room.join_rules", {"join_rule": "public"}),
+    ):
         assert (await refused(alice.set_state(direct, kind, content))).status == 403, kind
     forum = await alice.create_room(preset="public_chat")
-    assert (
-        await refused(alice.set_state(forum, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}))
-    ).status == 403
+    assert (await refused(alice.set_state(forum, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}))).status == 403
     for content in ({}, {"max_lifetime": FORUM_RETENTION_MS + 1}, {"max_lifetime": 0}):
         assert (await refused(alice.set_state(forum, "m.room.retention", content))).status == 403
     assert (await refused(alice.set_state(forum, "m.room.retention", {"max_lifetime": "1"}))).status == 400
@@ -210,9 +224,7 @@ async def test_no_third_person_in_a_direct_conversation(ministry: Server, alice:
     assert (await refused(alice.call("POST", f"/rooms/{segment(room)}/invite", by_address))).status == 403
     await bob.join(room)
     member = {"membership": "invite"}
-    assert (await refused(alice.set_state(room, "m.room.member", member, carol.id))).status == 403, (
-        "not by another door either"
-    )
+    assert (await refused(alice.set_state(room, "m.room.member", member, carol.id))).status == 403, "not by another door either"
     await bob.leave(room)
     await alice.invite(room, bob)  # the same two
     await bob.join(room)
@@ -246,18 +258,12 @@ async def test_what_guests_cannot_do(ministry: Server, alice: Person, bob: Perso
     carol = await account(ministry, "carol")
     levels = await alice.state(room, "m.room.power_levels")
     assert (
-        await refused(
-            alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels["users"], gaston.id: 50}})
-        )
+        await refused(alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels["users"], gaston.id: 50}}))
     ).status == 403
     assert (await refused(alice.set_state(room, "m.room.power_levels", {**levels, "users_default": 50}))).status == 403
-    await alice.set_state(
-        room, "m.room.power_levels", {**levels, "invite": 50, "users": {**levels["users"], bob.id: 50}}
-    )
+    await alice.set_state(room, "m.room.power_levels", {**levels, "invite": 50, "users": {**levels["users"], bob.id: 50}})
     assert (await refused(gaston.invite(room, carol))).status == 403
-    assert (
-        await refused(gaston.call("PUT", f"/directory/list/room/{segment(room)}", {"visibility": "public"}))
-    ).status == 403
+    assert (await refused(gaston.call("PUT", f"/directory/list/room/{segment(room)}", {"visibility": "public"}))).status == 403
     await gaston.say(room, "but I may speak")
 
 
@@ -348,14 +354,7 @@ def _with(levels: dict[str, Any], low: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("low", TOO_LOW, ids=str)
 @pytest.mark.parametrize(
     "door",
-    [
-        _by_override,
-        _by_put,
-        _by_put_without,
-        _by_put_in_a_direct_conversation,
-        _by_opening,
-        _by_guest_access,
-    ],
+    [_by_override, _by_put, _by_put_without, _by_put_in_a_direct_conversation, _by_opening, _by_guest_access],
     ids=lambda door: door.__name__,
 )
 async def test_where_guests_may_be_nobody_below_moderators_has_power(
@@ -388,12 +387,7 @@ async def test_what_came_from_elsewhere_gives_a_guest_no_power(
     low = {**levels, "state_default": 0, "invite": 0, "events": {"m.room.topic": 0, "m.call.member": 0}}
     live = await ministry.node.rooms.require(room)
     await ministry.node.rooms.submit(live, [Draft(POWER, alice.id, low, "")])
-    for kind, content in (
-        ("m.room.topic", {"topic": "x"}),
-        ("m.room.name", {"name": "x"}),
-        (POWER, low),
-        ("example.own", {}),
-    ):
+    for kind, content in (("m.room.topic", {"topic": "x"}), ("m.room.name", {"name": "x"}), (POWER, low), ("example.own", {})):
         for key in ("", "x"):
             assert (await refused(gaston.set_state(room, kind, content, key))).status == 403, kind
     await gaston.set_state(room, "m.call.member", {}, f"_{gaston.id}_DEVICE")
@@ -481,9 +475,7 @@ async def test_inviting_a_stranger_by_address(ministry: Server, alice: Person) -
     error = await refused(alice.call("POST", path, body))
     assert error.status == 403 and "open it first" in error.body["error"]
     await alice.call("POST", path, {**body, "address": "colleague@culture.example"})
-    assert (
-        await refused(alice.call("POST", path, {**body, "address": "a@gmail.example@culture.example"}))
-    ).status == 400
+    assert (await refused(alice.call("POST", path, {**body, "address": "a@gmail.example@culture.example"}))).status == 400
     await change(alice, room, rule="unrestricted")
     await alice.call("POST", path, body)
     assert await agency(ministry).is_invited("partner@gmail.example")
@@ -522,9 +514,7 @@ async def test_the_next_in_power_takes_over(ministry: Server, alice: Person, bob
     for person in (bob, carol, gaston):
         await person.join(room)
     levels = await alice.state(room, "m.room.power_levels")
-    await alice.set_state(
-        room, "m.room.power_levels", {**levels, "users": {**levels["users"], bob.id: 50, carol.id: 10}}
-    )
+    await alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels["users"], bob.id: 50, carol.id: 10}})
     await alice.leave(room)
     users = (await bob.state(room, "m.room.power_levels"))["users"]
     assert (users[bob.id], users[carol.id], users.get(gaston.id, 0)) == (100, 10, 0)
@@ -537,9 +527,7 @@ async def test_where_nobody_has_power_everybody_gets_it_but_guests(alice: Person
     await bob.join(closed)
     await alice.leave(closed)
     assert (await bob.state(closed, "m.room.power_levels"))["users_default"] == 100
-    opened = await alice.create_room(
-        initial_state=[rules("unrestricted")], invite=[bob.id, gaston.id], room_version="11"
-    )
+    opened = await alice.create_room(initial_state=[rules("unrestricted")], invite=[bob.id, gaston.id], room_version="11")
     for person in (bob, gaston):
         await person.join(opened)
     await alice.set_state(opened, "m.room.member", {"membership": "leave"}, alice.id)  # by the other door

@@ -42,9 +42,7 @@ async def start(new_server: NewServer, mailbox: Mailbox, **settings: Any) -> Sce
     s = Scene()
     s.mailbox = mailbox
     s.server = await new_server(
-        email=mailbox.settings(),
-        account_validity=Settings(90, [28, 7, 1], 120, **settings),
-        public_url="http://localhost",
+        email=mailbox.settings(), account_validity=Settings(90, [28, 7, 1], 120, **settings), public_url="http://localhost"
     )
     assert isinstance(s.server.node, AgencyServer) and s.server.node.validity is not None
     s.validity = s.server.node.validity
@@ -132,9 +130,7 @@ async def test_a_code_renews_only_its_own_account(new_server: NewServer, mailbox
     code = re.search(r"\b(\d{8})\b", plain(await scene.mailbox.next("anne@culture.example")))
     assert code is not None
     for person in (None, eve):
-        status, _, _ = await scene.server.raw(
-            "GET", f"{PATH}/renew?token={code[1]}", token=person.token if person else None
-        )
+        status, _, _ = await scene.server.raw("GET", f"{PATH}/renew?token={code[1]}", token=person.token if person else None)
         assert status == 400
     status, _, _ = await scene.server.raw("GET", f"{PATH}/renew?token={code[1]}", token=scene.anne.token)
     assert status == 200
@@ -150,8 +146,13 @@ async def test_what_administrators_set(scene: Scene) -> None:
     assert answer == {"expiration_ts": scene.clock.now + 90 * DAY_MS}
     error = await refused(scene.anne.call("POST", f"{PATH}/admin", body))
     assert (error.status, error.errcode) == (403, "M_FORBIDDEN")
-    for wrong, status in (({}, 400), ({"user_id": "x"}, 400), ({"user_id": "@no:localhost"}, 404), ({**body, "expiration_ts": -1}, 400),
-                          ({**body, "expiration_ts": "1"}, 400)):  # fmt: skip
+    for wrong, status in (
+        ({}, 400),
+        ({"user_id": "x"}, 400),
+        ({"user_id": "@no:localhost"}, 404),
+        ({**body, "expiration_ts": -1}, 400),
+        ({**body, "expiration_ts": "1"}, 400),
+    ):
         assert (await refused(scene.root.call("POST", f"{PATH}/admin", wrong))).status == status
 
 

@@ -46,9 +46,7 @@ async def clamav(tmp_path: Path) -> AsyncIterator[ClamAV]:
 
 
 async def upload(person: Person, raw: bytes, kind: str = "application/octet-stream") -> str:
-    status, answer, _ = await person.server.raw(
-        "POST", "/_matrix/media/v3/upload", raw, person.token, {"Content-Type": kind}
-    )
+    status, answer, _ = await person.server.raw("POST", "/_matrix/media/v3/upload", raw, person.token, {"Content-Type": kind})
     assert status == 200, answer
     return str(json.loads(answer)["content_uri"]).removeprefix("mxc://")
 
@@ -103,10 +101,7 @@ async def scene(request: pytest.FixtureRequest, clamav: ClamAV, new_server: NewS
 
 async def test_a_plain_file(scene: Scene) -> None:
     server, alice, bob = scene.server, scene.alice, scene.bob
-    good, bad = (
-        await upload(alice, PNG, "image/png"),
-        await upload(alice, b"holiday" + VIRUS + b"pictures", "image/png"),
-    )
+    good, bad = (await upload(alice, PNG, "image/png"), await upload(alice, b"holiday" + VIRUS + b"pictures", "image/png"))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("letter.txt", VIRUS * 20)
@@ -118,8 +113,13 @@ async def test_a_plain_file(scene: Scene) -> None:
         for stopped in (bad, hidden):
             status, answer = await ask(bob, server, "GET", f"{BASE}/scan/{stopped}")
             assert status == 200 and not answer["clean"] and "Chappe.Test" in answer["info"]
-            for path in (f"{BASE}/download/{stopped}", f"{V1}/download/{stopped}", f"{V1}/thumbnail/{stopped}?width=32&height=32",
-                         f"{BASE}/thumbnail/{stopped}?width=32&height=32", f"{BASE}/download/{stopped}/name.png"):  # fmt: skip
+            for path in (
+                f"{BASE}/download/{stopped}",
+                f"{V1}/download/{stopped}",
+                f"{V1}/thumbnail/{stopped}?width=32&height=32",
+                f"{BASE}/thumbnail/{stopped}?width=32&height=32",
+                f"{BASE}/download/{stopped}/name.png",
+            ):
                 status, answer = await ask(bob, server, "GET", path)
                 assert status == 403 and answer["errcode"] == "MCS_MEDIA_NOT_CLEAN", path
     status, small = await ask(bob, server, "GET", f"{BASE}/thumbnail/{good}?width=32&height=32&method=scale")
@@ -170,15 +170,16 @@ async def test_who_may_not_see_a_file_learns_nothing_of_it(scene: Scene) -> None
     stranger = Person(server, {"user_id": "", "device_id": "", "access_token": "nobody"})
     for person, code in ((None, "M_MISSING_TOKEN"), (stranger, "M_UNKNOWN_TOKEN")):
         for method, route, body in (
-            ("GET", f"scan/{path}", None), ("GET", f"download/{path}", None), ("POST", "scan_encrypted", {"file": file}),
-            ("POST", "download_encrypted", {"file": file}), ("GET", f"thumbnail/{path}?width=1&height=1", None),
-        ):  # fmt: skip
+            ("GET", f"scan/{path}", None),
+            ("GET", f"download/{path}", None),
+            ("POST", "scan_encrypted", {"file": file}),
+            ("POST", "download_encrypted", {"file": file}),
+            ("GET", f"thumbnail/{path}?width=1&height=1", None),
+        ):
             status, answer = await ask(person, server, method, f"{BASE}/{route}", body)
             assert (status, answer["reason"]) == (401, code)
     await server.node.media.quarantine([("localhost", path.split("/")[1])], "admin")
-    assert (await ask(alice, server, "GET", f"{BASE}/download/{path}"))[0] == 404, (
-        "asked again, though it is known to be clean"
-    )
+    assert (await ask(alice, server, "GET", f"{BASE}/download/{path}"))[0] == 404, "asked again, though it is known to be clean"
 
 
 @pytest.mark.parametrize(
@@ -201,9 +202,7 @@ async def test_an_account_reads_as_it_stands(
         if route.endpoint.path.startswith(BASE) and not route.endpoint.path.endswith("public_key"):
             one = route.endpoint.path.replace("{serverName}/{mediaId}", path).replace("{fileName}", "a.png")
             query = "?width=32&height=32" if "thumbnail" in one else ""
-            doors.append(
-                (route.endpoint.method, one + query, {"file": file} if route.endpoint.method == "POST" else None)
-            )
+            doors.append((route.endpoint.method, one + query, {"file": file} if route.endpoint.method == "POST" else None))
     assert len(doors) == 6
     for method, door, body in doors:
         assert (await ask(alice, server, method, door, body))[0] == 200, door
@@ -220,13 +219,24 @@ async def test_an_account_reads_as_it_stands(
 @pytest.mark.parametrize(
     "body",
     [
-        b"nonsense", b"[]", {}, {"file": 1}, {"file": {}}, {"file": {"v": "v1"}}, {"encrypted_body": {}}, {"encrypted_body": 1},
-        {"encrypted_body": {"ciphertext": "x", "mac": "y", "ephemeral": "z"}}, lambda f: {"file": {**f, "url": "https://x/y"}},
-        lambda f: {"file": {**f, "url": "mxc://localhost/a/b"}}, lambda f: {"file": {**f, "iv": "short"}},
-        lambda f: {"file": {**f, "key": {**f["key"], "alg": "A128CTR"}}}, lambda f: {"file": {**f, "key": {**f["key"], "key_ops": []}}},
-        lambda f: {"file": {**f, "hashes": {}}}, lambda f: {"file": {**f, "key": {**f["key"], "k": "!!"}}},
+        b"nonsense",
+        b"[]",
+        {},
+        {"file": 1},
+        {"file": {}},
+        {"file": {"v": "v1"}},
+        {"encrypted_body": {}},
+        {"encrypted_body": 1},
+        {"encrypted_body": {"ciphertext": "x", "mac": "y", "ephemeral": "z"}},
+        lambda f: {"file": {**f, "url": "https://x/y"}},
+        lambda f: {"file": {**f, "url": "mxc://localhost/a/b"}},
+        lambda f: {"file": {**f, "iv": "short"}},
+        lambda f: {"file": {**f, "key": {**f["key"], "alg": "A128CTR"}}},
+        lambda f: {"file": {**f, "key": {**f["key"], "key_ops": []}}},
+        lambda f: {"file": {**f, "hashes": {}}},
+        lambda f: {"file": {**f, "key": {**f["key"], "k": "!!"}}},
     ],
-)  # fmt: skip
+)
 async def test_malformed_requests(clamav: ClamAV, new_server: NewServer, body: Any) -> None:
     server = await new_server(antivirus=Antivirus(engine=clamav.url))
     alice = await server.person("alice")

@@ -47,9 +47,7 @@ async def test_what_is_changed_is_written_down_with_who_and_whom(server: Server,
     await lock(root, anne.id)
     await root.call("GET", f"/_matrix/client/v1/admin/lock/{segment(anne.id)}")
     read, entry = await entries(root)
-    assert read["action"].startswith("GET ") and read["detail"] == {"userId": anne.id}, (
-        "who looked at whom is known as well"
-    )
+    assert read["action"].startswith("GET ") and read["detail"] == {"userId": anne.id}, "who looked at whom is known as well"
     assert entry.pop("ts") > 1_700_000_000_000
     assert entry == {
         "number": 1,
@@ -62,9 +60,7 @@ async def test_what_is_changed_is_written_down_with_who_and_whom(server: Server,
 async def test_what_fails_was_tried(server: Server, root: Person) -> None:
     with pytest.raises(Refused):
         await lock(root, "@nobody:localhost")
-    status, _, _ = await server.raw(
-        "PUT", f"/_matrix/client/v1/admin/lock/{segment(root.id)}", b"{not json", root.token
-    )
+    status, _, _ = await server.raw("PUT", f"/_matrix/client/v1/admin/lock/{segment(root.id)}", b"{not json", root.token)
     assert status == 400
     told = [entry["detail"].get("body", entry["detail"].get("outcome")) for entry in await entries(root)]
     assert told[1::2] == ["(not JSON)", {"locked": True}]
@@ -143,9 +139,7 @@ async def reseal(server: Server, key: Key | None) -> None:
 
 
 @pytest.mark.parametrize("pretends", ["as it was", "from before there were keys", "with a key of their own"])
-async def test_entries_taken_out_and_the_rest_sealed_anew_are_missed(
-    server: Server, root: Person, pretends: str
-) -> None:
+async def test_entries_taken_out_and_the_rest_sealed_anew_are_missed(server: Server, root: Person, pretends: str) -> None:
     """By whoever has the database alone, even without the ledger."""
     anne = await server.person("anne")
     for _ in range(6):
@@ -228,8 +222,9 @@ async def test_reading_is_written_down_once_an_hour(server: Server, root: Person
         await root.call("GET", "/_synapse/admin/v2/users", name="a")
         await root.call("GET", PATH)
     assert sorted(entry["action"] for entry in await entries(root)) == [
-        "GET /_synapse/admin/v2/users", "GET /_synapse/admin/v2/users/{userId}"
-    ]  # fmt: skip
+        "GET /_synapse/admin/v2/users",
+        "GET /_synapse/admin/v2/users/{userId}",
+    ]
 
 
 async def test_an_end_cut_off_is_found_by_whoever_noted_the_head(server: Server, root: Person) -> None:

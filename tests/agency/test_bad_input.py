@@ -15,10 +15,40 @@ from tests.homeserver.test_bad_input import RAW_BODIES, STRICT, VALUES, WRONG_PA
 from tests.support import Server
 
 FIELDS = [
-    "user_id", "room_id", "device_id", "ends_ts", "to", "sponsor", "name", "called", "holders", "appointed", "server_name", "media_id",
-    "report", "with_held", "authority", "reference", "hold", "reason", "text", "label", "home", "addresses", "by_invitation", "colour",
-    "guests", "forums", "guest_days", "code", "approve", "address", "purpose", "files", "expiration_ts",
-]  # fmt: skip
+    "user_id",
+    "room_id",
+    "device_id",
+    "ends_ts",
+    "to",
+    "sponsor",
+    "name",
+    "called",
+    "holders",
+    "appointed",
+    "server_name",
+    "media_id",
+    "report",
+    "with_held",
+    "authority",
+    "reference",
+    "hold",
+    "reason",
+    "text",
+    "label",
+    "home",
+    "addresses",
+    "by_invitation",
+    "colour",
+    "guests",
+    "forums",
+    "guest_days",
+    "code",
+    "approve",
+    "address",
+    "purpose",
+    "files",
+    "expiration_ts",
+]
 
 
 @pytest_asyncio.fixture
@@ -31,8 +61,18 @@ async def hostile(ministry: Server) -> Hostile:
     await node.scope.grant(Actor("x", "culture"), UserId(root.id))
     room = await root.create_room(name="R")
     event = await root.say(room, "x")
-    values = {"roomId": room, "eventId": event, "userId": root.id, "organisation": "culture", "view": "people", "action": "lock",
-              "request": "1", "package": "none", "serverName": "localhost", "mediaId": "x"}  # fmt: skip
+    values = {
+        "roomId": room,
+        "eventId": event,
+        "userId": root.id,
+        "organisation": "culture",
+        "view": "people",
+        "action": "lock",
+        "request": "1",
+        "package": "none",
+        "serverName": "localhost",
+        "mediaId": "x",
+    }
     return Hostile(ministry, root, values)
 
 
@@ -46,11 +86,7 @@ def filled(hostile: Hostile, path: str) -> list[str]:
         return [_fill(path, hostile.values)]
     assert isinstance(hostile.server.node, AgencyServer)
     names = sorted(hostile.server.node.actions.all)
-    return [
-        _fill(path, {**hostile.values, "action": name, "organisation": at})
-        for name in names
-        for at in ("culture", "all")
-    ]
+    return [_fill(path, {**hostile.values, "action": name, "organisation": at}) for name in names for at in ("culture", "all")]
 
 
 async def test_bodies_that_are_none(hostile: Hostile) -> None:

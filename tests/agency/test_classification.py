@@ -22,11 +22,15 @@ EVENT, DAY = "chappe.classification", 86_400_000
 LEVELS = [
     Classification("internal", guests=True, link_sharing=True, forwarding=True),
     Classification(
-        "restricted", {"fr": "Diffusion restreinte", "en": "Restricted"}, organisations=["culture", "elsewhere"], retention_days=30,
-        calls=False, file_types=["application/pdf", "image/*"],
+        "restricted",
+        {"fr": "Diffusion restreinte", "en": "Restricted"},
+        organisations=["culture", "elsewhere"],
+        retention_days=30,
+        calls=False,
+        file_types=["application/pdf", "image/*"],
     ),
     Classification("secret", organisations=["culture"], retention_days=7, files=False, calls=False),
-]  # fmt: skip
+]
 
 
 @pytest_asyncio.fixture
@@ -35,10 +39,7 @@ async def ministry(new_server: Callable[..., Awaitable[Server]], tmp_path: Path)
     bridge = {"id": "bridge", "url": None, "as_token": "of the bridge", "hs_token": "x", "sender_localpart": "bridge"}
     registration.write_text(json.dumps({**bridge, "namespaces": {}}))
     settings = Agency(
-        enabled=True,
-        guest_domains=[GUESTS],
-        classifications=LEVELS,
-        retention=RoomRetention(private_days=365, direct_days=90),
+        enabled=True, guest_domains=[GUESTS], classifications=LEVELS, retention=RoomRetention(private_days=365, direct_days=90)
     )
     server = await new_server(agency=settings, application_services=[str(registration)])
     await server.node.domains.add(GUESTS)
@@ -114,7 +115,7 @@ async def test_a_room_is_made_with_a_level(alice: Person) -> None:
         (marked("restricted", invite=["@sam:localhost"]), 403),
         (marked("restricted", invite=[f"@gaston:{GUESTS}"]), 403),
     ],
-)  # fmt: skip
+)
 async def test_rooms_that_cannot_be(alice: Person, sam: Person, options: dict[str, Any], status: int) -> None:
     await denied(alice.create_room(**options), status=status)
 
@@ -127,11 +128,16 @@ async def test_who_makes_a_room_may_be_in_it(sam: Person) -> None:
 @pytest.mark.parametrize(
     "content, level",
     [
-        (None, None), ({"level": "internal"}, "internal"), ({"level": "restricted"}, "restricted"), ({}, "secret"),
-        ({"level": None}, "secret"), ({"level": 7}, "secret"), ({"level": ["internal"]}, "secret"),
+        (None, None),
+        ({"level": "internal"}, "internal"),
+        ({"level": "restricted"}, "restricted"),
+        ({}, "secret"),
+        ({"level": None}, "secret"),
+        ({"level": 7}, "secret"),
+        ({"level": ["internal"]}, "secret"),
         ({"level": "unheard-of"}, "secret"),
     ],
-)  # fmt: skip
+)
 def test_a_level_that_is_not_here_is_the_strictest(content: dict[str, Any] | None, level: str | None) -> None:
     """Of an event that came without its content there is nothing but that the room bears a level."""
     found = Levels(LEVELS).of(content)
@@ -156,9 +162,7 @@ async def test_who_may_come_in(ministry: Server, alice: Person, bob: Person, sam
     await bob.join(room)
     await denied(alice.invite(room, sam), "of no organisation")
     by_address = {"id_server": "localhost", "id_access_token": "x", "medium": "email"}
-    await denied(
-        alice.call("POST", f"/rooms/{room}/invite", {**by_address, "address": "new@sante.example"}), "not let into"
-    )
+    await denied(alice.call("POST", f"/rooms/{room}/invite", {**by_address, "address": "new@sante.example"}), "not let into")
     await agency(ministry).may_invite(alice.id, room, UserId("@paul:interieur.example"))
     await denied(_as_refused(agency(ministry).may_join(UserId("@eve:ailleurs.example"), room, "leave")))
 
@@ -285,9 +289,7 @@ async def test_how_long_rooms_keep_what_is_said(ministry: Server, alice: Person,
     assert await days(await alice.create_room(preset="public_chat", name="Forum")) is None
 
 
-async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(
-    ministry: Server, alice: Person, bob: Person
-) -> None:
+async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(ministry: Server, alice: Person, bob: Person) -> None:
     """Retention by the kind of room, and by its marking, from the rooms that have something old."""
     assert isinstance(ministry.node, AgencyServer) and ministry.node.retention is not None
     retention = ministry.node.retention
@@ -301,9 +303,7 @@ async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(
         assert await retention.look() == gone, days
 
 
-async def test_what_says_that_it_is_still_to_come_goes_in_time_too(
-    ministry: Server, alice: Person, bridge: Person
-) -> None:
+async def test_what_says_that_it_is_still_to_come_goes_in_time_too(ministry: Server, alice: Person, bridge: Person) -> None:
     """Though nothing else in the room is old, and the room itself says nothing."""
     assert isinstance(ministry.node, AgencyServer) and ministry.node.retention is not None
     retention, start = ministry.node.retention, ministry.node.now_ms()

@@ -35,11 +35,15 @@ def proven(address: str = ADDRESS, subject: str = "anne") -> Proven:
 @pytest.mark.parametrize(
     "by, address, comes",
     [
-        (THEMSELVES, ADDRESS, True), (THEMSELVES, "anne.other@culture.example", True), (THE_CALENDAR, ADDRESS, True),
-        (THE_CALENDAR, "anne.other@culture.example", False), (in_right_of("culture"), ADDRESS, False),
-        (in_right_of("sante"), ADDRESS, False), (THE_INSTALLATION, ADDRESS, False),
+        (THEMSELVES, ADDRESS, True),
+        (THEMSELVES, "anne.other@culture.example", True),
+        (THE_CALENDAR, ADDRESS, True),
+        (THE_CALENDAR, "anne.other@culture.example", False),
+        (in_right_of("culture"), ADDRESS, False),
+        (in_right_of("sante"), ADDRESS, False),
+        (THE_INSTALLATION, ADDRESS, False),
     ],
-)  # fmt: skip
+)
 async def test_who_comes_back_alone(ministry: Server, anne: Person, by: Ending, address: str, comes: bool) -> None:
     node = ministry.node
     assert (await node.sign_in_upstream(proven(), "localhost")).user_id == anne.id
@@ -84,9 +88,11 @@ async def test_who_is_suspended_and_leaves_does_not_come_back(ministry: Server, 
     await ministry.node.accounts.set_state(anne.id, suspended=True)
     asked = await refused(anne.call("POST", "/account/deactivate", {}))
     auth = {
-        "type": "m.login.password", "identifier": {"type": "m.id.user", "user": anne.id}, "password": PASSWORD,
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": anne.id},
+        "password": PASSWORD,
         "session": asked.body["session"],
-    }  # fmt: skip
+    }
     await anne.call("POST", "/account/deactivate", {"auth": auth})
     with pytest.raises(Forbidden):
         await ministry.node.sign_in_upstream(proven(), "localhost")
@@ -120,13 +126,8 @@ async def test_a_guest_comes_back_by_a_new_invitation_only(
     await node.deactivate_account(UserId(guest.id), False, by)
     with pytest.raises(Forbidden):
         await node.sign_in_upstream(seen, GUESTS)
-    assert (
-        await refused(act(root, "reactivate", ALL, user_id=guest.id, code=await code_of(ministry, root)))
-    ).status == 403
-    path, header = (
-        f"/_synapse/admin/v2/users/{segment(guest.id)}",
-        {"chappe-second-factor": await code_of(ministry, root)},
-    )
+    assert (await refused(act(root, "reactivate", ALL, user_id=guest.id, code=await code_of(ministry, root)))).status == 403
+    path, header = (f"/_synapse/admin/v2/users/{segment(guest.id)}", {"chappe-second-factor": await code_of(ministry, root)})
     status, _, _ = await ministry.raw("PUT", path, {"deactivated": False}, root.token, headers=header)
     assert status == 403 and (await _state(ministry, guest))[3]
     room = await second.create_room(
@@ -172,9 +173,7 @@ async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
     assert row is not None and row["expires_by"] == whose and row["expires_ts"] <= node.now_ms()
 
 
-async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(
-    ministry: Server, anne: Person, second: Person
-) -> None:
+async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(ministry: Server, anne: Person, second: Person) -> None:
     """Or until that of the new invitation, if it is nearer: never beyond either."""
     node, sponsors = node_of(ministry), agency(ministry).sponsors
     room = await second.create_room(
@@ -185,9 +184,7 @@ async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(
     await sponsors.set_end(UserId(guest.id), day, "culture")
     for invited_until, ends in ((day + HOUR_MS, day), (day - HOUR_MS, day - HOUR_MS)):
         await node.deactivate_account(UserId(guest.id), False, THEMSELVES)
-        body = {
-            "room_id": room, "address": "gaston@lagaffe.example", "purpose": "Once more", "ends_ts": invited_until
-        }  # fmt: skip
+        body = {"room_id": room, "address": "gaston@lagaffe.example", "purpose": "Once more", "ends_ts": invited_until}
         await second.call("POST", "/_chappe/client/v1/guests", body)
         assert (await node.sign_in_upstream(seen, GUESTS)).user_id == guest.id
         row = await node.database.fetchrow(
@@ -199,7 +196,5 @@ async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(
 
 async def test_who_has_said_the_day_ends_the_account() -> None:
     """By the calendar it ends where nobody has said its day."""
-    for said_by, ending in (
-        (None, THE_CALENDAR), ("culture", in_right_of("culture")), (THE_WHOLE, THE_INSTALLATION)
-    ):  # fmt: skip
+    for said_by, ending in ((None, THE_CALENDAR), ("culture", in_right_of("culture")), (THE_WHOLE, THE_INSTALLATION)):
         assert on_its_day(said_by) == ending

@@ -94,9 +94,7 @@ async def view(person: Person, name: str, at: str = CULTURE, **query: Any) -> li
 
 async def test_what_one_may_administer(ministry: Server, admin: Person, root: Person, anne: Person) -> None:
     culture = {"name": "culture", "label": "Culture"}
-    assert await admin.call("GET", f"{CONSOLE}/rights") == {
-        "everywhere": False, "organisations": [culture], "has_codes": False
-    }  # fmt: skip
+    assert await admin.call("GET", f"{CONSOLE}/rights") == {"everywhere": False, "organisations": [culture], "has_codes": False}
     everything = await root.call("GET", f"{CONSOLE}/rights")
     assert everything["everywhere"] and culture in everything["organisations"] and len(everything["organisations"]) == 4
     assert (await anne.call("GET", f"{CONSOLE}/rights"))["organisations"] == []
@@ -121,21 +119,10 @@ async def test_nobody_sees_more_than_their_organisation(
     assert {p["user_id"] for p in await view(root, "people", ALL)} >= {admin.id, anne.id, sam.id, root.id}
 
 
-async def test_nobody_acts_beyond_their_organisation(
-    ministry: Server, admin: Person, sam: Person, root: Person
-) -> None:
+async def test_nobody_acts_beyond_their_organisation(ministry: Server, admin: Person, sam: Person, root: Person) -> None:
     room = await sam.create_room(name="Santé")
     for arguments in ({"user_id": sam.id}, {"user_id": root.id}, {"user_id": "@nobody:localhost"}):
-        for name in (
-            "lock",
-            "sign_out",
-            "renew",
-            "deactivate",
-            "erase",
-            "export_person",
-            "reset_second_factor",
-            "reactivate",
-        ):
+        for name in ("lock", "sign_out", "renew", "deactivate", "erase", "export_person", "reset_second_factor", "reactivate"):
             assert (await refused(act(admin, name, **arguments))).status == 404, (name, arguments)
     for name in ("unlist", "block", "archive_room"):
         assert (await refused(act(admin, name, room_id=room))).status == 404
@@ -157,9 +144,13 @@ async def test_organisation_administrators_are_no_server_administrators(admin: P
 
 @pytest.mark.parametrize(
     "body, status, errcode",
-    [({}, 400, "M_MISSING_PARAM"), ({"user_id": 7}, 400, "M_BAD_JSON"), ({"user_id": "anne"}, 404, "M_NOT_FOUND"),
-     ({"user_id": "@anne:localhost", "code": 123456}, 400, "M_BAD_JSON")],
-)  # fmt: skip
+    [
+        ({}, 400, "M_MISSING_PARAM"),
+        ({"user_id": 7}, 400, "M_BAD_JSON"),
+        ({"user_id": "anne"}, 404, "M_NOT_FOUND"),
+        ({"user_id": "@anne:localhost", "code": 123456}, 400, "M_BAD_JSON"),
+    ],
+)
 async def test_requests_that_are_not_right(admin: Person, anne: Person, body: Any, status: int, errcode: str) -> None:
     no = await refused(act(admin, "deactivate", **body))
     assert (no.status, no.errcode) == (status, errcode)
@@ -379,9 +370,7 @@ async def test_whether_anybody_can_agree(ministry: Server, admin: Person, second
     (waiting,) = await view(second, "requests")
     assert waiting["approvers"] == len(able)
     # of a hold on herself she must not hear: she is nobody who can agree to it
-    assert (await act(admin, "hold_person", user_id=second.id, authority="A", reference="1"))["approvers"] == len(
-        able
-    ) - 1
+    assert (await act(admin, "hold_person", user_id=second.id, authority="A", reference="1"))["approvers"] == len(able) - 1
     for each in able:
         await node.accounts.set_state(UserId(each), locked=True)
     assert {row["approvers"] for row in await view(admin, "requests")} == {0}
@@ -431,9 +420,7 @@ async def test_refused_and_withdrawn(admin: Person, second: Person, anne: Person
     await anne.call("GET", "/account/whoami")
 
 
-async def test_a_request_of_somebody_who_may_no_longer(
-    ministry: Server, admin: Person, second: Person, anne: Person
-) -> None:
+async def test_a_request_of_somebody_who_may_no_longer(ministry: Server, admin: Person, second: Person, anne: Person) -> None:
     number = (await act(admin, "deactivate", user_id=anne.id))["request"]
     await node_of(ministry).scope.revoke(Actor("@root:localhost", "culture"), admin.id)
     assert (await refused(second.call("POST", f"{CULTURE}/requests/{number}", {"approve": True}))).status == 403
@@ -482,9 +469,7 @@ async def test_administrators_are_made_by_two(
     await agree(ministry, second, f"{CULTURE}/requests/{number}")
     assert {a["user_id"] for a in await view(anne, "administrators")} == {admin.id, second.id, anne.id}
     number = (await act(admin, "revoke", user_id=admin.id))["request"]
-    assert (await refused(agree(ministry, anne, f"{CULTURE}/requests/{number}"))).status == 403, (
-        "he has just made her one"
-    )
+    assert (await refused(agree(ministry, anne, f"{CULTURE}/requests/{number}"))).status == 403, "he has just made her one"
     await agree(ministry, second, f"{CULTURE}/requests/{number}")
     assert (await refused(view(admin, "people"))).status == 403
     assert (await refused(act(anne, "grant", user_id=sam.id))).status == 404
@@ -529,9 +514,7 @@ async def test_who_reads_unusually_much(ministry: Server, admin: Person, anne: P
     gaston = await invited_guest(ministry, anne)
     settings = ReadGuard(True, events_per_hour=300, organisation_events_per_hour=250)
     first, other = (
-        Guard(
-            node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing, node.standings.accountable
-        )
+        Guard(node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing, node.standings.accountable)
         for _ in range(2)
     )
     for guard, person, amount in ((first, anne, 100), (other, admin, 100), (first, sam, 250), (other, gaston, 51)):

@@ -40,9 +40,7 @@ async def test_administering_on_the_command_line(server: ServedProcess, tmp_path
     await done(server, "user", "add", "anne", "--password", "quite a long one", "--email", "anne.roy@culture.example")
     listed = await done(server, "actions")
     assert (
-        "lock user_id=…\n    Lock an account" in listed
-        and "announce text=… [room_id=…]" in listed
-        and "(critical)" in listed
+        "lock user_id=…\n    Lock an account" in listed and "announce text=… [room_id=…]" in listed and "(critical)" in listed
     )
     await done(server, "act", "culture", "lock", "user_id=@anne:localhost")
     (anne,) = [json.loads(line) for line in (await done(server, "show", "culture", "people")).splitlines()]

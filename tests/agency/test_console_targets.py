@@ -41,9 +41,7 @@ def test_an_argument_that_does_not_say_what_it_names_is_not_loaded(arguments: ty
         actions_of(owner)
 
 
-async def _targets(
-    ministry: Server, own: Person, other: Person, root: Person
-) -> tuple[dict[Kind, Any], dict[Kind, Any]]:
+async def _targets(ministry: Server, own: Person, other: Person, root: Person) -> tuple[dict[Kind, Any], dict[Kind, Any]]:
     """What each kind may be: of the administrator's own organisation, and of another."""
     result = []
     for person in (own, other):
@@ -51,24 +49,27 @@ async def _targets(
         uri = (await person.call("POST", "/_matrix/media/v3/upload", b"text"))["content_uri"]
         host, media = uri.removeprefix("mxc://").split("/")
         await person.call("POST", f"/_matrix/client/v3/rooms/{room}/report", {"reason": "x"})
-        report = await ministry.node.database.fetchval(
-            "SELECT max(report_id) FROM reports WHERE reporter = $1", person.id
-        )
+        report = await ministry.node.database.fetchval("SELECT max(report_id) FROM reports WHERE reporter = $1", person.id)
         hold = await node_of(ministry).holds.place(person.id, "a", "b", root.id)
         result.append(
-            {Kind.PERSON: person.id, Kind.ADMINISTRATOR: person.id, Kind.COLLEAGUE: person.id, Kind.MEMBER: person.id,
-             Kind.ROOM: room, Kind.FILE: media, Kind.FILE_HOST: host, Kind.REPORT: report, Kind.HOLD: hold}
-        )  # fmt: skip
+            {
+                Kind.PERSON: person.id,
+                Kind.ADMINISTRATOR: person.id,
+                Kind.COLLEAGUE: person.id,
+                Kind.MEMBER: person.id,
+                Kind.ROOM: room,
+                Kind.FILE: media,
+                Kind.FILE_HOST: host,
+                Kind.REPORT: report,
+                Kind.HOLD: hold,
+            }
+        )
     result[0][Kind.ORGANISATION], result[1][Kind.ORGANISATION] = "culture", "sante"
     return result[0], result[1]
 
 
 async def test_no_argument_reaches_another_organisation(
-    ministry: Server,
-    admin: Person,
-    anne: Person,
-    sam: Person,
-    root: Person,
+    ministry: Server, admin: Person, anne: Person, sam: Person, root: Person
 ) -> None:
     """With and without a code: what is refused is not even asked for."""
     await node_of(ministry).scope.grant(Actor("@root:localhost", "culture"), UserId(anne.id))

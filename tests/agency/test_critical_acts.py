@@ -40,9 +40,7 @@ async def administrator(server: Server, name: str) -> Person:
     return person
 
 
-async def ask(
-    person: Person, method: str, path: str, body: Any = None, proof: str | None = None
-) -> tuple[int, dict[str, Any]]:
+async def ask(person: Person, method: str, path: str, body: Any = None, proof: str | None = None) -> tuple[int, dict[str, Any]]:
     headers = {HEADER: proof} if proof is not None else None
     status, raw, _ = await person.server.raw(method, path, body, person.token, headers)
     return status, json.loads(raw) if raw else {}
@@ -82,11 +80,7 @@ async def test_one_administrator_alone_takes_nothing_over(
         ("PUT", f"{SYNAPSE}/users/{who}/admin", {"admin": True}),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"admin": True}),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"password": "another password"}),
-        (
-            "PUT",
-            f"/_synapse/admin/v2/users/{who}",
-            {"threepids": [{"medium": "email", "address": "r@culture.example"}]},
-        ),
+        ("PUT", f"/_synapse/admin/v2/users/{who}", {"threepids": [{"medium": "email", "address": "r@culture.example"}]}),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"external_ids": [{"auth_provider": "p", "external_id": "1"}]}),
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"user_type": "bot"}),  # whose token alone brings the first keys
         ("PUT", f"/_synapse/admin/v2/users/{who}", {"user_type": None}),
@@ -129,9 +123,7 @@ async def test_nobody_is_their_own_second_person(ministry: Server, root: Person,
 
 def is_administration(endpoint: Endpoint) -> bool:
     """`whois` is for everybody, of themselves."""
-    return "/admin" in endpoint.path and not re.fullmatch(
-        r"/_matrix/client/(v3|r0)/admin/whois/\{userId\}", endpoint.path
-    )
+    return "/admin" in endpoint.path and not re.fullmatch(r"/_matrix/client/(v3|r0)/admin/whois/\{userId\}", endpoint.path)
 
 
 async def test_every_endpoint_of_administration_says_what_it_does(ministry: Server) -> None:
@@ -176,10 +168,22 @@ async def test_critical_acts_at_the_administration_apis_need_a_proof(ministry: S
 # What a body may say at the doors whose act depends on it, or that need one.
 BODIES: dict[str, list[dict[str, Any]]] = {
     "/_synapse/admin/v2/users/{userId}": [
-        {"locked": True}, {"locked": False}, {"suspended": True}, {"suspended": False}, {"expiration_ts": 1},
-        {"expiration_ts": None}, {"displayname": "Nobody"}, {"avatar_url": "mxc://localhost/x"}, {"user_type": "bot"},
-        {"password": "another password"}, {"threepids": []}, {"external_ids": []}, {"admin": True}, {"admin": False},
-        {"deactivated": True}, {"deactivated": False},
+        {"locked": True},
+        {"locked": False},
+        {"suspended": True},
+        {"suspended": False},
+        {"expiration_ts": 1},
+        {"expiration_ts": None},
+        {"displayname": "Nobody"},
+        {"avatar_url": "mxc://localhost/x"},
+        {"user_type": "bot"},
+        {"password": "another password"},
+        {"threepids": []},
+        {"external_ids": []},
+        {"admin": True},
+        {"admin": False},
+        {"deactivated": True},
+        {"deactivated": False},
     ],
     f"{SYNAPSE}/users/{{userId}}/admin": [{"admin": True}, {"admin": False}],
     f"{SYNAPSE}/suspend/{{userId}}": [{"suspend": True}, {"suspend": False}],
@@ -187,13 +191,15 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/_matrix/client/v1/admin/suspend/{userId}": [{"suspended": True}, {"suspended": False}],
     "/_synapse/admin/v2/users/{userId}/delete_devices": [{"devices": ["ABCDEF"]}],
     f"{VALIDITY}/admin": [{"expiration_ts": 1}],
-}  # fmt: skip
+}
 # Where whom it is done to stands in the body.
 IN_BODY = {
-    f"{SYNAPSE}/join/{{roomIdOrAlias}}", f"{SYNAPSE}/rooms/{{roomId}}/make_room_admin", f"{SYNAPSE}/send_server_notice",
+    f"{SYNAPSE}/join/{{roomIdOrAlias}}",
+    f"{SYNAPSE}/rooms/{{roomId}}/make_room_admin",
+    f"{SYNAPSE}/send_server_notice",
     f"{SYNAPSE}/send_server_notice/{{txnId}}",
     f"{VALIDITY}/admin",
-}  # fmt: skip
+}
 
 
 def acts_on(server: Server, target: str) -> list[tuple[Endpoint, str, dict[str, Any]]]:
@@ -314,9 +320,7 @@ async def test_wrong_codes_are_counted(ministry: Server, root: Person, chloe: Pe
     assert (await ask(root, "POST", path, {}, await code_of(ministry, root)))[0] == 429
 
 
-async def test_a_second_administrator_agrees_to_one_act(
-    ministry: Server, root: Person, second: Person, chloe: Person
-) -> None:
+async def test_a_second_administrator_agrees_to_one_act(ministry: Server, root: Person, second: Person, chloe: Person) -> None:
     """What is asked again once it is agreed to is done: once, as it was asked, by who asked."""
     path, body = f"{SYNAPSE}/deactivate/{segment(chloe.id)}", {"erase": False}
     _, answer = await ask(root, "POST", path, body)
@@ -332,9 +336,7 @@ async def test_a_second_administrator_agrees_to_one_act(
     assert (await ask(root, "POST", path, body))[0] == 403, "once"
 
 
-async def test_agreeing_at_the_administration_api(
-    ministry: Server, root: Person, second: Person, chloe: Person
-) -> None:
+async def test_agreeing_at_the_administration_api(ministry: Server, root: Person, second: Person, chloe: Person) -> None:
     path, body = f"{SYNAPSE}/users/{segment(chloe.id)}/admin", {"admin": True}
     number = (await ask(root, "PUT", path, body))[1]["request"]
     decision = f"{CHAPPE}/requests/{number}"
@@ -360,9 +362,7 @@ async def test_whoever_may_not_act_asks_for_nothing_any_more(
     assert (await chloe.call("GET", "/account/whoami"))["user_id"] == chloe.id
 
 
-async def test_two_persons_where_the_installation_wants_two(
-    new_server: Callable[..., Awaitable[Server]],
-) -> None:
+async def test_two_persons_where_the_installation_wants_two(new_server: Callable[..., Awaitable[Server]]) -> None:
     """Also without the public-sector layer; and nothing is asked where nothing is set."""
     server = await new_server(administration=Administration(critical="two_persons", approver_hours=0))
     root, second = await administrator(server, "root"), await administrator(server, "second")
@@ -429,12 +429,10 @@ async def test_an_application_administers_only_where_its_scope_says_so(ministry:
                 assert status == 403 and "dminist" in answer["error"] and "acts" not in answer, (path, answer)
         tried += 1
     assert tried > 60
-    assert (await console.call("GET", f"{ALL}/people"))["items"] and (
-        await console.call("GET", "/_chappe/console/v1/rights")
-    )["everywhere"]
-    assert (await full.call("GET", "/_synapse/admin/v2/users"))["users"] and (await full.call("GET", f"{ALL}/people"))[
-        "items"
+    assert (await console.call("GET", f"{ALL}/people"))["items"] and (await console.call("GET", "/_chappe/console/v1/rights"))[
+        "everywhere"
     ]
+    assert (await full.call("GET", "/_synapse/admin/v2/users"))["users"] and (await full.call("GET", f"{ALL}/people"))["items"]
     assert (await root.call("GET", "/_synapse/admin/v2/users"))["users"], "a session of the old kind has no scope"
 
 
@@ -455,9 +453,7 @@ async def test_every_command_says_what_it_does(ministry: Server) -> None:
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "with_node":
                 (does,) = [keyword.value for keyword in call.keywords if keyword.arg == "does"]
-                names = {
-                    node.value for node in ast.walk(does) if isinstance(node, ast.Constant) and node.value is not None
-                }
+                names = {node.value for node in ast.walk(does) if isinstance(node, ast.Constant) and node.value is not None}
                 assert names <= known, (path.name, names)
                 found |= names
     assert found >= {"make_administrator", "reset_password", "erase", "export_person", "send_notice"}
@@ -466,9 +462,7 @@ async def test_every_command_says_what_it_does(ministry: Server) -> None:
 # ------------------------------------------------------------------------------------------- what one alone does not do
 
 
-async def test_one_administrator_alone_destroys_nothing_that_was_said(
-    ministry: Server, root: Person, chloe: Person
-) -> None:
+async def test_one_administrator_alone_destroys_nothing_that_was_said(ministry: Server, root: Person, chloe: Person) -> None:
     room = await chloe.create_room()
     await chloe.say(room, "kept")
     path = f"{SYNAPSE}/user/{segment(chloe.id)}/redact"
@@ -483,10 +477,7 @@ async def test_one_administrator_alone_destroys_nothing_that_was_said(
 async def test_a_new_account_is_nobody_elses_without_a_proof(ministry: Server, root: Person) -> None:
     """Its addresses and identities are those of whoever will be taken for its owner; what it is for says what is asked of it."""
     path = "/_synapse/admin/v2/users/%40prefet%3Alocalhost"
-    address, identity = (
-        {"medium": "email", "address": "prefet@culture.example"},
-        {"auth_provider": "p", "external_id": "1"},
-    )
+    address, identity = ({"medium": "email", "address": "prefet@culture.example"}, {"auth_provider": "p", "external_id": "1"})
     for more, act in (
         ({"threepids": [address]}, "set_addresses"),
         ({"external_ids": [identity]}, "set_identities"),

@@ -78,8 +78,9 @@ async def test_held_in_turn(ministry: Server, functions: FunctionAccounts, alice
     assert out.value.status == 401
     await second.say(room, "The room is still there")
     assert [(t["holder"], t["ended_ts"] is None) for t in await functions.turns(DUTY, 10)] == [
-        (bob.id, True), (alice.id, False)
-    ]  # fmt: skip
+        (bob.id, True),
+        (alice.id, False),
+    ]
     assert (await refused(alice.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {}))).status == 403
     await bob.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {})
     assert (await mine(bob))[0]["holder"] is None
@@ -248,9 +249,7 @@ async def held_by(server: Server) -> str | None:
     return holder
 
 
-async def test_what_is_held_by_no_session_is_handed_back(
-    ministry: Server, functions: FunctionAccounts, alice: Person
-) -> None:
+async def test_what_is_held_by_no_session_is_handed_back(ministry: Server, functions: FunctionAccounts, alice: Person) -> None:
     database = ministry.node.database
     await token_of(alice)
     await functions.look()
@@ -271,9 +270,7 @@ async def test_what_is_held_by_no_session_is_handed_back(
     assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
 
 
-async def test_its_keys_are_its_holders(
-    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person
-) -> None:
+async def test_its_keys_are_its_holders(ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person) -> None:
     """Whoever held it before keeps a copy of what vouched for it: so who takes it may replace that, and later nobody."""
     path = "/keys/device_signing/upload"
     held = await take(alice)
@@ -499,8 +496,12 @@ async def test_what_is_no_function_account(functions: FunctionAccounts, alice: P
     with pytest.raises(NotFound):
         await functions.set_holders(UserId(alice.id), [])
     for organisation, name, called in (
-        ("nowhere", "x", "X"), ("culture", "permanence", "X"), ("culture", "bad name", "X"), ("culture", "x", " [] "),
-        ("culture", "x", "X" * 101), ("elsewhere", "x", "X"),
-    ):  # fmt: skip
+        ("nowhere", "x", "X"),
+        ("culture", "permanence", "X"),
+        ("culture", "bad name", "X"),
+        ("culture", "x", " [] "),
+        ("culture", "x", "X" * 101),
+        ("elsewhere", "x", "X"),
+    ):
         with pytest.raises(MatrixError):
             await functions.add(organisation, name, called)

@@ -136,9 +136,13 @@ async def test_an_empty_backup_takes_no_others_place(ministry: Server, people: P
 
 KEY = {"algorithm": "m.secret_storage.v1.aes-hmac-sha2"}
 SECRETS = {
-    "m.secret_storage.default_key": {"key": "k"}, "m.secret_storage.key.k": KEY, "m.megolm_backup.v1": sealed("hers"),
-    "m.cross_signing.master": sealed("hers"), "org.matrix.msc3814": sealed("hers"), "org.example.secret": sealed("hers"),
-}  # fmt: skip
+    "m.secret_storage.default_key": {"key": "k"},
+    "m.secret_storage.key.k": KEY,
+    "m.megolm_backup.v1": sealed("hers"),
+    "m.cross_signing.master": sealed("hers"),
+    "org.matrix.msc3814": sealed("hers"),
+    "org.example.secret": sealed("hers"),
+}
 RUBBISH: list[dict[str, Any] | None] = [{}, None, {"encrypted": {}}, {"encrypted": "x"}, sealed("his")]
 
 
@@ -202,11 +206,7 @@ async def test_what_is_kept_of_secrets(ministry: Server, people: People, monkeyp
     """Of a type the first twenty, in all a bounded number, and nothing of what is no secret or was said twice."""
     anne, database = people.anne, ministry.node.database
     counted = "SELECT count(*) FROM kept_secrets WHERE user_id = $1"
-    for kind, content in (
-        ("m.direct", {"@a:b": ["!r"]}),
-        ("org.example.x", {"encrypted": {}}),
-        ("org.example.s", sealed("a")),
-    ):
+    for kind, content in (("m.direct", {"@a:b": ["!r"]}), ("org.example.x", {"encrypted": {}}), ("org.example.s", sealed("a"))):
         for _ in range(2):
             await put(anne, kind, content)
     await put(anne, "org.example.x", {})
@@ -226,9 +226,7 @@ async def test_what_is_kept_of_secrets(ministry: Server, people: People, monkeyp
     assert await anne.call("GET", path_of(anne, "org.example.s")) == sealed("b")
 
 
-async def test_however_much_is_kept_it_comes_back(
-    ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_however_much_is_kept_it_comes_back(ministry: Server, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who takes secrets away and fills the place for them hinders no administrator."""
     anne, kind = people.anne, "m.secret_storage.key.k"
     await put(anne, kind, KEY)
@@ -261,10 +259,7 @@ async def test_secrets_for_thirty_days_or_as_long_as_a_hold(ministry: Server, pe
 
 async def test_thirty_days_and_not_longer(ministry: Server, people: People) -> None:
     anne = people.anne
-    database, days = (
-        ministry.node.database,
-        "UPDATE key_backups SET kept_since = kept_since - make_interval(days => $1)",
-    )
+    database, days = (ministry.node.database, "UPDATE key_backups SET kept_since = kept_since - make_interval(days => $1)")
     version = await back_up(anne, "a")
     await anne.call("DELETE", f"/room_keys/version/{version}")
     await database.execute(days, 29)
@@ -336,9 +331,7 @@ async def test_nobody_finds_out_from_what_is_full_that_they_are_held(
             path = f"/room_keys/keys/{segment(ROOM)}/{'ab'[number]}"
             await anne.call("DELETE", path, version=versions[0])
 
-    versions = (
-        [await back_up(anne, "a"), await back_up(anne, "b")] if deletes == "backups" else [await back_up(anne, *"ab")]
-    )
+    versions = [await back_up(anne, "a"), await back_up(anne, "b")] if deletes == "backups" else [await back_up(anne, *"ab")]
     await delete(0)
     fills = [lambda: put(anne, "org.example.s", sealed("c")), lambda: delete(1)]
     for days, is_full in ((0, True), (29, True), (2, False)):

@@ -49,13 +49,15 @@ async def test_who_asked_is_recorded(holds: LegalHolds, alice: Person) -> None:
 @pytest.mark.parametrize(
     "target, authority, reference",
     [
-        ("@nobody:localhost", JUDGE, ORDER), ("!none:localhost", JUDGE, ORDER), ("alice", JUDGE, ORDER),
-        ("@alice:localhost", " ", ORDER), ("@alice:localhost", JUDGE, ""), ("@alice:localhost", JUDGE, "x" * 301),
+        ("@nobody:localhost", JUDGE, ORDER),
+        ("!none:localhost", JUDGE, ORDER),
+        ("alice", JUDGE, ORDER),
+        ("@alice:localhost", " ", ORDER),
+        ("@alice:localhost", JUDGE, ""),
+        ("@alice:localhost", JUDGE, "x" * 301),
     ],
-)  # fmt: skip
-async def test_holds_that_are_none(
-    holds: LegalHolds, alice: Person, target: str, authority: str, reference: str
-) -> None:
+)
+async def test_holds_that_are_none(holds: LegalHolds, alice: Person, target: str, authority: str, reference: str) -> None:
     with pytest.raises((BadRequest, NotFound)):
         await holds.place(target, authority, reference, BY)
 
@@ -107,13 +109,7 @@ async def test_a_held_account_ends_but_is_not_erased(ministry: Server, holds: Le
 
 
 HOLDS = {"the room": True, "who has sent it": True, "who has uploaded it": True, "another room": False, "lifted": False}
-NAMED = (
-    "in a message",
-    "as a thumbnail",
-    "by an encrypted message",
-    "by a message redacted since",
-    "as the room's picture",
-)
+NAMED = ("in a message", "as a thumbnail", "by an encrypted message", "by a message redacted since", "as the room's picture")
 ERASERS = ("erasure", "deletion", "retention elsewhere")
 
 
@@ -146,14 +142,7 @@ async def erase(how: str, ministry: Server, retention: Retention, bob: Person, e
 @pytest.mark.parametrize("named", NAMED)
 @pytest.mark.parametrize("hold", HOLDS)
 async def test_what_a_hold_keeps_of_files(
-    ministry: Server,
-    holds: LegalHolds,
-    retention: Retention,
-    alice: Person,
-    bob: Person,
-    hold: str,
-    named: str,
-    eraser: str,
+    ministry: Server, holds: LegalHolds, retention: Retention, alice: Person, bob: Person, hold: str, named: str, eraser: str
 ) -> None:
     """A file is kept with the room or the person whose words name it, whoever has uploaded it, and whatever deletes it."""
     room, other = [await alice.create_room(name=n, invite=[bob.id]) for n in ("Marché", "Autre")]
@@ -185,8 +174,12 @@ async def test_what_a_hold_keeps_of_files(
 
 
 PURGED = {
-    "the room": False, "who has said it": False, "who has said something else": False, "another room": True, "lifted": True,
-}  # fmt: skip
+    "the room": False,
+    "who has said it": False,
+    "who has said something else": False,
+    "another room": True,
+    "lifted": True,
+}
 
 
 @pytest.mark.parametrize("hold", PURGED)
@@ -199,12 +192,7 @@ async def test_a_history_is_purged_where_nothing_is_held(
     await bob.join(room)
     await alice.say(room, "the envelope")
     last = await bob.say(room, "of something else")
-    target = {
-        "the room": room,
-        "who has said it": alice.id,
-        "who has said something else": bob.id,
-        "another room": other,
-    }
+    target = {"the room": room, "who has said it": alice.id, "who has said something else": bob.id, "another room": other}
     number = await holds.place(target.get(hold, room), JUDGE, ORDER, BY)
     if hold == "lifted":
         await holds.lift(number, "over", BY)

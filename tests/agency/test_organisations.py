@@ -24,10 +24,14 @@ V1 = "/_matrix/identity/api/v1"
 @pytest.mark.parametrize(
     "address, name",
     [
-        ("john.doe@x.example", "John Doe"), ("jean-pierre.martin@x.example", "Jean-Pierre Martin"), ("USER@x.example", "User"),
-        ("anne_marie.o.brien@x.example", "Anne Marie O Brien"), ("..@x.example", ""), ("d'arc@x.example", "D'arc"),
+        ("john.doe@x.example", "John Doe"),
+        ("jean-pierre.martin@x.example", "Jean-Pierre Martin"),
+        ("USER@x.example", "User"),
+        ("anne_marie.o.brien@x.example", "Anne Marie O Brien"),
+        ("..@x.example", ""),
+        ("d'arc@x.example", "D'arc"),
     ],
-)  # fmt: skip
+)
 def test_names_by_address(address: str, name: str) -> None:
     assert display_name(address, "Culture") == (f"{name} [Culture]" if name else "[Culture]")
 
@@ -54,16 +58,7 @@ def test_the_closest_pattern_first() -> None:
     ]
     for good in ("culture.example", "*.culture.example", "*", "Anne@Culture.example"):
         assert parse_pattern(good) == good.lower()
-    for bad in (
-        "",
-        "culture",
-        "*culture.example",
-        "a@b@culture.example",
-        "cul ture.example",
-        "**",
-        ".example",
-        "-.example",
-    ):
+    for bad in ("", "culture", "*culture.example", "a@b@culture.example", "cul ture.example", "**", ".example", "-.example"):
         with pytest.raises(BadRequest):
             parse_pattern(bad)
 
@@ -71,9 +66,12 @@ def test_the_closest_pattern_first() -> None:
 async def test_the_registry(ministry: Server) -> None:
     registry = agency(ministry).organisations
     for address, name in (
-        ("a@culture.example", "culture"), ("a@sub.deep.culture.example", "culture"), ("a@interieur.example", "elsewhere"),
-        ("a@notculture.example", "guests"), ("a@CULTURE.example", "culture"),
-    ):  # fmt: skip
+        ("a@culture.example", "culture"),
+        ("a@sub.deep.culture.example", "culture"),
+        ("a@interieur.example", "elsewhere"),
+        ("a@notculture.example", "guests"),
+        ("a@CULTURE.example", "culture"),
+    ):
         found = await registry.of_address(address)
         assert found is not None and found.name == name, address
     assert not await registry.add(
@@ -82,10 +80,13 @@ async def test_the_registry(ministry: Server) -> None:
     assert (await registry.of_address("a@sub.culture.example")).name == "guests", "it counts at once"
     assert (await registry.of_address("vip@gmail.example")).label == "Culture et médias"
     for bad in (
-        Organisation("Bad name", "x", "localhost", False), Organisation("x", "", "localhost", False),
-        Organisation("x", "a[b]", "localhost", False), Organisation("x", "X", "no server", False),
-        Organisation("x", "X", "localhost", False, ["culture.example"]), Organisation("x", "X", "localhost", False, ["bad"]),
-    ):  # fmt: skip
+        Organisation("Bad name", "x", "localhost", False),
+        Organisation("x", "", "localhost", False),
+        Organisation("x", "a[b]", "localhost", False),
+        Organisation("x", "X", "no server", False),
+        Organisation("x", "X", "localhost", False, ["culture.example"]),
+        Organisation("x", "X", "localhost", False, ["bad"]),
+    ):
         with pytest.raises(BadRequest):
             await registry.add(bad)
     await registry.remove("elsewhere")
@@ -115,12 +116,25 @@ async def test_which_server_is_whose(ministry: Server, alice: Person) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "fs0c131y@protonmail.com@presidence@culture.example", "a@gmail.example@culture.example", "a@gmail.example,b@culture.example",
-        '"a@gmail.example"@culture.example', "a@gmail.example <b@culture.example>", "<a@gmail.example>b@culture.example",
-        "a@culture.example\n@gmail.example", "a@culture.example\x00", "a@culture.example.", "a@ culture.example", "@culture.example",
-        "a@[127.0.0.1]", "a@culture.example>", "a;b@culture.example@x", "a@cúlture.example", "(a)b@culture.example", "a@culture..example",
+        "fs0c131y@protonmail.com@presidence@culture.example",
+        "a@gmail.example@culture.example",
+        "a@gmail.example,b@culture.example",
+        '"a@gmail.example"@culture.example',
+        "a@gmail.example <b@culture.example>",
+        "<a@gmail.example>b@culture.example",
+        "a@culture.example\n@gmail.example",
+        "a@culture.example\x00",
+        "a@culture.example.",
+        "a@ culture.example",
+        "@culture.example",
+        "a@[127.0.0.1]",
+        "a@culture.example>",
+        "a;b@culture.example@x",
+        "a@cúlture.example",
+        "(a)b@culture.example",
+        "a@culture..example",
     ],
-)  # fmt: skip
+)
 async def test_no_trick_makes_somebody_of_an_address(ministry: Server, address: str) -> None:
     """The flaw of April 2019, and its relatives: what is not one address, exactly, is none."""
     assert (await info(ministry, "info", address))[0] == 400
@@ -141,15 +155,11 @@ async def sign_up(server: Server, mailbox: Mailbox, address: str, **more: Any) -
     assert parse_qs(urlsplit(link).query)["sid"] == [json.loads(raw)["sid"]]
     creds = {"sid": json.loads(raw)["sid"], "client_secret": "secret"}
     auth = {"type": "m.login.email.identity", "threepid_creds": creds}
-    status, raw, _ = await server.raw(
-        "POST", "/_matrix/client/v3/register", {"password": PASSWORD, "auth": auth, **more}
-    )
+    status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", {"password": PASSWORD, "auth": auth, **more})
     answer = json.loads(raw)
     if status == 401 and "session" in answer:
         auth["session"] = answer["session"]
-        status, raw, _ = await server.raw(
-            "POST", "/_matrix/client/v3/register", {"password": PASSWORD, "auth": auth, **more}
-        )
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", {"password": PASSWORD, "auth": auth, **more})
     return status, json.loads(raw)
 
 
@@ -183,16 +193,7 @@ async def test_two_of_one_name(ministry: Server, mailbox: Mailbox) -> None:
 async def test_from_the_command_line(tmp_path: Any) -> None:
     server = await ServedProcess(tmp_path / "data").start()
     try:
-        add = (
-            "admin",
-            "organisation",
-            "add",
-            "culture",
-            "--address",
-            "culture.example",
-            "--address",
-            "*.culture.example",
-        )
+        add = ("admin", "organisation", "add", "culture", "--address", "culture.example", "--address", "*.culture.example")
         code, said = await server.run(*add)
         assert code == 0 and "Culture has been added: culture.example, *.culture.example → localhost" in said
         assert "changed" in (await server.run(*add, "--label", "Ministère de la culture"))[1]
@@ -220,10 +221,13 @@ async def test_what_an_organisation_lets_its_people_do(ministry: Server, alice: 
     )
     by_address = {"id_server": "localhost", "id_access_token": "x", "medium": "email", "address": "x@gmail.example"}
     for wanted in (
-        alice.create_room(preset="public_chat", name="Forum"), alice.create_room(visibility="public", name="Forum"),
-        alice.create_room(name="Ouverte", **open_room), alice.set_state(closed, RULES, {"rule": "unrestricted"}),
-        alice.invite(room, gaston), alice.call("POST", f"/rooms/{segment(room)}/invite", by_address),
-    ):  # fmt: skip
+        alice.create_room(preset="public_chat", name="Forum"),
+        alice.create_room(visibility="public", name="Forum"),
+        alice.create_room(name="Ouverte", **open_room),
+        alice.set_state(closed, RULES, {"rule": "unrestricted"}),
+        alice.invite(room, gaston),
+        alice.call("POST", f"/rooms/{segment(room)}/invite", by_address),
+    ):
         no = await refused(wanted)
         assert (no.status, no.errcode) == (403, "M_FORBIDDEN") and "Culture" in no.body["error"]
     assert (await alice.call("GET", "/_chappe/client/v1/rules"))["me"]["colour"] == "#000091"

@@ -125,9 +125,12 @@ async def test_an_administrator_moves_somebody(ministry: Server, anne: Person, g
     assert (await people.moves(anne.id))[0]["by_whom"] == "@root:localhost"
     assert await name_of(ministry, anne.id) == "Anne Roy [Santé]"
     for who, where, error in (
-        (anne.id, "nowhere", NotFound), ("@nobody:localhost", "sante", NotFound), (gaston.id, "culture", Forbidden),
-        (anne.id, "elsewhere", Forbidden), (anne.id, "guests", Forbidden),
-    ):  # fmt: skip
+        (anne.id, "nowhere", NotFound),
+        ("@nobody:localhost", "sante", NotFound),
+        (gaston.id, "culture", Forbidden),
+        (anne.id, "elsewhere", Forbidden),
+        (anne.id, "guests", Forbidden),
+    ):
         with pytest.raises(error):
             await people.assign(UserId(who), where, "@root:localhost")
 
@@ -180,17 +183,13 @@ async def test_an_account_that_comes_back_is_who_it_was(ministry: Server, anne: 
         await former_of(ministry).reactivate(UserId("@nobody:localhost"))
 
 
-async def test_an_address_that_somebody_else_has_meanwhile_is_theirs(
-    ministry: Server, anne: Person, bob: Person
-) -> None:
+async def test_an_address_that_somebody_else_has_meanwhile_is_theirs(ministry: Server, anne: Person, bob: Person) -> None:
     await ministry.node.deactivate_account(UserId(anne.id), False)
     await bind(ministry, bob.id, OLD)
     assert (await former_of(ministry).reactivate(UserId(anne.id)))["addresses"] == []
 
 
-async def test_what_an_ended_account_looked_like_is_forgotten_in_time(
-    ministry: Server, anne: Person, bob: Person
-) -> None:
+async def test_what_an_ended_account_looked_like_is_forgotten_in_time(ministry: Server, anne: Person, bob: Person) -> None:
     former = former_of(ministry)
     await ministry.node.deactivate_account(UserId(bob.id), True)
     assert await former.all(None, 10) == [], "an erased account leaves nothing"
@@ -208,9 +207,7 @@ async def test_a_deactivated_account_proves_nothing(ministry: Server, anne: Pers
         await people_of(ministry).assign(UserId(anne.id), "sante", "@root:localhost")
 
 
-async def test_an_address_alone_does_not_bring_an_account_back(
-    ministry: Server, mailbox: Mailbox, anne: Person
-) -> None:
+async def test_an_address_alone_does_not_bring_an_account_back(ministry: Server, mailbox: Mailbox, anne: Person) -> None:
     """It may have been given to a namesake: who signs up with it is somebody new, and an administrator brings back who was."""
     await ministry.node.deactivate_account(UserId(anne.id), False)
     browser = await Browser(ministry).open("/register")

@@ -122,15 +122,11 @@ async def test_the_leak_of_june_2026_as_it_was(new_server: NewServer) -> None:
     s = await scene(new_server, Settings(True), 643_459 // 876)
 
     async def upload(room: str, number: int) -> str:
-        status, raw, _ = await s.server.raw(
-            "POST", "/_matrix/media/v3/upload", f"{room} {number}".encode(), s.author.token
-        )
+        status, raw, _ = await s.server.raw("POST", "/_matrix/media/v3/upload", f"{room} {number}".encode(), s.author.token)
         assert status == 200
         return raw.decode().split("mxc://")[1].rstrip('"}')
 
-    files = {
-        room: await asyncio.gather(*(upload(room, number) for number in range(59_386 // 876))) for room in s.forums
-    }
+    files = {room: await asyncio.gather(*(upload(room, number) for number in range(59_386 // 876))) for room in s.forums}
     thief, taken, entered = await s.server.person("thief"), {"messages": 0, "files": 0}, 0
     stops: list[str] = []
 
@@ -226,9 +222,7 @@ WAYS: dict[str, Callable[[Person, str, str], Awaitable[Any]]] = {
     "search": lambda p, room, event: p.call(
         "POST", "/search", {"search_categories": {"room_events": {"search_term": "message"}}}
     ),
-    "relations": lambda p, room, event: p.call(
-        "GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}"
-    ),
+    "relations": lambda p, room, event: p.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}"),
     "threads": lambda p, room, event: p.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads"),
 }
 
@@ -265,18 +259,14 @@ async def test_files_rooms_and_searches_have_budgets_of_their_own(new_server: Ne
         raise AssertionError("never")
 
     async def download(person: Person, _: int) -> None:
-        status, raw, _headers = await s.server.raw(
-            "GET", f"/_matrix/client/v1/media/download/{uri}", None, person.token
-        )
+        status, raw, _headers = await s.server.raw("GET", f"/_matrix/client/v1/media/download/{uri}", None, person.token)
         if status != 200:
             raise Refused(status, raw)
 
     assert await until_stopped(download) == 14
     assert await until_stopped(lambda person, n: person.join(s.forums[n])) == 5
     assert await until_stopped(lambda person, n: person.call("POST", "/publicRooms", {})) == 14
-    assert await until_stopped(
-        lambda person, n: person.call("POST", "/user_directory/search", {"search_term": f"a{n}"})
-    ) == 14  # fmt: skip
+    assert await until_stopped(lambda person, n: person.call("POST", "/user_directory/search", {"search_term": f"a{n}"})) == 14
 
 
 async def test_what_was_read_is_remembered_through_a_restart(new_server: NewServer) -> None:
@@ -306,9 +296,14 @@ async def two_processes(new_server: NewServer) -> tuple[Scene, ReadGuard, str]:
     s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
     s.watch(server)
     other = ReadGuard(
-        server.node.database, server.node.rooms.memberships, settings, s.clock, s.guard._challenge, s.guard._freeze,
+        server.node.database,
+        server.node.rooms.memberships,
+        settings,
+        s.clock,
+        s.guard._challenge,
+        s.guard._freeze,
         s.guard._accountable,
-    )  # fmt: skip
+    )
     other.sleep = s.guard.sleep
     return s, other, (await server.person("reader")).id
 
@@ -409,11 +404,7 @@ async def test_a_device_that_indexes_at_the_pace_it_is_given_is_never_stopped(ne
             s.clock.now += pace["pause_ms"]
             continue
         page = await reader.call(
-            "GET",
-            f"/rooms/{segment(room)}/messages",
-            dir="b",
-            limit=50,
-            **({"from": tokens[room]} if tokens[room] else {}),
+            "GET", f"/rooms/{segment(room)}/messages", dir="b", limit=50, **({"from": tokens[room]} if tokens[room] else {})
         )
         read += sum(1 for event in page["chunk"] if event["type"] == "m.room.message")
         if "end" in page:

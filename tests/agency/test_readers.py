@@ -32,19 +32,20 @@ async def test_nobody_sees_anything_and_a_guest_what_they_are_in(world: World) -
         told = shown(seen["guest"])
         assert not {
             mark for mark in told if mark.split()[0] in ("forum", "window", "private", "space", "stranger", "device")
-        }, (
-            method,
-            path,
-        )
+        }, (method, path)
     seen_by_person = {listing: shown(seen["person"]) for listing, seen in rows.items()}
     assert {"forum title", "forum subject"} <= seen_by_person["GET", f"{V3}/publicRooms"]
     assert "stranger" in seen_by_person["POST", f"{V3}/user_directory/search"]
     assert "device" in seen_by_person["POST", f"{V3}/keys/query"]
     assert {"forum", "shared"} <= seen_by_person["GET", f"{V3}/directory/room/{{roomAlias}}"]
     for listing in (
-        ("GET", f"{V1}/room_summary/{{roomIdOrAlias}}"), ("GET", f"{V3}/rooms/{{roomId}}/messages"), ("POST", f"{V3}/search"),
-        ("GET", f"{V3}/rooms/{{roomId}}/members"), ("GET", f"{V3}/sync"), ("GET", f"{V3}/directory/room/{{roomAlias}}"),
-    ):  # fmt: skip
+        ("GET", f"{V1}/room_summary/{{roomIdOrAlias}}"),
+        ("GET", f"{V3}/rooms/{{roomId}}/messages"),
+        ("POST", f"{V3}/search"),
+        ("GET", f"{V3}/rooms/{{roomId}}/members"),
+        ("GET", f"{V3}/sync"),
+        ("GET", f"{V3}/directory/room/{{roomAlias}}"),
+    ):
         assert "shared" in shown(rows[listing]["guest"]), listing
     assert "invited title" in shown(rows["GET", f"{V1}/room_summary/{{roomIdOrAlias}}"]["guest"])
     assert "0 answer" in rows["GET", f"{V3}/profile/{{userId}}"]["guest"], "whom one shares a room with"
@@ -91,9 +92,7 @@ async def test_a_guest_learns_no_address_by_trying_to_come_in(world: World) -> N
         for door in (f"{V3}/join/{alias}", f"{V3}/knock/{alias}"):
             status, raw, _ = await world.server.raw("POST", door, {}, world.guest.token)
             assert (status, json.loads(raw)["errcode"]) == (404, "M_NOT_FOUND"), door
-    assert (await world.person.call("POST", f"/join/{segment('#forum:localhost')}", {}))["room_id"] == world.rooms[
-        "forum"
-    ]
+    assert (await world.person.call("POST", f"/join/{segment('#forum:localhost')}", {}))["room_id"] == world.rooms["forum"]
 
 
 async def received(person: Person) -> list[str]:

@@ -46,10 +46,17 @@ def read(path: Path, name: str) -> Any:
 async def conversation(anne: Person, sam: Person) -> tuple[str, str]:
     """A room with a file in it. (room, file)"""
     room = await anne.create_room(
-        name="Marché & travaux", topic="Lot n° 3", invite=[sam.id],
-        initial_state=[{"type": "im.vector.room.access_rules", "state_key": "", "content": {
-            "rule": "restricted", "force_unencrypted_at_creation": True}}],
-    )  # fmt: skip
+        name="Marché & travaux",
+        topic="Lot n° 3",
+        invite=[sam.id],
+        initial_state=[
+            {
+                "type": "im.vector.room.access_rules",
+                "state_key": "",
+                "content": {"rule": "restricted", "force_unencrypted_at_creation": True},
+            }
+        ],
+    )
     await sam.join(room)
     file = await upload(anne)
     await anne.send(room, "m.room.message", {"msgtype": "m.file", "body": "plan.txt", "url": file})
@@ -88,9 +95,7 @@ async def test_who_is_held_is_not_told_by_their_own_package(node: AgencyServer, 
         everything = b"".join(packed.read(name) for name in packed.namelist())
     assert b"dossier 4711 du parquet" not in everything and b"legal_hold" not in everything
     await node.personal_data.write(UserId(anne.id), for_the_authority, with_held=True)
-    assert [hold["reference"] for hold in read(for_the_authority, "data/legal_holds.json")] == [
-        "dossier 4711 du parquet"
-    ]
+    assert [hold["reference"] for hold in read(for_the_authority, "data/legal_holds.json")] == ["dossier 4711 du parquet"]
 
 
 async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person) -> None:
@@ -104,8 +109,11 @@ async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne:
     bag.verify(path, keys_of(node))
     about = read(path, "data/room.json")
     assert (about["name"], about["topic"], about["creator"], about["access"]) == (
-        "Marché & travaux", "Lot n° 3", anne.id, "restricted"
-    )  # fmt: skip
+        "Marché & travaux",
+        "Lot n° 3",
+        anne.id,
+        "restricted",
+    )
     assert "legal_holds" not in about and len(about["members"]) == 2
     for_the_authority = tmp_path / "with-held.zip"
     await node.room_archive.write(room, for_the_authority, with_held=True)
@@ -124,9 +132,7 @@ async def test_a_room_for_the_archives(node: AgencyServer, tmp_path: Path, anne:
 
 
 @pytest.mark.parametrize("what", ["changed", "removed", "added", "resealed", "not a package"])
-async def test_a_package_that_is_not_whole(
-    node: AgencyServer, tmp_path: Path, anne: Person, sam: Person, what: str
-) -> None:
+async def test_a_package_that_is_not_whole(node: AgencyServer, tmp_path: Path, anne: Person, sam: Person, what: str) -> None:
     room, _ = await conversation(anne, sam)
     good, bad = tmp_path / "good.zip", tmp_path / "bad.zip"
     await node.room_archive.write(room, good)
@@ -161,9 +167,7 @@ async def test_a_file_that_is_not_there_any_more(node: AgencyServer, tmp_path: P
     assert read(path, "data/files.json")[0]["missing"] is True
 
 
-async def test_asked_for_in_the_console(
-    ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person
-) -> None:
+async def test_asked_for_in_the_console(ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person) -> None:
     room, _ = await conversation(anne, sam)
     code = await code_of(ministry, admin)
     package = (await act(admin, "archive_room", room_id=room, code=code))["package"]
@@ -219,9 +223,7 @@ async def test_erasing_a_person(ministry: Server, node: AgencyServer, admin: Per
     assert answer == {"done": True, "messages": 2, "files": 0}, "the file went with its message"
     assert bodies((await sam.messages(room))["chunk"]) == ["the word of Sam"]
     assert await download(sam, file) == 404
-    assert not await node.database.fetchval(
-        "SELECT EXISTS (SELECT 1 FROM events WHERE json::bytea LIKE '%envelope%'::bytea)"
-    )
+    assert not await node.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE json::bytea LIKE '%envelope%'::bytea)")
     assert await view(admin, "former") == [], "nothing is kept of her"
 
 

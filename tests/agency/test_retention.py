@@ -67,9 +67,7 @@ async def test_what_is_old_is_gone(retention: Retention, alice: Person, bob: Per
     await bob.say(room, "old answer", **{"m.relates_to": reply})
     await bob.send(room, "m.reaction", {"m.relates_to": {"rel_type": "m.annotation", "event_id": root, "key": "👍"}})
     edit = {"rel_type": "m.replace", "event_id": root}
-    await alice.say(
-        room, "* old edit", **{"m.new_content": {"msgtype": "m.text", "body": "old edit"}, "m.relates_to": edit}
-    )
+    await alice.say(room, "* old edit", **{"m.new_content": {"msgtype": "m.text", "body": "old edit"}, "m.relates_to": edit})
     gone = await alice.say(room, "old redacted")
     await alice.redact(room, gone, "old reason")
     await asyncio.sleep(0.01)
@@ -241,9 +239,7 @@ async def test_what_lies_in_a_gap_came_no_earlier_than_what_follows_it(retention
     live, database = await node.rooms.require(room), node.database
     await database.execute("UPDATE events SET ts = $2 WHERE event_id = ANY ($1::text[])", ids, start + 20 * 365 * DAY)
     cut = await database.fetchval("SELECT position FROM events WHERE event_id = $1", ids[1])
-    await database.execute(
-        "INSERT INTO stretches (room_nid, number, cut, ordinal) VALUES ($1, 1, $2, 0)", live.number, cut
-    )
+    await database.execute("INSERT INTO stretches (room_nid, number, cut, ordinal) VALUES ($1, 1, $2, 0)", live.number, cut)
     await database.execute("UPDATE events SET position = $2 WHERE event_id = $1", ids[0], -BLOCK - 1)
     await database.execute("UPDATE rooms SET federated = true WHERE room_nid = $1", live.number)
     node.rooms.live.read_anew(live.number)

@@ -18,23 +18,8 @@ from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.store import User
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import RULES, a_ministry, account, agency, agree, code_of
-from tests.agency.test_console import (
-    ALL,
-    CONSOLE,
-    CULTURE,
-    act,
-    admin,
-    anne,
-    invited_guest,
-    node_of,
-    root,
-    sam,
-    second,
-    view,
-)
-from tests.agency.test_console import (
-    of as of_culture,
-)
+from tests.agency.test_console import ALL, CONSOLE, CULTURE, act, admin, anne, invited_guest, node_of, root, sam, second, view
+from tests.agency.test_console import of as of_culture
 from tests.agency.test_critical_acts import ask
 from tests.agency.test_retention import upload
 from tests.neighbours import Mailbox
@@ -46,11 +31,33 @@ SANTE = f"{CONSOLE}/organisations/sante"
 
 # Actions that undo nothing that somebody else may have done in a right of their own. A new one is put into `UNDOES`, or here.
 UNDO_NOTHING = {
-    "lock", "sign_out", "remove_device", "move", "reset_second_factor", "deactivate", "restore_keys", "end_guest", "give_guest",
-    "add_function_account", "set_holders", "grant", "revoke", "appoint", "give_room", "unlist", "block", "quarantine_file",
-    "export_person", "archive_room", "hold_person", "hold_room", "announce", "set_organisation", "remove_organisation",
+    "lock",
+    "sign_out",
+    "remove_device",
+    "move",
+    "reset_second_factor",
+    "deactivate",
+    "restore_keys",
+    "end_guest",
+    "give_guest",
+    "add_function_account",
+    "set_holders",
+    "grant",
+    "revoke",
+    "appoint",
+    "give_room",
+    "unlist",
+    "block",
+    "quarantine_file",
+    "export_person",
+    "archive_room",
+    "hold_person",
+    "hold_room",
+    "announce",
+    "set_organisation",
+    "remove_organisation",
     "close_report",  # everybody's but about oneself
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -73,10 +80,7 @@ class Scene:
 async def ministry(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox) -> Server:
     """Accounts end there, and files are scanned."""
     return await a_ministry(
-        new_server,
-        mailbox,
-        account_validity=AccountValidity(90, [28, 7, 1], 120),
-        antivirus=Antivirus("clamd://127.0.0.1:9"),
+        new_server, mailbox, account_validity=AccountValidity(90, [28, 7, 1], 120), antivirus=Antivirus("clamd://127.0.0.1:9")
     )
 
 
@@ -170,8 +174,9 @@ async def new_in_quarantine(s: Scene, whose: str | None) -> None:
     await s.node.database.execute(
         """INSERT INTO scan_results (server_name, media_id, fingerprint, signatures, reason, info, scanned_ts)
            VALUES ($1, $2, '', '', 'MCS_MEDIA_NOT_CLEAN', 'Threat found: x', 1)""",
-        server_name, media_id,
-    )  # fmt: skip
+        server_name,
+        media_id,
+    )
 
 
 async def is_stopped(s: Scene) -> bool:
@@ -397,9 +402,7 @@ async def test_nobody_closes_a_report_about_themselves(
 # ------------------------------------------------------------------------------------------------------------- guests
 
 
-async def test_whose_end_is_said_by_another_rule_is_not_renewed_past_it(
-    scene: Scene, admin: Person, root: Person
-) -> None:
+async def test_whose_end_is_said_by_another_rule_is_not_renewed_past_it(scene: Scene, admin: Person, root: Person) -> None:
     """A guest stays as long as the rules for guests let them; posts do not end."""
     post = await scene.node.functions.add("culture", "permanence", "Permanence")
     sql = "SELECT array_agg((user_id, expires_ts, expires_by)::text ORDER BY user_id) FROM users WHERE user_id IN ($1, $2)"
@@ -456,9 +459,7 @@ async def test_an_organisation_has_no_power_over_who_has_left_it(
     node = node_of(ministry)
     await node.deactivate_account(UserId(anne.id), False)
     path, code = f"/_synapse/admin/v2/users/{segment(anne.id)}", await code_of(ministry, root)
-    status, raw, _ = await ministry.raw(
-        "PUT", path, {"deactivated": False}, root.token, headers={"chappe-second-factor": code}
-    )
+    status, raw, _ = await ministry.raw("PUT", path, {"deactivated": False}, root.token, headers={"chappe-second-factor": code})
     assert status == 200, raw
     await node.people.assign(UserId(anne.id), "sante", root.id)
     for name in ("lock", "reset_second_factor", "export_person"):

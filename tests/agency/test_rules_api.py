@@ -22,9 +22,7 @@ async def test_the_rules(ministry: Server, alice: Person, gaston: Person) -> Non
         and rules["guest_days"] == 180
         and rules["antivirus"] is False
     )
-    assert rules["me"] == {
-        "is_guest": False, "organisation": "culture", "may_have_guests": True, "may_make_forums": True
-    }  # fmt: skip
+    assert rules["me"] == {"is_guest": False, "organisation": "culture", "may_have_guests": True, "may_make_forums": True}
     assert (await gaston.call("GET", "/_chappe/client/v1/rules"))["me"]["is_guest"] is True
 
 
@@ -68,9 +66,7 @@ async def test_not_yours_not_there(ministry: Server, alice: Person, bob: Person)
     assert (await refused(tell(bob, room, event, []))).status == 403
     assert (await refused(tell(alice, room, "$none", []))).status == 404
     assert (await refused(tell(alice, "!none:localhost", event, []))).status in (403, 404)
-    assert (
-        await refused(tell(alice, room, await alice.set_state(room, "m.room.topic", {"topic": "x"}), []))
-    ).status == 404
+    assert (await refused(tell(alice, room, await alice.set_state(room, "m.room.topic", {"topic": "x"}), []))).status == 404
 
 
 async def test_a_message_of_another_servers_clock_goes_too(ministry: Server, alice: Person) -> None:
@@ -79,9 +75,7 @@ async def test_a_message_of_another_servers_clock_goes_too(ministry: Server, ali
     retention = ministry.node.retention
     room = await alice.create_room(preset="public_chat", name="Forum")
     event = await alice.say(room, "from the future")
-    await ministry.node.database.execute(
-        "UPDATE events SET ts = ts + 1000 * 86400000::bigint WHERE event_id = $1", event
-    )
+    await ministry.node.database.execute("UPDATE events SET ts = ts + 1000 * 86400000::bigint WHERE event_id = $1", event)
     await alice.say(room, "now")
     clock = retention._now_ms = Clock(ministry.node.now_ms() + 1)
     assert await retention.look() == 0

@@ -20,9 +20,11 @@ from tests.support import Person, Refused, Server, segment
 
 FIRST = GUESTS
 SECOND = {
-    "capitals": "EXTERNE.example", "a port": "externe.example:8448", "a final dot": "externe.example.",
+    "capitals": "EXTERNE.example",
+    "a port": "externe.example:8448",
+    "a final dot": "externe.example.",
     "all three": "Externe.Example.:8448",
-}  # fmt: skip
+}
 PLAIN = ("a port",)  # which is a server of its own to the specification; the others are nobody's name
 
 every_spelling = pytest.mark.parametrize("how", SECOND)

@@ -47,9 +47,7 @@ async def test_an_agent_invites_a_guest(ministry: Server, mailbox: Mailbox, alic
     room = await open_room(alice)
     ends = ministry.node.now_ms() + 30 * DAY_MS
     await invite(alice, room, purpose="  Audit of\nthe site ", ends_ts=ends)
-    assert (await alice.call("GET", PATH))["invited"] == [
-        {"address": ADDRESS, "purpose": "Audit of the site", "ends_ts": ends}
-    ]
+    assert (await alice.call("GET", PATH))["invited"] == [{"address": ADDRESS, "purpose": "Audit of the site", "ends_ts": ends}]
     assert "Projet" in plain(await mailbox.next(ADDRESS))
     guest = await arrive(ministry)
     assert await membership(alice, room, guest) == "invite"
@@ -94,10 +92,7 @@ async def test_only_the_sponsor_or_an_administrator(ministry: Server, alice: Per
     guest = await arrive(ministry)
     path = f"{PATH}/{segment(guest.id)}"
     for other in (bob, guest):
-        for call in (
-            other.call("PUT", path, {"ends_ts": 5}),
-            other.call("POST", path + "/renew", {}),
-        ):
+        for call in (other.call("PUT", path, {"ends_ts": 5}), other.call("POST", path + "/renew", {})):
             assert (await refused(call)).errcode == "M_FORBIDDEN"
     assert await mine(bob) == []
     await ministry.node.accounts.change(bob.id, is_admin=True)
@@ -107,10 +102,19 @@ async def test_only_the_sponsor_or_an_administrator(ministry: Server, alice: Per
 @pytest.mark.parametrize(
     "change",
     [
-        {"purpose": ""}, {"purpose": "  \n "}, {"purpose": "x" * 501}, {"purpose": 5}, {"purpose": None}, {"ends_ts": "soon"},
-        {"ends_ts": 1 << 60}, {"address": "a@b@c"}, {"address": "nobody"}, {"room_id": "nowhere"}, {"room_id": "!no:localhost"},
+        {"purpose": ""},
+        {"purpose": "  \n "},
+        {"purpose": "x" * 501},
+        {"purpose": 5},
+        {"purpose": None},
+        {"ends_ts": "soon"},
+        {"ends_ts": 1 << 60},
+        {"address": "a@b@c"},
+        {"address": "nobody"},
+        {"room_id": "nowhere"},
+        {"room_id": "!no:localhost"},
     ],
-)  # fmt: skip
+)
 async def test_bad_invitations(alice: Person, change: dict[str, Any]) -> None:
     room = await open_room(alice)
     body = {"room_id": room, "address": ADDRESS, "purpose": "Audit", **change}
@@ -118,9 +122,7 @@ async def test_bad_invitations(alice: Person, change: dict[str, Any]) -> None:
     assert (await alice.call("GET", PATH))["invited"] == []
 
 
-async def test_into_rooms_that_are_open_only_and_by_agents_only(
-    ministry: Server, alice: Person, gaston: Person
-) -> None:
+async def test_into_rooms_that_are_open_only_and_by_agents_only(ministry: Server, alice: Person, gaston: Person) -> None:
     closed = await alice.create_room(name="Cabinet")
     assert (await refused(invite(alice, closed))).errcode == "M_FORBIDDEN"
     opened = await open_room(alice)
@@ -182,18 +184,14 @@ async def test_a_guest_becomes_an_agent_where_they_are(ministry: Server, alice: 
     before = await guest.say(room, "as a guest")
     with pytest.raises(Refused):
         await guest.create_room(name="Mine")
-    await agency(ministry).organisations.add(
-        Organisation("lagaffe", "La Gaffe", "localhost", False, ["lagaffe.example"])
-    )
+    await agency(ministry).organisations.add(Organisation("lagaffe", "La Gaffe", "localhost", False, ["lagaffe.example"]))
     await sponsors_of(ministry).look()
     await ministry.node.set_profile_field.wait()
     profile = await guest.call("GET", f"/profile/{segment(guest.id)}")
     assert profile["displayname"] == "Gaston [La Gaffe]"
     assert (await alice.state(room, "m.room.member", guest.id))["displayname"] == "Gaston [La Gaffe]"
     await guest.create_room(name="Mine")
-    assert (await guest.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))["content"][
-        "body"
-    ] == "as a guest"
+    assert (await guest.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))["content"]["body"] == "as a guest"
     closed = await alice.create_room(name="Cabinet", invite=[guest.id])
     await guest.join(closed)
     user = await ministry.node.accounts.store.find_user(guest.id)

@@ -75,9 +75,7 @@ async def alice(server: Server) -> Person:
 
 
 def test_every_field_that_is_read_is_tried() -> None:
-    assert {kind: set(content) for kind, content in GOOD.items()} == {
-        kind: set(fields) for kind, fields in FORMS.items()
-    }
+    assert {kind: set(content) for kind, content in GOOD.items()} == {kind: set(fields) for kind, fields in FORMS.items()}
 
 
 async def _initial_state(alice: Person, kind: str, content: Any) -> None:

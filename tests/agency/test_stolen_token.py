@@ -85,9 +85,7 @@ async def stage(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox) 
     s = Stage()
     guard = Settings(True, events_per_hour=EVENTS, files_per_hour=FILES, searches_per_hour=SEARCHES, rooms_per_hour=100)
     s.server, s.mailbox = await a_ministry(new_server, mailbox, read_guard=guard), mailbox
-    await agency(s.server).organisations.add(
-        Organisation("partner", "Partenaires", "localhost", False, ["partner.example"])
-    )
+    await agency(s.server).organisations.add(Organisation("partner", "Partenaires", "localhost", False, ["partner.example"]))
     s.thief, s.bob, s.root = [await account(s.server, name) for name in ("alice", "bob", "root")]
     for who in ("alice", "bob"):
         await s.server.node.bind_threepid(UserId(f"@{who}:localhost"), "email", f"{who}@culture.example", 1)
@@ -116,11 +114,7 @@ async def stage(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox) 
 async def ways_in(s: Stage) -> list[str]:
     devices = (await s.alice.call("GET", "/devices"))["devices"]
     found = await fingerprint(s.server, s.alice.id) + sorted(device["device_id"] for device in devices)
-    for table, column in (
-        ("administrators", "user_id"),
-        ("organisation_people", "user_id"),
-        ("function_holders", "holder"),
-    ):
+    for table, column in (("administrators", "user_id"), ("organisation_people", "user_id"), ("function_holders", "holder")):
         rows = await s.node.database.fetch(f"SELECT * FROM {table} WHERE {column} = $1", s.alice.id)
         found += [f"{table} {dict(row)}" for row in rows]
     return found
@@ -132,18 +126,29 @@ async def doors(s: Stage) -> dict[str, tuple[str, str, Any]]:
     other = base64.b64encode(b"o" * 32).decode().rstrip("=")
     key = {"user_id": s.alice.id, "usage": ["master"], "keys": {f"ed25519:{other}": other}}
     own = keys_of(s.alice.id)["master_key"]
-    proofs = [await proven(s.server, purpose, THIEF, letter) for purpose, letter in
-              (("add", "a"), ("add", "b"), ("add", "c"), ("identity", "d"), ("password", "e"))]  # fmt: skip
+    proofs = [
+        await proven(s.server, purpose, THIEF, letter)
+        for purpose, letter in (("add", "a"), ("add", "b"), ("add", "c"), ("identity", "d"), ("password", "e"))
+    ]
     by_mail = {"auth": {"type": "m.login.email.identity", "threepid_creds": proofs[4], "threepidCreds": proofs[4]}}
     new = {"new_password": "the thief's own", "logout_devices": True}
     pages = {
         path: ("POST", path, b"")
         for path in (
-            "/account/addresses", "/account/addresses/remove", "/account/password", "/account/second-factor",
-            "/account/second-factor/remove", "/account/recovery-codes", "/account/passkeys", "/account/passkeys/remove",
-            "/account/reset-keys", "/account/deactivate", "/oauth2/authorize", "/link",
+            "/account/addresses",
+            "/account/addresses/remove",
+            "/account/password",
+            "/account/second-factor",
+            "/account/second-factor/remove",
+            "/account/recovery-codes",
+            "/account/passkeys",
+            "/account/passkeys/remove",
+            "/account/reset-keys",
+            "/account/deactivate",
+            "/oauth2/authorize",
+            "/link",
         )
-    }  # fmt: skip
+    }
     guest = {"room_id": s.sealed, "address": THIEF, "purpose": "me"}
     return pages | {
         "add an address": ("POST", f"{V3}/account/3pid/add", proofs[0]),
@@ -157,9 +162,15 @@ async def doors(s: Stage) -> dict[str, tuple[str, str, Any]]:
         "the keys": ("POST", f"{V3}/keys/device_signing/upload", {"master_key": key}),
         "the same keys, with more in them": ("POST", f"{V3}/keys/device_signing/upload", {"master_key": {**own, "x": 1}}),
         "the same keys, for more": (
-            "POST", f"{V3}/keys/device_signing/upload", {"master_key": {**own, "usage": ["master", "self_signing"]}},
+            "POST",
+            f"{V3}/keys/device_signing/upload",
+            {"master_key": {**own, "usage": ["master", "self_signing"]}},
         ),
-        "a key beside hers": ("POST", f"{V3}/keys/device_signing/upload", {"self_signing_key": {**key, "usage": ["self_signing"]}}),
+        "a key beside hers": (
+            "POST",
+            f"{V3}/keys/device_signing/upload",
+            {"self_signing_key": {**key, "usage": ["self_signing"]}},
+        ),
         "a device": ("DELETE", f"{V3}/devices/{s.alice.device}", {}),
         "devices": ("POST", f"{V3}/delete_devices", {"devices": [s.alice.device]}),
         "another session": ("POST", f"{V1}/login/get_token", {}),
@@ -170,7 +181,7 @@ async def doors(s: Stage) -> dict[str, tuple[str, str, Any]]:
         "a bot with a person's user name": ("POST", f"{CHAPPE}/bots", {"name": "x", "purpose": "x", "localpart": "prefet"}),
         "a post": ("POST", f"{CHAPPE}/function_accounts/{segment('@permanence:localhost')}/take", {}),
         "himself as a guest in what is closed": ("POST", f"{CHAPPE}/guests", guest),
-    }  # fmt: skip
+    }
 
 
 def of_administrators(server: Server) -> Iterator[tuple[str, str]]:
@@ -217,7 +228,7 @@ async def test_he_takes_over_nothing(stage: Stage, loot: str) -> None:
     tried = list(of_administrators(s.server))
     answered = {
         (method, path): await s.raw(method, path, None if method == "GET" else {}, s.thief.token) for method, path in tried
-    }  # fmt: skip
+    }
     assert len(tried) > 80
     assert {way for way, (status, _) in answered.items() if status not in (400, 403, 404)} <= OF_EVERYBODY
     assert "culture" not in answered["GET", "/_chappe/console/v1/rights"][1]
@@ -245,13 +256,8 @@ async def test_he_takes_over_nothing(stage: Stage, loot: str) -> None:
 async def test_the_first_keys_are_not_the_thiefs(stage: Stage) -> None:
     """Of somebody who has never had any: a sign-in of the last minutes is a proof, a session of this morning is none."""
     s, path = stage, "/keys/device_signing/upload"
-    fresh, bot = (
-        await s.bob.another_device(),
-        await s.bob.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}),
-    )
-    await s.node.database.execute(
-        "UPDATE devices SET created = now() - interval '1 hour' WHERE device_id <> $1", fresh.device
-    )
+    fresh, bot = (await s.bob.another_device(), await s.bob.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
+    await s.node.database.execute("UPDATE devices SET created = now() - interval '1 hour' WHERE device_id <> $1", fresh.device)
     for _ in range(2):
         with pytest.raises(Refused) as refused:
             await s.bob.call("POST", path, keys_of(s.bob.id))
@@ -297,7 +303,7 @@ READS: dict[str, Read] = {
     "threads": lambda p, room, event: p.call("GET", f"{V1}/rooms/{segment(room)}/threads", limit=4),
     "notifications": lambda p, room, event: p.call("GET", "/notifications", limit=50),
     "own data": lambda p, room, event: p.prove(f"{CHAPPE}/my_data", {}),
-}  # fmt: skip
+}
 
 
 def later(s: Stage) -> None:
@@ -317,9 +323,7 @@ async def test_he_reads_nothing_beyond_her_budget(stage: Stage) -> None:
     for room in s.forums:
         starts[room] = await s.bob.say(room, "message at the root of a thread")
         await s.bob.say(room, "message in it", **{"m.relates_to": {"rel_type": "m.thread", "event_id": starts[room]}})
-    bots = [
-        Person(s.server, await s.thief.prove(f"{CHAPPE}/bots", {"name": f"B{n}", "purpose": "x"})) for n in range(4)
-    ]
+    bots = [Person(s.server, await s.thief.prove(f"{CHAPPE}/bots", {"name": f"B{n}", "purpose": "x"})) for n in range(4)]
     hands = [s.thief, *bots]
     for hand in hands:
         for room in s.forums:
@@ -375,9 +379,7 @@ async def test_whatever_is_shown_is_counted(stage: Stage) -> None:
     status, raw, _ = await s.thief.prove_raw(f"{CHAPPE}/my_data/{package}", {})
     assert status == 200
     with zipfile.ZipFile(io.BytesIO(raw)) as opened:
-        assert not [name for name in opened.namelist() if b"message in it" in opened.read(name)], (
-            "of others there is nothing"
-        )
+        assert not [name for name in opened.namelist() if b"message in it" in opened.read(name)], "of others there is nothing"
 
 
 async def test_files_and_searches_have_budgets_too(stage: Stage) -> None:
@@ -390,9 +392,13 @@ async def test_files_and_searches_have_budgets_too(stage: Stage) -> None:
     bot = Person(s.server, await s.thief.prove(f"{CHAPPE}/bots", {"name": "B", "purpose": "x"}))
     later(s)
     got = await asyncio.gather(
-        *(s.raw("GET", f"{V1}/media/{kind}/{file}", None, hand.token) for hand in (s.thief, bot)
-          for kind in ("download",) for file in files)
-    )  # fmt: skip
+        *(
+            s.raw("GET", f"{V1}/media/{kind}/{file}", None, hand.token)
+            for hand in (s.thief, bot)
+            for kind in ("download",)
+            for file in files
+        )
+    )
     assert FILES / 2 <= sum(1 for status, _ in got if status == 200) <= 2 * FILES
     assert not await served(s.thief.call("GET", "/account/whoami"))
 
@@ -465,9 +471,11 @@ async def left_behind(s: Stage, room: str) -> dict[str, Probe]:
     thief, found = s.thief, dict[str, Probe]()
     scene = Scene(s.server, s.root, s.mailbox, thief)
     for name, make in (
-        ("OpenID", openid_tokens), ("a device code that was agreed to", oauth_codes), ("a pusher", pushers),
+        ("OpenID", openid_tokens),
+        ("a device code that was agreed to", oauth_codes),
+        ("a pusher", pushers),
         ("a request to the administrators", requests),
-    ):  # fmt: skip
+    ):
         found[name] = await make(scene)
     me = await identity(thief)
     found["the identity service"] = lambda: served(lookup(me))
@@ -552,9 +560,7 @@ async def test_nothing_outlives_it(stage: Stage, end: Callable[[Stage], Awaitabl
 
     await until(control_came)
     said = {event["type"] for event in heard if event["sender"] != s.bob.id}
-    assert said <= {call, "m.room.member"} | ({"m.room.power_levels"} if end is ends else set()), (
-        "whoever goes hands over"
-    )
+    assert said <= {call, "m.room.member"} | ({"m.room.power_levels"} if end is ends else set()), "whoever goes hands over"
     if end in (signs_out_with_a_password, signs_out_everywhere):
         assert await s.bob.state(room, call, f"_{s.alice.id}_THIEF") == {}, "no ghost in the call"
     told = "SELECT count(*) FROM webhook_queue"

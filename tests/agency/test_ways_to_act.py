@@ -91,9 +91,7 @@ async def turn(server: Server, person: Person) -> Probe:
             await held.call("GET", "/account/whoami")
         except Refused:
             assert not await _row(server, "SELECT 1 FROM function_accounts WHERE holder = $1", person.id)
-            assert not await _row(
-                server, "SELECT 1 FROM function_turns WHERE holder = $1 AND ended_ts IS NULL", person.id
-            )
+            assert not await _row(server, "SELECT 1 FROM function_turns WHERE holder = $1 AND ended_ts IS NULL", person.id)
             return False
         return True
 
@@ -231,8 +229,9 @@ async def test_nobody_gives_a_post_or_a_bot_a_password(duty: Server) -> None:
             await duty.node.accounts.change(user_id, password="a long password")
         await duty.node.database.execute(  # one that was there before
             "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE user_id = $1) WHERE user_id = $2",
-            root.id, user_id,
-        )  # fmt: skip
+            root.id,
+            user_id,
+        )
         body = {"type": "m.login.password", "user": user_id, "password": "correct horse"}
         assert (await duty.raw("POST", "/_matrix/client/v3/login", body))[0] == 403
 
@@ -243,9 +242,10 @@ async def test_nobody_gives_a_post_or_a_bot_a_password(duty: Server) -> None:
 async def test_bots_are_named_as_bots(ministry: Server, gaston: Person) -> None:
     alice = await account(ministry, "alice")
     for bad, errcode in (
-        ({"name": "Jean Préfet [Culture]"}, "M_INVALID_PARAM"), ({"name": "x]"}, "M_INVALID_PARAM"),
+        ({"name": "Jean Préfet [Culture]"}, "M_INVALID_PARAM"),
+        ({"name": "x]"}, "M_INVALID_PARAM"),
         ({"name": "Jean", "localpart": "jean.prefet-culture.example"}, "M_INVALID_USERNAME"),
-    ):  # fmt: skip
+    ):
         assert (await refused(alice.prove(BOTS, {"purpose": "x", **bad}))).errcode == errcode
     bot = Person(ministry, await alice.prove(BOTS, {"name": "Jean Préfet", "purpose": "x", "localpart": "jean-bot"}))
     await node_of(ministry).bind_threepid(UserId(alice.id), "email", "alice@culture.example", 1)
@@ -267,9 +267,10 @@ async def test_bots_are_named_as_bots(ministry: Server, gaston: Person) -> None:
 
 async def test_a_bot_reads_at_the_cost_of_its_owner(new_server: Callable[..., Awaitable[Server]]) -> None:
     server = await new_server(
-        agency=Agency(enabled=True, guest_domains=[GUESTS]), registration=Registration(open=True),
+        agency=Agency(enabled=True, guest_domains=[GUESTS]),
+        registration=Registration(open=True),
         read_guard=ReadGuard(enabled=True, events_per_hour=100),
-    )  # fmt: skip
+    )
     guard = node_of(server).guard
     assert guard is not None
     alice = await account(server, "alice")

@@ -15,9 +15,14 @@ async def node(program: str, *arguments: str) -> AsyncIterator[None]:
     """Runs until the end of the block; begins when it prints READY."""
     await install_js()
     process = await asyncio.create_subprocess_exec(
-        str(NODE_HOME / "bin" / "node"), program, *arguments, cwd=JS, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL, env={**os.environ, "NODE_OPTIONS": "--use-system-ca"},
-    )  # fmt: skip
+        str(NODE_HOME / "bin" / "node"),
+        program,
+        *arguments,
+        cwd=JS,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "NODE_OPTIONS": "--use-system-ca"},
+    )
     assert process.stdout is not None
     while (line := await asyncio.wait_for(process.stdout.readline(), 60)).strip() != b"READY":
         assert line, f"{program} did not start"

@@ -15,14 +15,7 @@ TABLE: tuple[tuple[str, str, str, int, str | None, str], ...] = (
     ("heisenbridge", "GET", f"{_V3}/user/{{userId}}/account_data/{{type}}", 404, "M_NOT_FOUND", "its first start"),
     ("heisenbridge", "POST", f"{_V3}/join/{{roomIdOrAlias}}", 403, "M_FORBIDDEN", "it tries, then has itself invited"),
     ("mautrix-telegram", "GET", f"{_V3}/account/whoami", 403, "M_FORBIDDEN", "it asks before it registers its bot"),
-    (
-        "matrix-js-sdk",
-        "GET",
-        f"{_MEDIA}/download/{{serverName}}/{{mediaId}}",
-        401,
-        "M_MISSING_TOKEN",
-        "the play tries it",
-    ),
+    ("matrix-js-sdk", "GET", f"{_MEDIA}/download/{{serverName}}/{{mediaId}}", 401, "M_MISSING_TOKEN", "the play tries it"),
     ("matrix-js-sdk", "PUT", _SEND, 400, "M_DUPLICATE_ANNOTATION", "the play reacts twice with the same"),
 )
 

@@ -30,11 +30,23 @@ class MemoryStore(MemoryStateStore, ASStateStore):
 
 def registration(path: Path, port: int, **changes: Any) -> str:
     value = {
-        "id": "bridge", "url": f"http://127.0.0.1:{port}", "as_token": "as secret", "hs_token": "hs secret", "sender_localpart": "bot",
-        "rate_limited": False, "receive_ephemeral": True, "org.matrix.msc3202": True, "io.element.msc4190": True, "protocols": ["irc"],
-        "namespaces": {"users": [{"regex": "@_irc_.*:localhost", "exclusive": True}],
-                       "aliases": [{"regex": "#_irc_.*:localhost", "exclusive": True}], "rooms": []}, **changes,
-    }  # fmt: skip
+        "id": "bridge",
+        "url": f"http://127.0.0.1:{port}",
+        "as_token": "as secret",
+        "hs_token": "hs secret",
+        "sender_localpart": "bot",
+        "rate_limited": False,
+        "receive_ephemeral": True,
+        "org.matrix.msc3202": True,
+        "io.element.msc4190": True,
+        "protocols": ["irc"],
+        "namespaces": {
+            "users": [{"regex": "@_irc_.*:localhost", "exclusive": True}],
+            "aliases": [{"regex": "#_irc_.*:localhost", "exclusive": True}],
+            "rooms": [],
+        },
+        **changes,
+    }
     file = path / f"{value['id']}.yaml"
     file.write_text(yaml.safe_dump(value))
     return str(file)
@@ -45,9 +57,16 @@ async def bridge(new_server: NewServer, tmp_path: Path) -> AsyncIterator[tuple[S
     port = free_port()
     server = await new_server(application_services=[registration(tmp_path, port)])
     service = AppService(
-        server=server.base, domain="localhost", as_token="as secret", hs_token="hs secret", bot_localpart="bot", id="bridge",
-        state_store=MemoryStore(), ephemeral_events=True, encryption_events=True,
-    )  # fmt: skip
+        server=server.base,
+        domain="localhost",
+        as_token="as secret",
+        hs_token="hs secret",
+        bot_localpart="bot",
+        id="bridge",
+        state_store=MemoryStore(),
+        ephemeral_events=True,
+        encryption_events=True,
+    )
     await service.start("127.0.0.1", port)
     yield server, service
     await service.stop()
@@ -137,8 +156,15 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         if request.path.endswith("/ping"):
             return web.json_response({})
         if "/protocol/" in request.path:
-            return web.json_response({"user_fields": ["nick"], "location_fields": ["channel"], "icon": "mxc://localhost/x",
-                                      "field_types": {}, "instances": [{"desc": "Libera", "network_id": "libera", "fields": {}}]})  # fmt: skip
+            return web.json_response(
+                {
+                    "user_fields": ["nick"],
+                    "location_fields": ["channel"],
+                    "icon": "mxc://localhost/x",
+                    "field_types": {},
+                    "instances": [{"desc": "Libera", "network_id": "libera", "fields": {}}],
+                }
+            )
         return web.json_response([{"alias": "#_irc_lab:localhost", "protocol": "irc", "fields": {}}])
 
     application = web.Application()
@@ -213,9 +239,7 @@ async def test_a_service_that_was_away_gets_everything_once(new_server: NewServe
         await until(lambda: any(b'"to_device_id":"GHOST"' in body for body in taken.values()))
         assert await server.node.database.fetchval("SELECT count(*) FROM to_device") == 0
         session = await service.call(
-            "POST",
-            "/login",
-            {"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_irc_zoe"}},
+            "POST", "/login", {"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": "_irc_zoe"}}
         )
         assert session["user_id"] == "@_irc_zoe:localhost"
         with pytest.raises(Refused):

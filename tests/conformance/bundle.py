@@ -44,8 +44,9 @@ def resolve(value: Any, base: Path, seen: tuple[str, ...] = (), names: bool = Fa
         return resolve(target, path, (*seen, key))
     return {
         key: resolve(item, base, seen, names=key in ("properties", "patternProperties") and not names)
-        for key, item in value.items() if names or key not in PROSE
-    }  # fmt: skip
+        for key, item in value.items()
+        if names or key not in PROSE
+    }
 
 
 def main() -> None:

@@ -11,9 +11,12 @@ from typing import Any
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent.parent
 PREFIXES = {
-    "client-server": "", "server-server": "server ", "identity": "identity ", "application-service": "service ",
+    "client-server": "",
+    "server-server": "server ",
+    "identity": "identity ",
+    "application-service": "service ",
     "push-gateway": "gateway ",
-}  # fmt: skip
+}
 
 
 def tables() -> dict[str, list[list[str]]]:
@@ -46,9 +49,10 @@ def every_operation() -> dict[str, dict[str, str]]:
 def operations() -> dict[str, tuple[str, str]]:
     """Method and path of those for clients and between servers."""
     return {
-        name: (row["method"], row["path"]) for name, row in every_operation().items()
+        name: (row["method"], row["path"])
+        for name, row in every_operation().items()
         if row["api"] in ("client-server", "server-server")
-    }  # fmt: skip
+    }
 
 
 def specification() -> dict[str, Any]:
@@ -64,9 +68,7 @@ _MATCHERS = [
     (method, re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]*", re.escape(path))), name, path.count("{"))
     for name, (method, path) in operations().items()
 ]
-ANSWERED: set[str] = (
-    set()
-)  # operations that a test of this session got an answer from: 2xx, 3xx, or what REFUSED expects
+ANSWERED: set[str] = set()  # operations that a test of this session got an answer from: 2xx, 3xx, or what REFUSED expects
 
 
 def record(method: str, target: str, status: int) -> None:

@@ -50,9 +50,10 @@ def test_what_is_done_otherwise_is_shown_by_a_test(row: list[str]) -> None:
     *words, shown_by = row
     path, _, name = shown_by.partition("::")
     assert all(words) and name in {
-        node.name for node in ast.parse((ROOT / path).read_text()).body
+        node.name
+        for node in ast.parse((ROOT / path).read_text()).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }  # fmt: skip
+    }
 
 
 async def test_the_versions_that_the_page_names_are_claimed(server: Server) -> None:

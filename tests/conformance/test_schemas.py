@@ -46,10 +46,23 @@ async def world(server: Server) -> World:
     room = await person.create_room(name="x", preset="public_chat")
     event = await person.say(room, "x")
     values = {
-        "roomId": room, "roomIdOrAlias": room, "eventId": event, "userId": person.id, "deviceId": person.device, "type": "x.y",
-        "eventType": "m.room.message", "stateKey": "", "receiptType": "m.read", "keyName": "displayname", "kind": "override",
-        "relType": "m.thread", "tag": "u.x", "ruleId": ".m.rule.master", "version": "1", "serverName": "localhost",
-    }  # fmt: skip
+        "roomId": room,
+        "roomIdOrAlias": room,
+        "eventId": event,
+        "userId": person.id,
+        "deviceId": person.device,
+        "type": "x.y",
+        "eventType": "m.room.message",
+        "stateKey": "",
+        "receiptType": "m.read",
+        "keyName": "displayname",
+        "kind": "override",
+        "relType": "m.thread",
+        "tag": "u.x",
+        "ruleId": ".m.rule.master",
+        "version": "1",
+        "serverName": "localhost",
+    }
     return World(server, person, values)
 
 

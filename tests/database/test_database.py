@@ -53,9 +53,7 @@ async def test_the_embedded_server_from_nothing_through_crashes_to_a_clean_end(t
     assert last is not None and not is_alive(last)
 
 
-def test_two_processes_make_the_system_user_one_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_make_the_system_user_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two `useradd` at once overwrite each other's entry. Here each would notice the other."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     stub, under_way, met = tmp_path / "useradd", tmp_path / "under_way", tmp_path / "met"
@@ -93,9 +91,17 @@ async def test_migrations_are_applied_once_and_guarded(new_database: Callable[[]
 
 
 LANDED = {
-    1: "4c52f2ebe27a9f44", 2: "4ee7e77b56707a19", 3: "ab6b8fa4ad2f6e59", 4: "98ad2afd01924d0b", 5: "e7062ca09ce32a8c",
-    6: "43ddd3abcdaebf4d", 7: "a85a1a0d5a135585", 8: "e36495a73f4b29e6", 9: "6de5f0934978e1ee", 10: "d818360a5789e0a3",
-}  # fmt: skip
+    1: "4c52f2ebe27a9f44",
+    2: "4ee7e77b56707a19",
+    3: "ab6b8fa4ad2f6e59",
+    4: "98ad2afd01924d0b",
+    5: "e7062ca09ce32a8c",
+    6: "43ddd3abcdaebf4d",
+    7: "a85a1a0d5a135585",
+    8: "e36495a73f4b29e6",
+    9: "6de5f0934978e1ee",
+    10: "d818360a5789e0a3",
+}
 
 
 def test_what_databases_have_is_never_edited() -> None:
@@ -117,9 +123,7 @@ async def test_two_processes_migrate_at_once(postgres: EmbeddedPostgres) -> None
 
 
 NOTES = Fragment(
-    "notes",
-    (("n", "int"),),
-    "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);",
+    "notes", (("n", "int"),), "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);"
 )
 
 
@@ -248,14 +252,15 @@ async def test_alarms_of_several_processes_become_one(postgres: EmbeddedPostgres
     connection = await _as_of(postgres, 7)
     hour = 3_600_000
     for who, step, ts in (
-        ("a.example", "organisation", 5 * hour), ("a.example", "organisation", 5 * hour + 9), ("b.example", "organisation", 5 * hour),
-        ("a.example", "organisation", 6 * hour), ("@a:a.example", "challenged", 1), ("@a:a.example", "challenged", 2),
-    ):  # fmt: skip
+        ("a.example", "organisation", 5 * hour),
+        ("a.example", "organisation", 5 * hour + 9),
+        ("b.example", "organisation", 5 * hour),
+        ("a.example", "organisation", 6 * hour),
+        ("@a:a.example", "challenged", 1),
+        ("@a:a.example", "challenged", 2),
+    ):
         await connection.execute(
-            "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, 'events', 1, $3)",
-            who,
-            step,
-            ts,
+            "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, 'events', 1, $3)", who, step, ts
         )
     assert await migrate(connection) == [name for _, name, _ in available()[7:]]
     left = await connection.fetch("SELECT ts FROM read_guard_alerts ORDER BY id")
@@ -279,8 +284,10 @@ async def test_what_earlier_rules_made_is_still_found_and_waits_to_be_made_anew(
     await migrate(connection)
     people = await connection.fetch("SELECT user_id, words::text, rules FROM user_directory ORDER BY user_id")
     assert [tuple(row) for row in people] == [
-        ("@long:a.example", "", 0), ("@nobody:a.example", "", 0), ("@zoe:a.example", "'dupont' 'zoe'", 0),
-    ]  # fmt: skip
+        ("@long:a.example", "", 0),
+        ("@nobody:a.example", "", 0),
+        ("@zoe:a.example", "'dupont' 'zoe'", 0),
+    ]
     places = await connection.fetch("SELECT name, position FROM progress WHERE name IN ('search words', 'room words')")
     assert {row["name"]: row["position"] for row in places} == {"search words": 6, "room words": 8}
     assert await connection.fetchval("SELECT count(*) FROM event_search WHERE words @@ 'bonjour'::tsquery") == 1
@@ -292,14 +299,17 @@ async def test_what_earlier_rules_made_is_still_found_and_waits_to_be_made_anew(
 async def test_a_database_of_the_foundation_is_brought_up_to_date(postgres: EmbeddedPostgres) -> None:
     """Rooms, relations and published rooms from before migration 2 are there after it."""
     connection = await _as_of(postgres, 1)
-    await connection.execute(
-        "INSERT INTO domains (server_name, signing_seed, key_version) VALUES ('a.example', 'x', '1')"
-    )
+    await connection.execute("INSERT INTO domains (server_name, signing_seed, key_version) VALUES ('a.example', 'x', '1')")
     await connection.execute("INSERT INTO rooms VALUES (1, '!r', '12', 1, 1, '{$b}', 0, 2, 1, 0, 2, true)")
-    for nid, body in enumerate((
-        {}, {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}},
-        {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}, "nul": "\u0000"}, {"m.relates_to": "nonsense"},
-    ), 1):  # fmt: skip
+    for nid, body in enumerate(
+        (
+            {},
+            {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}},
+            {"m.relates_to": {"rel_type": "m.reference", "event_id": "$a"}, "nul": "\u0000"},
+            {"m.relates_to": "nonsense"},
+        ),
+        1,
+    ):
         raw = json.dumps({"type": "m.room.message", "content": body}).encode()
         await connection.execute(
             "INSERT INTO events VALUES ($1, $1, 1, $2, 'm.room.message', NULL, '@a:a.example', 1, 1, 0, NULL, 1, 0, NULL, NULL, $3)",
@@ -320,10 +330,15 @@ async def test_whoever_holds_a_connection_takes_no_other(new_database: Callable[
     """In tests it is an error, wherever it is done; a task that outlives the transaction is no part of it."""
     database = await Database.connect(await new_database())
     asks: list[Callable[[], Awaitable[Any]]] = [
-        lambda: database.fetch("SELECT 1"), lambda: database.fetchrow("SELECT 1"), lambda: database.fetchval("SELECT 1"),
-        lambda: database.execute("SELECT 1"), lambda: in_background(database.fetchval("SELECT 1"), "asks"), lambda: _began(database),
-        lambda: _began(database, reads_beside=True), lambda: asyncio.gather(database.fetchval("SELECT 1")),
-    ]  # fmt: skip
+        lambda: database.fetch("SELECT 1"),
+        lambda: database.fetchrow("SELECT 1"),
+        lambda: database.fetchval("SELECT 1"),
+        lambda: database.execute("SELECT 1"),
+        lambda: in_background(database.fetchval("SELECT 1"), "asks"),
+        lambda: _began(database),
+        lambda: _began(database, reads_beside=True),
+        lambda: asyncio.gather(database.fetchval("SELECT 1")),
+    ]
     for ask in asks:
         async with database.transaction():
             with pytest.raises(RuntimeError):

@@ -27,7 +27,11 @@ AGAIN = "done again after a death, with the same outcome"
 ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a lock in the statement is better than a reason.
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
     ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
-    ("agency/former_accounts.py", "reactivate", "former_accounts"): "whether a guest is invited anew; the row is taken whole after",
+    (
+        "agency/former_accounts.py",
+        "reactivate",
+        "former_accounts",
+    ): "whether a guest is invited anew; the row is taken whole after",
     ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
     ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
     ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",
@@ -56,7 +60,11 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/modules/room_purges/room_purges.py", "_delete_events", "events"): f"{LEASE}: deletes until nothing is left",
     ("homeserver/modules/room_purges/room_purges.py", "go_on", "room_purges"): LEASE,
     ("homeserver/modules/room_purges/room_purges.py", "go_on", "rooms"): f"{LEASE}: deletes until nothing is left",
-    ("homeserver/modules/third_party_invites/third_party_invites.py", "redeem", "third_party_invites"): "who is invited is not invited again",
+    (
+        "homeserver/modules/third_party_invites/third_party_invites.py",
+        "redeem",
+        "third_party_invites",
+    ): "who is invited is not invited again",
     ("homeserver/modules/to_device/to_device.py", "shed", "to_device"): AGAIN,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
     ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
@@ -64,7 +72,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,
     ("homeserver/senders/push/deliver.py", "_in_order", "push_queue"): LEASE,
     ("homeserver/senders/push/deliver.py", "_serve", "push_queue"): LEASE,
-}  # fmt: skip
+}
 Methods = dict[str, ast.AsyncFunctionDef]
 
 

@@ -15,13 +15,32 @@ from chappe.agency.tables import ALL, READS
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"
 # Columns that hold user ids, whatever the table.
 PEOPLE = {
-    "user_id", "sender", "owner", "creator", "reporter", "sponsor", "holder", "actor", "asked_by", "decided_by", "by_whom",
-    "granted_by", "placed_by", "lifted_by", "lifted_for", "blocked_by", "quarantined_by", "released_by", "approved_by",
-}  # fmt: skip
+    "user_id",
+    "sender",
+    "owner",
+    "creator",
+    "reporter",
+    "sponsor",
+    "holder",
+    "actor",
+    "asked_by",
+    "decided_by",
+    "by_whom",
+    "granted_by",
+    "placed_by",
+    "lifted_by",
+    "lifted_for",
+    "blocked_by",
+    "quarantined_by",
+    "released_by",
+    "approved_by",
+}
 NO_PEOPLE = {  # the same names for something else
     ("outgoing_mail", "sender"): "the address that a mail comes from",
-    ("appservice_progress", "holder"): "a process", ("federation_progress", "holder"): "a process", ("leases", "holder"): "a process",
-}  # fmt: skip
+    ("appservice_progress", "holder"): "a process",
+    ("federation_progress", "holder"): "a process",
+    ("leases", "holder"): "a process",
+}
 # Who writes a table that is not its own. This list shrinks: what is to be written is asked of the owner.
 FOREIGN_WRITERS: dict[str, set[str]] = {
     "account_data": {"homeserver.modules.push"},
@@ -116,10 +135,7 @@ def test_every_table_goes_with_a_domain_or_stays_for_a_reason() -> None:
 
 
 def test_what_events_say_does_not_go_with_a_domain_that_may_not_know_it() -> None:
-    graph = {
-        "auth_events",
-        "state_packs",
-    }  # numbers, without which the states and chains of later events cannot be read
+    graph = {"auth_events", "state_packs"}  # numbers, without which the states and chains of later events cannot be read
     assert {table.name for table in ALL if table.rows and table.event and not table.says} == graph
     assert all(table.rows and table.event for table in ALL if table.says)
 
@@ -173,9 +189,7 @@ def test_only_the_owner_writes() -> None:
         for name in touched(text)[0]:
             if part not in (owners[name], *GENERIC):
                 found.setdefault(name, set()).add(part)
-    assert found == FOREIGN_WRITERS, (
-        "a table is written by its owner; what is no longer written elsewhere leaves the list"
-    )
+    assert found == FOREIGN_WRITERS, "a table is written by its owner; what is no longer written elsewhere leaves the list"
 
 
 def test_only_those_read_who_are_declared() -> None:

@@ -57,9 +57,10 @@ def peer(new_server: Callable[..., Awaitable[Server]], authority: Authority) -> 
         certificate, key = authority.issue(*(names or (host,)))
         listeners = [Listener(port=0), Listener(port=port, tls_certificate=certificate, tls_key=key)]
         return await new_server(
-            server_name=f"{host}:{port}", listeners=listeners,
+            server_name=f"{host}:{port}",
+            listeners=listeners,
             federation=federation(port) if callable(federation) else federation or OPEN,
             **{"extra_ca_file": authority.file, **settings},
-        )  # fmt: skip
+        )
 
     return start

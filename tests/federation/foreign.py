@@ -33,9 +33,11 @@ class Foreign:
         self.answers: dict[str, bytes] = {}
         self.refusals: dict[str, str] = {}
         document = {
-            "server_name": self.name, "valid_until_ts": int(time.time() * 1000) + 86_400_000, "old_verify_keys": {},
+            "server_name": self.name,
+            "valid_until_ts": int(time.time() * 1000) + 86_400_000,
+            "old_verify_keys": {},
             "verify_keys": {self.key.key_id: {"key": self.key.public}},
-        }  # fmt: skip
+        }
         self.answers["/_matrix/key/v2/server"] = orjson.dumps(sign_json(document, self.name, self.key))
 
     async def start(self, authority: Authority) -> web.AppRunner:
@@ -54,9 +56,7 @@ class Foreign:
         if refused:
             return web.json_response({"errcode": refused[0], "error": "Refused"}, status=400)
         found = [body for part, body in self.answers.items() if part in request.path]
-        return web.Response(
-            status=200 if found else 404, body=found[0] if found else b"{}", content_type="application/json"
-        )
+        return web.Response(status=200 if found else 404, body=found[0] if found else b"{}", content_type="application/json")
 
     async def asks(self, server: Server, method: str, path: str, content: Mapping[str, Any]) -> tuple[int, Any]:
         """(status, answer) of one request that this server signs."""
@@ -72,26 +72,36 @@ class Foreign:
         kinds = ("m.room.create", "m.room.power_levels", "m.room.join_rules")
         ground = [room.state[kind, ""].event_id for kind in kinds]
         invitation = {
-            "type": MEMBER, "room_id": room.room_id, "sender": f"@m:{self.name}", "state_key": user_id,
-            "content": {"membership": "invite"}, "origin_server_ts": 1, "depth": 50, "prev_events": [ground[2]],
+            "type": MEMBER,
+            "room_id": room.room_id,
+            "sender": f"@m:{self.name}",
+            "state_key": user_id,
+            "content": {"membership": "invite"},
+            "origin_server_ts": 1,
+            "depth": 50,
+            "prev_events": [ground[2]],
             "auth_events": ground,
-        }  # fmt: skip
+        }
         event_id = seal(invitation, VERSION, self.name, self.key)
         body = {"event": invitation, "room_version": VERSION.id, "invite_room_state": []}
         path = f"/_matrix/federation/v2/invite/{segment(room.room_id)}/{segment(event_id)}"
         assert (await self.asks(here, "PUT", path, body))[0] == 200
         join = {
-            "type": MEMBER, "room_id": room.room_id, "sender": user_id, "state_key": user_id,
-            "content": {"membership": "join"}, "origin_server_ts": 1, "depth": 51, "prev_events": [event_id],
+            "type": MEMBER,
+            "room_id": room.room_id,
+            "sender": user_id,
+            "state_key": user_id,
+            "content": {"membership": "join"},
+            "origin_server_ts": 1,
+            "depth": 51,
+            "prev_events": [event_id],
             "auth_events": [*ground, event_id],
-        }  # fmt: skip
+        }
         self.answers["/make_join/"] = orjson.dumps({"room_version": VERSION.id, "event": join})
         answer = {"state": state, "auth_chain": [invitation], "origin": self.name}
         self.answers["/send_join/"] = orjson.dumps(answer)
 
-    def sends(
-        self, server: Server, contents: Iterable[Mapping[str, Any]]
-    ) -> Callable[[], Awaitable[Mapping[str, Any]]]:
+    def sends(self, server: Server, contents: Iterable[Mapping[str, Any]]) -> Callable[[], Awaitable[Mapping[str, Any]]]:
         """Sends the next of some transactions, each signed beforehand."""
         prepared = []
         for content in contents:
@@ -145,9 +155,16 @@ class Hall:
         self._depth += 1
         prev = [self.last] if self._depth > 1 else []
         return {
-            "type": kind, "room_id": self.room_id, "sender": sender, "content": content, "auth_events": auth,
-            "prev_events": prev, "depth": self._depth, "origin_server_ts": int(time.time() * 1000), **more,
-        }  # fmt: skip
+            "type": kind,
+            "room_id": self.room_id,
+            "sender": sender,
+            "content": content,
+            "auth_events": auth,
+            "prev_events": prev,
+            "depth": self._depth,
+            "origin_server_ts": int(time.time() * 1000),
+            **more,
+        }
 
     def lets_in(self, user_id: str) -> None:
         """Prepares the answers to the handshake of one person."""

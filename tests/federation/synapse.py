@@ -80,9 +80,14 @@ class Synapse:
     async def start(self) -> Synapse:
         certificate, key = self._authority.issue("localhost")
         values = {
-            "port": self.port, "client_port": self._client_port, "folder": self._folder, "certificate": certificate, "key": key,
-            "authority": self._authority.file, "freely": _FREELY,
-        }  # fmt: skip
+            "port": self.port,
+            "client_port": self._client_port,
+            "folder": self._folder,
+            "certificate": certificate,
+            "key": key,
+            "authority": self._authority.file,
+            "freely": _FREELY,
+        }
         (self._folder / "homeserver.yaml").write_text(_CONFIG.format(**values))
         (self._folder / "log.yaml").write_text(_LOG.format(**values))
         arguments = [str(PYTHON), "-m", "synapse.app.homeserver", "-c", str(self._folder / "homeserver.yaml")]
@@ -118,9 +123,7 @@ class Synapse:
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
         data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        async with self.session.request(
-            method, URL(self.base + path, encoded=True), data=data, headers=given
-        ) as answer:
+        async with self.session.request(method, URL(self.base + path, encoded=True), data=data, headers=given) as answer:
             return answer.status, await answer.read(), answer.headers
 
     async def person(self, name: str) -> Person:

@@ -19,9 +19,7 @@ from tests.support import Person, Refused, Server, segment, until
 async def _exchanged(who: Person, host: Person, room: str) -> None:
     """Their server asks that they be invited: they have proven the address."""
     await by_address(who, host, room)
-    row = await host.server.node.database.fetchrow(
-        "SELECT token, seed FROM third_party_invites WHERE room_id = $1", room
-    )
+    row = await host.server.node.database.fetchrow("SELECT token, seed FROM third_party_invites WHERE room_id = $1", room)
     assert row is not None
     own = host.server.config.server_name
     signed = sign_json({"mxid": who.id, "token": row["token"]}, own, SigningKey(row["seed"], "0"))
@@ -76,9 +74,11 @@ async def test_rooms_of_other_servers_are_counted(peer: Peer) -> None:
 async def test_guests_leave_when_another_server_closes_the_room(peer: Peer) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")
-    room = await alice.create_room(preset="private_chat", room_version="11", initial_state=[
-        {"type": "m.room.join_rules", "content": {"join_rule": "public"}}
-    ])  # fmt: skip
+    room = await alice.create_room(
+        preset="private_chat",
+        room_version="11",
+        initial_state=[{"type": "m.room.join_rules", "content": {"join_rule": "public"}}],
+    )
     await enter(bob, room, here)
     await bob.say(room, "here we are")
     await hears(alice, room, "here we are")

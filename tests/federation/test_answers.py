@@ -131,11 +131,7 @@ async def test_what_others_answer_has_a_size_too(stranger: Stranger) -> None:
 
 
 async def test_others_have_their_turn_while_a_large_answer_is_read() -> None:
-    event = {
-        "auth_events": ["$" + "a" * 43] * 3,
-        "content": {"membership": "join"},
-        "signatures": {"x": {"y": "z" * 86}},
-    }
+    event = {"auth_events": ["$" + "a" * 43] * 3, "content": {"membership": "join"}, "signatures": {"x": {"y": "z" * 86}}}
     raw = orjson.dumps({"state": [event] * 60_000, "auth_chain": []})
     assert len(raw) > 10 * IN_PARTS
     turns, done = 0, False
@@ -156,29 +152,29 @@ async def test_others_have_their_turn_while_a_large_answer_is_read() -> None:
 
 EVENT = {"content": {"name": 'é😀 "quoted\\"', "n": -3, "x": 1.5, "t": True, "z": None, "e": {}, "l": []}}
 VALUES = [
-    {"state": [EVENT] * 3, "a": [], "b": {}, "s": "x", "n": 1}, [], {}, [1, [2, [3]]], [[], {}], {"a": [[], [1]]},
-    "x", 1, None, {"é": {"e": [{}]}},
-]  # fmt: skip
+    {"state": [EVENT] * 3, "a": [], "b": {}, "s": "x", "n": 1},
+    [],
+    {},
+    [1, [2, [3]]],
+    [[], {}],
+    {"a": [[], [1]]},
+    "x",
+    1,
+    None,
+    {"é": {"e": [{}]}},
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
 def test_what_is_read_in_parts_is_what_was_written(value: object) -> None:
-    for raw in (
-        orjson.dumps(value),
-        orjson.dumps(value, option=orjson.OPT_INDENT_2),
-        b" " + orjson.dumps(value) + b"\n",
-    ):
+    for raw in (orjson.dumps(value), orjson.dumps(value, option=orjson.OPT_INDENT_2), b" " + orjson.dumps(value) + b"\n"):
         assert read_in_parts(raw) == value
 
 
 @pytest.mark.parametrize("seen", [90, 91, 97, 100])
 def test_where_it_is_cut_does_not_matter(monkeypatch: pytest.MonkeyPatch, seen: int) -> None:
     monkeypatch.setattr(large_json, "MAX_PART", seen)
-    value = {
-        "state": [{"é": "x" * (n % 40), "n": n} for n in range(50)],
-        "numbers": [10**n for n in range(18)],
-        "a": True,
-    }
+    value = {"state": [{"é": "x" * (n % 40), "n": n} for n in range(50)], "numbers": [10**n for n in range(18)], "a": True}
     for raw in (orjson.dumps(value), orjson.dumps(value, option=orjson.OPT_INDENT_2)):
         assert read_in_parts(raw) == value
     for raw in (b'{"state":["' + b"x" * seen + b'"]}', orjson.dumps(value)[:-1], orjson.dumps(value) + b"1"):
@@ -187,9 +183,29 @@ def test_where_it_is_cut_does_not_matter(monkeypatch: pytest.MonkeyPatch, seen: 
 
 
 BROKEN = [
-    b"", b"[", b"{", b"[1", b"[1,", b"[1,]", b'{"a"}', b'{"a":}', b'{"a":1,}', b"{1:2}", b"[]x", b'{"a":[NaN]}', b"[1 2]",
-    b'{"a":["\\ud800"]}', b'["\xff"]', b"[" * 100_000, b'{"a":[', b'["a\nb"]', b"[01]", b"[1,,2]", b'{"a":[-]}', b"[tru]",
-]  # fmt: skip
+    b"",
+    b"[",
+    b"{",
+    b"[1",
+    b"[1,",
+    b"[1,]",
+    b'{"a"}',
+    b'{"a":}',
+    b'{"a":1,}',
+    b"{1:2}",
+    b"[]x",
+    b'{"a":[NaN]}',
+    b"[1 2]",
+    b'{"a":["\\ud800"]}',
+    b'["\xff"]',
+    b"[" * 100_000,
+    b'{"a":[',
+    b'["a\nb"]',
+    b"[01]",
+    b"[1,,2]",
+    b'{"a":[-]}',
+    b"[tru]",
+]
 
 
 @pytest.mark.parametrize("raw", BROKEN)

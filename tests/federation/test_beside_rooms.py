@@ -50,7 +50,7 @@ async def invitation(alice: Person, *devices: Person) -> tuple[str, list[Slider]
 
 async def ended(
     device: Person, slider: Slider, room: str, by: str, mode: str = "state", form: str = "client", membership: str = "leave"
-) -> None:  # fmt: skip
+) -> None:
     """Both syncs tell who ended it, once. A new connection hears of it where others did, and never of a room like any other."""
     query = {"use_state_after": "true"} if mode == "state_after" else {}
     query |= {"filter": json.dumps({"event_format": form})} if form != "client" else {}

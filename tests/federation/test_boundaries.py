@@ -21,23 +21,27 @@ DEFENCE = "defence.example"
 
 def test_what_each_domain_allows() -> None:
     settings = Federation(
-        mode="listed", allowed=["*.gouv.example"],
+        mode="listed",
+        allowed=["*.gouv.example"],
         domains={DEFENCE: Boundary("closed"), "culture.example": Boundary("listed", ["museum.example"])},
-    )  # fmt: skip
+    )
     lines = Boundaries(settings)
     table = {
-        ("a.gouv.example", "town.example"): True, ("museum.example", "town.example"): False,
-        ("a.gouv.example", DEFENCE): False, ("museum.example", DEFENCE): False, ("museum.example", "culture.example"): True,
-        ("a.gouv.example", "culture.example"): False, ("museum.example", None): True, ("a.gouv.example", None): True,
+        ("a.gouv.example", "town.example"): True,
+        ("museum.example", "town.example"): False,
+        ("a.gouv.example", DEFENCE): False,
+        ("museum.example", DEFENCE): False,
+        ("museum.example", "culture.example"): True,
+        ("a.gouv.example", "culture.example"): False,
+        ("museum.example", None): True,
+        ("a.gouv.example", None): True,
         ("other.example", None): False,
-    }  # fmt: skip
+    }
     assert {key: lines.allows(*key) for key in table} == table
     assert not lines.is_alone and Boundaries(Federation(domains={DEFENCE: Boundary("closed")})).is_alone
     assert lines.speaker([DEFENCE, "town.example", "culture.example"], "museum.example") == "culture.example"
     assert lines.meets("a.gouv.example", "town.example") and not lines.meets("a.gouv.example", DEFENCE)
-    assert Boundaries(Federation(mode="closed")).meets("museum.example", "town.example"), (
-        "all alike: nobody is kept apart"
-    )
+    assert Boundaries(Federation(mode="closed")).meets("museum.example", "town.example"), "all alike: nobody is kept apart"
 
 
 def second(server: Server) -> str:
@@ -121,9 +125,12 @@ async def test_the_boundary_is_that_of_whom_it_concerns(peer: Peer) -> None:
     here.node.boundaries._of_domain[second(here)] = Boundaries(Federation(mode="closed"))._default
     forgers = {room: Forger(there, await there.node.rooms.require(room), bob, here) for room in (shared, free)}
     letter = {person.id: {"*": {"hello": "from beyond"}} for person in (alice, dora)}
-    edus: list[dict[str, Any]] = [{"edu_type": "m.direct_to_device", "content": {
-        "sender": bob.id, "type": "m.room.encrypted", "message_id": "m1", "messages": letter,
-    }}]  # fmt: skip
+    edus: list[dict[str, Any]] = [
+        {
+            "edu_type": "m.direct_to_device",
+            "content": {"sender": bob.id, "type": "m.room.encrypted", "message_id": "m1", "messages": letter},
+        }
+    ]
     for room, event in said.items():
         receipt = {room: {"m.read": {bob.id: {"event_ids": [event], "data": {"ts": 1}}}}}
         typing = {"room_id": room, "user_id": bob.id, "typing": True}

@@ -35,11 +35,7 @@ async def test_nobody_joins_for_the_creator(peer: Peer, version: str) -> None:
         content = {"membership": "join", "displayname": "Premier ministre [Matignon]"}
         draft = Draft(MEMBER, mallory.id, content, alice.id)
         pdu = pdu_of(live, draft, evil.node.now_ms() + 5000, secrets.token_hex(8))
-        first = (
-            (create.event_id, {"sha256": create.event_id})
-            if live.version.event_id_format == "chosen"
-            else create.event_id
-        )
+        first = (create.event_id, {"sha256": create.event_id}) if live.version.event_id_format == "chosen" else create.event_id
         cited = [list(first) if isinstance(first, tuple) else first]
         pdu.update(prev_events=cited, auth_events=[] if version == "12" else cited, depth=2)
         event_id = seal(pdu, live.version, name, evil.node.domains.signing_key(name))

@@ -154,14 +154,7 @@ async def they_share_nothing(alice: Person, bob: Person, room: str) -> None:
 @pytest.mark.parametrize("end", [bob_leaves, bob_is_removed, alice_leaves])
 @pytest.mark.parametrize(
     "begin",
-    [
-        they_come_back,
-        alice_opens_another,
-        bob_invites,
-        bob_has_only_invited,
-        alice_has_only_invited,
-        they_share_nothing,
-    ],
+    [they_come_back, alice_opens_another, bob_invites, bob_has_only_invited, alice_has_only_invited, they_share_nothing],
 )
 async def test_what_changed_while_no_room_was_shared_is_known(
     peer: Peer, end: Callable[..., Awaitable[None]], begin: Callable[..., Awaitable[None]]
@@ -460,9 +453,7 @@ class Slow(Foreign):
             self.asked.set()
             await self.gate.wait()
         found = [answer for part, answer in prepared.items() if part in request.path]
-        return web.Response(
-            status=200 if found else 404, body=found[0] if found else b"{}", content_type="application/json"
-        )
+        return web.Response(status=200 if found else 404, body=found[0] if found else b"{}", content_type="application/json")
 
     def has(self, user: str, *devices: str) -> None:
         given = [

@@ -40,10 +40,7 @@ class Actor:
     async def ask(self, *people: str) -> dict[str, Keys]:
         """By person: the keys of each device."""
         answer = await self.first.call("POST", "/keys/query", {"device_keys": {user: [] for user in people}})
-        return {
-            user: {device: keys["keys"] for device, keys in answer["device_keys"].get(user, {}).items()}
-            for user in people
-        }
+        return {user: {device: keys["keys"] for device, keys in answer["device_keys"].get(user, {}).items()} for user in people}
 
     async def follow(self, people: set[str]) -> None:
         """What a client does: it takes the news, and asks for whom it must."""
@@ -112,9 +109,7 @@ class Play:
             return False
         levels = {"invite": 0}
         room = await actor.first.create_room(
-            preset="public_chat",
-            room_version=self.chance.choice(["10", "11"]),
-            power_level_content_override=levels,
+            preset="public_chat", room_version=self.chance.choice(["10", "11"]), power_level_content_override=levels
         )
         self.rooms[room] = {actor.id: "join"}
         return self._tell(actor, "opens", room)

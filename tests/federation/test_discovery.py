@@ -72,9 +72,14 @@ async def test_a_delegated_name(delegated: str, expected: Endpoint) -> None:
 
 
 BROKEN = [
-    None, Document(404, {}, b"{}"), Document(200, {}, b"not json"), Document(200, {}, b"[]"),
-    Document(200, {}, b'{"m.server": 5}'), Document(200, {}, b'{"m.server": "a b"}'), Document(200, {}, b"x" * 60_000),
-]  # fmt: skip
+    None,
+    Document(404, {}, b"{}"),
+    Document(200, {}, b"not json"),
+    Document(200, {}, b"[]"),
+    Document(200, {}, b'{"m.server": 5}'),
+    Document(200, {}, b'{"m.server": "a b"}'),
+    Document(200, {}, b"x" * 60_000),
+]
 
 
 @pytest.mark.parametrize("document", BROKEN)
@@ -84,21 +89,16 @@ async def test_without_a_good_document_the_records_count(document: Document | No
     assert await world.discovery.find("e.org") == [Endpoint("e.org", 8448, "e.org", "e.org")]
     world.records["_matrix._tcp.e.org"] = [("a.org", 1), ("b.org", 2)]
     assert await world.discovery.find("e.org") == [
-        Endpoint("a.org", 1, "e.org", "e.org"), Endpoint("b.org", 2, "e.org", "e.org"),
-    ]  # fmt: skip
+        Endpoint("a.org", 1, "e.org", "e.org"),
+        Endpoint("b.org", 2, "e.org", "e.org"),
+    ]
     world.records["_matrix-fed._tcp.e.org"] = [("c.org", 3)]
     assert await world.discovery.find("e.org") == [Endpoint("c.org", 3, "e.org", "e.org")]
 
 
 @pytest.mark.parametrize(
     ("control", "lifetime"),
-    [
-        ("", DAY),
-        ("max-age=7200", 2 * HOUR),
-        ("public, max-age=99999999", 2 * DAY),
-        ("no-store", 60_000),
-        ("max-age=0", 60_000),
-    ],
+    [("", DAY), ("max-age=7200", 2 * HOUR), ("public, max-age=99999999", 2 * DAY), ("no-store", 60_000), ("max-age=0", 60_000)],
 )
 async def test_a_document_is_kept_as_long_as_it_says_within_bounds(control: str, lifetime: int) -> None:
     world = World()

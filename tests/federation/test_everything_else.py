@@ -48,10 +48,12 @@ async def pair(peer: Peer, neighbour: Any, **room: Any) -> tuple[Person, Person,
 def device_keys(person: Person, key: str) -> dict[str, Any]:
     """Keys in the right form. Nobody checks these signatures but devices."""
     return {
-        "user_id": person.id, "device_id": person.device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+        "user_id": person.id,
+        "device_id": person.device,
+        "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
         "keys": {f"curve25519:{person.device}": key, f"ed25519:{person.device}": key},
         "signatures": {person.id: {f"ed25519:{person.device}": "signed"}},
-    }  # fmt: skip
+    }
 
 
 async def test_devices_and_keys(peer: Peer, neighbour: Any) -> None:
@@ -110,17 +112,11 @@ async def test_receipts_and_typing(peer: Peer, neighbour: Any) -> None:
         await one.call("POST", f"/rooms/{segment(room)}/receipt/m.read/{segment(said)}", {})
         seen = {"read": False, "typing": False}
 
-        async def look(
-            one: Person = one, other: Person = other, said: str = said, seen: dict[str, bool] = seen
-        ) -> bool:
+        async def look(one: Person = one, other: Person = other, said: str = said, seen: dict[str, bool] = seen) -> bool:
             if not seen["typing"]:
-                await one.call(
-                    "PUT", f"/rooms/{segment(room)}/typing/{segment(one.id)}", {"typing": True, "timeout": 20000}
-                )
+                await one.call("PUT", f"/rooms/{segment(room)}/typing/{segment(one.id)}", {"typing": True, "timeout": 20000})
             answer = await other.sync()
-            for event in (
-                joined(answer, room)["ephemeral"]["events"] if room in answer.get("rooms", {}).get("join", {}) else ()
-            ):
+            for event in joined(answer, room)["ephemeral"]["events"] if room in answer.get("rooms", {}).get("join", {}) else ():
                 if event["type"] == "m.receipt" and one.id in event["content"].get(said, {}).get("m.read", {}):
                     seen["read"] = True
                 if event["type"] == "m.typing" and one.id in event["content"]["user_ids"]:
@@ -161,18 +157,14 @@ async def test_profiles_aliases_and_directories(peer: Peer, neighbour: Any) -> N
     hall = name("hall")
     for one, own in ((alice, ours), (bob, theirs)):
         await one.call("PUT", f"/profile/{segment(one.id)}/displayname", {"displayname": f"The {one.id[1:6]}"})
-        await one.create_room(
-            preset="public_chat", visibility="public", room_alias_name=hall, name=f"Hall {hall} of {own}"
-        )
+        await one.create_room(preset="public_chat", visibility="public", room_alias_name=hall, name=f"Hall {hall} of {own}")
     for one, other, far in ((alice, bob, theirs), (bob, alice, ours)):
         profile = await one.call("GET", f"/profile/{segment(other.id)}")
         assert profile["displayname"] == f"The {other.id[1:6]}"
         alias = f"#{hall}:{far}"
         found = await one.call("GET", f"/directory/room/{segment(alias)}")
         assert far in found["servers"]
-        listed = await one.call(
-            "POST", f"/publicRooms?server={segment(far)}", {"filter": {"generic_search_term": hall}}
-        )
+        listed = await one.call("POST", f"/publicRooms?server={segment(far)}", {"filter": {"generic_search_term": hall}})
         assert [r["room_id"] for r in listed["chunk"]] == [found["room_id"]]
         assert (await one.call("POST", f"/join/{segment(alias)}", {}))["room_id"] == found["room_id"]
         await one.say(found["room_id"], "through the alias")

@@ -103,9 +103,7 @@ async def test_said_and_heard_before_the_members_are_here(peer: Peer, gate: Gate
     assert joined(after, room)["summary"]["m.joined_member_count"] == 6
     assert others[4].id in after["device_lists"]["changed"], "an encrypting client must ask for their devices"
     whole = joined(await carol.sync(), room)
-    shown = {
-        e["state_key"] for part in ("state", "timeline") for e in whole[part]["events"] if e["type"] == "m.room.member"
-    }
+    shown = {e["state_key"] for part in ("state", "timeline") for e in whole[part]["events"] if e["type"] == "m.room.member"}
     assert shown >= {alice.id, bob.id, *(p.id for p in others[2:])}
     fresh = joined(await bob.call("GET", "/sync"), room)
     then = {(e["type"], e["state_key"]): e["event_id"] for e in fresh["state"]["events"]}
@@ -156,14 +154,10 @@ async def test_every_state_since_the_join_has_the_members(peer: Peer, gate: Gate
     gate.opened.set()
     await agree(room, here, there)
     node = there.node
-    rows = await node.database.fetch(
-        "SELECT event_id, state_before FROM events WHERE position > 0 AND state_key IS NULL"
-    )
+    rows = await node.database.fetch("SELECT event_id, state_before FROM events WHERE position > 0 AND state_key IS NULL")
     assert len(rows) >= 3
     for row in rows:
-        state, _ = await node.serving.ids_of_state(
-            *await node.serving.at(here.config.server_name, room, row["event_id"])
-        )
+        state, _ = await node.serving.ids_of_state(*await node.serving.at(here.config.server_name, room, row["event_id"]))
         theirs = here.node.serving
         at_home = await theirs.at(there.config.server_name, room, row["event_id"])
         assert set(state) == set((await theirs.ids_of_state(*at_home))[0])
@@ -253,9 +247,7 @@ LAZILY = {"lazy_load_members": True}
 
 
 async def lists(person: Person) -> dict[str, Any]:
-    body = {"lists": {"all": {
-        "ranges": [[0, 9]], "timeline_limit": 20, "required_state": [["m.room.member", "$LAZY"]],
-    }}}  # fmt: skip
+    body = {"lists": {"all": {"ranges": [[0, 9]], "timeline_limit": 20, "required_state": [["m.room.member", "$LAZY"]]}}}
     answer = await person.call("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", body)
     return answer["rooms"]  # type: ignore[no-any-return]
 
@@ -288,9 +280,7 @@ async def test_who_speaks_is_told_with_what_they_say(peer: Peer, gate: Gate) -> 
     page = await bob.messages(room, limit=20, filter=json.dumps(LAZILY))
     assert set(members_in(page["state"])) >= wanted
     said = next(e["event_id"] for e in page["chunk"] if e["content"].get("body") == "once more")
-    around = await bob.call(
-        "GET", f"/rooms/{segment(room)}/context/{segment(said)}", limit=10, filter=json.dumps(LAZILY)
-    )
+    around = await bob.call("GET", f"/rooms/{segment(room)}/context/{segment(said)}", limit=10, filter=json.dumps(LAZILY))
     assert set(members_in(around["state"])) >= wanted
     assert set(members_in((await lists(bob))[room]["required_state"])) >= wanted
     assert await is_partial(there, room)
@@ -306,9 +296,7 @@ async def test_who_types_and_reads_is_told_though_nobody_knows_them_yet(peer: Pe
     live = await there.node.rooms.require(room)
     assert others[2].id not in live.joined and others[3].id not in live.joined
     await others[2].receipt(room, said)
-    await others[3].call(
-        "PUT", f"/rooms/{segment(room)}/typing/{segment(others[3].id)}", {"typing": True, "timeout": 60_000}
-    )
+    await others[3].call("PUT", f"/rooms/{segment(room)}/typing/{segment(others[3].id)}", {"typing": True, "timeout": 60_000})
 
     async def both() -> bool:
         told = joined(await bob.call("GET", "/sync", filter=json.dumps({"room": {"state": LAZILY}})), room)
@@ -340,11 +328,16 @@ async def test_what_a_server_that_is_still_entering_cannot_answer(peer: Peer, ga
     assert await is_partial(there, room)
     r, e, somebody = segment(room), segment(said), segment(others[0].id)
     asked = {
-        f"state/{r}?event_id={e}": UNABLE, f"state_ids/{r}?event_id={e}": UNABLE, f"backfill/{r}?v={e}&limit=5": UNABLE,
-        f"timestamp_to_event/{r}?ts=0&dir=f": UNABLE, f"event_auth/{r}/{e}": None, f"event/{e}": None,
-        f"make_join/{r}/{somebody}?ver=12": NOT_NOW, f"make_knock/{r}/{somebody}?ver=12": NOT_NOW,
+        f"state/{r}?event_id={e}": UNABLE,
+        f"state_ids/{r}?event_id={e}": UNABLE,
+        f"backfill/{r}?v={e}&limit=5": UNABLE,
+        f"timestamp_to_event/{r}?ts=0&dir=f": UNABLE,
+        f"event_auth/{r}/{e}": None,
+        f"event/{e}": None,
+        f"make_join/{r}/{somebody}?ver=12": NOT_NOW,
+        f"make_knock/{r}/{somebody}?ver=12": NOT_NOW,
         f"make_leave/{r}/{somebody}": NOT_NOW,
-    }  # fmt: skip
+    }
     answers: dict[str, Any] = {}
     for path in asked:
         names = here.config.server_name, there.config.server_name

@@ -231,9 +231,7 @@ async def test_a_thread_gets_what_came_late(peer: Peer, monkeypatch: pytest.Monk
     pdu = orjson.loads(await until(there))
     await race.send({**pdu, "content": {}})
     await race.send(pdu)
-    chunk = (await race.bob.call("GET", f"/_matrix/client/v1/rooms/{segment(race.room)}/relations/{segment(root)}"))[
-        "chunk"
-    ]
+    chunk = (await race.bob.call("GET", f"/_matrix/client/v1/rooms/{segment(race.room)}/relations/{segment(root)}"))["chunk"]
     assert [e["event_id"] for e in chunk] == [race.event_id]
 
 
@@ -244,9 +242,7 @@ async def test_what_was_redacted_stays_redacted(peer: Peer, monkeypatch: pytest.
     await race.owner.redact(race.room, race.event_id)
 
     async def redacted() -> Any:
-        return await race.here.node.database.fetchval(
-            "SELECT redacted_by FROM events WHERE event_id = $1", race.event_id
-        )
+        return await race.here.node.database.fetchval("SELECT redacted_by FROM events WHERE event_id = $1", race.event_id)
 
     await until(redacted)
     await race.send(race.true)

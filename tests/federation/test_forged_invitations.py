@@ -18,9 +18,22 @@ from tests.support import Person, Refused, segment, until
 
 PROOF = "a proof"
 UNPROVEN: list[Any] = [
-    None, True, 0, "", "x", [], ["signed"], {}, {"a": 1}, {"signed": None}, {"signed": "x"}, {"signed": []}, {"signed": {}},
-    {"signed": {"mxid": "TARGET", "token": "unknown"}}, {"signed": {"mxid": "TARGET", "token": "issued", "signatures": {}}},
-]  # fmt: skip
+    None,
+    True,
+    0,
+    "",
+    "x",
+    [],
+    ["signed"],
+    {},
+    {"a": 1},
+    {"signed": None},
+    {"signed": "x"},
+    {"signed": []},
+    {"signed": {}},
+    {"signed": {"mxid": "TARGET", "token": "unknown"}},
+    {"signed": {"mxid": "TARGET", "token": "issued", "signatures": {}}},
+]
 
 
 async def a_closed_room(peer: Peer, version: str) -> tuple[Person, Person, str, Forger]:

@@ -74,9 +74,7 @@ async def test_a_day_of_four_houses(peer: Peer, synapse: Synapse, version: str) 
     offer = {"type": "offer", "sdp": "v=0"}
     rung = await clara.send(talk, "m.call.invite", {**call, "lifetime": 60_000, "offer": offer, "invitee": samir.id})
     assert (await sees_event(samir, talk, rung))["content"]["offer"] == offer
-    answer = await samir.send(
-        talk, "m.call.answer", {**call, "party_id": "p2", "answer": {"type": "answer", "sdp": "v=0"}}
-    )
+    answer = await samir.send(talk, "m.call.answer", {**call, "party_id": "p2", "answer": {"type": "answer", "sdp": "v=0"}})
     assert (await sees_event(clara, talk, answer))["type"] == "m.call.answer"
     for candidate in range(3):
         await clara.send(talk, "m.call.candidates", {**call, "candidates": [{"candidate": str(candidate)}]})
@@ -146,22 +144,20 @@ async def test_a_day_of_four_houses(peer: Peer, synapse: Synapse, version: str) 
 async def test_doors_that_open_for_some(peer: Peer, synapse: Synapse, version: str) -> None:
     """Knocking, and rooms whose door is open to the members of another, across the same four."""
     culture, health = await peer(), await peer()
-    clara, henri, samir = (
-        await culture.person("clara"),
-        await health.person("henri"),
-        await synapse.person(name("samir")),
-    )
+    clara, henri, samir = (await culture.person("clara"), await health.person("henri"), await synapse.person(name("samir")))
     for host, house, guests in ((clara, culture, (henri, samir)), (samir, synapse, (henri, clara))):
         hall = await host.create_room(preset="public_chat", room_version=version, name="Hall")
         rules = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": hall}]}
         office = await host.create_room(
-            room_version=version, name="Office",
+            room_version=version,
+            name="Office",
             initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": rules}],
-        )  # fmt: skip
+        )
         closed = await host.create_room(
-            room_version=version, name="Study",
+            room_version=version,
+            name="Study",
             initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": {"join_rule": "knock"}}],
-        )  # fmt: skip
+        )
         for guest in guests:
             with pytest.raises(Refused):
                 await enter(guest, office, house)  # type: ignore[arg-type]

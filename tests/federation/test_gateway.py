@@ -46,11 +46,17 @@ async def border(new_server: NewServer, peer: Peer, authority: Authority) -> Asy
     )
     friend = b.friend.config.server_name
     own = b.friend.node.domains.signing_key(friend)
-    b.gateway = Gateway(GatewaySettings(
-        inner=f"https://localhost:{inside}", domains=[b.inner.config.server_name], inner_ca_file=authority.file,
-        listeners=[Listener(port=outside, tls_certificate=certificate, tls_key=key)],
-        peers=[PinnedPeer(friend, {own.key_id: own.public}, [friend])], outgoing=Outgoing(port=proxy), access_log=False,
-    ))  # fmt: skip
+    b.gateway = Gateway(
+        GatewaySettings(
+            inner=f"https://localhost:{inside}",
+            domains=[b.inner.config.server_name],
+            inner_ca_file=authority.file,
+            listeners=[Listener(port=outside, tls_certificate=certificate, tls_key=key)],
+            peers=[PinnedPeer(friend, {own.key_id: own.public}, [friend])],
+            outgoing=Outgoing(port=proxy),
+            access_log=False,
+        )
+    )
     await b.gateway.start()
     yield b
     await b.gateway.stop()
@@ -67,9 +73,7 @@ async def test_pinned_servers_talk_through_it(border: Border) -> None:
     theirs = await bob.create_room(preset="public_chat")
     await enter(alice, theirs, border.friend)
     await agree(theirs, border.inner, border.friend)
-    status, raw, _ = await border.inner.raw(
-        "POST", "/_matrix/media/v3/upload", PNG, alice.token, {"Content-Type": "image/png"}
-    )
+    status, raw, _ = await border.inner.raw("POST", "/_matrix/media/v3/upload", PNG, alice.token, {"Content-Type": "image/png"})
     assert status == 200
     import json
 
@@ -99,11 +103,18 @@ async def test_only_what_is_known_and_signed_with_the_pinned_key(border: Border,
     base = f"https://{border.inner.config.server_name}"
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
         for path, status in (
-            ("/_matrix/key/v2/server", 200), ("/_matrix/federation/v1/version", 200), ("/_matrix/client/versions", 404),
-            ("/_matrix/key/v2/query/other", 404), ("/_matrix/federation/v1/openid/userinfo?access_token=x", 404),
-            ("/_matrix/federation/v1/publicRooms", 401), ("/_matrix/client/v3/login", 404), ("/health", 404), ("/", 404),
-            ("/_matrix/federation/v1/../../client/versions", 404), ("/_matrix/federation/v1/%2e%2e/%2e%2e/x", 404),
-        ):  # fmt: skip
+            ("/_matrix/key/v2/server", 200),
+            ("/_matrix/federation/v1/version", 200),
+            ("/_matrix/client/versions", 404),
+            ("/_matrix/key/v2/query/other", 404),
+            ("/_matrix/federation/v1/openid/userinfo?access_token=x", 404),
+            ("/_matrix/federation/v1/publicRooms", 401),
+            ("/_matrix/client/v3/login", 404),
+            ("/health", 404),
+            ("/", 404),
+            ("/_matrix/federation/v1/../../client/versions", 404),
+            ("/_matrix/federation/v1/%2e%2e/%2e%2e/x", 404),
+        ):
             async with session.get(base + path) as answer:
                 assert answer.status == status, path
         async with session.put(base + "/_matrix/federation/v1/3pid/onbind", json={}) as answer:
@@ -129,10 +140,12 @@ async def test_the_inner_server_is_away(border: Border) -> None:
 @pytest.mark.parametrize(
     "head, status",
     [
-        (b"CONNECT example.org:443 HTTP/1.1\r\n\r\n", b"403"), (b"GET http://example.org/ HTTP/1.1\r\n\r\n", b"405"),
-        (b"nonsense\r\n\r\n", b"405"), (b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n", b"403"),
+        (b"CONNECT example.org:443 HTTP/1.1\r\n\r\n", b"403"),
+        (b"GET http://example.org/ HTTP/1.1\r\n\r\n", b"405"),
+        (b"nonsense\r\n\r\n", b"405"),
+        (b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n", b"403"),
     ],
-)  # fmt: skip
+)
 async def test_the_way_out_leads_to_pinned_peers_only(border: Border, head: bytes, status: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", border.gateway.proxy_port)
     writer.write(head)
@@ -156,9 +169,14 @@ def test_its_configuration(tmp_path: Path) -> None:
     file.write_text(GOOD)
     assert load_settings(file).peers[0].server_name == "culture.example"
     for good, bad in (
-        ("https://10", "ftp://10"), ('"ed25519:a1"', '"a1"'), ('keys = {"ed25519:a1" = "abc"}', "keys = {}"), ("domains", "domain"),
-        ("port = 0", "port = -1"), ('domains = ["example.org"]', ""), ("[[peers]]", "[[peers"),
-    ):  # fmt: skip
+        ("https://10", "ftp://10"),
+        ('"ed25519:a1"', '"a1"'),
+        ('keys = {"ed25519:a1" = "abc"}', "keys = {}"),
+        ("domains", "domain"),
+        ("port = 0", "port = -1"),
+        ('domains = ["example.org"]', ""),
+        ("[[peers]]", "[[peers"),
+    ):
         file.write_text(GOOD.replace(good, bad))
         with pytest.raises(ConfigError, match=r"gateway\.toml"):
             load_settings(file)

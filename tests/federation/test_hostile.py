@@ -28,9 +28,7 @@ class Forger:
 
     def event(self, content: dict[str, Any] | None = None, seals: bool = True, **changes: Any) -> dict[str, Any]:
         kind = changes.pop("type", "m.room.message")
-        draft = Draft(
-            kind, self.person.id, content or {"msgtype": "m.text", "body": "evil"}, changes.pop("state_key", None)
-        )
+        draft = Draft(kind, self.person.id, content or {"msgtype": "m.text", "body": "evil"}, changes.pop("state_key", None))
         pdu = pdu_of(self.room, draft, self.evil.node.now_ms(), secrets.token_hex(8))
         pdu.update(changes)
         if seals:
@@ -91,7 +89,13 @@ async def test_forgeries_are_refused(peer: Peer) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        None, 1, "event", [], {}, {"room_id": 1}, {"room_id": "!x"},
+        None,
+        1,
+        "event",
+        [],
+        {},
+        {"room_id": 1},
+        {"room_id": "!x"},
         lambda f: f.event(prev_events=["$x"] * 21),
         lambda f: f.event(auth_events=["$x"] * 11),
         lambda f: f.event(depth=-1),
@@ -106,7 +110,7 @@ async def test_forgeries_are_refused(peer: Peer) -> None:
         lambda f: {**f.event(), "hashes": []},
         lambda f: f.event(type="m.room.message", state_key=None, room_id="!other:localhost"),
     ],
-)  # fmt: skip
+)
 async def test_malformed_events_change_nothing(peer: Peer, broken: Any) -> None:
     alice, _, room, forger = await scene(peer)
     pdu = broken(forger) if callable(broken) else broken
@@ -126,9 +130,7 @@ async def test_what_the_rules_forbid_is_kept_from_members(peer: Peer) -> None:
     live = await forger.target.node.rooms.require(room)
     assert live.state["m.room.power_levels", ""].sender == alice.id
     assert await texts(alice, room) == []
-    rows = await forger.target.node.database.fetch(
-        "SELECT status FROM events WHERE sender = $1 AND status = 2", mallory.id
-    )
+    rows = await forger.target.node.database.fetch("SELECT status FROM events WHERE sender = $1 AND status = 2", mallory.id)
     assert len(rows) == 3, "rejected events are kept: others may build on them"
     after = forger.event({"msgtype": "m.text", "body": "on rejected ground"}, prev_events=[forger.id_of(coup)])
     assert await forger.send(after) == {forger.id_of(after): {}}
@@ -141,20 +143,16 @@ async def test_banned_and_writing_at_an_old_place(peer: Peer) -> None:
     await alice.act("ban", room, mallory)
     await agree(room, forger.target, forger.evil)
     late = forger.event({"msgtype": "m.text", "body": "I was never banned"}, prev_events=list(old))
-    member = [e.event_id for e in (forger.room.get(k) for k in (
-        ("m.room.create", ""), ("m.room.power_levels", ""))) if e]  # fmt: skip
+    member = [e.event_id for e in (forger.room.get(k) for k in (("m.room.create", ""), ("m.room.power_levels", ""))) if e]
     joins = await forger.target.node.database.fetch(
-        "SELECT event_id FROM events WHERE state_key = $1 AND type = 'm.room.member' ORDER BY position LIMIT 1",
-        mallory.id,
+        "SELECT event_id FROM events WHERE state_key = $1 AND type = 'm.room.member' ORDER BY position LIMIT 1", mallory.id
     )
     late["auth_events"] = [*member, joins[0]["event_id"]]
     name = forger.evil.config.server_name
     seal(late, forger.room.version, name, forger.evil.node.domains.signing_key(name))
     assert await forger.send(late) == {forger.id_of(late): {}}
     assert await texts(alice, room) == []
-    status = await forger.target.node.database.fetchval(
-        "SELECT status FROM events WHERE event_id = $1", forger.id_of(late)
-    )
+    status = await forger.target.node.database.fetchval("SELECT status FROM events WHERE event_id = $1", forger.id_of(late))
     assert status == 3
     live = await forger.target.node.rooms.require(room)
     assert forger.id_of(late) not in live.leaves
@@ -173,9 +171,7 @@ async def test_auth_cycles_end(peer: Peer) -> None:
     alice, mallory, room, forger = await scene(peer, "1")
     ids = [f"${n}{secrets.token_hex(4)}:{forger.evil.config.server_name}" for n in range(2)]
     events = [
-        forger.event(
-            {"n": n}, type="org.example", state_key=mallory.id, event_id=ids[n], auth_events=[[ids[1 - n], {}]]
-        )
+        forger.event({"n": n}, type="org.example", state_key=mallory.id, event_id=ids[n], auth_events=[[ids[1 - n], {}]])
         for n in range(2)
     ]
     serving = forger.evil.node.serving
@@ -242,18 +238,18 @@ async def test_transactions_have_limits(peer: Peer) -> None:
     for body in ({"pdus": [{}] * 51}, {"pdus": {}}, {"edus": [{}] * 101}, {"edus": "x"}):
         name, to = forger.evil.config.server_name, forger.target.config.server_name
         with pytest.raises(Exception, match="localhost"):
-            await forger.evil.node.federation_client.request(
-                name, to, "PUT", "/_matrix/federation/v1/send/1", content=body
-            )
+            await forger.evil.node.federation_client.request(name, to, "PUT", "/_matrix/federation/v1/send/1", content=body)
     strange: list[Any] = [
-        None, {"edu_type": 1}, {"edu_type": "m.typing", "content": {"room_id": 1, "user_id": alice.id, "typing": True}},
+        None,
+        {"edu_type": 1},
+        {"edu_type": "m.typing", "content": {"room_id": 1, "user_id": alice.id, "typing": True}},
         {"edu_type": "m.typing", "content": {"room_id": room, "user_id": alice.id, "typing": True}},
         {"edu_type": "m.receipt", "content": {room: {"m.read": {alice.id: {"event_ids": ["$x"]}}}}},
         {"edu_type": "m.receipt", "content": {room: {"m.read": {mallory.id: {"event_ids": [1]}}}}},
         {"edu_type": "m.direct_to_device", "content": {"sender": alice.id, "type": "x", "messages": {alice.id: {"*": {}}}}},
         {"edu_type": "m.presence", "content": {"push": [{"user_id": alice.id, "presence": "online"}, 1]}},
         {"edu_type": "m.device_list_update", "content": {"user_id": alice.id}},
-    ]  # fmt: skip
+    ]
     assert await forger.send(edus=strange) == {}
     answer = await alice.call("GET", "/sync", timeout=0)
     ephemeral = answer["rooms"]["join"][room]["ephemeral"]["events"]
@@ -268,12 +264,17 @@ async def test_strangers_read_nothing(peer: Peer) -> None:
     name, to = forger.evil.config.server_name, forger.target.config.server_name
     v1 = "/_matrix/federation/v1"
     for path in (
-        f"{v1}/event/{event}", f"{v1}/state/{secret}?event_id={event}", f"{v1}/state_ids/{secret}?event_id={event}",
-        f"{v1}/backfill/{secret}?v={event}&limit=10", f"{v1}/event_auth/{secret}/{event}",
-        f"{v1}/timestamp_to_event/{secret}?ts=1&dir=f", f"{v1}/make_join/{secret}/{alice.id}?ver=12",
-        f"{v1}/make_join/{secret}/@mallory:{name}?ver=12", f"{v1}/hierarchy/{secret}",
+        f"{v1}/event/{event}",
+        f"{v1}/state/{secret}?event_id={event}",
+        f"{v1}/state_ids/{secret}?event_id={event}",
+        f"{v1}/backfill/{secret}?v={event}&limit=10",
+        f"{v1}/event_auth/{secret}/{event}",
+        f"{v1}/timestamp_to_event/{secret}?ts=1&dir=f",
+        f"{v1}/make_join/{secret}/{alice.id}?ver=12",
+        f"{v1}/make_join/{secret}/@mallory:{name}?ver=12",
+        f"{v1}/hierarchy/{secret}",
         f"{v1}/user/devices/@mallory:{name}",
-    ):  # fmt: skip
+    ):
         with pytest.raises(Exception) as refused:
             await forger.evil.node.federation_client.request(name, to, "GET", path)
         assert getattr(refused.value, "peer_status", None) in (403, 404), path
@@ -281,10 +282,33 @@ async def test_strangers_read_nothing(peer: Peer) -> None:
 
 NONSENSE: list[Any] = [None, True, 0, -1, 2**53, 1.5, "", "x", "\u0000", [], {}, [None], {"a": None}, {"": [[]]}]
 FIELDS = (
-    "event", "room_version", "invite_room_state", "earliest_events", "latest_events", "limit", "min_depth", "pdus", "edus",
-    "device_keys", "one_time_keys", "filter", "since", "type", "content", "sender", "state_key", "room_id", "depth",
-    "origin_server_ts", "prev_events", "auth_events", "hashes", "signatures", "unsigned", "server_keys",
-)  # fmt: skip
+    "event",
+    "room_version",
+    "invite_room_state",
+    "earliest_events",
+    "latest_events",
+    "limit",
+    "min_depth",
+    "pdus",
+    "edus",
+    "device_keys",
+    "one_time_keys",
+    "filter",
+    "since",
+    "type",
+    "content",
+    "sender",
+    "state_key",
+    "room_id",
+    "depth",
+    "origin_server_ts",
+    "prev_events",
+    "auth_events",
+    "hashes",
+    "signatures",
+    "unsigned",
+    "server_keys",
+)
 
 
 async def test_no_signed_nonsense_is_a_server_error(peer: Peer) -> None:
@@ -294,15 +318,38 @@ async def test_no_signed_nonsense_is_a_server_error(peer: Peer) -> None:
     client = forger.evil.node.federation_client
     event = await alice.say(room, "a message")
     params = {
-        "roomId": [room, "nonsense", "!unknown:localhost"], "eventId": [event, "$unknown", "x" * 300],
-        "userId": [mallory.id, alice.id, "nonsense"], "txnId": ["t", "x" * 300], "mediaId": ["nothing", "..", "%2F.."],
-    }  # fmt: skip
+        "roomId": [room, "nonsense", "!unknown:localhost"],
+        "eventId": [event, "$unknown", "x" * 300],
+        "userId": [mallory.id, alice.id, "nonsense"],
+        "txnId": ["t", "x" * 300],
+        "mediaId": ["nothing", "..", "%2F.."],
+    }
     bodies_: list[Any] = [{}, *(dict.fromkeys(FIELDS, value) for value in NONSENSE)]
-    bodies_ += [
-        {**forger.event(), field: value} for field in ("content", "prev_events", "sender") for value in NONSENSE
+    bodies_ += [{**forger.event(), field: value} for field in ("content", "prev_events", "sender") for value in NONSENSE]
+    queries = [
+        {},
+        {"ver": "12"},
+        *(
+            {
+                k: str(v)
+                for k in (
+                    "event_id",
+                    "v",
+                    "limit",
+                    "ts",
+                    "dir",
+                    "user_id",
+                    "room_alias",
+                    "since",
+                    "width",
+                    "height",
+                    "method",
+                    "suggested_only",
+                )
+            }
+            for v in ("", "x", "-1", "99999999999999999999")
+        ),
     ]
-    queries = [{}, {"ver": "12"}, *({k: str(v) for k in ("event_id", "v", "limit", "ts", "dir", "user_id", "room_alias",
-               "since", "width", "height", "method", "suggested_only")} for v in ("", "x", "-1", "99999999999999999999"))]  # fmt: skip
     asked = 0
     for route in forger.target.node.routes():
         endpoint = route.endpoint
@@ -332,9 +379,7 @@ async def test_no_signed_nonsense_is_a_server_error(peer: Peer) -> None:
 async def test_a_server_that_the_room_shuts_out(peer: Peer) -> None:
     alice, mallory, room, forger = await scene(peer)
     late = forger.event({"msgtype": "m.text", "body": "too late"})
-    await alice.set_state(
-        room, "m.room.server_acl", {"allow": ["*"], "deny": ["localhost"]}
-    )  # every server of these tests
+    await alice.set_state(room, "m.room.server_acl", {"allow": ["*"], "deny": ["localhost"]})  # every server of these tests
     assert "may not take part" in (await forger.send(late))[forger.id_of(late)]["error"]
     typing = {"edu_type": "m.typing", "content": {"room_id": room, "user_id": mallory.id, "typing": True}}
     assert await forger.send(edus=[typing]) == {}
@@ -386,9 +431,11 @@ async def test_a_flood_of_forks_and_state(peer: Peer) -> None:
     await carol.join(other)
     ground, flood = list(forger.room.tips), []
     for number in range(300):
-        flood.append(forger.event(
-            {"n": number}, type="test.flood", state_key=str(number % 50), prev_events=ground, origin_server_ts=number + 1
-        ))  # fmt: skip
+        flood.append(
+            forger.event(
+                {"n": number}, type="test.flood", state_key=str(number % 50), prev_events=ground, origin_server_ts=number + 1
+            )
+        )
     sending = asyncio.create_task(forger.send_all(flood))
     for number in range(20):
         await alice.say(other, f"meanwhile {number}")
@@ -409,8 +456,11 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
     """Each event cites the one before: the auth chain is hundreds deep, and is found without walking it again and again."""
     alice, mallory, room, forger = await scene(peer)
     live = forger.room
-    fixed = [e.event_id for key in (("m.room.create", ""), ("m.room.power_levels", ""), ("m.room.join_rules", ""))
-             if (e := live.get(key)) is not None]  # fmt: skip
+    fixed = [
+        e.event_id
+        for key in (("m.room.create", ""), ("m.room.power_levels", ""), ("m.room.join_rules", ""))
+        if (e := live.get(key)) is not None
+    ]
     own = live.get(("m.room.member", mallory.id))
     assert own is not None
     chain, cited, prev, depth = [], own.event_id, list(live.tips), live.depth
@@ -418,12 +468,7 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
         depth += 1
         content = {"membership": "join", "displayname": f"Mallory {number}"}
         pdu = forger.event(
-            content,
-            type="m.room.member",
-            state_key=mallory.id,
-            prev_events=prev,
-            auth_events=[*fixed, cited],
-            depth=depth,
+            content, type="m.room.member", state_key=mallory.id, prev_events=prev, auth_events=[*fixed, cited], depth=depth
         )
         cited = forger.id_of(pdu)
         prev = [cited]
@@ -440,9 +485,10 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
     )
     assert bases < 40_000
     answer = await forger.evil.node.federation_client.get(
-        forger.evil.config.server_name, forger.target.config.server_name,
+        forger.evil.config.server_name,
+        forger.target.config.server_name,
         f"/_matrix/federation/v1/state_ids/{segment(room)}?event_id={segment(cited)}",
-    )  # fmt: skip
+    )
     assert len(answer["auth_chain_ids"]) > 395
     await alice.say(room, "unimpressed")
     assert "unimpressed" in await texts(alice, room)
@@ -488,8 +534,17 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         await alice.invite(room, mallory)
         if before == "kicked":
             await enter(mallory, room, here)
-    cited = [e.event_id for k in (("m.room.create", ""), ("m.room.power_levels", ""), ("m.room.join_rules", ""),
-             ("m.room.member", alice.id), ("m.room.member", mallory.id)) if (e := old.get(k)) is not None]  # fmt: skip
+    cited = [
+        e.event_id
+        for k in (
+            ("m.room.create", ""),
+            ("m.room.power_levels", ""),
+            ("m.room.join_rules", ""),
+            ("m.room.member", alice.id),
+            ("m.room.member", mallory.id),
+        )
+        if (e := old.get(k)) is not None
+    ]
     prev = list(old.tips)
     if before != "never there":
         await alice.act("kick", room, mallory)
@@ -516,9 +571,7 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         assert status == 403 or (status, code) == (400, "M_UNABLE_TO_GRANT_JOIN"), (voucher, status, code)
     assert (await here.node.rooms.require(room)).membership(mallory.id) == "leave"
     asked = [f"backfill/{segment(room)}?v={segment(event)}&limit=10" for event in (prev[0], *old.tips, *forged)]
-    asked += [
-        f"{door}/{segment(room)}?event_id={segment(event)}" for door in ("state", "state_ids") for event in forged
-    ]
+    asked += [f"{door}/{segment(room)}?event_id={segment(event)}" for door in ("state", "state_ids") for event in forged]
     for path in asked:  # who was in the room may know of that time, and of nothing else
         path = f"/_matrix/federation/v1/{path}"
         try:
@@ -535,9 +588,12 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
 
 
 NUL_PLACES: list[dict[str, Any]] = [
-    {"type": "a\0"}, {"type": "org.x", "state_key": "a\0"}, {"prev_events": ["$\0"]}, {"auth_events": ["$\0"]},
+    {"type": "a\0"},
+    {"type": "org.x", "state_key": "a\0"},
+    {"prev_events": ["$\0"]},
+    {"auth_events": ["$\0"]},
     {"type": "m.room.redaction", "content": {"redacts": "$\0"}},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("place", NUL_PLACES, ids=str)
@@ -553,10 +609,7 @@ async def test_what_no_database_holds_stops_nothing_beside_it(
         "edu_type": "m.presence",
         "content": {"push": [{"user_id": forger.person.id, "presence": "online", "status_msg": "\0"}]},
     }
-    receipt = {
-        "edu_type": "m.receipt",
-        "content": {room: {"m.read": {forger.person.id: {"event_ids": ["$\0"], "data": {}}}}},
-    }
+    receipt = {"edu_type": "m.receipt", "content": {room: {"m.read": {forger.person.id: {"event_ids": ["$\0"], "data": {}}}}}}
     typing = {"edu_type": "m.typing", "content": {"room_id": "\0", "user_id": forger.person.id, "typing": True}}
     answers = await forger.send(good, poison, edus=[presence, receipt, typing])
     assert answers[forger.id_of(good)] == {}

@@ -10,9 +10,19 @@ from tests.federation.conftest import Peer
 from tests.federation.test_hostile import scene
 
 VALUES: list[Any] = [
-    None, 1, "x", "a\0", secrets.token_hex(4000), [], ["x"], {}, {"x": 1}, {"x": {"y": 1}}, {"a\0": {"b\0": "\0"}},
+    None,
+    1,
+    "x",
+    "a\0",
+    secrets.token_hex(4000),
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+    {"x": {"y": 1}},
+    {"a\0": {"b\0": "\0"}},
     {f"k{n}": "x" for n in range(10_000)},
-]  # fmt: skip
+]
 FIELDS = ("user_id", "device_id", "algorithms", "keys", "signatures", "usage", "the device's id")
 
 

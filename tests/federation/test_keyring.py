@@ -38,9 +38,11 @@ class World:
 
     def answers(self, until: int, *keys: SigningKey, by: str = OTHER) -> None:
         document: dict[str, Any] = {
-            "server_name": OTHER, "valid_until_ts": until, "old_verify_keys": {},
+            "server_name": OTHER,
+            "valid_until_ts": until,
+            "old_verify_keys": {},
             "verify_keys": {key.key_id: {"key": key.public} for key in keys},
-        }  # fmt: skip
+        }
         for key in keys:
             document = sign_json(document, OTHER, key)
         self.documents[by] = document
@@ -179,11 +181,10 @@ async def test_a_large_document_is_none(world: World, by: str) -> None:
     world.answers(FAR, OLD)
     document = world.documents.pop(OTHER)
     world.documents[NOTARY] = sign_json(
-        {
-            "server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {},
-            "verify_keys": {OLD.key_id: {"key": OLD.public}},
-        }, NOTARY, OLD,
-    )  # fmt: skip
+        {"server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {}, "verify_keys": {OLD.key_id: {"key": OLD.public}}},
+        NOTARY,
+        OLD,
+    )
     large = sign_json({**document, "org.example": "x" * NOTARISED_BYTES, "signatures": {}}, OTHER, OLD)
     padded = {**document, "signatures": {**document["signatures"], "a.example": {"ed25519:1": "x" * NOTARISED_BYTES}}}
     for broken in (large, padded):
@@ -211,8 +212,10 @@ async def test_an_answer_of_a_notary_has_the_latest_of_all_then_what_there_is_ro
             document = {"server_name": name, "valid_until_ts": FAR, "verify_keys": {f"ed25519:{at}": {"key": "k"}}}
             await notary.node.database.execute(
                 "INSERT INTO server_key_documents VALUES ($1, $2, $3)",
-                name, orjson.dumps({**document, "org.example": "x" * 1000}), at,
-            )  # fmt: skip
+                name,
+                orjson.dumps({**document, "org.example": "x" * 1000}),
+                at,
+            )
     _, raw, _ = await notary.raw("POST", "/_matrix/key/v2/query", {"server_keys": {name: {} for name in names}})
     told = [(d["server_name"], *d["verify_keys"]) for d in orjson.loads(raw)["server_keys"]]
     assert told[:5] == [(name, "ed25519:2") for name in names]
@@ -238,11 +241,10 @@ async def test_a_document_costs_few_questions_whoever_is_said_to_have_signed_it(
 
 async def test_everything_that_a_notary_remembers_is_learnt(world: World) -> None:
     world.documents[NOTARY] = sign_json(
-        {
-            "server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {},
-            "verify_keys": {OLD.key_id: {"key": OLD.public}},
-        }, NOTARY, OLD,
-    )  # fmt: skip
+        {"server_name": NOTARY, "valid_until_ts": FAR, "old_verify_keys": {}, "verify_keys": {OLD.key_id: {"key": OLD.public}}},
+        NOTARY,
+        OLD,
+    )
     for until, key in ((world.now + 2, NEW), (world.now + 1, OLD)):
         world.answers(until, key, by="nobody")
         world.notarised.append(world.documents.pop("nobody"))

@@ -49,9 +49,7 @@ class Victim(ServedProcess):
         certificate, key = authority.issue("localhost")
         tls, plain = free_port(), free_port()
         file = folder / "chappe.toml"
-        file.write_text(
-            _CONFIG.format(tls=tls, plain=plain, certificate=certificate, key=key, authority=authority.file)
-        )
+        file.write_text(_CONFIG.format(tls=tls, plain=plain, certificate=certificate, key=key, authority=authority.file))
         super().__init__(folder / "data", "--config", str(file))
         self.server_name = f"localhost:{tls}"
         self.port = plain

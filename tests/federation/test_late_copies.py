@@ -32,9 +32,7 @@ async def delivers(evil: Server, here: Server, number: int, *pdus: Pdu) -> None:
 
 
 @pytest.mark.parametrize("said", ["when bob came", "when a copy came"])
-async def test_what_was_redacted_before_we_came_stays_redacted(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch, said: str
-) -> None:
+async def test_what_was_redacted_before_we_came_stays_redacted(peer: Peer, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """The redaction itself is not here: only the sender's own server can tell that it was no lie of whoever let bob in."""
     here, partner, evil = await peer(), await peer(), await peer()
     bob, owner, mallory = await here.person("bob"), await partner.person("owner"), await evil.person("mallory")
@@ -64,9 +62,14 @@ async def _is_settled(server: Server) -> bool:
 
 
 WORDS: dict[tuple[str, str], bool | None] = {  # what the sender's own server has, and another: whether the copy is believed
-    ("whole", "redacted"): True, ("redacted", "whole"): None, ("nothing", "redacted"): False, ("nothing", "whole"): True,
-    ("nothing", "nothing"): True, ("changed", "redacted"): False, ("changed", "nothing"): True,
-}  # fmt: skip
+    ("whole", "redacted"): True,
+    ("redacted", "whole"): None,
+    ("nothing", "redacted"): False,
+    ("nothing", "whole"): True,
+    ("nothing", "nothing"): True,
+    ("changed", "redacted"): False,
+    ("changed", "nothing"): True,
+}
 
 
 @pytest.mark.parametrize(("home_has", "another_has"), WORDS)
@@ -75,9 +78,7 @@ async def test_whose_word_counts(peer: Peer, monkeypatch: pytest.MonkeyPatch, ho
     race = await a_race(peer, monkeypatch, can_ask=False)
     await race.send({**race.true, "content": {}})
     client, home = race.here.node.federation_client, race.partner.config.server_name
-    forms = {
-        "whole": race.true, "redacted": {**race.true, "content": {}}, "changed": {**race.true, "content": {"body": "x"}},
-    }  # fmt: skip
+    forms = {"whole": race.true, "redacted": {**race.true, "content": {}}, "changed": {**race.true, "content": {"body": "x"}}}
     ask = client.request
 
     async def answers(origin: str, destination: str, method: str, path: str, **more: Any) -> Any:
@@ -258,9 +259,7 @@ async def test_a_redaction_that_came_emptied_redacts_once_its_content_comes(
     if target == "here":
         shown = await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(said)}")
         assert shown["content"] == {} and shown["unsigned"]["redacted_because"]["event_id"] == redaction
-        assert SECRET.encode() not in await here.node.database.fetchval(
-            "SELECT json FROM events WHERE event_id = $1", said
-        )
+        assert SECRET.encode() not in await here.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", said)
     else:
         held = await here.node.database.fetchval("SELECT redaction FROM held_redactions WHERE target = $1", said)
         assert held == redaction

@@ -46,12 +46,7 @@ async def test_a_room_of_thousands_that_is_entered_does_not(peer: Peer, foreign:
 
 def a_list_of_devices(of: str) -> bytes:
     """Of an answer as large as it may be, and of many values."""
-    device = {
-        "user_id": of,
-        "algorithms": ["x"] * 100,
-        "keys": {f"ed25519:{n}": "k" * 43 for n in range(60)},
-        "signatures": {},
-    }
+    device = {"user_id": of, "algorithms": ["x"] * 100, "keys": {f"ed25519:{n}": "k" * 43 for n in range(60)}, "signatures": {}}
     devices = [{"device_id": f"D{n}", "keys": {**device, "device_id": f"D{n}"}} for n in range(MOST_DEVICES)]
     return orjson.dumps({"user_id": of, "stream_id": 1, "devices": devices})
 
@@ -64,9 +59,7 @@ def a_list_of_rooms(of: str) -> bytes:
         "num_joined_members": 3,
         "join_rule": "public",
     }
-    return orjson.dumps(
-        {"chunk": [{**room, "room_id": f"!{n}:{of}"} for n in range(12_000)], "total_room_count_estimate": 1}
-    )
+    return orjson.dumps({"chunk": [{**room, "room_id": f"!{n}:{of}"} for n in range(12_000)], "total_room_count_estimate": 1})
 
 
 async def test_a_large_answer_does_not(entered_room: tuple[Server, Person, str], foreign: Foreign) -> None:
@@ -75,9 +68,7 @@ async def test_a_large_answer_does_not(entered_room: tuple[Server, Person, str],
     foreign.answers |= {f"/user/devices/{user}": a_list_of_devices(user) for user in people}
     foreign.answers["/publicRooms"] = a_list_of_rooms(foreign.name)
     foreign.answers["/query/profile"] = orjson.dumps({"displayname": "x", "org.example": [{}] * 40_000})
-    assert all(
-        len(answer) > 1 << 20 for part, answer in foreign.answers.items() if "/user/" in part or "public" in part
-    )
+    assert all(len(answer) > 1 << 20 for part, answer in foreign.answers.items() if "/user/" in part or "public" in part)
 
     async def devices() -> None:
         user = people.pop()
@@ -146,23 +137,54 @@ READ = {"event_ids": ["$" + "e" * 43], "data": {"ts": 1}}
 EDUS: dict[str, tuple[str, Callable[[str, str, str, int], Any]]] = {
     # its type, and what it says: of a server `of` that says so `many` things of a room and of a person
     "receipts": ("m.receipt", lambda of, room, _, many: {room: {"m.read": {f"@somebody-{n}:{of}": READ for n in range(many)}}}),
-    "receipts of many rooms": ("m.receipt", lambda of, _, __, many: {
-        f"!{n}:{of}": {"m.read": {f"@somebody-1:{of}": READ}} for n in range(many)}),
-    "presence": ("m.presence", lambda of, _, __, many: {"push": [
-        {"user_id": f"@somebody-{n}:{of}", "presence": "online", "last_active_ago": 1} for n in range(many)]}),
-    "typing": ("m.typing", lambda of, room, _, many: {
-        "room_id": room, "user_id": f"@somebody-1:{of}", "typing": True, "filling": ["x"] * many}),
-    "device lists": ("m.device_list_update", lambda of, _, __, many: {
-        "user_id": f"@somebody-1:{of}", "device_id": "D", "stream_id": 5, "prev_id": list(range(many))}),
-    "keys": ("m.signing_key_update", lambda of, _, __, many: {
-        "user_id": f"@somebody-1:{of}", "master_key": {"keys": {f"ed25519:{n}": "x" * 43 for n in range(many)}}}),
-    "messages to devices": ("m.direct_to_device", lambda of, _, person, many: {
-        "sender": f"@somebody-1:{of}", "type": "m.x", "messages": {person: {"*": {"n": 1}, **{f"D{n}": {} for n in range(many)}}}}),
-    "messages to people": ("m.direct_to_device", lambda of, _, person, many: {
-        "sender": f"@somebody-1:{of}", "type": "m.x",
-        "messages": {person: {"*": {}}, **{f"@{n}{person[1:]}": {"*": {}} for n in range(many)}}}),
+    "receipts of many rooms": (
+        "m.receipt",
+        lambda of, _, __, many: {f"!{n}:{of}": {"m.read": {f"@somebody-1:{of}": READ}} for n in range(many)},
+    ),
+    "presence": (
+        "m.presence",
+        lambda of, _, __, many: {
+            "push": [{"user_id": f"@somebody-{n}:{of}", "presence": "online", "last_active_ago": 1} for n in range(many)]
+        },
+    ),
+    "typing": (
+        "m.typing",
+        lambda of, room, _, many: {"room_id": room, "user_id": f"@somebody-1:{of}", "typing": True, "filling": ["x"] * many},
+    ),
+    "device lists": (
+        "m.device_list_update",
+        lambda of, _, __, many: {
+            "user_id": f"@somebody-1:{of}",
+            "device_id": "D",
+            "stream_id": 5,
+            "prev_id": list(range(many)),
+        },
+    ),
+    "keys": (
+        "m.signing_key_update",
+        lambda of, _, __, many: {
+            "user_id": f"@somebody-1:{of}",
+            "master_key": {"keys": {f"ed25519:{n}": "x" * 43 for n in range(many)}},
+        },
+    ),
+    "messages to devices": (
+        "m.direct_to_device",
+        lambda of, _, person, many: {
+            "sender": f"@somebody-1:{of}",
+            "type": "m.x",
+            "messages": {person: {"*": {"n": 1}, **{f"D{n}": {} for n in range(many)}}},
+        },
+    ),
+    "messages to people": (
+        "m.direct_to_device",
+        lambda of, _, person, many: {
+            "sender": f"@somebody-1:{of}",
+            "type": "m.x",
+            "messages": {person: {"*": {}}, **{f"@{n}{person[1:]}": {"*": {}} for n in range(many)}},
+        },
+    ),
     "unknown": ("m.unknown", lambda _, __, ___, many: {"a": [{}] * many}),
-}  # fmt: skip
+}
 
 
 @pytest_asyncio.fixture
@@ -174,17 +196,13 @@ async def entered_room(peer: Peer, foreign: Foreign) -> tuple[Server, Person, st
 
 
 @pytest.mark.parametrize("kind", EDUS)
-async def test_a_transaction_of_edus_does_not(
-    entered_room: tuple[Server, Person, str], foreign: Foreign, kind: str
-) -> None:
+async def test_a_transaction_of_edus_does_not(entered_room: tuple[Server, Person, str], foreign: Foreign, kind: str) -> None:
     here, alice, room = entered_room
     name, says = EDUS[kind]
 
     def transaction(many: int) -> dict[str, Any]:
         content = says(foreign.name, room, alice.id, many)
-        return {"edus": [
-            {"edu_type": name, "content": {**content, "message_id": f"{many} {n}"}} for n in range(MOST_EDUS)
-        ]}  # fmt: skip
+        return {"edus": [{"edu_type": name, "content": {**content, "message_id": f"{many} {n}"}} for n in range(MOST_EDUS)]}
 
     many = int(MAX_VALUES / (values(transaction(500)) / 500)) - 10
     sent = [transaction(many - n) for n in range(3)]

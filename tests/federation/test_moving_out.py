@@ -98,9 +98,7 @@ async def test_everything_goes_along(house: House, new_database: Callable[[], Aw
     offered = await alice.create_room(name="An offer", invite=[dora.id])
     await dora.call("POST", "/keys/upload", {"device_keys": device_keys(dora, "keyofdora")})
     await dora.call("PUT", f"/user/{segment(dora.id)}/account_data/test.mine", {"kept": True})
-    status, raw, _ = await house.old.raw(
-        "POST", "/_matrix/media/v3/upload", PNG, dora.token, {"Content-Type": "image/png"}
-    )
+    status, raw, _ = await house.old.raw("POST", "/_matrix/media/v3/upload", PNG, dora.token, {"Content-Type": "image/png"})
     assert status == 200
     file = json.loads(raw)["content_uri"].removeprefix("mxc://")
     before = await dora.sync()
@@ -111,9 +109,9 @@ async def test_everything_goes_along(house: House, new_database: Callable[[], Aw
     news = await dora.sync()
     assert list(news["rooms"]["join"]) == [inner] and bodies(joined(news, inner)["timeline"]["events"]) == ["unread"]
     assert bodies((await dora.messages(inner))["chunk"]) == ["unread", "in a thread", "first words"]
-    assert [
-        e["event_id"] for e in (await dora.call("GET", f"/_matrix/client/v1/rooms/{segment(inner)}/threads"))["chunk"]
-    ] == [root]
+    assert [e["event_id"] for e in (await dora.call("GET", f"/_matrix/client/v1/rooms/{segment(inner)}/threads"))["chunk"]] == [
+        root
+    ]
     assert await dora.call("GET", f"/user/{segment(dora.id)}/account_data/test.mine") == {"kept": True}
     assert (await dora.call("GET", f"/directory/room/{segment(f'#us:{house.second}')}"))["room_id"] == inner
     status, got, _ = await new.raw("GET", f"/_matrix/client/v1/media/download/{file}", None, dora.token)
@@ -195,9 +193,15 @@ async def all_but_she_leave(house: House, room: str) -> None:
 
 # What became of somebody of the domain in a private room of others: does the room go along?
 BECAME = {
-    joins: True, all_but_she_leave: True, leaves: False, declines: False, is_removed: False, is_banned: False, is_invited: False,
+    joins: True,
+    all_but_she_leave: True,
+    leaves: False,
+    declines: False,
+    is_removed: False,
+    is_banned: False,
+    is_invited: False,
     is_invited_again: False,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("moves_out", [False, True])
@@ -223,8 +227,11 @@ async def test_which_rooms_of_others_go_along(
 WORDS = ("mazarin", "colbert", "turgot", "necker", "calonne")
 BEFORE, INVITED, THERE, AWAY, BACK = WORDS
 SEEN = {  # by history visibility: what somebody of the domain may read
-    "world_readable": WORDS, "shared": WORDS, "invited": (INVITED, THERE, BACK), "joined": (THERE, BACK),
-}  # fmt: skip
+    "world_readable": WORDS,
+    "shared": WORDS,
+    "invited": (INVITED, THERE, BACK),
+    "joined": (THERE, BACK),
+}
 
 
 async def a_stay(house: House, rule: str) -> str:

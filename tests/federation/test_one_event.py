@@ -36,7 +36,7 @@ DOORS: dict[str, tuple[str, str, Any, int, int]] = {
     "receipt in a thread": ("POST", f"{V3}/rooms/{R}/receipt/m.read/{E}", {"thread_id": E}, 200, 200),
     "thread": ("PUT", f"{THREADS}/rooms/{R}/thread/{E}/subscription", {}, 200, 404),
     "thread by an event": ("PUT", f"{THREADS}/rooms/{R}/thread/{E}/subscription", {"automatic": E}, 200, 404),
-}  # fmt: skip
+}
 
 
 async def answers(person: Person, room: str, event: str) -> dict[str, int]:
@@ -79,8 +79,11 @@ async def a_scene(peer: Peer, with_late: bool = True) -> tuple[Person, Person, P
     """(alice, who moderates; bob, who reads; mallory; the room; events that are none to bob, by kind; mallory's pen)."""
     here, evil = await peer(), await peer()
     mallory, alice, bob, ignored = (
-        await evil.person("mallory"), await here.person("alice"), await here.person("bob"), await here.person("ignored"),
-    )  # fmt: skip
+        await evil.person("mallory"),
+        await here.person("alice"),
+        await here.person("bob"),
+        await here.person("ignored"),
+    )
     joined_only = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
     room = await mallory.create_room(preset="public_chat", room_version="11", initial_state=[joined_only])
     first = await mallory.set_state(room, "m.room.power_levels", {"users": {mallory.id: 100, alice.id: 50}, "ban": 51})
@@ -99,9 +102,7 @@ async def a_scene(peer: Peer, with_late: bool = True) -> tuple[Person, Person, P
     none["erased"] = await alice.say(room, "its time is over")
     await erase(alice, room, none["erased"])
     none["of somebody ignored"] = await ignored.say(room, "ignored")
-    await bob.call(
-        "PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {ignored.id: {}}}
-    )
+    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {ignored.id: {}}})
     other = await bob.create_room()
     none["of another room"] = await bob.say(other, "elsewhere")
     none["unknown"] = "$" + "A" * 43
@@ -118,9 +119,16 @@ async def test_what_is_none_to_somebody_is_none_by_every_door(peer: Peer) -> Non
     alice, bob, _, room, none, _ = await a_scene(peer)
     statuses = {kind: await status_of(alice, event) for kind, event in none.items()}
     assert statuses == {
-        "cited only": 1, "before one came": 0, "rejected state": 2, "rejected": 2, "erased": 0, "of somebody ignored": 0,
-        "of another room": 0, "unknown": None, "soft-failed": 3,
-    }  # fmt: skip
+        "cited only": 1,
+        "before one came": 0,
+        "rejected state": 2,
+        "rejected": 2,
+        "erased": 0,
+        "of somebody ignored": 0,
+        "of another room": 0,
+        "unknown": None,
+        "soft-failed": 3,
+    }
     for kind, event in none.items():
         got = await answers(bob, room, event)
         if kind == "of another room":  # that door names no room
@@ -156,9 +164,11 @@ async def test_what_the_rules_refused_is_served_to_no_server(peer: Peer) -> None
     alice, _, _, room, none, forger = await a_scene(peer, with_late=False)
     r, good = segment(room), await alice.say(room, "what is shown to them")
     for path, query in (
-        (f"event/{segment(good)}", {}), (f"state/{r}", {"event_id": good}), (f"state_ids/{r}", {"event_id": good}),
+        (f"event/{segment(good)}", {}),
+        (f"state/{r}", {"event_id": good}),
+        (f"state_ids/{r}", {"event_id": good}),
         (f"event_auth/{r}/{segment(good)}", {}),
-    ):  # fmt: skip
+    ):
         assert await ask(forger.evil, forger.target, f"{FEDERATION}/{path}", **query) is not None, path
     shown = await ask(forger.evil, forger.target, f"{FEDERATION}/backfill/{r}", v=good, limit="10")
     assert shown is not None and shown["pdus"]

@@ -74,9 +74,7 @@ async def _nothing(*_: Any) -> set[str]:
     return set()
 
 
-async def test_a_removal_that_nobody_explains_is_judged_by_what_is_here(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_removal_that_nobody_explains_is_judged_by_what_is_here(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = await peer(), await peer()
     alice, bob, dave = await here.person("alice"), await there.person("bob"), await there.person("dave")
     room = await bob.create_room(preset="public_chat", power_level_content_override={"users": {alice.id: 50}})

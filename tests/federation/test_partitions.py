@@ -108,10 +108,8 @@ async def test_what_a_client_is_told_when_resolution_changes_the_state(peer: Pee
     state = await agree(room, here, there)
     increment = await bob.sync(5000, since=since, use_state_after="true")
     fresh = await bob.call("GET", "/sync", use_state_after="true", timeout=0)
-    told = {(e["type"], e["state_key"]): e["event_id"]
-            for e in increment["rooms"]["join"][room]["state_after"]["events"]}  # fmt: skip
-    whole = {(e["type"], e["state_key"]): e["event_id"]
-             for e in fresh["rooms"]["join"][room]["state_after"]["events"]}  # fmt: skip
+    told = {(e["type"], e["state_key"]): e["event_id"] for e in increment["rooms"]["join"][room]["state_after"]["events"]}
+    whole = {(e["type"], e["state_key"]): e["event_id"] for e in fresh["rooms"]["join"][room]["state_after"]["events"]}
     assert set(whole.values()) == set(state.values())
     assert told.items() <= whole.items()
     assert told.get(("m.room.topic", "")) == whole["m.room.topic", ""]
@@ -162,9 +160,9 @@ async def test_thousands_of_events_on_both_sides(peer: Peer) -> None:
     await agree(room, here, there)
     with split([here], [there]):
         for start in range(0, 1500, 50):
-            await asyncio.gather(*(
-                person.say(room, f"{person.id} {n}") for person in (alice, bob) for n in range(start, start + 50)
-            ))  # fmt: skip
+            await asyncio.gather(
+                *(person.say(room, f"{person.id} {n}") for person in (alice, bob) for n in range(start, start + 50))
+            )
             await alice.set_state(room, "test.alice", {"n": start})
             await bob.set_state(room, "test.bob", {"n": start})
             await asyncio.gather(*(p.set_state(room, "test.both", {"by": p.id, "n": start}) for p in (alice, bob)))

@@ -22,14 +22,10 @@ PROFILE = "/_matrix/federation/v1/query/profile"
 
 
 async def ask(asker: Server, asked: Server, path: str, **query: Any) -> Any:
-    return await asker.node.federation_client.get(
-        asker.config.server_name, asked.config.server_name, path, query or None
-    )
+    return await asker.node.federation_client.get(asker.config.server_name, asked.config.server_name, path, query or None)
 
 
-async def forged(
-    server: Server, header: str | None, path: str, method: str = "GET", body: Any = None
-) -> tuple[int, str]:
+async def forged(server: Server, header: str | None, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
     status, raw, _ = await server.raw(method, path, body, headers={"Authorization": header} if header else {})
     return status, json.loads(raw)["errcode"]
 
@@ -56,9 +52,7 @@ async def test_profiles_and_aliases_are_told_to_servers_that_sign(peer: Peer) ->
     room = await alice.create_room(room_alias_name="hall")
     assert (await ask(here, there, PROFILE, user_id=alice.id))["displayname"] == "Alice & Cie, 100 %"
     assert await ask(here, there, PROFILE, user_id=alice.id, field="avatar_url") == {}
-    found = await ask(
-        here, there, "/_matrix/federation/v1/query/directory", room_alias=f"#hall:{there.config.server_name}"
-    )
+    found = await ask(here, there, "/_matrix/federation/v1/query/directory", room_alias=f"#hall:{there.config.server_name}")
     assert found == {"room_id": room, "servers": [there.config.server_name]}
     for path, query, errcode in (
         (PROFILE, {"user_id": f"@nobody:{there.config.server_name}"}, "M_NOT_FOUND"),
@@ -130,10 +124,7 @@ async def test_where_a_domain_says_to_be(peer: Peer) -> None:
 
 async def test_nobody_listens(peer: Peer) -> None:
     here = await peer()
-    for name, why in (
-        ("localhost:1", "no connection to localhost, port 1"),
-        ("[::1]:1", "no connection to ::1, port 1"),
-    ):
+    for name, why in (("localhost:1", "no connection to localhost, port 1"), ("[::1]:1", "no connection to ::1, port 1")):
         with pytest.raises(PeerUnreachable) as failed:
             await here.node.federation_client.get_unsigned(name, "/")
         assert why in failed.value.message
@@ -156,9 +147,7 @@ async def test_boundaries_hold_both_ways(peer: Peer, mode: Any, allowed: list[st
     other = await peer()
     alice, bob = await bounded.person("alice"), await other.person("bob")
     if passes:
-        assert await ask(other, bounded, PROFILE, user_id=alice.id) and await ask(
-            bounded, other, PROFILE, user_id=bob.id
-        )
+        assert await ask(other, bounded, PROFILE, user_id=alice.id) and await ask(bounded, other, PROFILE, user_id=bob.id)
         return
     with pytest.raises(PeerRefused) as refused:
         await ask(other, bounded, PROFILE, user_id=alice.id)
@@ -205,8 +194,13 @@ async def test_a_notary_answers_for_a_server_that_is_down(peer: Peer) -> None:
     assert await late.node.keyring.for_request(name, key.key_id) == key.public
     unknown = await notary.raw("POST", "/_matrix/key/v2/query", {"server_keys": {"localhost:1": {}, name: {}}})
     assert [d["server_name"] for d in json.loads(unknown[1])["server_keys"]] == [name]
-    for body in ({}, {"server_keys": []}, {"server_keys": {"a b": {}}}, {"server_keys": {"a.org": []}},
-                 {"server_keys": {"a.org": {"k": {"minimum_valid_until_ts": "x"}}}}):  # fmt: skip
+    for body in (
+        {},
+        {"server_keys": []},
+        {"server_keys": {"a b": {}}},
+        {"server_keys": {"a.org": []}},
+        {"server_keys": {"a.org": {"k": {"minimum_valid_until_ts": "x"}}}},
+    ):
         assert (await notary.raw("POST", "/_matrix/key/v2/query", body))[0] == 400
 
 
@@ -250,19 +244,33 @@ async def test_an_operator_is_told_why_a_server_cannot_be_reached(peer: Peer) ->
 
 KEY = SigningKey(bytes(32), "k")
 DOCUMENT: dict[str, Any] = {
-    "server_name": "a.org", "valid_until_ts": 5, "verify_keys": {"ed25519:k": {"key": KEY.public}}, "old_verify_keys": {},
-}  # fmt: skip
+    "server_name": "a.org",
+    "valid_until_ts": 5,
+    "verify_keys": {"ed25519:k": {"key": KEY.public}},
+    "old_verify_keys": {},
+}
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"server_name": "b.org"}, {"valid_until_ts": "5"}, {"valid_until_ts": -1}, {"valid_until_ts": True}, {"verify_keys": {}},
-        {"verify_keys": []}, {"verify_keys": {"ed25519:k": {}}}, {"verify_keys": {"ed25519:k": {"key": 5}}},
-        {"old_verify_keys": {"ed25519:o": {"key": "x"}}}, {"old_verify_keys": 5}, {"signatures": 5}, {"signatures": {"a.org": 5}},
-        {"signatures": {}}, {"signatures": {"a.org": {"ed25519:k": "AAAA"}}}, {"verify_keys": {f"ed25519:{n}": {"key": "x"} for n in range(99)}},
+        {"server_name": "b.org"},
+        {"valid_until_ts": "5"},
+        {"valid_until_ts": -1},
+        {"valid_until_ts": True},
+        {"verify_keys": {}},
+        {"verify_keys": []},
+        {"verify_keys": {"ed25519:k": {}}},
+        {"verify_keys": {"ed25519:k": {"key": 5}}},
+        {"old_verify_keys": {"ed25519:o": {"key": "x"}}},
+        {"old_verify_keys": 5},
+        {"signatures": 5},
+        {"signatures": {"a.org": 5}},
+        {"signatures": {}},
+        {"signatures": {"a.org": {"ed25519:k": "AAAA"}}},
+        {"verify_keys": {f"ed25519:{n}": {"key": "x"} for n in range(99)}},
     ],
-)  # fmt: skip
+)
 def test_documents_of_keys_that_are_not_believed(change: dict[str, Any]) -> None:
     good = sign_json(DOCUMENT, "a.org", KEY)
     assert is_good_document(good, "a.org")

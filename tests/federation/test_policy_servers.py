@@ -154,9 +154,7 @@ async def test_content_that_comes_later_is_asked_about(scene: Scene) -> None:
         await scene.here.node.inbox.settled()
     asked = [e["content"] for e in scene.judge.asked]
     assert asked[:2] == [{}, {}]
-    assert sorted(content["body"] for content in asked[2:]) == ["casino", "harmless"], (
-        "they are asked about side by side"
-    )
+    assert sorted(content["body"] for content in asked[2:]) == ["casino", "harmless"], "they are asked about side by side"
     assert await said(alice, room) == ["harmless"]
     emptied = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(forger.id_of(pdus[1]))}")
     assert emptied["content"] == {}
@@ -172,9 +170,7 @@ async def test_a_slow_policy_server_holds_up_its_own_room_only(scene: Scene) -> 
     await agree(other, scene.here, scene.there)
     judge.answers.clear()
     forgers = [Forger(scene.there, await scene.there.node.rooms.require(r), bob, scene.here) for r in (room, other)]
-    slow, quick = (
-        f.event({"msgtype": "m.text", "body": body}) for f, body in zip(forgers, ("slow", "quick"), strict=True)
-    )
+    slow, quick = (f.event({"msgtype": "m.text", "body": body}) for f, body in zip(forgers, ("slow", "quick"), strict=True))
     answer = await forgers[0].send(slow, quick)
     assert answer == {forgers[0].id_of(slow): {}, forgers[1].id_of(quick): {}}
     assert "quick" in await said(alice, other)
@@ -206,8 +202,7 @@ async def test_a_room_does_without_a_policy_server_that_is_out_of_order(scene: S
 
 
 @pytest.mark.parametrize(
-    "content",
-    [{"via": 1}, {"via": "nobody.example", "public_keys": {"ed25519": "x"}}, {"public_keys": {}}, {"via": "x"}],
+    "content", [{"via": 1}, {"via": "nobody.example", "public_keys": {"ed25519": "x"}}, {"public_keys": {}}, {"via": "x"}]
 )
 async def test_a_policy_that_names_nobody_binds_nobody(scene: Scene, content: dict[str, Any]) -> None:
     await scene.alice.set_state(scene.room, POLICY, content)

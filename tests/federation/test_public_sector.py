@@ -142,9 +142,7 @@ async def test_a_guest_who_has_become_an_agent_is_one_everywhere(peer: Peer) -> 
     await enter(gaston, room, ministry)
     await guests.stop()
     await ministry.node.guest_homes.look()
-    assert not ministry.node.agency.guests.is_guest(gaston.id), (
-        "a server that does not answer is believed what it said last"
-    )
+    assert not ministry.node.agency.guests.is_guest(gaston.id), "a server that does not answer is believed what it said last"
 
 
 async def test_markings_hold_across_servers(peer: Peer) -> None:

@@ -57,10 +57,19 @@ async def world(peer: Peer) -> World:
     w.alice = await w.ministry.person("alice")
     await w.alice.call("PUT", f"/devices/{w.alice.device}", {"display_name": "Alice's phone"})
     named = {f"{kind}:{w.alice.device}": "A" * 43 for kind in ("curve25519", "ed25519")}
-    await w.alice.call("POST", "/keys/upload", {"device_keys": {
-        "user_id": w.alice.id, "device_id": w.alice.device, "algorithms": [], "keys": named,
-        "signatures": {w.alice.id: {f"ed25519:{w.alice.device}": "A" * 86}},
-    }})  # fmt: skip
+    await w.alice.call(
+        "POST",
+        "/keys/upload",
+        {
+            "device_keys": {
+                "user_id": w.alice.id,
+                "device_id": w.alice.device,
+                "algorithms": [],
+                "keys": named,
+                "signatures": {w.alice.id: {f"ed25519:{w.alice.device}": "A" * 86}},
+            }
+        },
+    )
     forum = {"preset": "public_chat", "visibility": "public"}
     w.forum = await w.alice.create_room(name="Forum", room_alias_name="forum", **forum)
     w.walled = await w.alice.create_room(name="Walled", room_alias_name="walled", **forum)
@@ -93,7 +102,7 @@ async def seen_by(w: World, name: str) -> dict[str, Any]:
         "devices": await ask_here(f"{FEDERATION}/user/devices/{segment(w.alice.id)}"),
         "keys": keys["device_keys"],
         "agents": await ask_here("/_chappe/federation/v1/agents") is not None,
-    }  # fmt: skip
+    }
 
 
 async def test_what_other_servers_find(world: World) -> None:
@@ -162,10 +171,13 @@ async def asked_of(alice: Person, room: str, event: str) -> list[int]:
     """How every door for one event answers a member."""
     name = segment(event)
     doors = [
-        ("GET", f"{V3}/rooms/{segment(room)}/event/{name}", None), ("GET", f"{V3}/rooms/{segment(room)}/context/{name}", None),
-        ("GET", f"{V1}/rooms/{segment(room)}/relations/{name}", None), ("GET", f"{V3}/events/{name}", None),
-        ("PUT", f"{V3}/rooms/{segment(room)}/redact/{name}/1", {}), ("POST", f"{V3}/rooms/{segment(room)}/report/{name}", {}),
-    ]  # fmt: skip
+        ("GET", f"{V3}/rooms/{segment(room)}/event/{name}", None),
+        ("GET", f"{V3}/rooms/{segment(room)}/context/{name}", None),
+        ("GET", f"{V1}/rooms/{segment(room)}/relations/{name}", None),
+        ("GET", f"{V3}/events/{name}", None),
+        ("PUT", f"{V3}/rooms/{segment(room)}/redact/{name}/1", {}),
+        ("POST", f"{V3}/rooms/{segment(room)}/report/{name}", {}),
+    ]
     return [(await alice.server.raw(method, path, body, alice.token))[0] for method, path, body in doors]
 
 
@@ -175,10 +187,11 @@ async def served_to(forger: Forger, event: str) -> list[bool]:
     return [
         await ask(forger.evil, forger.target, path, **query) is not None
         for path, query in (
-            (f"{FEDERATION}/event/{segment(event)}", {}), (f"{FEDERATION}/state/{room}", {"event_id": event}),
+            (f"{FEDERATION}/event/{segment(event)}", {}),
+            (f"{FEDERATION}/state/{room}", {"event_id": event}),
             (f"{FEDERATION}/state_ids/{room}", {"event_id": event}),
         )
-    ]  # fmt: skip
+    ]
 
 
 async def test_what_the_rules_refused_is_nothing_to_anybody(peer: Peer) -> None:
@@ -220,10 +233,7 @@ async def test_the_state_with_which_a_server_came_in_is_shown(peer: Peer) -> Non
     await agree(room, here, there)
     status, raw, _ = await there.raw("GET", f"{V3}/rooms/{segment(room)}/event/{segment(second)}", token=bob.token)
     assert status == 200 and json.loads(raw)["content"] == {"topic": "second"}
-    assert (await there.raw("GET", f"{V3}/rooms/{segment(room)}/event/{segment(first)}", token=bob.token))[0] in (
-        200,
-        404,
-    )
+    assert (await there.raw("GET", f"{V3}/rooms/{segment(room)}/event/{segment(first)}", token=bob.token))[0] in (200, 404)
 
 
 async def test_a_room_that_another_server_calls_plain_again_is_shown_as_encrypted(peer: Peer) -> None:
@@ -262,16 +272,20 @@ ASKED = {
     "/_matrix/federation/v1/timestamp_to_event/{roomId}": "test_the_nearest_event_is_one_that_the_server_may_see",
     **dict.fromkeys(
         (
-            "/_matrix/federation/v1/backfill/{roomId}", "/_matrix/federation/v1/event_auth/{roomId}/{eventId}",
-            "/_matrix/federation/v1/get_missing_events/{roomId}", "/_matrix/federation/v1/make_join/{roomId}/{userId}",
-            "/_matrix/federation/v1/make_knock/{roomId}/{userId}", "/_matrix/federation/v1/make_leave/{roomId}/{userId}",
-        ), "tests/federation/test_hostile.py",
+            "/_matrix/federation/v1/backfill/{roomId}",
+            "/_matrix/federation/v1/event_auth/{roomId}/{eventId}",
+            "/_matrix/federation/v1/get_missing_events/{roomId}",
+            "/_matrix/federation/v1/make_join/{roomId}/{userId}",
+            "/_matrix/federation/v1/make_knock/{roomId}/{userId}",
+            "/_matrix/federation/v1/make_leave/{roomId}/{userId}",
+        ),
+        "tests/federation/test_hostile.py",
     ),
     **dict.fromkeys(
         ("/_matrix/federation/v1/media/download/{mediaId}", "/_matrix/federation/v1/media/thumbnail/{mediaId}"),
         "tests/federation/test_everything_else.py",
     ),
-}  # fmt: skip
+}
 
 
 async def test_every_question_of_servers_is_known(world: World) -> None:

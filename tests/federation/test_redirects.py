@@ -82,9 +82,7 @@ async def test_a_private_address_is_not_asked_in_any_notation(host: str, pages: 
     settings = Federation(mode="open")
     guarded = FederationClient(pages.client._domains, settings, Boundaries(settings), Breaker(lambda: 0), None)
     assert await guarded.get_document(f"https://{host}:{pages.secure}/redirect") is None
-    assert await guarded.get_document(f"https://localhost:{pages.secure}/redirect") is None, (
-        "nor a name that leads there"
-    )
+    assert await guarded.get_document(f"https://localhost:{pages.secure}/redirect") is None, "nor a name that leads there"
     assert pages.asked == []
     await guarded.close()
 

@@ -44,9 +44,7 @@ async def test_a_join_that_is_refused_leaves_nothing(peer: Peer, foreign: Foreig
     assert await kept_of(here) == before
 
 
-async def test_a_room_that_lets_nobody_in_invents_nobody(
-    peer: Peer, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_room_that_lets_nobody_in_invents_nobody(peer: Peer, foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its maker names somebody of a third server as its creator, which version 10 lets them do, with a name of its choice."""
     monkeypatch.setattr(foreign_server, "VERSION", require_room_version("10"))
     here = await peer()

@@ -16,9 +16,7 @@ def test_what_is_signed_is_read_back() -> None:
     found = parse_authorization(header)
     assert (found.origin, found.destination, found.key_id) == ("a.org", "b.org:1", "ed25519:a1")
     signed = request_object("PUT", "/_matrix/x?a=b%20c", "a.org", "b.org:1", {"é": 1})
-    assert verify_json(
-        {**signed, "signatures": {"a.org": {found.key_id: found.signature}}}, "a.org", "ed25519:a1", KEY.public
-    )
+    assert verify_json({**signed, "signatures": {"a.org": {found.key_id: found.signature}}}, "a.org", "ed25519:a1", KEY.public)
     other = request_object("PUT", "/_matrix/x?a=b c", "a.org", "b.org:1", {"é": 1})
     assert not verify_json(
         {**other, "signatures": {"a.org": {found.key_id: found.signature}}}, "a.org", "ed25519:a1", KEY.public
@@ -45,13 +43,24 @@ def test_old_servers_name_no_destination() -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        None, "", "Bearer x", "X-Matrix", "X-Matrix ", 'X-Matrix origin="a.org"', 'X-Matrix origin="a.org,key=ed25519:1,sig=s',
-        'X-Matrix origin="a b",key="ed25519:1",sig="s"', 'X-Matrix origin="a.org",key="rsa:1",sig="s"',
-        'X-Matrix origin="A.org",key="ed25519:1",sig="s"', 'X-Matrix origin="a.org.",key="ed25519:1",sig="s"',
-        'X-Matrix origin="a.org:08448",key="ed25519:1",sig="s"', 'X-Matrix origin="127.1",key="ed25519:1",sig="s"',
-        'X-Matrix origin="a.org",key="ed25519:1",sig=""', 'X-Matrix origin="a.org";key="ed25519:1"', "X-Matrix =,,=",
+        None,
+        "",
+        "Bearer x",
+        "X-Matrix",
+        "X-Matrix ",
+        'X-Matrix origin="a.org"',
+        'X-Matrix origin="a.org,key=ed25519:1,sig=s',
+        'X-Matrix origin="a b",key="ed25519:1",sig="s"',
+        'X-Matrix origin="a.org",key="rsa:1",sig="s"',
+        'X-Matrix origin="A.org",key="ed25519:1",sig="s"',
+        'X-Matrix origin="a.org.",key="ed25519:1",sig="s"',
+        'X-Matrix origin="a.org:08448",key="ed25519:1",sig="s"',
+        'X-Matrix origin="127.1",key="ed25519:1",sig="s"',
+        'X-Matrix origin="a.org",key="ed25519:1",sig=""',
+        'X-Matrix origin="a.org";key="ed25519:1"',
+        "X-Matrix =,,=",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_signature_is_refused(header: str | None) -> None:
     with pytest.raises(MatrixError) as refused:
         parse_authorization(header)

@@ -201,9 +201,10 @@ async def test_a_room_is_made_though_somebody_cannot_be_invited(peer: Peer) -> N
     here, there = await peer(), await peer()
     alice, bob, carol = await here.person("alice"), await there.person("bob"), await there.person("carol")
     await carol.call(
-        "PUT", f"/user/{segment(carol.id)}/account_data/org.matrix.msc4155.invite_permission_config",
+        "PUT",
+        f"/user/{segment(carol.id)}/account_data/org.matrix.msc4155.invite_permission_config",
         {"enabled": True, "blocked_users": [alice.id]},
-    )  # fmt: skip
+    )
     nobody = f"@nobody:localhost:{free_port()}"
     room = await alice.create_room(invite=[nobody, carol.id, bob.id], name="Cabinet")
     assert await members(alice, room) == {alice.id: "join", bob.id: "invite"}

@@ -99,9 +99,7 @@ async def test_a_neighbour_brings_in_a_second_name(peer: Peer, signs_as: Any) ->
     other = capitals(name)
     live = await evil.node.rooms.require(room)
     twin = f"@mallory:{other}"
-    pdu = pdu_of(
-        live, Draft("m.room.member", twin, {"membership": "join"}, twin), evil.node.now_ms(), secrets.token_hex(8)
-    )
+    pdu = pdu_of(live, Draft("m.room.member", twin, {"membership": "join"}, twin), evil.node.now_ms(), secrets.token_hex(8))
     seal(pdu, live.version, other, evil.node.domains.signing_key(name))
     event_id = event_id_of(pdu, live.version)
     signs_as(evil, other)

@@ -101,14 +101,20 @@ class House:
         self.name = self.event("m.room.name", {"name": "Cabinet"})
         self.shown: list[Any] = [self.create, self.name]
 
-    def event(
-        self, kind: str, content: Mapping[str, Any], key: SigningKey | None = None, **changes: Any
-    ) -> dict[str, Any]:
+    def event(self, kind: str, content: Mapping[str, Any], key: SigningKey | None = None, **changes: Any) -> dict[str, Any]:
         version, name = self.version, self.of.name
         pdu = {
-            "type": kind, "sender": self.owner, "state_key": "", "content": dict(content), "depth": 1, "prev_events": [],
-            "auth_events": [], "origin_server_ts": int(time.time() * 1000), "room_id": getattr(self, "room_id", ""), **changes,
-        }  # fmt: skip
+            "type": kind,
+            "sender": self.owner,
+            "state_key": "",
+            "content": dict(content),
+            "depth": 1,
+            "prev_events": [],
+            "auth_events": [],
+            "origin_server_ts": int(time.time() * 1000),
+            "room_id": getattr(self, "room_id", ""),
+            **changes,
+        }
         if pdu["room_id"] is None:
             pdu["room_id"] = f"!{secrets.token_hex(8)}:{name}"
             if version.room_id_is_create_hash:
@@ -123,9 +129,7 @@ class House:
         event_id = event_id_of(membership, self.version)
         path = f"/_matrix/federation/v2/invite/{segment(self.room_id)}/{segment(event_id)}"
         body = {"event": membership, "room_version": self.version.id}
-        return await self.of.asks(
-            target.server, "PUT", path, body if shown is None else {**body, "invite_room_state": shown}
-        )
+        return await self.of.asks(target.server, "PUT", path, body if shown is None else {**body, "invite_room_state": shown})
 
 
 def stripped(event: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +180,7 @@ TABLE: dict[str, tuple[Shows, bool, str | None]] = {
     "content that was not signed": (lambda h: [h.create, {**h.name, "content": {"name": "Forged"}}], False, None),
     "a name by a server that is gone": (lambda h: [h.create, gone(h)], False, None),
     "another room's name by a server that is gone": (lambda h: [h.create, gone(h, room_id=_ELSEWHERE)], True, None),
-}  # fmt: skip
+}
 
 
 async def called(person: Person, room: str, section: str) -> str | None:
@@ -245,9 +249,15 @@ async def test_what_comes_with_a_knock(peer: Peer, foreign: Foreign, version: st
     for case, (shows, _, name) in TABLE.items():
         house = House(foreign, ROOM_VERSIONS[version])
         knock = {
-            "type": "m.room.member", "room_id": house.room_id, "sender": bob.id, "state_key": bob.id, "depth": 2,
-            "content": {"membership": "knock"}, "prev_events": [], "auth_events": [],
-        }  # fmt: skip
+            "type": "m.room.member",
+            "room_id": house.room_id,
+            "sender": bob.id,
+            "state_key": bob.id,
+            "depth": 2,
+            "content": {"membership": "knock"},
+            "prev_events": [],
+            "auth_events": [],
+        }
         foreign.answers["/make_knock/"] = orjson.dumps({"room_version": version, "event": knock})
         foreign.answers["/send_knock/"] = orjson.dumps({"knock_room_state": shows(house)})
         await bob.call("POST", f"/knock/{segment(house.room_id)}", {}, via=foreign.name)

@@ -25,10 +25,16 @@ VERSION = "11"
 def member(sender: Person, target: str, room: str, membership: str) -> tuple[str, dict[str, Any]]:
     """The event as the sender's server signs it, whatever room it is."""
     pdu = {
-        "type": "m.room.member", "room_id": room, "sender": sender.id, "state_key": target,
-        "content": {"membership": membership}, "origin_server_ts": 1, "depth": 5,
-        "prev_events": [f"${secrets.token_urlsafe(16)}"], "auth_events": ["$y"],
-    }  # fmt: skip
+        "type": "m.room.member",
+        "room_id": room,
+        "sender": sender.id,
+        "state_key": target,
+        "content": {"membership": membership},
+        "origin_server_ts": 1,
+        "depth": 5,
+        "prev_events": [f"${secrets.token_urlsafe(16)}"],
+        "auth_events": ["$y"],
+    }
     name = sender.server.config.server_name
     return seal(pdu, ROOM_VERSIONS[VERSION], name, sender.server.node.domains.signing_key(name)), pdu
 
@@ -121,9 +127,7 @@ async def test_each_invitation_is_judged(peer: Peer) -> None:
     await alice.invite(room, bob)
     assert await invites(carol, bob, room, stripped(carol, "m.room.name", {"name": "Renamed"})) == 200
     assert await seen(bob, room) == (carol.id, "Renamed"), "of the same server: it knows best"
-    await bob.call(
-        "PUT", f"/user/{segment(bob.id)}/account_data/{FILTER}", {"enabled": True, "blocked_users": [alice.id]}
-    )
+    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/{FILTER}", {"enabled": True, "blocked_users": [alice.id]})
     assert await invites(alice, bob, room) == 403
     assert await seen(bob, room) == (carol.id, "Renamed")
     await bob.leave(room)
@@ -139,9 +143,7 @@ async def test_what_is_shown_to_one_is_not_shown_to_another(peer: Peer) -> None:
     for name in ("aaa", "zzz"):
         other = await here.person(name)
         forged = stripped(mallory, "m.room.member", {"membership": "invite"}, bob.id)
-        assert (
-            await invites(mallory, other, room, stripped(mallory, "m.room.name", {"name": "Click here"}), forged) == 200
-        )
+        assert await invites(mallory, other, room, stripped(mallory, "m.room.name", {"name": "Click here"}), forged) == 200
         assert await seen(other, room) == (mallory.id, "Click here")
     assert await seen(bob, room) == (alice.id, "Cabinet")
 

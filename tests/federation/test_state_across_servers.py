@@ -41,9 +41,7 @@ _op = st.one_of(
     st.tuples(st.just("apart"), st.just(0), st.lists(_act, min_size=2, max_size=8)),
 )
 _lazy = st.sampled_from([{}, {"state": {"lazy_load_members": True}}])
-_timeline = st.sampled_from(
-    [{}, {"types": ["m.room.message"]}, {"not_types": ["m.room.member"]}, {"limit": 1}, {"limit": 0}]
-)
+_timeline = st.sampled_from([{}, {"types": ["m.room.message"]}, {"not_types": ["m.room.member"]}, {"limit": 1}, {"limit": 0}])
 _kind = st.one_of(
     st.integers(1, 5),  # sliding sync, with such a limit
     st.tuples(st.builds(lambda lazy, timeline: {**lazy, "timeline": timeline}, _lazy, _timeline), st.booleans()),
@@ -99,9 +97,13 @@ ALL_READ: list[Any] = [("sync", who, number) for who in (BOB, CAROL) for number 
 # The random histories are the same in every run, so that a run that fails is one that can be repeated, and a change fails by its
 # own fault; a draw by hand takes `derandomize` away. They are not shrunk: one that does not settle takes two minutes to say so.
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None,
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    database=None,
     phases=[Phase.explicit, Phase.generate],
-)  # fmt: skip
+)
 @given(
     ops=st.lists(_op, min_size=5, max_size=25),
     kinds=st.lists(_kind, min_size=4, max_size=4),
@@ -147,36 +149,22 @@ ALL_READ: list[Any] = [("sync", who, number) for who in (BOB, CAROL) for number 
     visibility="shared",
 )
 @example(  # the room moves on
-    ops=[
-        *BOTH_IN,
-        *ALL_READ,
-        ("upgrade", ALICE, 0),
-        *ALL_READ,
-        ("enter", BOB, 0),
-        ("enter", CAROL, 0),
-        ("topic", BOB, 0),
-    ],
+    ops=[*BOTH_IN, *ALL_READ, ("upgrade", ALICE, 0), *ALL_READ, ("enter", BOB, 0), ("enter", CAROL, 0), ("topic", BOB, 0)],
     kinds=KINDS,
     visibility="shared",
 )
 @example(  # banned before the members came
-    ops=[
-        ("enter", CAROL, 0),
-        ("apart", 0, [("say", CAROL, 3), ("say", DAVE, 2), ("ban", ALICE, CAROL), ("leave", ALICE, 0)]),
-    ],
+    ops=[("enter", CAROL, 0), ("apart", 0, [("say", CAROL, 3), ("say", DAVE, 2), ("ban", ALICE, CAROL), ("leave", ALICE, 0)])],
     kinds=KINDS,
     visibility="shared",
 )
 @example(  # left alone before the members came
     ops=[("leave", DAVE, 0), ("enter", BOB, 0), ("apart", 0, [("leave", ALICE, 0), ("topic", BOB, 0)])],
-    kinds=KINDS, visibility="shared",
-)  # fmt: skip
+    kinds=KINDS,
+    visibility="shared",
+)
 async def test_the_state_gathered_is_the_state_of_the_room(
-    pair: tuple[Server, Server],
-    gate: Gate,
-    ops: list[Any],
-    kinds: list[Any],
-    visibility: str,
+    pair: tuple[Server, Server], gate: Gate, ops: list[Any], kinds: list[Any], visibility: str
 ) -> None:
     here, there = pair
     people = [await server.person() for server in (here, here, there, there)]
@@ -312,9 +300,7 @@ class Play:
     async def all_come_in(self) -> bool:
         """Brings everybody into the room. Whether there was anybody to let them in."""
         rooms = [await server.node.rooms.live.find(self.room) for server in (self.here, self.there)]
-        if not any(
-            live is not None and self._members(s, live) for s, live in zip((self.here, self.there), rooms, strict=True)
-        ):
+        if not any(live is not None and self._members(s, live) for s, live in zip((self.here, self.there), rooms, strict=True)):
             return False
         await self._act("enter", self.people[ALICE], self.room, 0)
         for who in (BOB, CAROL):

@@ -784,9 +784,7 @@ async def test_a_gap_lies_before_what_members_see(peer: Peer) -> None:
     await forger.send(late)
 
     async def is_kept() -> bool:
-        return bool(
-            await database.fetchval("SELECT 1 FROM events WHERE event_id = $1 AND status = 3", forger.id_of(late))
-        )
+        return bool(await database.fetchval("SELECT 1 FROM events WHERE event_id = $1 AND status = 3", forger.id_of(late)))
 
     await until(is_kept)
     assert (await initial(alice, room))["limited"] is False

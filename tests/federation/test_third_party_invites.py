@@ -46,10 +46,7 @@ async def test_who_proves_the_address_elsewhere_is_invited(peer: Peer, neighbour
     await mailbox.next("bob@elsewhere.example")
     me = await at_identity_service(here, bob)
     body = {"client_secret": "s", "email": "bob@elsewhere.example", "send_attempt": 1}
-    proof = {
-        "client_secret": "s",
-        "sid": (await me.call("POST", f"{IDENTITY}/validate/email/requestToken", body))["sid"],
-    }
+    proof = {"client_secret": "s", "sid": (await me.call("POST", f"{IDENTITY}/validate/email/requestToken", body))["sid"]}
     link = parse_qs(urlsplit(link_in(await mailbox.next("bob@elsewhere.example"))).query)
     await me.call("POST", f"{IDENTITY}/validate/email/submitToken", {**proof, "token": link["token"][0]})
     bound = await me.call("POST", f"{IDENTITY}/3pid/bind", {**proof, "mxid": bob.id})
@@ -71,21 +68,13 @@ async def test_tokens_of_others_are_not_believed(peer: Peer) -> None:
     here, there = await peer(), await peer()
     bob, eve = await there.person("bob"), await here.person("eve")
     anybody = Person(here, {"user_id": "", "device_id": "", "access_token": ""})
-    for name, token in (
-        (there.config.server_name, "invented"),
-        (there.config.server_name, eve.token),
-        ("not a name", "x"),
-    ):
+    for name, token in ((there.config.server_name, "invented"), (there.config.server_name, eve.token), ("not a name", "x")):
         with pytest.raises(Refused) as refused:
-            await anybody.call(
-                "POST", f"{IDENTITY}/account/register", {"access_token": token, "matrix_server_name": name}
-            )
+            await anybody.call("POST", f"{IDENTITY}/account/register", {"access_token": token, "matrix_server_name": name})
         assert refused.value.status in (400, 401)
     openid = await bob.call("POST", f"/user/{segment(bob.id)}/openid/request_token", {})
     with pytest.raises(Refused):  # bob's token, in the name of another server
-        await anybody.call(
-            "POST", f"{IDENTITY}/account/register", {**openid, "matrix_server_name": here.config.server_name}
-        )
+        await anybody.call("POST", f"{IDENTITY}/account/register", {**openid, "matrix_server_name": here.config.server_name})
 
 
 async def exchange(there: Server, here: Server, room: str, event: dict[str, Any]) -> Any:
@@ -112,12 +101,22 @@ async def test_only_a_good_proof_invites(peer: Peer) -> None:
     forged = sign_json(body, own, SigningKey(b"x" * 32, "0"))
     stale = sign_json({**body, "token": "never"}, own, SigningKey(seed, "0"))
     for wrong, status in (
-        (event(forged), 403), (event(stale), 403), (event(body), 403), (event("signed"), 400), (event(None), 400),
-        (event(good, state_key=alice.id), 403), (event(good, sender=bob.id), 403), (event(good, sender="nobody"), 400),
-        (event(good, sender=f"@gone:{own}"), 403), (event(good, type="m.room.message"), 400), (event(good, room_id="!x"), 400),
-        (event(good, content={"membership": "join"}), 400), (event(good, content="text"), 400),
-        (event({**good, "mxid": alice.id}), 403), ({}, 400),
-    ):  # fmt: skip
+        (event(forged), 403),
+        (event(stale), 403),
+        (event(body), 403),
+        (event("signed"), 400),
+        (event(None), 400),
+        (event(good, state_key=alice.id), 403),
+        (event(good, sender=bob.id), 403),
+        (event(good, sender="nobody"), 400),
+        (event(good, sender=f"@gone:{own}"), 403),
+        (event(good, type="m.room.message"), 400),
+        (event(good, room_id="!x"), 400),
+        (event(good, content={"membership": "join"}), 400),
+        (event(good, content="text"), 400),
+        (event({**good, "mxid": alice.id}), 403),
+        ({}, 400),
+    ):
         with pytest.raises(PeerRefused) as refused:
             await exchange(there, here, room, wrong)
         assert refused.value.peer_status == status, wrong
@@ -139,12 +138,7 @@ async def test_what_identity_services_say_is_not_believed_either(peer: Peer) -> 
     assert await anybody.call("PUT", ONBIND, {**bound, "invites": invites}) == {}
     with pytest.raises(Refused):
         await alice.state(room, "m.room.member", bob.id)
-    for wrong in (
-        {**bound, "invites": {}},
-        bound,
-        {**bound, "mxid": 1, "invites": []},
-        {**bound, "mxid": "x", "invites": []},
-    ):
+    for wrong in ({**bound, "invites": {}}, bound, {**bound, "mxid": 1, "invites": []}, {**bound, "mxid": "x", "invites": []}):
         with pytest.raises(Refused) as refused:
             await anybody.call("PUT", ONBIND, wrong)
         assert refused.value.status == 400

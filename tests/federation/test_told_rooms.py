@@ -18,9 +18,21 @@ from tests.support import Person, Server, segment
 
 NONSENSE: list[Any] = [None, True, -1, 1.5, "", "x", "!", "!a\0b", [], {}, [None], [{}], [[]], {"a": None}]
 ROOM = (
-    "room_id", "join_rule", "allowed_room_ids", "num_joined_members", "children_state", "name", "topic", "avatar_url",
-    "canonical_alias", "room_type", "world_readable", "guest_can_join", "encryption", "room_version",
-)  # fmt: skip
+    "room_id",
+    "join_rule",
+    "allowed_room_ids",
+    "num_joined_members",
+    "children_state",
+    "name",
+    "topic",
+    "avatar_url",
+    "canonical_alias",
+    "room_type",
+    "world_readable",
+    "guest_can_join",
+    "encryption",
+    "room_version",
+)
 CHILD = ("type", "state_key", "sender", "content", "origin_server_ts", "via")
 
 
@@ -45,9 +57,15 @@ class World:
     @staticmethod
     def told(room: str, kind: str = "", children: Any = ()) -> dict[str, Any]:
         return {
-            "room_id": room, "join_rule": "public", "num_joined_members": 1, "room_type": kind, "name": "Told",
-            "children_state": list(children), "world_readable": False, "guest_can_join": False,
-        }  # fmt: skip
+            "room_id": room,
+            "join_rule": "public",
+            "num_joined_members": 1,
+            "room_type": kind,
+            "name": "Told",
+            "children_state": list(children),
+            "world_readable": False,
+            "guest_can_join": False,
+        }
 
     def child(self, room: str) -> dict[str, Any]:
         content = {"via": [self.foreign.name]}

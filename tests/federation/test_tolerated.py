@@ -71,13 +71,19 @@ async def test_one_may_knock_at_a_room_whose_depth_is_at_its_limit(peer: Peer, v
 @pytest.mark.parametrize(
     ("version", "change", "taken"),
     [
-        ("1", {"depth": 2**63}, False), ("5", {"depth": 2**63}, False), ("6", {"depth": 2**53}, False), ("12", {"depth": 2**53}, False),
-        ("1", {"origin_server_ts": 2**63}, True), ("4", {"origin_server_ts": 2**64 - 1}, True), ("5", {"origin_server_ts": -(2**63)}, True),
-        ("6", {"origin_server_ts": 2**53}, False), ("12", {"origin_server_ts": -1}, True),
+        ("1", {"depth": 2**63}, False),
+        ("5", {"depth": 2**63}, False),
+        ("6", {"depth": 2**53}, False),
+        ("12", {"depth": 2**53}, False),
+        ("1", {"origin_server_ts": 2**63}, True),
+        ("4", {"origin_server_ts": 2**64 - 1}, True),
+        ("5", {"origin_server_ts": -(2**63)}, True),
+        ("6", {"origin_server_ts": 2**53}, False),
+        ("12", {"origin_server_ts": -1}, True),
         ("5", {"content": {"body": "x", "msgtype": "m.text", "n": 2**64 - 1, "f": 1e300}}, True),
         ("12", {"content": {"body": "x", "msgtype": "m.text", "n": 2**53}}, False),
     ],
-)  # fmt: skip
+)
 async def test_numbers_of_others(peer: Peer, version: str, change: dict[str, Any], taken: bool) -> None:
     """What is beyond the room version's numbers is refused, and nothing that is not is a failure here."""
     alice, mallory, room, forger = await scene(peer, version)
@@ -109,9 +115,7 @@ async def test_levels_at_their_limits(peer: Peer, version: str) -> None:
 
 @pytest.mark.parametrize("version", list(ROOM_VERSIONS))
 @pytest.mark.parametrize("named", [{"type": "日" * 100}, {"type": "org.example", "state_key": "日" * 100}])
-async def test_a_room_goes_on_after_a_name_that_is_long_in_bytes_only(
-    peer: Peer, version: str, named: dict[str, str]
-) -> None:
+async def test_a_room_goes_on_after_a_name_that_is_long_in_bytes_only(peer: Peer, version: str, named: dict[str, str]) -> None:
     """Client-server API, "Size limits": 255 bytes. Until version 11 servers counted characters: such an event is rejected, as by
     Synapse, and what follows it is not. From then on it is none."""
     alice, mallory, room, forger = await scene(peer, version, power_level_content_override={"state_default": 0})
@@ -180,9 +184,9 @@ async def test_people_with_ids_of_the_past_take_part(peer: Peer, localpart: str)
     await hears(zoe, room, "welcome")
     await agree(room, here, there)
     # shown: in the timeline, among the members, by their profile
-    assert [
-        e["sender"] for e in (await alice.messages(room))["chunk"] if e.get("content", {}).get("body") == "hello"
-    ] == [zoe.id]
+    assert [e["sender"] for e in (await alice.messages(room))["chunk"] if e.get("content", {}).get("body") == "hello"] == [
+        zoe.id
+    ]
     assert (await members(alice, room))[zoe.id] == "join"
     assert (await alice.call("GET", f"/profile/{segment(zoe.id)}"))["displayname"] == "Zoë"
     # given power, and using it
@@ -257,9 +261,7 @@ async def test_beside_events_clients_are_not_told_of_them(peer: Peer) -> None:
 async def test_an_event_id_of_a_peer_may_hold_anything(peer: Peer, tail: str) -> None:
     """Room versions 1 and 2 let servers choose their event ids: the room goes on after the strangest."""
     alice, mallory, room, forger = await scene(peer, "1")
-    strange = forger.event(
-        {"msgtype": "m.text", "body": "strange"}, event_id=f"${tail}:{mallory.server.config.server_name}"
-    )
+    strange = forger.event({"msgtype": "m.text", "body": "strange"}, event_id=f"${tail}:{mallory.server.config.server_name}")
     await forger.send(strange)
     live = await alice.server.node.rooms.live.find(room)
     assert live is not None

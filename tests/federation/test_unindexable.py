@@ -18,13 +18,10 @@ LONG = secrets.token_hex(4000)  # not to be compressed to what an index takes
 MESSAGE = {
     "type": "m.room.message",
     "content": {"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.annotation", "event_id": "$x", "key": "k"}},
-}  # fmt: skip
+}
 REDACTION = {"type": "m.room.redaction", "content": {"redacts": "$x"}, "redacts": "$x"}
 STATE = {"type": "org.example", "state_key": "x", "content": {"name": "x"}}
-MEMBER = {
-    "type": "m.room.member",
-    "content": {"membership": "join", "displayname": "x", "avatar_url": "x", "reason": "x"},
-}
+MEMBER = {"type": "m.room.member", "content": {"membership": "join", "displayname": "x", "avatar_url": "x", "reason": "x"}}
 
 
 def spoiled(value: Any, bad: str) -> Iterator[Any]:
@@ -41,9 +38,7 @@ def spoiled(value: Any, bad: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("version", ["1", "10", "11"])
-async def test_no_string_of_an_event_is_anothers_trouble(
-    peer: Peer, version: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_string_of_an_event_is_anothers_trouble(peer: Peer, version: str, caplog: pytest.LogCaptureFixture) -> None:
     alice, mallory, room, forger = await scene(peer, version)
     number = 0
     for bad in ("a\0", LONG):

@@ -11,9 +11,7 @@ from tests.federation.conftest import Peer
 from tests.support import Person, segment, until
 
 
-async def test_a_server_that_says_nothing_holds_up_its_own_people_only(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_says_nothing_holds_up_its_own_people_only(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     here, silent, partner = await peer(), await peer(), await peer()
     alice, zoe = await here.person("alice"), await partner.person("zoe")
     theirs = [await silent.person("adam"), await silent.person("anna")]

@@ -19,9 +19,7 @@ from tests.support import Person, Server, until
 
 @pytest.mark.parametrize("which", ["the first time", "again"])
 @pytest.mark.parametrize("process", ["the same", "another"])
-async def test_what_is_said_meanwhile_is_heard(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch, which: str, process: str
-) -> None:
+async def test_what_is_said_meanwhile_is_heard(peer: Peer, monkeypatch: pytest.MonkeyPatch, which: str, process: str) -> None:
     here, there = await peer(), await peer()
     alice, bob = await here.person("alice"), await there.person("bob")
     room = await alice.create_room(preset="public_chat")

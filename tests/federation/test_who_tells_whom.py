@@ -132,9 +132,10 @@ async def test_a_join_that_another_server_has_vouched_for_is_its_to_tell(peer: P
     club = await alice.create_room(preset="public_chat")
     rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": club}]}
     room = await alice.create_room(
-        invite=[bob.id], power_level_content_override={"invite": 50},
+        invite=[bob.id],
+        power_level_content_override={"invite": 50},
         initial_state=[{"type": "m.room.join_rules", "state_key": "", "content": rule}],
-    )  # fmt: skip
+    )
     await enter(bob, room, here)
     await enter(carol, club, here)
     sent = sent_by(there)

@@ -200,9 +200,7 @@ def passes(f: dict[str, Any], room: str, event: dict[str, Any]) -> bool:
     kind, sender = event["type"], event["sender"]
     if any(_matches(pattern, kind) for pattern in f.get("not_types", ())) or sender in f.get("not_senders", ()):
         return False
-    if not any(_matches(pattern, kind) for pattern in f.get("types", ["*"])) or sender not in f.get(
-        "senders", [sender]
-    ):
+    if not any(_matches(pattern, kind) for pattern in f.get("types", ["*"])) or sender not in f.get("senders", [sender]):
         return False
     if "contains_url" in f and f["contains_url"] != ("url" in event["content"]):
         return False

@@ -104,9 +104,7 @@ async def test_guests(server: Server, alice: Person) -> None:
     closed = await alice.create_room(preset="public_chat")
     access = {"type": "m.room.guest_access", "content": {"guest_access": "can_join"}}
     opened = await alice.create_room(preset="public_chat", initial_state=[access])
-    assert (await ask(server, "POST", f"/join/{segment(closed)}", {}, token))[1][
-        "errcode"
-    ] == "M_GUEST_ACCESS_FORBIDDEN"
+    assert (await ask(server, "POST", f"/join/{segment(closed)}", {}, token))[1]["errcode"] == "M_GUEST_ACCESS_FORBIDDEN"
     assert (await ask(server, "POST", f"/join/{segment(opened)}", {}, token))[0] == 200
 
 
@@ -132,11 +130,7 @@ async def test_registration_tokens_are_used_up(new_server: NewServer) -> None:
     valid = "/_matrix/client/v1/register/m.login.registration_token/validity?token=twice"
     for name, expected in (("a", 200), ("b", 200), ("c", 401)):
         assert (await ask(server, "GET", valid))[1]["valid"] is (expected == 200)
-        body = {
-            "username": name,
-            "password": PASSWORD,
-            "auth": {"type": "m.login.registration_token", "token": "twice"},
-        }
+        body = {"username": name, "password": PASSWORD, "auth": {"type": "m.login.registration_token", "token": "twice"}}
         assert (await ask(server, "POST", "/register", body))[0] == expected
 
 
@@ -155,9 +149,7 @@ async def test_registration_by_shared_secret(new_server: NewServer) -> None:
     assert status == 200 and answer["user_id"] == "@bot:localhost"
     assert (await ask(server, "POST", path, body))[0] == 400  # a nonce serves once
     nonce = (await ask(server, "GET", path))[1]["nonce"]
-    assert (await ask(server, "POST", path, {**body, "nonce": nonce, "username": "bot2", "mac": mac("guess")}))[
-        0
-    ] == 403
+    assert (await ask(server, "POST", path, {**body, "nonce": nonce, "username": "bot2", "mac": mac("guess")}))[0] == 403
 
 
 async def test_signing_in(server: Server, alice: Person) -> None:
@@ -165,14 +157,12 @@ async def test_signing_in(server: Server, alice: Person) -> None:
     for identifier in ({"type": "m.id.user", "user": local}, {"type": "m.id.user", "user": alice.id}):
         body = {"type": "m.login.password", "identifier": identifier, "password": PASSWORD}
         assert (await ask(server, "POST", "/login", body))[1]["user_id"] == alice.id
-    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "user": local, "password": PASSWORD}))[
-        0
-    ] == 200
+    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "user": local, "password": PASSWORD}))[0] == 200
     await server.node.accounts.store.add_threepid(alice.id, "email", f"{local}@example.org", 1)
     mail = {"type": "m.id.thirdparty", "medium": "email", "address": f"{local.upper()}@example.org"}
-    assert (
-        await ask(server, "POST", "/login", {"type": "m.login.password", "identifier": mail, "password": PASSWORD})
-    )[0] == 200
+    assert (await ask(server, "POST", "/login", {"type": "m.login.password", "identifier": mail, "password": PASSWORD}))[
+        0
+    ] == 200
     for user, password in ((local, "wrong password"), ("nobody", PASSWORD)):
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": user}, "password": password}
         status, answer = await ask(server, "POST", "/login", body)
@@ -195,9 +185,7 @@ async def test_refreshing_tokens(server: Server, alice: Person) -> None:
     assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[0] == 200
     assert (await ask(server, "GET", "/account/whoami", token=lost["access_token"]))[0] == 401
     assert (await ask(server, "GET", "/account/whoami", token=again["access_token"]))[0] == 200
-    assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[
-        0
-    ] == 401  # its successor was used
+    assert (await ask(server, "GET", "/account/whoami", token=first["access_token"]))[0] == 401  # its successor was used
     status, answer = await ask(server, "POST", "/refresh", {"refresh_token": first["refresh_token"]})
     assert (status, answer["errcode"]) == (401, "M_UNKNOWN_TOKEN")
 
@@ -359,9 +347,7 @@ async def test_what_the_server_says_of_itself(server: Server, alice: Person) -> 
     status, versions = await ask(server, "GET", "/_matrix/client/versions")
     assert status == 200 and {"r0.6.1", "v1.1", "v1.11"} <= set(versions["versions"])
     capabilities = (await alice.call("GET", "/capabilities"))["capabilities"]
-    assert (
-        capabilities["m.room_versions"]["default"] == "12" and len(capabilities["m.room_versions"]["available"]) == 12
-    )
+    assert capabilities["m.room_versions"]["default"] == "12" and len(capabilities["m.room_versions"]["available"]) == 12
     assert (await server.raw("GET", "/health"))[0] == 200
     status, metrics, _ = await server.raw("GET", "/metrics")
     assert status == 200 and b"chappe_http_responses_total" in metrics
@@ -370,18 +356,19 @@ async def test_what_the_server_says_of_itself(server: Server, alice: Person) -> 
 
 async def test_what_a_password_must_hold(new_server: Callable[..., Awaitable[Server]]) -> None:
     """With the codes that Synapse's and Tchap's clients know; without requirements the specification's."""
-    settings = Passwords(
-        memory_kib=8, passes=1, minimum_length=12, requires=["digit", "symbol", "lowercase", "uppercase"]
-    )
+    settings = Passwords(memory_kib=8, passes=1, minimum_length=12, requires=["digit", "symbol", "lowercase", "uppercase"])
     server = await new_server(passwords=settings)
     policy = {f"m.require_{name}": True for name in ("digit", "symbol", "lowercase", "uppercase")}
     for version in ("v3", "r0"):
         status, raw, _ = await server.raw("GET", f"/_matrix/client/{version}/password_policy")
         assert (status, json.loads(raw)) == (200, {"m.minimum_length": 12, **policy})
     for password, code in (
-        ("Short1!", "M_PASSWORD_TOO_SHORT"), ("No digit at all!", "M_PASSWORD_NO_DIGIT"), ("N0symbolatallhere", "M_PASSWORD_NO_SYMBOL"),
-        ("NO LOWER CASE 1", "M_PASSWORD_NO_LOWERCASE"), ("no upper case 1", "M_PASSWORD_NO_UPPERCASE"),
-    ):  # fmt: skip
+        ("Short1!", "M_PASSWORD_TOO_SHORT"),
+        ("No digit at all!", "M_PASSWORD_NO_DIGIT"),
+        ("N0symbolatallhere", "M_PASSWORD_NO_SYMBOL"),
+        ("NO LOWER CASE 1", "M_PASSWORD_NO_LOWERCASE"),
+        ("no upper case 1", "M_PASSWORD_NO_UPPERCASE"),
+    ):
         body = {"username": "zoe", "password": password, "auth": {"type": "m.login.dummy"}}
         status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", body)
         assert (status, json.loads(raw)["errcode"]) == (400, code)

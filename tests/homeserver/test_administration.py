@@ -30,9 +30,16 @@ class Synadm:
         """What a command prints, read as JSON."""
         program = str(Path(sys.executable).parent / "synadm")
         process = await asyncio.create_subprocess_exec(
-            program, "--batch", "-o", "json", "-c", str(self.config), *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            program,
+            "--batch",
+            "-o",
+            "json",
+            "-c",
+            str(self.config),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
         out, err = await process.communicate()
         assert process.returncode == 0, (arguments, out, err)
         text = out.decode()
@@ -43,10 +50,22 @@ class Synadm:
 @pytest.fixture
 async def synadm(server: Server, admin: Person, tmp_path: Path) -> Synadm:
     config = tmp_path / "synadm.yaml"
-    config.write_text(json.dumps({
-        "user": admin.id, "token": admin.token, "base_url": server.base, "admin_path": "/_synapse/admin", "matrix_path": "/_matrix",
-        "timeout": 30, "server_discovery": "well-known", "homeserver": "localhost", "format": "json", "ssl_verify": False,
-    }))  # fmt: skip
+    config.write_text(
+        json.dumps(
+            {
+                "user": admin.id,
+                "token": admin.token,
+                "base_url": server.base,
+                "admin_path": "/_synapse/admin",
+                "matrix_path": "/_matrix",
+                "timeout": 30,
+                "server_discovery": "well-known",
+                "homeserver": "localhost",
+                "format": "json",
+                "ssl_verify": False,
+            }
+        )
+    )
     return Synadm(config)
 
 
@@ -115,9 +134,7 @@ async def test_only_administrators(server: Server, alice: Person) -> None:
             assert (await server.raw(endpoint.method, path, {}))[0] == 401, path
 
 
-async def test_an_account_is_given_the_kinds_that_can_be_taken_back(
-    server: Server, admin: Person, alice: Person
-) -> None:
+async def test_an_account_is_given_the_kinds_that_can_be_taken_back(server: Server, admin: Person, alice: Person) -> None:
     """An account of a function is nobody's for ever: it is made with its organisation, and nowhere else."""
     login = {"type": "m.login.password", "user": alice.id, "password": PASSWORD}
     for user_id in (alice.id, f"@new-{alice.id[1:]}"):
@@ -137,12 +154,15 @@ async def test_an_account_is_given_the_kinds_that_can_be_taken_back(
 
 async def test_changing_an_account(server: Server, admin: Person, alice: Person) -> None:
     path = f"/_synapse/admin/v2/users/{segment(alice.id)}"
-    changes = {"displayname": "Alice", "threepids": [{"medium": "email", "address": "a@example.org"}], "locked": True,
-               "external_ids": [{"auth_provider": "proconnect", "external_id": "42"}], "user_type": "support"}  # fmt: skip
+    changes = {
+        "displayname": "Alice",
+        "threepids": [{"medium": "email", "address": "a@example.org"}],
+        "locked": True,
+        "external_ids": [{"auth_provider": "proconnect", "external_id": "42"}],
+        "user_type": "support",
+    }
     answer = await admin.call("PUT", path, changes)
-    assert (
-        answer["displayname"] == "Alice" and answer["locked"] and answer["threepids"][0]["address"] == "a@example.org"
-    )
+    assert answer["displayname"] == "Alice" and answer["locked"] and answer["threepids"][0]["address"] == "a@example.org"
     assert await admin.call("GET", f"{SYNAPSE}/auth_providers/proconnect/users/42") == {"user_id": alice.id}
     assert await admin.call("GET", f"{SYNAPSE}/threepid/email/users/a@example.org") == {"user_id": alice.id}
     await admin.call("PUT", path, {"locked": False, "threepids": []})
@@ -193,8 +213,7 @@ async def test_what_was_said_long_ago_goes(server: Server, admin: Person, alice:
             await bob.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}")
         assert refused.value.errcode == "M_NOT_FOUND"
     assert b"three" not in b"".join(
-        bytes(row["json"])
-        for row in await server.node.database.fetch("SELECT json FROM events WHERE event_id = ANY($1)", said)
+        bytes(row["json"]) for row in await server.node.database.fetch("SELECT json FROM events WHERE event_id = ANY($1)", said)
     )
 
 
@@ -219,14 +238,10 @@ async def test_reports_notices_and_figures(server: Server, admin: Person, alice:
     with pytest.raises(Refused):
         await admin.call("GET", f"{SYNAPSE}/event_reports/{number}")
     await admin.call(
-        "POST",
-        f"{SYNAPSE}/send_server_notice",
-        {"user_id": alice.id, "content": {"msgtype": "m.text", "body": "Bonjour"}},
+        "POST", f"{SYNAPSE}/send_server_notice", {"user_id": alice.id, "content": {"msgtype": "m.text", "body": "Bonjour"}}
     )
     notice = {"user_id": alice.id, "content": {"msgtype": "m.text", "body": "Au revoir"}}
-    put = [
-        (await admin.call("PUT", f"{SYNAPSE}/send_server_notice/{txn}", notice))["event_id"] for txn in ("a", "a", "b")
-    ]
+    put = [(await admin.call("PUT", f"{SYNAPSE}/send_server_notice/{txn}", notice))["event_id"] for txn in ("a", "a", "b")]
     assert put[0] == put[1] != put[2]  # asked again, it is the same notice
     figures = await admin.call("GET", "/_chappe/admin/v1/statistics")
     assert figures["accounts"] >= 3 and figures["active_1d"] >= 0 and figures["waiting"]["reports"] >= 0
@@ -235,9 +250,7 @@ async def test_reports_notices_and_figures(server: Server, admin: Person, alice:
     description = await admin.call("GET", "/_chappe/admin/v1/openapi.json")
     from jsonschema import Draft202012Validator
 
-    Draft202012Validator.check_schema(
-        description["components"]["responses"]["error"]["content"]["application/json"]["schema"]
-    )
+    Draft202012Validator.check_schema(description["components"]["responses"]["error"]["content"]["application/json"]["schema"])
     described = {(m.upper(), p) for p, operations in description["paths"].items() for m in operations}
     routed = {
         (r.endpoint.method, r.endpoint.path)

@@ -95,9 +95,7 @@ async def test_leaves_and_names_at_once(server: Server, alice: Person, bob: Pers
 async def test_a_kick_does_not_lift_a_ban(server: Server, alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
-    await asyncio.gather(
-        alice.act("ban", room, bob), *(alice.act("kick", room, bob) for _ in range(5)), return_exceptions=True
-    )
+    await asyncio.gather(alice.act("ban", room, bob), *(alice.act("kick", room, bob) for _ in range(5)), return_exceptions=True)
     live = await server.node.rooms.require(room)
     assert live.membership(bob.id) == "ban"
 
@@ -120,17 +118,17 @@ async def test_guests_go_however_the_room_is_closed_to_them(server: Server, alic
 def test_nobody_else_writes_membership() -> None:
     """Only `Admission` makes the token; what comes without one is not written, whatever verb forgets it."""
     makers = {
-        path.name for path in SOURCES.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+        path.name
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Admitted"
-    }  # fmt: skip
+    }
     assert makers == {"admission.py"}
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Draft":
                 first = ast.unparse(node.args[0])
-                assert first not in ("MEMBER", "'m.room.member'") or path.name == "admission.py", (
-                    f"{path}:{node.lineno}"
-                )
+                assert first not in ("MEMBER", "'m.room.member'") or path.name == "admission.py", f"{path}:{node.lineno}"
 
 
 async def test_what_was_not_admitted_is_not_written(server: Server, alice: Person, bob: Person) -> None:

@@ -27,9 +27,12 @@ def _callers() -> set[str]:
                 continue
             functions = [f for f in owner.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)]
             given = {
-                f"self._{a.arg}": LEADS_IN[kind] for f in functions if f.name == "__init__" for a in f.args.args
+                f"self._{a.arg}": LEADS_IN[kind]
+                for f in functions
+                if f.name == "__init__"
+                for a in f.args.args
                 if a.annotation is not None and (kind := ast.unparse(a.annotation)) in LEADS_IN
-            }  # fmt: skip
+            }
             for function in functions:
                 for node in ast.walk(function) if function.name != "__init__" else ():
                     if isinstance(node, ast.Call) and ast.unparse(node.func) in given:
@@ -47,7 +50,7 @@ def _mentions() -> int:
         tree = ast.parse(path.read_text())
         constructors = {
             id(a) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "__init__" for a in n.args.args
-        }  # fmt: skip
+        }
         for node in ast.walk(tree):
             if isinstance(node, ast.arg) and node.annotation is not None and id(node) not in constructors:
                 count += ast.unparse(node.annotation) in LEADS_IN
@@ -103,10 +106,18 @@ async def _is_refused(server: Server, who: Person, host: Person, door: str, rule
 
 async def test_application_services_are_asked_the_same(new_server: Any, tmp_path: Path) -> None:
     registration = tmp_path / "sms.yaml"
-    registration.write_text(json.dumps({
-        "id": "sms", "url": None, "as_token": "as", "hs_token": "hs", "sender_localpart": "smsbot",
-        "namespaces": {"users": [{"regex": "@sms_.*", "exclusive": True}]},
-    }))  # fmt: skip
+    registration.write_text(
+        json.dumps(
+            {
+                "id": "sms",
+                "url": None,
+                "as_token": "as",
+                "hs_token": "hs",
+                "sender_localpart": "smsbot",
+                "namespaces": {"users": [{"regex": "@sms_.*", "exclusive": True}]},
+            }
+        )
+    )
     server = await new_server(application_services=[str(registration)])
     alice = await server.person("alice")
     for number, (door, rule) in enumerate(cells(APPSERVICE)):

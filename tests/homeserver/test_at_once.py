@@ -74,15 +74,13 @@ async def test_what_is_written_while_a_room_is_read_anew(server: Server, monkeyp
 
 
 def dehydrated(person: Person, device: str) -> dict[str, Any]:
-    keys = {
-        "user_id": person.id,
+    keys = {"user_id": person.id, "device_id": device, "algorithms": [], "keys": {f"ed25519:{device}": "k"}, "signatures": {}}
+    return {
         "device_id": device,
-        "algorithms": [],
-        "keys": {f"ed25519:{device}": "k"},
-        "signatures": {},
+        "device_data": {"algorithm": "m.dehydration.v2"},
+        "device_keys": keys,
+        "one_time_keys": {f"signed_curve25519:{device}": {"key": "x", "signatures": {}}},
     }
-    return {"device_id": device, "device_data": {"algorithm": "m.dehydration.v2"}, "device_keys": keys,
-            "one_time_keys": {f"signed_curve25519:{device}": {"key": "x", "signatures": {}}}}  # fmt: skip
 
 
 async def test_devices_are_kept_one_after_the_other(new_server: NewServer) -> None:

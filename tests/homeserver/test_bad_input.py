@@ -12,15 +12,32 @@ from tests.support import Person, Server, segment
 
 # The APIs may be asked by scripts of any site, the pages not.
 _FOR_ANY_ORIGIN = (
-    "/_matrix/", "/_synapse/", "/_chappe/", "/.well-known/", "/oauth2/token", "/oauth2/revoke", "/oauth2/registration",
-    "/oauth2/device", "/health",
-)  # fmt: skip
+    "/_matrix/",
+    "/_synapse/",
+    "/_chappe/",
+    "/.well-known/",
+    "/oauth2/token",
+    "/oauth2/revoke",
+    "/oauth2/registration",
+    "/oauth2/device",
+    "/health",
+)
 DEEP = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
 RAW_BODIES = {
-    "empty": b"", "not JSON": b"{", "bad UTF-8": b'{"a":"\xff"}', "a lone surrogate": b'{"a":"\\ud800"}', "NaN": b'{"a":NaN}',
-    "Infinity": b'{"a":-Infinity}', "duplicate keys": b'{"a":1,"a":2}', "10,000 deep": DEEP, "250 deep": b'{"a":' * 250 + b"1" + b"}" * 250,
-    "an array": b"[]", "a number": b"7", "null": b"null", "a string": b'"x"',
-}  # fmt: skip
+    "empty": b"",
+    "not JSON": b"{",
+    "bad UTF-8": b'{"a":"\xff"}',
+    "a lone surrogate": b'{"a":"\\ud800"}',
+    "NaN": b'{"a":NaN}',
+    "Infinity": b'{"a":-Infinity}',
+    "duplicate keys": b'{"a":1,"a":2}',
+    "10,000 deep": DEEP,
+    "250 deep": b'{"a":' * 250 + b"1" + b"}" * 250,
+    "an array": b"[]",
+    "a number": b"7",
+    "null": b"null",
+    "a string": b'"x"',
+}
 STRICT = {"not JSON", "bad UTF-8", "a lone surrogate", "NaN", "Infinity", "duplicate keys", "10,000 deep", "250 deep"}
 WRONG_PARAMS = [
     "nonsense",
@@ -106,9 +123,7 @@ FIELDS = [
 def _paths(server: Server) -> list[tuple[str, str, str]]:
     """(method, path template, auth) of every route."""
     return [
-        (r.endpoint.method, r.endpoint.path, r.endpoint.auth)
-        for r in server.node.routes()
-        if "/r0/" not in r.endpoint.path
+        (r.endpoint.method, r.endpoint.path, r.endpoint.auth) for r in server.node.routes() if "/r0/" not in r.endpoint.path
     ]
 
 
@@ -152,9 +167,22 @@ async def hostile(server: Server) -> Hostile:
     person = await server.person()
     room = await person.create_room()
     event = await person.say(room, "x")
-    values = {"roomId": room, "eventId": event, "userId": person.id, "eventType": "m.room.message", "stateKey": "", "txnId": "t",
-              "roomIdOrAlias": room, "receiptType": "m.read", "deviceId": "NOTMINE", "serverName": "localhost", "kind": "override",
-              "type": "x.y", "keyName": "displayname", "roomAlias": "#x:localhost"}  # fmt: skip
+    values = {
+        "roomId": room,
+        "eventId": event,
+        "userId": person.id,
+        "eventType": "m.room.message",
+        "stateKey": "",
+        "txnId": "t",
+        "roomIdOrAlias": room,
+        "receiptType": "m.read",
+        "deviceId": "NOTMINE",
+        "serverName": "localhost",
+        "kind": "override",
+        "type": "x.y",
+        "keyName": "displayname",
+        "roomAlias": "#x:localhost",
+    }
     return Hostile(server, person, values)
 
 
@@ -228,9 +256,7 @@ async def test_wrong_queries(hostile: Hostile) -> None:
             continue
         for value in ("x", "-1", "999999999999999999999999", "%00", "%ff", "%7B", "%7B%22room%22:7%7D", ""):
             query = "&".join(f"{name}={value}" for name in names)
-            await hostile.ask(
-                method, _fill(path, hostile.values) + "?" + query, b"{}" if method != "GET" else None, value
-            )
+            await hostile.ask(method, _fill(path, hostile.values) + "?" + query, b"{}" if method != "GET" else None, value)
 
 
 async def test_without_a_token_or_with_a_wrong_one(server: Server) -> None:
@@ -265,12 +291,21 @@ async def test_rooms_that_are_not_ones_own(hostile: Hostile, bob: Person) -> Non
 @pytest.mark.parametrize(
     ("content", "errcode"),
     [
-        (b'{"n":9007199254740992}', "M_BAD_JSON"), (b'{"n":-9007199254740992}', "M_BAD_JSON"), (b'{"n":1.0}', "M_BAD_JSON"),
-        (b'{"n":1e3}', "M_BAD_JSON"), (b'{"n":99999999999999999999999}', "M_BAD_JSON"), (b'{"n":NaN}', "M_NOT_JSON"),
-        (b'{"a":1,"a":2}', "M_BAD_JSON"), (b'{"x":{"\\u0061":1,"a":2}}', "M_BAD_JSON"), (DEEP, "M_NOT_JSON"), (b"[]", "M_BAD_JSON"),
-        (b'{"a":"\\udfff"}', "M_NOT_JSON"), (b"\xff", "M_NOT_JSON"), (b'{"a":' * 230 + b"1" + b"}" * 230, "M_BAD_JSON"),
+        (b'{"n":9007199254740992}', "M_BAD_JSON"),
+        (b'{"n":-9007199254740992}', "M_BAD_JSON"),
+        (b'{"n":1.0}', "M_BAD_JSON"),
+        (b'{"n":1e3}', "M_BAD_JSON"),
+        (b'{"n":99999999999999999999999}', "M_BAD_JSON"),
+        (b'{"n":NaN}', "M_NOT_JSON"),
+        (b'{"a":1,"a":2}', "M_BAD_JSON"),
+        (b'{"x":{"\\u0061":1,"a":2}}', "M_BAD_JSON"),
+        (DEEP, "M_NOT_JSON"),
+        (b"[]", "M_BAD_JSON"),
+        (b'{"a":"\\udfff"}', "M_NOT_JSON"),
+        (b"\xff", "M_NOT_JSON"),
+        (b'{"a":' * 230 + b"1" + b"}" * 230, "M_BAD_JSON"),
     ],
-)  # fmt: skip
+)
 async def test_event_content(hostile: Hostile, content: bytes, errcode: str) -> None:
     room = segment(hostile.values["roomId"])
     for path in (f"send/m.room.message/{errcode}", "state/x"):
@@ -287,9 +322,12 @@ async def test_the_largest_integers_and_odd_strings_are_welcome(hostile: Hostile
 
 async def test_unknown_paths_and_methods(server: Server) -> None:
     for method, path, status in (
-        ("GET", "/_matrix/client/v3/nothing", 404), ("PATCH", "/_matrix/client/v3/login", 405), ("GET", "/nothing", 404),
-        ("DELETE", "/_matrix/client/v3/sync", 405), ("GET", "/_matrix/client/v3/rooms/a/b/c/d/e/f", 404),
-    ):  # fmt: skip
+        ("GET", "/_matrix/client/v3/nothing", 404),
+        ("PATCH", "/_matrix/client/v3/login", 405),
+        ("GET", "/nothing", 404),
+        ("DELETE", "/_matrix/client/v3/sync", 405),
+        ("GET", "/_matrix/client/v3/rooms/a/b/c/d/e/f", 404),
+    ):
         got, raw, headers = await server.raw(method, path)
         assert (got, json.loads(raw)["errcode"]) == (status, "M_UNRECOGNIZED")
         assert ("Access-Control-Allow-Origin" in headers) == path.startswith(_FOR_ANY_ORIGIN)

@@ -77,12 +77,7 @@ async def sessions_of_backups(person: Person, n: int) -> None:
 
 
 async def bytes_of_a_session(person: Person, n: int) -> None:
-    session = {
-        "first_message_index": 0,
-        "forwarded_count": 0,
-        "is_verified": True,
-        "session_data": {"x": "y" * (n * 1000 - 8)},
-    }
+    session = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": {"x": "y" * (n * 1000 - 8)}}
     await person.call("PUT", "/room_keys/keys/!r:x/s", session, version=await a_backup(person))
 
 
@@ -174,9 +169,16 @@ async def test_what_is_deleted_makes_room(alice: Person, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("count", "changed", "expected"),
-    [(1, 1, False), (999, 999, False), (1000, 1, True), (1001, 1, False), (3500, 900, True), (1000, 0, False),
-     (500_001, 1, True)],
-)  # fmt: skip
+    [
+        (1, 1, False),
+        (999, 999, False),
+        (1000, 1, True),
+        (1001, 1, False),
+        (3500, 900, True),
+        (1000, 0, False),
+        (500_001, 1, True),
+    ],
+)
 def test_all_backups_are_counted_now_and_then(count: int, changed: int, expected: bool) -> None:
     assert key_backup.is_looked_at(count, changed) is expected
 
@@ -258,9 +260,7 @@ async def test_who_has_more_tags_than_may_be_takes_some_away(alice: Person, monk
         await a_tag(alice, 7)
 
 
-async def test_messages_to_devices_come_in_portions(
-    alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_messages_to_devices_come_in_portions(alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many bytes at once as a client takes well; the first message always; none is lost."""
     await bob.sync()
     monkeypatch.setattr(to_device, "MAX_BYTES_PER_SYNC", 1500)
@@ -290,7 +290,5 @@ async def test_large_messages_to_devices_count_for_many(new_server: Callable[...
     server = await new_server(rate_limits_enabled=True)
     alice = await server.person("alice")
     body = orjson.dumps({"messages": {alice.id: {alice.device: {"filling": "x" * (3 << 20)}}}})
-    statuses = [
-        (await server.raw("PUT", f"/_matrix/client/v3/sendToDevice/m.x/{n}", body, alice.token))[0] for n in range(12)
-    ]
+    statuses = [(await server.raw("PUT", f"/_matrix/client/v3/sendToDevice/m.x/{n}", body, alice.token))[0] for n in range(12)]
     assert statuses[0] == 200 and 429 in statuses and 1 <= statuses.count(200) <= 8

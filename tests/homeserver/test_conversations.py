@@ -19,15 +19,18 @@ async def account_data(person: Person, kind: str, content: Any) -> None:
 
 
 @pytest.mark.parametrize(("old_version", "new_version"), [("10", "12"), ("12", "11"), ("6", "10"), ("12", "12")])
-async def test_a_room_is_replaced(
-    alice: Person, bob: Person, carol: Person, old_version: str, new_version: str
-) -> None:
+async def test_a_room_is_replaced(alice: Person, bob: Person, carol: Person, old_version: str, new_version: str) -> None:
     name = alice.id[1:].split(":")[0]
     old = await alice.create_room(
-        room_version=old_version, name="Salon", topic="t", room_alias_name=f"up-{name}-{old_version}-{new_version}", invite=[bob.id],
+        room_version=old_version,
+        name="Salon",
+        topic="t",
+        room_alias_name=f"up-{name}-{old_version}-{new_version}",
+        invite=[bob.id],
         initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}],
-        visibility="private", creation_content={"type": "m.space"},
-    )  # fmt: skip
+        visibility="private",
+        creation_content={"type": "m.space"},
+    )
     await bob.join(old)
     await alice.act("ban", old, carol, "reasons")
     await alice.call("PUT", f"/directory/list/room/{segment(old)}", {"visibility": "public"})
@@ -123,9 +126,12 @@ async def test_inviting_by_address(server: Server, alice: Person, bob: Person) -
     assert await alice.call("GET", valid, public_key=waiting["content"]["public_key"]) == {"valid": False}
     await carol.join(room)
     for body, errcode in (
-        ({**by_address, "id_server": "elsewhere.example", "address": "a@b.example"}, "M_THREEPID_DENIED"), ({**by_address, "medium": "msisdn", "address": "33123"}, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
-        ({**by_address, "address": "nonsense"}, "M_INVALID_PARAM"), ({**by_address, "address": "a@b.example@c.example"}, "M_INVALID_PARAM"), ({"medium": "email"}, "M_MISSING_PARAM"),
-    ):  # fmt: skip
+        ({**by_address, "id_server": "elsewhere.example", "address": "a@b.example"}, "M_THREEPID_DENIED"),
+        ({**by_address, "medium": "msisdn", "address": "33123"}, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
+        ({**by_address, "address": "nonsense"}, "M_INVALID_PARAM"),
+        ({**by_address, "address": "a@b.example@c.example"}, "M_INVALID_PARAM"),
+        ({"medium": "email"}, "M_MISSING_PARAM"),
+    ):
         assert (await refused(alice.call("POST", path, body))).errcode == errcode
     rooms = await alice.call("GET", "/joined_rooms")
     bad = {"invite_3pid": [{**by_address, "address": "nonsense"}]}
@@ -153,9 +159,7 @@ async def test_ignored_people_are_not_heard(alice: Person, bob: Person) -> None:
     assert [e["type"] for e in section["timeline"]["events"]] == ["m.room.member"]  # state is everybody's
     assert (await alice.call("GET", "/sync"))["rooms"]["join"][room]["unread_notifications"]["notification_count"] == 0
     assert bodies((await alice.messages(room))["chunk"]) == []
-    assert (
-        await refused(alice.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))
-    ).errcode == "M_NOT_FOUND"
+    assert (await refused(alice.call("GET", f"/rooms/{segment(room)}/event/{segment(before)}"))).errcode == "M_NOT_FOUND"
     other = await bob.create_room(invite=[alice.id])
     assert other not in (await alice.call("GET", "/sync"))["rooms"].get("invite", {})
     await account_data(alice, "m.ignored_user_list", {"ignored_users": {}})
@@ -176,9 +180,12 @@ async def test_invitations_that_are_not_wanted(alice: Person, bob: Person) -> No
     await account_data(bob, "m.invite_permission_config", {})
     rules = "org.matrix.msc4155.invite_permission_config"
     for config, blocked in (
-        ({"blocked_users": ["@*:localhost"]}, True), ({"blocked_users": ["@*:localhost"], "allowed_users": [alice.id]}, False),
-        ({"blocked_servers": ["local*"]}, True), ({"enabled": False, "blocked_servers": ["*"]}, False), ({"allowed_servers": ["localhost"], "blocked_servers": ["*"]}, False),
-    ):  # fmt: skip
+        ({"blocked_users": ["@*:localhost"]}, True),
+        ({"blocked_users": ["@*:localhost"], "allowed_users": [alice.id]}, False),
+        ({"blocked_servers": ["local*"]}, True),
+        ({"enabled": False, "blocked_servers": ["*"]}, False),
+        ({"allowed_servers": ["localhost"], "blocked_servers": ["*"]}, False),
+    ):
         await account_data(bob, rules, config)
         if blocked:
             assert (await refused(alice.call(*invite))).errcode == "M_INVITE_BLOCKED", config
@@ -284,9 +291,7 @@ async def test_server_notices(server: Server, alice: Person) -> None:
     synced = (await alice.call("GET", "/sync"))["rooms"]
     (room,) = synced["join"]
     assert "invite" not in synced, "what the service says needs no acceptance"
-    assert (
-        "m.server_notice" in (await alice.call("GET", f"/user/{segment(alice.id)}/rooms/{segment(room)}/tags"))["tags"]
-    )
+    assert "m.server_notice" in (await alice.call("GET", f"/user/{segment(alice.id)}/rooms/{segment(room)}/tags"))["tags"]
     got = await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}")
     assert (got["content"]["msgtype"], got["content"]["body"]) == ("m.server_notice", "Maintenance ce soir")
     assert (await refused(alice.say(room, "answer"))).errcode == "M_FORBIDDEN"
@@ -314,14 +319,13 @@ async def test_reports(server: Server, alice: Person, bob: Person, carol: Person
     await bob.call("POST", path, {"reason": "a bad place"})
     await bob.call("POST", f"/users/{segment(alice.id)}/report", {"reason": "a bad person"})
     await carol.call("POST", "/users/%40nobody%3Alocalhost/report", {})
-    kept = [
-        (r["reporter"], r["room_id"], r["event_id"], r["user_id"], r["reason"])
-        for r in await server.node.reports.list(4)
-    ]
+    kept = [(r["reporter"], r["room_id"], r["event_id"], r["user_id"], r["reason"]) for r in await server.node.reports.list(4)]
     assert kept == [
-        (carol.id, None, None, "@nobody:localhost", None), (bob.id, None, None, alice.id, "a bad person"),
-        (bob.id, room, None, None, "a bad place"), (bob.id, room, event, alice.id, "rude"),
-    ]  # fmt: skip
+        (carol.id, None, None, "@nobody:localhost", None),
+        (bob.id, None, None, alice.id, "a bad person"),
+        (bob.id, room, None, None, "a bad place"),
+        (bob.id, room, event, alice.id, "rude"),
+    ]
     for call in (
         carol.call("POST", f"{path}/{segment(event)}", {}),
         bob.call("POST", f"{path}/$unknown", {}),
@@ -339,9 +343,7 @@ async def test_moderation_lists_polls_and_beacons_are_ordinary_events(alice: Per
     await alice.set_state(room, "m.policy.rule.user", rule, "rule1")
     assert await bob.state(room, "m.policy.rule.user", "rule1") == rule
     poll = await alice.send(
-        room,
-        "m.poll.start",
-        {"m.text": [{"body": "?"}], "m.poll": {"question": {"m.text": [{"body": "?"}]}, "answers": []}},
+        room, "m.poll.start", {"m.text": [{"body": "?"}], "m.poll": {"question": {"m.text": [{"body": "?"}]}, "answers": []}}
     )
     vote = await bob.send(
         room, "m.poll.response", {"m.selections": ["a"], "m.relates_to": {"rel_type": "m.reference", "event_id": poll}}
@@ -354,12 +356,7 @@ async def test_moderation_lists_polls_and_beacons_are_ordinary_events(alice: Per
     )
     assert [e["event_id"] for e in page["chunk"]] == [vote]
     await alice.set_state(room, "m.room.pinned_events", {"pinned": [poll]})
-    location = {
-        "msgtype": "m.location",
-        "body": "geo",
-        "geo_uri": "geo:48.85,2.35",
-        "m.location": {"uri": "geo:48.85,2.35"},
-    }
+    location = {"msgtype": "m.location", "body": "geo", "geo_uri": "geo:48.85,2.35", "m.location": {"uri": "geo:48.85,2.35"}}
     voice = {
         "msgtype": "m.audio",
         "body": "v",

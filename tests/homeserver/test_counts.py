@@ -45,9 +45,12 @@ class Reading:
         if "notification_count" in result:
             self.by_slide = result["notification_count"], result["highlight_count"]
         return {
-            "sync": self.by_sync, "sync by thread": self.by_thread, "sliding sync": self.by_slide,
-            "listed": await self._listed(), **await told_afresh(self.person, self.room),
-        }  # fmt: skip
+            "sync": self.by_sync,
+            "sync by thread": self.by_thread,
+            "sliding sync": self.by_slide,
+            "listed": await self._listed(),
+            **await told_afresh(self.person, self.room),
+        }
 
     async def _listed(self) -> Counts:
         """Of `/notifications`."""
@@ -65,10 +68,7 @@ async def told_afresh(person: Person, room: str) -> dict[str, Counts]:
         elsewhere = joined(await Person(cold, person.session).call("GET", "/sync"), room)
     finally:
         await cold.stop()
-    return {
-        "a new sync": _pair(section["unread_notifications"]),
-        "another process": _pair(elsewhere["unread_notifications"]),
-    }
+    return {"a new sync": _pair(section["unread_notifications"]), "another process": _pair(elsewhere["unread_notifications"])}
 
 
 def _pair(counts: dict[str, int]) -> Counts:

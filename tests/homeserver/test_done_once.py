@@ -83,9 +83,7 @@ async def test_what_was_answered_while_the_sender_was_at_work_holds(alice: Perso
         assert await _sent(alice, room) == []
         late = await _due(alice, room, is_state, 2)
         assert await alice.server.node.delayed_events.claim(late["delay_id"], is_due=True)
-        status, raw, _ = await alice.server.raw(
-            "POST", f"{MSC4140}/delayed_events/{late['delay_id']}", {"action": action}
-        )
+        status, raw, _ = await alice.server.raw("POST", f"{MSC4140}/delayed_events/{late['delay_id']}", {"action": action})
         assert status != 200, (raw, "it is being sent: nobody is told that it is not")
     finally:
         del alice.server.node.delayed_event_sender._delayed.due
@@ -188,9 +186,7 @@ async def test_a_key_that_was_given_out_is_not_given_out_again(alice: Person, bo
     assert (await claim())["signed_curve25519:1"] == {"key": "another1"}
 
 
-async def test_a_key_that_is_claimed_while_it_is_uploaded_again_is_not_given_out_again(
-    server: Server, alice: Person
-) -> None:
+async def test_a_key_that_is_claimed_while_it_is_uploaded_again_is_not_given_out_again(server: Server, alice: Person) -> None:
     keys = {"one_time_keys": {"signed_curve25519:1": {"key": "k1"}}}
     await alice.call("POST", "/keys/upload", keys)
     claim = await asyncpg.connect(server.url)

@@ -43,15 +43,9 @@ async def test_registering_with_an_address(server: Server, mailbox: Mailbox) -> 
     status, answer = await ask(server, "/register/email/requestToken", request("Zoe@Example.org"))
     assert status == 200
     mail = await mailbox.next("zoe@example.org")
-    assert (
-        mail["Subject"] == "Confirmez votre adresse – Messagerie du Test" and mail["From"] == "messagerie@example.org"
-    )
+    assert mail["Subject"] == "Confirmez votre adresse – Messagerie du Test" and mail["From"] == "messagerie@example.org"
     creds = {"sid": answer["sid"], "client_secret": "secret1"}
-    body = {
-        "username": "zoe",
-        "password": PASSWORD,
-        "auth": {"type": "m.login.email.identity", "threepid_creds": creds},
-    }
+    body = {"username": "zoe", "password": PASSWORD, "auth": {"type": "m.login.email.identity", "threepid_creds": creds}}
     status, refused = await ask(server, "/register", body)
     assert status == 401 and refused["errcode"] == "M_UNAUTHORIZED"
     link = link_in(mail)
@@ -136,17 +130,13 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
     assert (await alice.call("GET", "/account/3pid"))["threepids"][0]["address"] == "alice@example.org"
     # what belongs to somebody cannot be taken, and the answer does not say that it does
     before = len(mailbox.mails)
-    status, answer = await ask(
-        server, "/account/3pid/email/requestToken", request("alice@example.org", "secret2"), bob.token
-    )
+    status, answer = await ask(server, "/account/3pid/email/requestToken", request("alice@example.org", "secret2"), bob.token)
     assert status == 200 and answer["sid"]
     assert "déjà" in (await mailbox.next("alice@example.org"))["Subject"] and len(mailbox.mails) == before
     await alice.prove("/account/3pid/delete", {"medium": "email", "address": "alice@example.org"})
     assert (await alice.call("GET", "/account/3pid"))["threepids"] == []
     # the other forms
-    _, answer = await ask(
-        server, "/account/3pid/email/requestToken", request("two@example.org", "secret3"), alice.token
-    )
+    _, answer = await ask(server, "/account/3pid/email/requestToken", request("two@example.org", "secret3"), alice.token)
     await confirm(server, link_in(await mailbox.next("two@example.org")))
     proof = {"sid": answer["sid"], "client_secret": "secret3", "id_server": "localhost", "id_access_token": "x"}
     with pytest.raises(Refused) as not_hers:  # what makes an address findable does not add it
@@ -155,19 +145,12 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
     await server.node.bind_threepid(alice.id, "email", "two@example.org", 1)  # type: ignore[arg-type]
     await alice.call("POST", "/account/3pid/bind", proof)
     await alice.call("POST", "/account/3pid/unbind", {"medium": "email", "address": "two@example.org"})
-    _, answer = await ask(
-        server, "/account/3pid/email/requestToken", request("three@example.org", "secret4"), alice.token
-    )
+    _, answer = await ask(server, "/account/3pid/email/requestToken", request("three@example.org", "secret4"), alice.token)
     await confirm(server, link_in(await mailbox.next("three@example.org")))
     old = {"three_pid_creds": {"sid": answer["sid"], "client_secret": "secret4"}}
     with pytest.raises(Refused) as refused:
         await alice.call("POST", "/account/3pid", old)
-    auth = {
-        "type": "m.login.password",
-        "user": alice.id,
-        "password": PASSWORD,
-        "session": refused.value.body["session"],
-    }
+    auth = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "session": refused.value.body["session"]}
     await alice.call("POST", "/account/3pid", {**old, "auth": auth})
     browser = await Browser(server).sign_in(alice.id, PASSWORD)
     assert "three@example.org" in browser.page
@@ -179,18 +162,32 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
     assert len((await alice.call("GET", "/account/3pid"))["threepids"]) == 2
 
 
-@pytest.mark.parametrize("address", [
-    "attacker@evil.org <x@elysee.example>", "attacker@evil.org@presidence.example", "a@b.example, c@d.example", "a@b.example\r\nBcc: x@y.example",
-    "a@b.example\n", '"a b"@c.example', "a@localhost", "@b.example", "a@", "a b@c.example", "a@b..example", "a@-b.example", "a.@b.example",
-    "a@b.example(comment)", "é@b.example", "a" * 65 + "@b.example", "x@" + "a" * 300 + ".example", "",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "attacker@evil.org <x@elysee.example>",
+        "attacker@evil.org@presidence.example",
+        "a@b.example, c@d.example",
+        "a@b.example\r\nBcc: x@y.example",
+        "a@b.example\n",
+        '"a b"@c.example',
+        "a@localhost",
+        "@b.example",
+        "a@",
+        "a b@c.example",
+        "a@b..example",
+        "a@-b.example",
+        "a.@b.example",
+        "a@b.example(comment)",
+        "é@b.example",
+        "a" * 65 + "@b.example",
+        "x@" + "a" * 300 + ".example",
+        "",
+    ],
+)
 async def test_what_is_no_address(server: Server, mailbox: Mailbox, address: str) -> None:
     """The first two opened a closed messenger to strangers in 2019."""
-    for path in (
-        "/register/email/requestToken",
-        "/account/password/email/requestToken",
-        "/account/3pid/email/requestToken",
-    ):
+    for path in ("/register/email/requestToken", "/account/password/email/requestToken", "/account/3pid/email/requestToken"):
         status, answer = await ask(server, path, request(address))
         assert (status, answer["errcode"]) == (400, "M_INVALID_PARAM")
     assert await server.node.database.fetchval("SELECT count(*) FROM outgoing_mail") == 0 and mailbox.mails == []
@@ -215,9 +212,7 @@ async def test_known_and_unknown_addresses_look_alike(server: Server, mailbox: M
 
 async def test_attempts_links_and_guesses(server: Server, mailbox: Mailbox) -> None:
     first = (await ask(server, "/register/email/requestToken", request("a@example.org")))[1]["sid"]
-    assert (await ask(server, "/register/email/requestToken", request("a@example.org")))[1][
-        "sid"
-    ] == first  # the same attempt
+    assert (await ask(server, "/register/email/requestToken", request("a@example.org")))[1]["sid"] == first  # the same attempt
     link = link_in(await mailbox.next("a@example.org"))
     second = await ask(server, "/register/email/requestToken", request("a@example.org", attempt=2))
     assert second[1]["sid"] == first
@@ -257,11 +252,7 @@ async def test_invitations_by_mail(server: Server, mailbox: Mailbox) -> None:
     body = {"id_server": "localhost", "id_access_token": "x", "medium": "email", "address": "new@example.org"}
     await alice.call("POST", f"/rooms/{room}/invite", body)
     mail = await mailbox.next("new@example.org")
-    assert (
-        mail["Subject"].startswith("alice vous invite")
-        and "Cabinet Bcc: x@y.example" in plain(mail)
-        and mail["Bcc"] is None
-    )
+    assert mail["Subject"].startswith("alice vous invite") and "Cabinet Bcc: x@y.example" in plain(mail) and mail["Bcc"] is None
 
 
 async def test_without_mail(new_server: NewServer) -> None:
@@ -269,11 +260,7 @@ async def test_without_mail(new_server: NewServer) -> None:
     status, answer = await ask(silent, "/register/email/requestToken", request("a@example.org"))
     assert (status, answer["errcode"]) == (400, "M_THREEPID_MEDIUM_NOT_SUPPORTED")
     assert "does not send mail" in (await Browser(silent).open("/forgot-password")).page
-    for path in (
-        "/register/msisdn/requestToken",
-        "/account/password/msisdn/requestToken",
-        "/account/3pid/msisdn/requestToken",
-    ):
+    for path in ("/register/msisdn/requestToken", "/account/password/msisdn/requestToken", "/account/3pid/msisdn/requestToken"):
         body = {"client_secret": "s", "country": "FR", "phone_number": "0601020304", "send_attempt": 1}
         assert (await ask(silent, path, body))[1]["errcode"] == "M_THREEPID_MEDIUM_NOT_SUPPORTED"
 

@@ -13,9 +13,12 @@ from tests.support import PASSWORD, Person, Refused, Server, segment
 
 def device_keys(person: Person, mark: str = "k") -> dict[str, Any]:
     return {
-        "user_id": person.id, "device_id": person.device, "algorithms": ["m.megolm.v1.aes-sha2"],
-        "keys": {f"ed25519:{person.device}": mark}, "signatures": {person.id: {f"ed25519:{person.device}": "s"}},
-    }  # fmt: skip
+        "user_id": person.id,
+        "device_id": person.device,
+        "algorithms": ["m.megolm.v1.aes-sha2"],
+        "keys": {f"ed25519:{person.device}": mark},
+        "signatures": {person.id: {f"ed25519:{person.device}": "s"}},
+    }
 
 
 async def upload(person: Person, **body: Any) -> dict[str, int]:
@@ -51,10 +54,7 @@ async def test_one_time_keys_are_claimed_once_in_order_then_the_fallback(alice: 
     assert [list(await claim(bob, alice)) for _ in range(3)] == [[k] for k in keys]
     assert await claim(bob, alice) == await claim(bob, alice) == fallback
     answer = await alice.sync()
-    assert (
-        answer["device_one_time_keys_count"] == {"signed_curve25519": 0}
-        and answer["device_unused_fallback_key_types"] == []
-    )
+    assert answer["device_one_time_keys_count"] == {"signed_curve25519": 0} and answer["device_unused_fallback_key_types"] == []
     await upload(alice, fallback_keys={"signed_curve25519:fb2": {"key": "new", "fallback": True}})
     assert (await alice.sync())["device_unused_fallback_key_types"] == ["signed_curve25519"]
 
@@ -195,9 +195,7 @@ async def test_signatures_are_merged_and_shown_to_those_they_concern(alice: Pers
     await hers.publish()
     await his.publish()
     assert await sign(alice, alice, alice.device, hers.signed(hers.device_keys(), "self_signing")) is None
-    await bob.call(
-        "POST", "/keys/query", {"device_keys": {alice.id: []}}
-    )  # what was read before must not be told again
+    await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}})  # what was read before must not be told again
     master, name = his.signed(hers.cross("master"), "user_signing"), hers.keys["master"].public
     assert await sign(bob, alice, name, master) is None
     assert await sign(bob, alice, name, {**master, "usage": ["other"]}) == "M_INVALID_SIGNATURE"
@@ -223,9 +221,11 @@ async def test_a_signature_is_kept_that_its_key_has_made(alice: Person, bob: Per
     before = await seen()
     assert before[2][alice.id]["signatures"] == ssk["signatures"]
     for target, value, key in (
-        (alice.device, device, hers.keys["self_signing"]), (alice.device, device, hers.device),
-        (hers.keys["self_signing"].public, ssk, hers.keys["master"]), (hers.keys["master"].public, hers.cross("master"), hers.device),
-    ):  # fmt: skip
+        (alice.device, device, hers.keys["self_signing"]),
+        (alice.device, device, hers.device),
+        (hers.keys["self_signing"].public, ssk, hers.keys["master"]),
+        (hers.keys["master"].public, hers.cross("master"), hers.device),
+    ):
         wrong = sign_json(value, alice.id, SigningKey(b"t" * 32, key.key_id.removeprefix("ed25519:")))
         for signature in (wrong["signatures"][alice.id][key.key_id], "", "x", "A" * 86):
             signed = {**value, "signatures": {alice.id: {key.key_id: signature}}}
@@ -238,10 +238,7 @@ async def test_a_signature_is_kept_that_its_key_has_made(alice: Person, bob: Per
     thief = SigningKey(b"t" * 32, hers.keys["master"].public)
     keys["keys"][thief.key_id] = thief.public
     await upload(alice, device_keys=keys)
-    assert (
-        await sign(alice, alice, hers.keys["self_signing"].public, sign_json(ssk, alice.id, thief))
-        == "M_INVALID_SIGNATURE"
-    )
+    assert await sign(alice, alice, hers.keys["self_signing"].public, sign_json(ssk, alice.id, thief)) == "M_INVALID_SIGNATURE"
     assert (await seen())[1:] == before[1:]
 
 
@@ -251,9 +248,7 @@ async def test_repeated_keys_write_nothing_but_new_signatures(server: Server, al
 
     async def stored() -> list[Any]:
         tables = ("cross_signing_keys", "key_signatures", "device_list_changes")
-        rows = [
-            await server.node.database.fetch(f"SELECT * FROM {table} WHERE user_id = $1", alice.id) for table in tables
-        ]
+        rows = [await server.node.database.fetch(f"SELECT * FROM {table} WHERE user_id = $1", alice.id) for table in tables]
         return [sorted(str(dict(row)) for row in found) for found in rows]
 
     before = await stored()
@@ -299,9 +294,7 @@ async def test_key_backup(alice: Person, bob: Person) -> None:
     assert (await alice.call("GET", path))["is_verified"] is True
     info = await alice.call("GET", f"/room_keys/version/{version}")
     assert (info["count"], info["auth_data"], info["algorithm"]) == (1, {"a": 1}, "m.x")
-    await alice.call(
-        "PUT", f"/room_keys/version/{version}", {"algorithm": "m.x", "auth_data": {"a": 2}, "version": version}
-    )
+    await alice.call("PUT", f"/room_keys/version/{version}", {"algorithm": "m.x", "auth_data": {"a": 2}, "version": version})
     with pytest.raises(Refused):
         await alice.call("PUT", f"/room_keys/version/{version}", {"algorithm": "m.y", "auth_data": {}})
     newer = (await alice.call("POST", "/room_keys/version", {"algorithm": "m.x", "auth_data": {}}))["version"]

@@ -38,9 +38,7 @@ async def test_flags_that_clients_of_two_years_still_read(server: Server) -> Non
 
 
 @pytest.mark.parametrize("has_provider", [False, True])
-async def test_no_client_hides_the_password_form_where_nothing_else_signs_in(
-    new_server: NewServer, has_provider: bool
-) -> None:
+async def test_no_client_hides_the_password_form_where_nothing_else_signs_in(new_server: NewServer, has_provider: bool) -> None:
     """A client that knows `oauth_aware_preferred` "MUST only offer this flow" (definitions/sso_login_flow.yaml); Tchap, which
     knows it by its old name, then offers none at all."""
     providers = [Provider().settings()] if has_provider else []
@@ -82,9 +80,7 @@ async def test_a_client_that_waits_for_the_mail_to_be_read_is_told_nothing_is_wr
 
 async def test_browsers_find_a_picture_beside_every_page(server: Server) -> None:
     status, raw, headers = await server.raw("GET", "/favicon.ico")
-    assert (
-        status == 200 and headers["Content-Type"] == "image/svg+xml" and raw.startswith(b"<svg") and b"#0d6478" in raw
-    )
+    assert status == 200 and headers["Content-Type"] == "image/svg+xml" and raw.startswith(b"<svg") and b"#0d6478" in raw
 
 
 # ------------------------------------------------------------------------------------------------------ signed in
@@ -115,9 +111,7 @@ async def test_files_are_shown_without_an_antivirus(server: Server, alice: Perso
     assert (await server.raw("GET", f"{base}/scan/{name}"))[0] == 401, "to nobody else than the file itself is"
 
 
-async def test_who_is_in_a_room_that_the_world_may_read_is_told_to_those_who_look_at_it(
-    alice: Person, bob: Person
-) -> None:
+async def test_who_is_in_a_room_that_the_world_may_read_is_told_to_those_who_look_at_it(alice: Person, bob: Person) -> None:
     """matrix-rust-sdk shows a room before it is entered (`RoomPreview`), and asks this where it has no summary."""
     visibility = {"type": "m.room.history_visibility", "content": {"history_visibility": "world_readable"}}
     shown, other = await alice.create_room(initial_state=[visibility]), await alice.create_room()

@@ -27,9 +27,7 @@ async def _fill(server: Server, person: Person, place: str, data: bytes = DATA) 
 
 
 async def _download(server: Server, person: Person, place: str) -> tuple[int, bytes]:
-    status, raw, _ = await server.raw(
-        "GET", f"/_matrix/client/v1/media/download/{place}?timeout_ms=0", None, person.token
-    )
+    status, raw, _ = await server.raw("GET", f"/_matrix/client/v1/media/download/{place}?timeout_ms=0", None, person.token)
     return status, raw
 
 
@@ -75,9 +73,7 @@ async def test_a_damaged_file_is_an_answer_not_a_broken_connection(
     assert status == 404 and "damaged" in json.loads(raw)["error"]
 
 
-async def test_files_are_on_the_disk_before_their_row(
-    server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_files_are_on_the_disk_before_their_row(server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """File, then the folders of its name, then the row."""
     import os
 
@@ -98,9 +94,8 @@ async def test_files_are_on_the_disk_before_their_row(
 
 
 async def test_a_file_that_a_power_cut_has_filled_with_zeros_is_told_of_and_heals_with_a_backup(
-    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]],
-    caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]], caplog: pytest.LogCaptureFixture
+) -> None:
     """After a start, at the first read, whichever read that is: the whole, a part, a thumbnail, what another server asks for."""
     url = await new_database()
     server = await new_server(url=url)
@@ -141,9 +136,7 @@ async def test_a_damaged_thumbnail_is_made_again(server: Server, alice: Person, 
     assert stored.read_bytes() == whole
 
 
-async def test_a_file_is_hashed_once_by_a_process(
-    server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_is_hashed_once_by_a_process(server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first read finds out whether it is whole; those after it cost what they did."""
     place, hashed = await _reserve(alice), []
     assert await _fill(server, alice, place) == 200

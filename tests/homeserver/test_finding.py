@@ -20,11 +20,7 @@ async def test_the_room_directory(new_server: Any) -> None:
     server = await new_server()
     alice, bob, carol = [await server.person() for _ in range(3)]
     cafe = await alice.create_room(
-        visibility="public",
-        preset="public_chat",
-        name="Café des agents",
-        topic="Machine à café",
-        room_alias_name="cafe",
+        visibility="public", preset="public_chat", name="Café des agents", topic="Machine à café", room_alias_name="cafe"
     )
     space = await alice.create_room(visibility="public", name="Espace", creation_content={"type": "m.space"})
     hidden = await alice.create_room(preset="public_chat", name="Caché")
@@ -33,18 +29,27 @@ async def test_the_room_directory(new_server: Any) -> None:
     status, raw, _ = await server.raw("GET", "/_matrix/client/v3/publicRooms")  # no account is needed
     listed = json.loads(raw)
     assert (
-        status == 200
-        and [r["room_id"] for r in listed["chunk"]] == [cafe, space]
-        and listed["total_room_count_estimate"] == 2
+        status == 200 and [r["room_id"] for r in listed["chunk"]] == [cafe, space] and listed["total_room_count_estimate"] == 2
     )
     assert listed["chunk"][0] == {
-        "room_id": cafe, "num_joined_members": 3, "join_rule": "public", "world_readable": False, "guest_can_join": False,
-        "name": "Café des agents", "topic": "Machine à café", "canonical_alias": "#cafe:localhost",
-    }  # fmt: skip
+        "room_id": cafe,
+        "num_joined_members": 3,
+        "join_rule": "public",
+        "world_readable": False,
+        "guest_can_join": False,
+        "name": "Café des agents",
+        "topic": "Machine à café",
+        "canonical_alias": "#cafe:localhost",
+    }
     for filter_, expected in (
-        ({"generic_search_term": "CAFE"}, [cafe]), ({"generic_search_term": "machine"}, [cafe]), ({"generic_search_term": "%"}, []),
-        ({"room_types": ["m.space"]}, [space]), ({"room_types": [None]}, [cafe]), ({}, [cafe, space]), ({"room_types": []}, []),
-    ):  # fmt: skip
+        ({"generic_search_term": "CAFE"}, [cafe]),
+        ({"generic_search_term": "machine"}, [cafe]),
+        ({"generic_search_term": "%"}, []),
+        ({"room_types": ["m.space"]}, [space]),
+        ({"room_types": [None]}, [cafe]),
+        ({}, [cafe, space]),
+        ({"room_types": []}, []),
+    ):
         found = await bob.call("POST", "/publicRooms", {"filter": filter_})
         assert [r["room_id"] for r in found["chunk"]] == expected, filter_
     assert (await refused(bob.call("PUT", f"/directory/list/room/{segment(hidden)}", {}))).errcode == "M_FORBIDDEN"
@@ -121,20 +126,8 @@ async def test_a_tree_of_spaces(alice: Person, bob: Person) -> None:
     path = f"{V1}/rooms/{segment(space)}/hierarchy"
     everything = await alice.call("GET", path)
     assert [r["room_id"] for r in everything["rooms"]] == [space, inner, deep, second, first, private, restricted]
-    assert [c["state_key"] for c in everything["rooms"][0]["children_state"]] == [
-        inner,
-        second,
-        first,
-        private,
-        restricted,
-    ]
-    assert everything["rooms"][0]["children_state"][0].keys() == {
-        "type",
-        "state_key",
-        "sender",
-        "content",
-        "origin_server_ts",
-    }
+    assert [c["state_key"] for c in everything["rooms"][0]["children_state"]] == [inner, second, first, private, restricted]
+    assert everything["rooms"][0]["children_state"][0].keys() == {"type", "state_key", "sender", "content", "origin_server_ts"}
     assert everything["rooms"][1]["room_type"] == "m.space" and everything["rooms"][2]["children_state"] == []
     assert [r["room_id"] for r in (await bob.call("GET", path))["rooms"]] == [space, inner, deep, second, first]
     await bob.join(space)
@@ -155,9 +148,7 @@ async def test_a_tree_of_spaces(alice: Person, bob: Person) -> None:
 
 async def test_summaries_of_rooms(server: Server, alice: Person, bob: Person) -> None:
     private = await alice.create_room()
-    public = await alice.create_room(
-        preset="public_chat", name="Public", room_alias_name=f"p-{alice.id[1:].split(':')[0]}"
-    )
+    public = await alice.create_room(preset="public_chat", name="Public", room_alias_name=f"p-{alice.id[1:].split(':')[0]}")
     path = V1 + "/room_summary/"
     got = await bob.call("GET", path + segment(public))
     assert (got["name"], got["membership"], got["num_joined_members"], got["join_rule"], got["room_version"]) == (
@@ -167,9 +158,9 @@ async def test_summaries_of_rooms(server: Server, alice: Person, bob: Person) ->
         "public",
         "12",
     )
-    assert (
-        await bob.call("GET", "/_matrix/client/unstable/im.nheko.summary/summary/" + segment(f"#p-{alice.id[1:]}"))
-    )["room_id"] == public
+    assert (await bob.call("GET", "/_matrix/client/unstable/im.nheko.summary/summary/" + segment(f"#p-{alice.id[1:]}")))[
+        "room_id"
+    ] == public
     status, raw, _ = await server.raw("GET", path + segment(public))
     assert status == 200 and "membership" not in json.loads(raw)
     for room in (private, "!unknown", "#unknown:localhost"):
@@ -220,9 +211,7 @@ async def test_rooms_in_common(alice: Person, bob: Person, carol: Person) -> Non
         await bob.join(room)
     answer = await alice.call("GET", V1 + "/mutual_rooms", user_id=bob.id)
     assert sorted(answer["joined"]) == sorted(rooms[:2]) and answer["count"] == 2
-    unstable = await alice.call(
-        "GET", "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", user_id=carol.id
-    )
+    unstable = await alice.call("GET", "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", user_id=carol.id)
     assert unstable == {"joined": [], "count": 0}
     assert (await alice.call("GET", V1 + "/mutual_rooms", user_id="@nobody:localhost"))["joined"] == []
     for query in ({"user_id": alice.id}, {"user_id": "nonsense"}, {}, {"user_id": bob.id, "from_": "x"}):
@@ -249,9 +238,16 @@ async def test_searching_in_two_languages(alice: Person, bob: Person) -> None:
     other = await bob.create_room(preset="public_chat")
     elsewhere = await bob.say(other, "réunion ailleurs")
     for term, expected in (
-        ("réunion", [french]), ("REUNIONS", [french]), ("reporté", [french]), ("meeting", [english]), ("postpone", [english]),
-        ("meetings postponed", [english]), ("meetings réunions", []), ("été", [french]), ("ete", [french]),
-    ):  # fmt: skip
+        ("réunion", [french]),
+        ("REUNIONS", [french]),
+        ("reporté", [french]),
+        ("meeting", [english]),
+        ("postpone", [english]),
+        ("meetings postponed", [english]),
+        ("meetings réunions", []),
+        ("été", [french]),
+        ("ete", [french]),
+    ):
         assert found(await search(alice, term, keys=["content.body"])) == expected, term
     assert found(await search(bob, "réunion")) == [elsewhere]  # only where one is
     names = await search(alice, "budgetaire")
@@ -268,9 +264,7 @@ async def test_what_was_redacted_or_edited(alice: Person) -> None:
     assert found(await search(alice, "zanzibar")) == []
     new = {"msgtype": "m.text", "body": "maintenant"}
     await alice.send(
-        room,
-        "m.room.message",
-        {**new, "m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": changed}},
+        room, "m.room.message", {**new, "m.new_content": new, "m.relates_to": {"rel_type": "m.replace", "event_id": changed}}
     )
     answer = await search(alice, "maintenant")
     assert found(answer) == [changed]
@@ -299,9 +293,7 @@ async def test_pages_order_groups_and_context(alice: Person, bob: Person) -> Non
     assert set(found(one)) == set(events[::2]) and set(one["state"]) == {rooms[0]}
     assert set(one["groups"]["room_id"]) == {rooms[0]} and one["groups"]["sender"][alice.id]["order"] == 1
     assert found(await search(alice, "dossier", filter={"senders": [bob.id]})) == []
-    around = await search(
-        alice, "numéro 4", event_context={"before_limit": 1, "after_limit": 2, "include_profile": True}
-    )
+    around = await search(alice, "numéro 4", event_context={"before_limit": 1, "after_limit": 2, "include_profile": True})
     context = around["results"][0]["context"]
     assert [e["content"]["body"] for e in context["events_before"]] == ["entre deux"]
     assert [e["content"]["body"] for e in context["events_after"]] == ["entre deux", "dossier numéro 6"]
@@ -411,9 +403,7 @@ async def test_pages_and_counts_of_a_search_tell_nothing_of_what_is_hidden(alice
             told.append(pages)
         assert told[0] == told[1]
         assert [count for count, _, _ in told[0]] == [4, 4] and len(told[0][0][2]) == 3
-    await bob.call(
-        "PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {alice.id: {}}}
-    )
+    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/m.ignored_user_list", {"ignored_users": {alice.id: {}}})
     assert (await search(bob, "licenciement"))["count"] == 0
     assert (await search(alice, "licenciement", filter={"contains_url": True})).get("count") is None
 
@@ -433,9 +423,7 @@ async def test_bad_searches(alice: Person, criteria: Any) -> None:
     body = {"search_categories": {"room_events": {"search_term": "x", **criteria}}}
     assert (await refused(alice.call("POST", "/search", body))).status == 400
     assert (
-        await refused(
-            alice.call("POST", "/search?next_batch=x", {"search_categories": {"room_events": {"search_term": "x"}}})
-        )
+        await refused(alice.call("POST", "/search?next_batch=x", {"search_categories": {"room_events": {"search_term": "x"}}}))
     ).status == 400
 
 
@@ -473,9 +461,7 @@ async def test_the_event_nearest_to_a_time(alice: Person, bob: Person) -> None:
         for direction in ("f", "b"):
             got = await alice.call("GET", path, ts=event["origin_server_ts"], dir=direction)
             assert got == {"event_id": event["event_id"], "origin_server_ts": event["origin_server_ts"]}
-    assert (await alice.call("GET", path, ts=events[1]["origin_server_ts"] + 1, dir="f"))["event_id"] == events[2][
-        "event_id"
-    ]
+    assert (await alice.call("GET", path, ts=events[1]["origin_server_ts"] + 1, dir="f"))["event_id"] == events[2]["event_id"]
     assert (await alice.call("GET", path, ts=2**52, dir="b"))["event_id"] == events[2]["event_id"]
     assert (await refused(alice.call("GET", path, ts=2**52, dir="f"))).errcode == "M_NOT_FOUND"
     assert (await refused(alice.call("GET", path, dir="f"))).errcode == "M_MISSING_PARAM"

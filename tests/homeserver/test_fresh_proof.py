@@ -39,9 +39,14 @@ async def fingerprint(server: Server, user_id: str) -> list[str]:
     """Every way into an account."""
     found = []
     for table, columns in (
-        ("users", "password_hash"), ("threepids", "address"), ("totp_secrets", "confirmed, secret"),
-        ("passkeys", "credential_id"), ("recovery_codes", "code_hash"), ("cross_signing_keys", "*"), ("upstream_links", "*"),
-    ):  # fmt: skip
+        ("users", "password_hash"),
+        ("threepids", "address"),
+        ("totp_secrets", "confirmed, secret"),
+        ("passkeys", "credential_id"),
+        ("recovery_codes", "code_hash"),
+        ("cross_signing_keys", "*"),
+        ("upstream_links", "*"),
+    ):
         rows = await server.node.database.fetch(f"SELECT {columns} FROM {table} WHERE user_id = $1", user_id)
         found += sorted(f"{table} {dict(row)}" for row in rows)
     return found
@@ -54,16 +59,17 @@ async def proven(server: Server, purpose: str, address: str, secret: str) -> dic
         """INSERT INTO validation_sessions (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt,
                                             validated_ts, expires_ts)
            VALUES ($1, $2, 'email', $3, $4, 'localhost', '', 1, 1, $5)""",
-        sid, secret, address, purpose, server.node.now_ms() + 3_600_000,
-    )  # fmt: skip
+        sid,
+        secret,
+        address,
+        purpose,
+        server.node.now_ms() + 3_600_000,
+    )
     return {"sid": sid, "client_secret": secret}
 
 
 def keys_of(user_id: str) -> dict[str, Any]:
-    return {
-        f"{usage}_key": {"user_id": user_id, "usage": [usage], "keys": {f"ed25519:{KEY}": KEY}}
-        for usage in ("master",)
-    }  # fmt: skip
+    return {f"{usage}_key": {"user_id": user_id, "usage": [usage], "keys": {f"ed25519:{KEY}": KEY}} for usage in ("master",)}
 
 
 async def test_a_token_alone_opens_no_door(server: Server, alice: Person) -> None:
@@ -74,36 +80,45 @@ async def test_a_token_alone_opens_no_door(server: Server, alice: Person) -> Non
     identity = json.loads(raw)["token"]
     mine = {"medium": "email", "address": "alice@example.org"}
     doors: dict[str, tuple[str, Any, str, tuple[int, ...]]] = {
-        "add an address": (
-            f"{V3}/account/3pid/add", await proven(server, "add", "e1@evil.example", "a"), alice.token, (401,)
-        ),
+        "add an address": (f"{V3}/account/3pid/add", await proven(server, "add", "e1@evil.example", "a"), alice.token, (401,)),
         "add an address, the old way": (
-            f"{V3}/account/3pid", {"three_pid_creds": await proven(server, "add", "e2@evil.example", "b")}, alice.token, (401,)
+            f"{V3}/account/3pid",
+            {"three_pid_creds": await proven(server, "add", "e2@evil.example", "b")},
+            alice.token,
+            (401,),
         ),
         "bind an address": (
-            f"{V3}/account/3pid/bind", await proven(server, "add", "e3@evil.example", "c"), alice.token, (403,)
+            f"{V3}/account/3pid/bind",
+            await proven(server, "add", "e3@evil.example", "c"),
+            alice.token,
+            (403,),
         ),
         "bind what the identity service proved": (
-            f"{V3}/account/3pid/bind", await proven(server, "identity", "e4@evil.example", "d"), alice.token, (403,)
+            f"{V3}/account/3pid/bind",
+            await proven(server, "identity", "e4@evil.example", "d"),
+            alice.token,
+            (403,),
         ),
         "bind at the identity service": (
-            f"{IDENTITY}/3pid/bind", {**await proven(server, "identity", "e5@evil.example", "e"), "mxid": alice.id}, identity,
+            f"{IDENTITY}/3pid/bind",
+            {**await proven(server, "identity", "e5@evil.example", "e"), "mxid": alice.id},
+            identity,
             (403,),
         ),
         "remove an address": (f"{V3}/account/3pid/delete", mine, alice.token, (401,)),
-        "unbind at the identity service": (
-            f"{IDENTITY}/3pid/unbind", {"mxid": alice.id, "threepid": mine}, identity, (403,)
-        ),
+        "unbind at the identity service": (f"{IDENTITY}/3pid/unbind", {"mxid": alice.id, "threepid": mine}, identity, (403,)),
         "unbind an address": (f"{V3}/account/3pid/unbind", mine, alice.token, (200,)),  # says yes, and takes nothing away
         "change the password": (f"{V3}/account/password", {"new_password": "another one"}, alice.token, (401,)),
         "reset the password": (f"{V3}/account/password", {"new_password": "another one"}, "", (401,)),
         "replace the keys": (
             f"{V3}/keys/device_signing/upload",
-            {"master_key": {"user_id": alice.id, "usage": ["master"], "keys": {f"ed25519:{other}": other}}}, alice.token, (401,),
+            {"master_key": {"user_id": alice.id, "usage": ["master"], "keys": {f"ed25519:{other}": other}}},
+            alice.token,
+            (401,),
         ),
         "let another device in": ("/_matrix/client/v1/login/get_token", {}, alice.token, (401,)),
         "end the account": (f"{V3}/account/deactivate", {}, alice.token, (401,)),
-    }  # fmt: skip
+    }
     before = await fingerprint(server, alice.id)
     for name, (path, body, token, expected) in doors.items():
         status, raw, _ = await server.raw("POST", path, body, token or None)
@@ -118,28 +133,29 @@ async def test_an_old_cookie_alone_opens_no_door(server: Server, alice: Person) 
     await proven(server, "add", "evil@evil.example", session.hex())
     form_token = browser.page.split('name="form_token" value="')[1].split('"')[0]
     await server.node.database.execute("INSERT INTO totp_secrets VALUES ($1, $2)", alice.id, b"0123456789" * 2)
-    await server.node.database.execute(
-        "UPDATE browser_sessions SET authenticated_ts = authenticated_ts - $1", FRESH_MS + 1000
-    )
+    await server.node.database.execute("UPDATE browser_sessions SET authenticated_ts = authenticated_ts - $1", FRESH_MS + 1000)
     before = await fingerprint(server, alice.id)
     right = totp(b"0123456789" * 2, server.node.now_ms() // 30_000)
     for path, form in (
-        ("/account/addresses", {"email": "evil@evil.example"}), (f"/account/addresses/added?sid=sid{session.hex()}", None),
-        ("/account/addresses/remove", {"address": "alice@example.org"}), ("/account/second-factor", None),
-        ("/account/second-factor", {"code": right}), ("/account/second-factor/remove", {}), ("/account/recovery-codes", {}),
-        ("/account/passkeys", None), ("/account/passkeys", {"credential": "{}", "name": "x"}),
-        ("/account/passkeys/remove", {"id": "00"}), ("/account/reset-keys", {}),
-        ("/account?action=org.matrix.cross_signing_reset", None), ("/account/deactivate", {"confirm": alice.id}),
+        ("/account/addresses", {"email": "evil@evil.example"}),
+        (f"/account/addresses/added?sid=sid{session.hex()}", None),
+        ("/account/addresses/remove", {"address": "alice@example.org"}),
+        ("/account/second-factor", None),
+        ("/account/second-factor", {"code": right}),
+        ("/account/second-factor/remove", {}),
+        ("/account/recovery-codes", {}),
+        ("/account/passkeys", None),
+        ("/account/passkeys", {"credential": "{}", "name": "x"}),
+        ("/account/passkeys/remove", {"id": "00"}),
+        ("/account/reset-keys", {}),
+        ("/account?action=org.matrix.cross_signing_reset", None),
+        ("/account/deactivate", {"confirm": alice.id}),
         ("/account?action=org.matrix.account_deactivate", None),
-    ):  # fmt: skip
+    ):
         given = None if form is None else {**form, "form_token": form_token}
         await browser.open(path, given, follow=False)
         where = browser.answer_headers.get("Location", "")
-        assert browser.status == 303 and where.startswith("/login?") and "again=1" in where, (
-            path,
-            browser.status,
-            where,
-        )
+        assert browser.status == 303 and where.startswith("/login?") and "again=1" in where, (path, browser.status, where)
         assert await fingerprint(server, alice.id) == before, path
     await browser.open("/account/password", {"current": "guess", "password": "another one", "form_token": form_token})
     assert browser.status == 400 and await fingerprint(server, alice.id) == before
@@ -147,8 +163,7 @@ async def test_an_old_cookie_alone_opens_no_door(server: Server, alice: Person) 
 
 
 @pytest.mark.parametrize(
-    ("path", "body"),
-    [("/_matrix/client/v1/login/get_token", {}), (f"{V3}/delete_devices", {"devices": ["NONE"]})],
+    ("path", "body"), [("/_matrix/client/v1/login/get_token", {}), (f"{V3}/delete_devices", {"devices": ["NONE"]})]
 )
 async def test_a_proof_serves_once(server: Server, alice: Person, path: str, body: dict[str, Any]) -> None:
     """Several requests that bring the same one at once: whichever is first has it, the others are asked anew."""
@@ -209,7 +224,8 @@ async def test_what_is_nobody_s_has_no_password_and_no_address(server: Server, m
             assert await fingerprint(server, user_id) == before
         await server.node.database.execute(
             "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE user_id = $1) WHERE user_id = $2",
-            alice.id, user_id,
-        )  # fmt: skip
+            alice.id,
+            user_id,
+        )
         login = {"type": "m.login.password", "user": user_id, "password": PASSWORD}
         assert (await server.raw("POST", f"{V3}/login", login))[0] == 403

@@ -26,26 +26,40 @@ V3, IDENTITY = "/_matrix/client/v3", "/_matrix/identity/v2"
 MANY, NEVER = Limit(1000, 10_000), Limit(0.0001, 6)
 FREE = Limits(
     **{name: MANY for name in Limits.__struct_fields__ if not name.startswith("failed_login")},
-    failed_login=NEVER, failed_login_account=Limit(0.0001, 18), failed_login_network=Limit(0.0001, 12),
-)  # fmt: skip
+    failed_login=NEVER,
+    failed_login_account=Limit(0.0001, 18),
+    failed_login_network=Limit(0.0001, 12),
+)
 # routes whose names speak of secrets, and that look at none of somebody's
 NOT_GUESSED = {
     "tokens of 192 bits and more": {
-        "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", "/oauth2/token", "/oauth2/revoke",
-        "/login/oidc/{provider}", "/login/oidc/{provider}/callback", "/login/oidc/{provider}/backchannel-logout",
-        "/account/addresses/added", "/_matrix/identity/v2/3pid/getValidated3pid", "/_matrix/identity/v2/3pid/bind",
-        "/_matrix/client/v3/account/3pid/bind", "/_matrix/client/v3/login/sso/redirect", "/_chappe/hooks/{webhookId}/{secret}",
-        "/_matrix/client/v3/login/sso/redirect/{idpId}", "/_matrix/identity/v2/account/register",
-    },
-}  # fmt: skip
+        "/_matrix/client/v3/refresh",
+        "/_matrix/client/v1/refresh",
+        "/oauth2/token",
+        "/oauth2/revoke",
+        "/login/oidc/{provider}",
+        "/login/oidc/{provider}/callback",
+        "/login/oidc/{provider}/backchannel-logout",
+        "/account/addresses/added",
+        "/_matrix/identity/v2/3pid/getValidated3pid",
+        "/_matrix/identity/v2/3pid/bind",
+        "/_matrix/client/v3/account/3pid/bind",
+        "/_matrix/client/v3/login/sso/redirect",
+        "/_chappe/hooks/{webhookId}/{secret}",
+        "/_matrix/client/v3/login/sso/redirect/{idpId}",
+        "/_matrix/identity/v2/account/register",
+    }
+}
 
 
 @pytest.fixture
 async def server(new_server: NewServer, mailbox: Mailbox) -> Server:
     return await new_server(
-        email=mailbox.settings(), rate_limits_enabled=True, limits=FREE,
+        email=mailbox.settings(),
+        rate_limits_enabled=True,
+        limits=FREE,
         registration=Registration(open=False, by_token=True, shared_secret="shared"),
-    )  # fmt: skip
+    )
 
 
 async def person(server: Server, name: str) -> Person:
@@ -76,9 +90,7 @@ class Routes:
 
     async def login_of_nobody(self, n: int) -> int:
         identifier = {"type": "m.id.thirdparty", "medium": "email", "address": "nobody@example.org"}
-        return await self._post(
-            f"{V3}/login", {"type": "m.login.password", "identifier": identifier, "password": f"guess{n}"}
-        )
+        return await self._post(f"{V3}/login", {"type": "m.login.password", "identifier": identifier, "password": f"guess{n}"})
 
     async def login_by_token(self, n: int) -> int:
         return await self._post(f"{V3}/login", {"type": "m.login.token", "token": f"guess{n}"})
@@ -183,38 +195,46 @@ async def test_guesses_are_counted(server: Server, name: str) -> None:
 
 async def test_no_route_with_a_secret_is_left_out(server: Server) -> None:
     """A new route whose name speaks of secrets is either in the table above or among those that need no counting."""
-    words = (
-        "password",
-        "login",
-        "token",
-        "secret",
-        "second-factor",
-        "verify",
-        "submit",
-        "link",
-        "3pid",
-        "refresh",
-        "/hooks/",
-    )
+    words = ("password", "login", "token", "secret", "second-factor", "verify", "submit", "link", "3pid", "refresh", "/hooks/")
     exempt = set().union(*NOT_GUESSED.values())
     seen = {
-        "/login", "/login/second-factor", "/account/password", "/account/second-factor", "/link", "/verify-email",
-        "/reset-password", f"{V3}/login", "/_matrix/client/v1/login/get_token", f"{V3}/account/password",
-        "/_matrix/client/v1/register/m.login.registration_token/validity", f"{IDENTITY}/validate/email/submitToken",
-        f"{V3}/account/3pid/add", f"{V3}/account/3pid", f"{V3}/account/3pid/delete",  # by user-interactive authentication
-    }  # fmt: skip
+        "/login",
+        "/login/second-factor",
+        "/account/password",
+        "/account/second-factor",
+        "/link",
+        "/verify-email",
+        "/reset-password",
+        f"{V3}/login",
+        "/_matrix/client/v1/login/get_token",
+        f"{V3}/account/password",
+        "/_matrix/client/v1/register/m.login.registration_token/validity",
+        f"{IDENTITY}/validate/email/submitToken",
+        f"{V3}/account/3pid/add",
+        f"{V3}/account/3pid",
+        f"{V3}/account/3pid/delete",  # by user-interactive authentication
+    }
     harmless = {  # what is told or asked for there is no secret
         "/_chappe/client/v1/bots/{userId}/token",  # gives one, to whoever answers for the bot
-        f"{V3}/account/3pid/unbind", f"{IDENTITY}/3pid/unbind", "/account/second-factor/remove", "/forgot-password",
-        "/login/continue", f"{V3}/password_policy", "/_matrix/federation/v1/3pid/onbind", f"{V3}/login/sso/redirect",
+        f"{V3}/account/3pid/unbind",
+        f"{IDENTITY}/3pid/unbind",
+        "/account/second-factor/remove",
+        "/forgot-password",
+        "/login/continue",
+        f"{V3}/password_policy",
+        "/_matrix/federation/v1/3pid/onbind",
+        f"{V3}/login/sso/redirect",
         f"{IDENTITY}/validate/msisdn/submitToken",
-    }  # fmt: skip
+    }
     found = {
-        route.endpoint.path for route in server.node.routes()
-        if any(word in route.endpoint.path for word in words) and not route.endpoint.path.startswith(("/_matrix/client/r0",))
-        and "requestToken" not in route.endpoint.path and "request_token" not in route.endpoint.path
+        route.endpoint.path
+        for route in server.node.routes()
+        if any(word in route.endpoint.path for word in words)
+        and not route.endpoint.path.startswith(("/_matrix/client/r0",))
+        and "requestToken" not in route.endpoint.path
+        and "request_token" not in route.endpoint.path
         and route.endpoint.auth != "admin"
-    }  # fmt: skip
+    }
     left = found - exempt - seen - harmless
     assert left == set(), left
 
@@ -312,9 +332,7 @@ async def test_neither_another_process_nor_a_restart_gives_new_guesses_at_codes(
     secret, now = base64.b32decode(text), first.node.now_ms() // 30_000
     assert await factors.confirm_totp(FreshProof(root.id, SIGNED_IN), totp(secret, now - 1))
     [recovery, *_] = await factors.new_recovery_codes(FreshProof(root.id, SIGNED_IN))
-    wrong = next(
-        f"{n:06}" for n in range(1000) if f"{n:06}" not in {totp(secret, now + step) for step in range(-5, 99)}
-    )
+    wrong = next(f"{n:06}" for n in range(1000) if f"{n:06}" not in {totp(secret, now + step) for step in range(-5, 99)})
 
     async def ask(server: Server, code: str) -> int:
         path, headers = f"/_synapse/admin/v1/users/{chloe.id}/login", {"Chappe-Second-Factor": code}

@@ -22,10 +22,7 @@ _op = st.one_of(
     st.tuples(st.sampled_from(["join", "leave", "forget"]), _person, _room, st.none()),
     st.tuples(st.sampled_from(["invite", "kick", "ban", "unban"]), _person, _room, _other),
     st.tuples(
-        st.sampled_from(["read", "redact", "mark", "tag", "account", "react", "edit"]),
-        _person,
-        _room,
-        st.integers(0, 3),
+        st.sampled_from(["read", "redact", "mark", "tag", "account", "react", "edit"]), _person, _room, st.integers(0, 3)
     ),
     st.tuples(st.sampled_from(["thread", "read thread", "follow"]), _person, _room, st.integers(0, 1)),
     st.tuples(st.just("presence"), _person, _room, st.integers(0, 2)),
@@ -68,9 +65,7 @@ class Seen:
         self.account = {kind: content for kind, content in self.account.items() if content != {}}  # deleted
         self.messages += answer.get("to_device", {}).get("events", [])
         for event in answer.get("presence", {}).get("events", []):
-            self.presence[event["sender"]] = {
-                k: v for k, v in event["content"].items() if k in ("presence", "status_msg")
-            }
+            self.presence[event["sender"]] = {k: v for k, v in event["content"].items() if k in ("presence", "status_msg")}
 
     def _join(self, room: str, section: dict[str, Any]) -> None:
         known = self.joined.setdefault(
@@ -113,12 +108,7 @@ class Seen:
             for room, known in self.joined.items()
         }
         account = {key: value for key, value in self.room_account.items() if key[0] in self.joined}
-        return {
-            "rooms": rooms,
-            "invited": not ignores and self.invited,
-            "account": self.account,
-            "room_account": account,
-        }
+        return {"rooms": rooms, "invited": not ignores and self.invited, "account": self.account, "room_account": account}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -279,9 +269,7 @@ class _Play:
                 mentions = {"m.mentions": {"user_ids": [self.people[(who + 1) % PEOPLE].id]}} if detail % 3 == 0 else {}
                 self.events[room].append(await person.say(room, f"{self.count}", **mentions))
         elif what == "state":
-            self.events[room].append(
-                await person.set_state(room, "m.room.topic", {"topic": f"{self.count}"}, str(detail))
-            )
+            self.events[room].append(await person.set_state(room, "m.room.topic", {"topic": f"{self.count}"}, str(detail)))
         elif what in ("join", "leave", "forget"):
             await person.call("POST", f"/rooms/{segment(room)}/{what}", {})
         elif what in ("invite", "kick", "ban", "unban"):
@@ -336,9 +324,7 @@ class _Play:
             reply = await person.say(room, f"{self.count}", **_relates("m.thread", root))
             self.replies.setdefault((room, root), []).append(reply)
         elif (room, root) in self.replies and what == "follow":
-            path = (
-                f"/_matrix/client/unstable/io.element.msc4306/rooms/{segment(room)}/thread/{segment(root)}/subscription"
-            )
+            path = f"/_matrix/client/unstable/io.element.msc4306/rooms/{segment(room)}/thread/{segment(root)}/subscription"
             await person.call("PUT" if self.count % 3 else "DELETE", path, {})
         elif (room, root) in self.replies:
             await person.receipt(room, self.replies[room, root][-1], thread_id=root)

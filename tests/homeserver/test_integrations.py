@@ -34,11 +34,7 @@ async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Pers
     made = await alice.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "Prévisions", "rooms": [room]})
     bot = Person(server, made)
     profile = await alice.call("GET", f"/profile/{segment(bot.id)}")
-    assert profile["org.chappe.bot"] == {
-        "kind": "bot",
-        "owner": alice.id,
-        "purpose": "Prévisions",
-    }  # members see what it is
+    assert profile["org.chappe.bot"] == {"kind": "bot", "owner": alice.id, "purpose": "Prévisions"}  # members see what it is
     await bot.join(room)
     await bot.say(room, "Beau temps")
     assert (await refused(bot.join(other))).errcode == "M_FORBIDDEN"
@@ -53,9 +49,7 @@ async def test_a_bot_has_an_owner_a_scope_and_an_end(server: Server, alice: Pers
         assert (await refused(alice.prove(f"{CHAPPE}/bots", bad))).status == 400
 
 
-async def test_a_bot_that_has_lost_its_keys_has_others_once_its_owner_gives_it_a_device(
-    server: Server, alice: Person
-) -> None:
+async def test_a_bot_that_has_lost_its_keys_has_others_once_its_owner_gives_it_a_device(server: Server, alice: Person) -> None:
     path = "/keys/device_signing/upload"
     keys = [{"master_key": {"usage": ["master"], "keys": {f"ed25519:{key}": key}}} for key in ("a" * 43, "b" * 43)]
     bot = Person(server, await alice.prove(f"{CHAPPE}/bots", {"name": "Météo", "purpose": "x"}))
@@ -65,9 +59,7 @@ async def test_a_bot_that_has_lost_its_keys_has_others_once_its_owner_gives_it_a
     assert (await refused(bot.call("POST", path, other))).status == 401, "its token replaces nothing"
     token = f"{CHAPPE}/bots/{segment(bot.id)}/token"
     bot = Person(server, await alice.prove(token, {}))
-    assert (await refused(bot.call("POST", path, other))).status == 401, (
-        "nor does a new one of a device that may have them"
-    )
+    assert (await refused(bot.call("POST", path, other))).status == 401, "nor does a new one of a device that may have them"
     await bot.call("POST", "/logout", {})
     bot = Person(server, await alice.prove(token, {}))
     await bot.call("POST", path, other)
@@ -75,9 +67,7 @@ async def test_a_bot_that_has_lost_its_keys_has_others_once_its_owner_gives_it_a
     assert shown["keys"] == other["master_key"]["keys"]
 
 
-async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(
-    new_server: NewServer, mailbox: Mailbox
-) -> None:
+async def test_signed_out_everywhere_bots_and_webhooks_wait_for_their_owner(new_server: NewServer, mailbox: Mailbox) -> None:
     server = await new_server(email=mailbox.settings())
     alice, bob = await server.person("alice"), await server.person()
     await server.node.bind_threepid(UserId(alice.id), "email", "alice@example.org", 1)
@@ -124,9 +114,11 @@ async def test_a_token_alone_makes_nothing_that_acts_beside_its_device(server: S
     stolen = await alice.another_device()
     before = (await alice.call("GET", bots), await alice.call("GET", hooks))
     doors = {
-        bots: {"name": "Horloge", "purpose": "x"}, f"{bots}/{segment(bot)}/token": {}, hooks: incoming,
+        bots: {"name": "Horloge", "purpose": "x"},
+        f"{bots}/{segment(bot)}/token": {},
+        hooks: incoming,
         f"{hooks}/{hook}/enable": {},
-    }  # fmt: skip
+    }
     out = {**incoming, "direction": "outgoing", "url": "https://thief.example/"}
     for path, body in [*doors.items(), (hooks, out)]:
         no = await refused(stolen.call("POST", path, body))
@@ -144,10 +136,18 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
     assert (await refused(bob.prove(path, wanted))).errcode == "M_FORBIDDEN"
     hook = await alice.prove(path, wanted)
     posts = [
-        {"text": "<b>brut</b>"}, {"markdown": "**Échec** de [x](https://example.org) <script>alert(1)</script> [y](javascript:alert(1))"},
-        {"card": {"title": "Build <1>", "text": "rouge", "url": "https://ci.example.org/1", "fields": [{"name": "branche", "value": "main"}]}},
+        {"text": "<b>brut</b>"},
+        {"markdown": "**Échec** de [x](https://example.org) <script>alert(1)</script> [y](javascript:alert(1))"},
+        {
+            "card": {
+                "title": "Build <1>",
+                "text": "rouge",
+                "url": "https://ci.example.org/1",
+                "fields": [{"name": "branche", "value": "main"}],
+            }
+        },
         {"files": [{"name": "a.txt", "content": base64.b64encode(b"data").decode(), "content_type": "text/plain"}]},
-    ]  # fmt: skip
+    ]
     for body in posts:
         status, raw, _ = await server.raw("POST", hook["path"], body)
         assert status == 200, raw
@@ -166,8 +166,13 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
     )
     assert "Build &lt;1&gt;" in card["formatted_body"] and "branche : main" in card["body"]
     assert file["msgtype"] == "m.file" and file["org.chappe.bot"]["owner"] == alice.id
-    for bad, status in (({}, 400), ({"text": 7}, 400), ({"files": [{"name": "x", "content": "%%"}]}, 400),
-                        ({"card": {"title": "x", "url": "javascript:x"}}, 400), ({"text": "x" * 40_000}, 400)):  # fmt: skip
+    for bad, status in (
+        ({}, 400),
+        ({"text": 7}, 400),
+        ({"files": [{"name": "x", "content": "%%"}]}, 400),
+        ({"card": {"title": "x", "url": "javascript:x"}}, 400),
+        ({"text": "x" * 40_000}, 400),
+    ):
         assert (await server.raw("POST", hook["path"], bad))[0] == status
     assert (await server.raw("POST", f"/_chappe/hooks/{hook['id']}/wrong", {"text": "x"}))[0] == 404
     listed = (await bob.call("GET", path))["webhooks"]
@@ -177,9 +182,7 @@ async def test_an_incoming_webhook(server: Server, alice: Person, bob: Person) -
     encrypted = await alice.create_room(
         initial_state=[{"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
     )
-    assert (
-        await refused(alice.prove(f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))
-    ).errcode == "M_FORBIDDEN"
+    assert (await refused(alice.prove(f"{CHAPPE}/rooms/{segment(encrypted)}/webhooks", wanted))).errcode == "M_FORBIDDEN"
 
 
 async def test_asked_for_at_once_there_are_no_more_than_one_may_have(server: Server, alice: Person) -> None:
@@ -298,12 +301,7 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
         alice = await server.person("alice")
         room = await alice.create_room()
         path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
-        wanted = {
-            "direction": "outgoing",
-            "name": "Tickets",
-            "purpose": "x",
-            "url": receiver.url,
-        }
+        wanted = {"direction": "outgoing", "name": "Tickets", "purpose": "x", "url": receiver.url}
         for bad in (
             "http://example.org/x",
             "https://10.0.0.1/x",
@@ -337,9 +335,7 @@ async def test_the_identity_service(new_server: NewServer) -> None:
         alice, bob = await server.person("alice"), await server.person("bob")
         await server.node.bind_threepid(bob.id, "email", "bob@example.org", 1)  # type: ignore[arg-type]
         base = "/_matrix/identity/v2"
-        assert (await alice.call("GET", "/_matrix/identity/versions"))["versions"] and await alice.call(
-            "GET", base
-        ) == {}
+        assert (await alice.call("GET", "/_matrix/identity/versions"))["versions"] and await alice.call("GET", base) == {}
         openid = await alice.call("POST", f"/user/{segment(alice.id)}/openid/request_token", {})
         token = (await alice.call("POST", f"{base}/account/register", openid))["token"]
         me = Person(server, {"user_id": alice.id, "device_id": "", "access_token": token})
@@ -359,12 +355,8 @@ async def test_the_identity_service(new_server: NewServer) -> None:
             "pepper": details["lookup_pepper"],
         }
         assert (await me.call("POST", f"{base}/lookup", wanted))["mappings"] == {digest("bob@example.org"): bob.id}
-        assert (
-            await refused(me.call("POST", f"{base}/lookup", {**wanted, "pepper": "old"}))
-        ).errcode == "M_INVALID_PEPPER"
-        assert (
-            await refused(me.call("POST", f"{base}/lookup", {**wanted, "algorithm": "none"}))
-        ).errcode == "M_INVALID_PARAM"
+        assert (await refused(me.call("POST", f"{base}/lookup", {**wanted, "pepper": "old"}))).errcode == "M_INVALID_PEPPER"
+        assert (await refused(me.call("POST", f"{base}/lookup", {**wanted, "algorithm": "none"}))).errcode == "M_INVALID_PARAM"
         assert (
             await refused(me.call("POST", f"{base}/lookup", {**wanted, "addresses": ["x"] * 1001}))
         ).errcode == "M_INVALID_PARAM"
@@ -375,9 +367,7 @@ async def test_the_identity_service(new_server: NewServer) -> None:
 
         query = parse_qs(urlsplit(link_in(await mailbox.next("alice@example.org"))).query)
         proof = {"sid": sid, "client_secret": "s1"}
-        assert (
-            await refused(me.call("GET", f"{base}/3pid/getValidated3pid", **proof))
-        ).errcode == "M_SESSION_NOT_VALIDATED"
+        assert (await refused(me.call("GET", f"{base}/3pid/getValidated3pid", **proof))).errcode == "M_SESSION_NOT_VALIDATED"
         submit = f"{base}/validate/email/submitToken"
         assert (await refused(me.call("POST", submit, {**proof, "token": "x"}))).errcode == "M_TOKEN_INCORRECT"  # 1.18
         await me.call("POST", submit, {**proof, "token": query["token"][0]})
@@ -397,9 +387,7 @@ async def test_the_identity_service(new_server: NewServer) -> None:
         assert stored["display_name"] == "n...@e..." and stored["public_keys"]
         await mailbox.next("new@example.org")
         key = base64.b64encode(b"k" * 32).decode().rstrip("=")
-        signed = await me.call(
-            "POST", f"{base}/sign-ed25519", {"mxid": alice.id, "token": stored["token"], "private_key": key}
-        )
+        signed = await me.call("POST", f"{base}/sign-ed25519", {"mxid": alice.id, "token": stored["token"], "private_key": key})
         assert signed["mxid"] == alice.id and signed["signatures"]
         taken = {"medium": "email", "address": "bob@example.org", "room_id": room, "sender": alice.id}
         assert (await refused(me.call("POST", f"{base}/store-invite", taken))).errcode == "M_THREEPID_IN_USE"
@@ -439,9 +427,9 @@ async def test_files_move_to_an_s3_and_are_served_from_there(new_server: NewServ
     url = await new_database()
     before = await new_server(url, media=Media(**access))
     alice = await before.person("alice")
-    old = json.loads(
-        (await before.raw("POST", "/_matrix/media/v3/upload?filename=a.txt", b"old" * 1000, alice.token))[1]
-    )["content_uri"]
+    old = json.loads((await before.raw("POST", "/_matrix/media/v3/upload?filename=a.txt", b"old" * 1000, alice.token))[1])[
+        "content_uri"
+    ]
     target = open_blobs(before.config.media, "", "s3://files/chappe")
     copied = [key async for key, _ in before.node.blobs.copy_all(target)]
     assert len(copied) == 1 and [key async for key, _ in before.node.blobs.copy_all(target)] == []
@@ -453,16 +441,13 @@ async def test_files_move_to_an_s3_and_are_served_from_there(new_server: NewServ
     assert (await after.raw("GET", path, None, alice.token))[1] == b"old" * 1000
     new = json.loads((await after.raw("POST", "/_matrix/media/v3/upload", b"new", alice.token))[1])["content_uri"]
     status, _, headers = await after.raw(
-        "GET",
-        "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://") + "?allow_redirect=true",
-        None,
-        alice.token,
+        "GET", "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://") + "?allow_redirect=true", None, alice.token
     )
     assert status == 307 and headers["Location"].startswith(s3)
     assert after.session is not None
     async with after.session.get(headers["Location"]) as answer:
         assert await answer.read() == b"new"
     await after.node.media.delete([("localhost", new.rsplit("/", 1)[1])], right=THE_WHOLE)
-    assert (
-        await after.raw("GET", "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://"), None, alice.token)
-    )[0] == 404
+    assert (await after.raw("GET", "/_matrix/client/v1/media/download/" + new.removeprefix("mxc://"), None, alice.token))[
+        0
+    ] == 404

@@ -23,10 +23,16 @@ CHAPPE = "/_chappe/client/v1"
 HOOK = {"name": "CI", "purpose": "x"}
 OUT = {**HOOK, "direction": "outgoing", "url": "https://ci.example.org/", "types": ["m.room.message"]}
 TOLD = {  # what the letters tell of
-    "users": "user_id, password_hash, owner", "threepids": "address", "totp_secrets": "confirmed", "passkeys": "credential_id",
-    "recovery_codes": "code_hash", "webhooks": "id, enabled", "third_party_invites": "address",
-    "access_tokens": "token_hash", "events": "event_id",
-}  # fmt: skip
+    "users": "user_id, password_hash, owner",
+    "threepids": "address",
+    "totp_secrets": "confirmed",
+    "passkeys": "credential_id",
+    "recovery_codes": "code_hash",
+    "webhooks": "id, enabled",
+    "third_party_invites": "address",
+    "access_tokens": "token_hash",
+    "events": "event_id",
+}
 REFUSES = """
 CREATE FUNCTION refuse_letters() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no letters today'; END $$;
 CREATE TRIGGER refuse_letters BEFORE INSERT ON outgoing_mail EXECUTE FUNCTION refuse_letters()"""
@@ -55,9 +61,7 @@ async def no_letters(server: Server) -> AsyncIterator[None]:
 
 
 async def told(server: Server) -> dict[str, list[str]]:
-    rows = {
-        table: await server.node.database.fetch(f"SELECT {columns} FROM {table}") for table, columns in TOLD.items()
-    }
+    rows = {table: await server.node.database.fetch(f"SELECT {columns} FROM {table}") for table, columns in TOLD.items()}
     return {table: sorted(str(dict(row)) for row in found) for table, found in rows.items()}
 
 
@@ -162,9 +166,7 @@ async def test_without_its_letter_nothing_happens_and_with_it_once(
     assert len(recipients) == len(set(recipients)), recipients
 
 
-async def test_a_webhook_takes_nothing_before_its_letter_is_queued(
-    server: Server, mailbox: Mailbox, alice: Person
-) -> None:
+async def test_a_webhook_takes_nothing_before_its_letter_is_queued(server: Server, mailbox: Mailbox, alice: Person) -> None:
     """Its bot may be in the room by then: that alone does nothing, and the next try makes another."""
     room = await alice.create_room()
     path = f"{CHAPPE}/rooms/{segment(room)}/webhooks"
@@ -180,8 +182,15 @@ async def test_a_webhook_takes_nothing_before_its_letter_is_queued(
 async def test_a_digest_and_the_end_of_its_rows_are_one_commit(server: Server, mailbox: Mailbox, alice: Person) -> None:
     bob, database = await server.person("bob"), server.node.database
     room = await a_room_of(bob, alice, name="Préfecture")
-    pusher = {"kind": "email", "app_id": "m.email", "pushkey": "alice@example.org", "app_display_name": "E-mail",
-              "device_display_name": "x", "lang": "fr", "data": {}}  # fmt: skip
+    pusher = {
+        "kind": "email",
+        "app_id": "m.email",
+        "pushkey": "alice@example.org",
+        "app_display_name": "E-mail",
+        "device_display_name": "x",
+        "lang": "fr",
+        "data": {},
+    }
     await alice.call("POST", "/pushers/set", pusher)
     in_a_day = server.node.now_ms() + 86_400_000
     await database.execute("UPDATE pushers SET due_ts = $1", in_a_day)  # not by itself

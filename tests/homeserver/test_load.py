@@ -95,8 +95,9 @@ async def test_a_push_rule_does_not(server: Server, alice: Person, bob: Person) 
         rule = {"pattern": f"*a*a*a*a*a?a*b{i}", "actions": ["notify"]}
         await bob.call("PUT", f"/pushrules/global/content/x{i}", rule)
     for _ in range(3):
-        await alice.call("PUT", f"/rooms/{segment(room)}/send/m.room.message/{time.time_ns()}",
-                         {"msgtype": "m.text", "body": "a" * 60_000})  # fmt: skip
+        await alice.call(
+            "PUT", f"/rooms/{segment(room)}/send/m.room.message/{time.time_ns()}", {"msgtype": "m.text", "body": "a" * 60_000}
+        )
     assert await held(server, lambda: bob.call("GET", "/sync")) < TOO_LONG_SECONDS
 
 
@@ -141,9 +142,11 @@ async def test_a_content_type_does_not(server: Server, alice: Person) -> None:
 async def test_an_access_list_does_not(server: Server) -> None:
     """At its limit: what no list may hold more of; what is distinct; what is the same; what a part of a name is enough for."""
     lists = (
-        [f"*a*{i}*b" for i in range(MOST_PATTERNS)], [f"*?zq{i}*" for i in range(MOST_PATTERNS)], ["*?zq*"] * 7000,
+        [f"*a*{i}*b" for i in range(MOST_PATTERNS)],
+        [f"*?zq{i}*" for i in range(MOST_PATTERNS)],
+        ["*?zq*"] * 7000,
         [f"*zq{i}*" for i in range(6000)],
-    )  # fmt: skip
+    )
     for deny in lists:
 
         async def ask(deny: list[str] = deny) -> None:
@@ -160,35 +163,53 @@ async def test_an_access_list_does_not(server: Server) -> None:
 _C, _F = "/_matrix/client/v3", "/_matrix/federation"
 _DELAYED = "/rooms/{roomId}/delayed_event/{eventType}/{txnId}"
 LARGE = {
-    "POST /_chappe/hooks/{webhookId}/{secret}": 12288, "PUT /_matrix/client/unstable/org.matrix.msc4140" + _DELAYED: 256,
-    f"PUT {_C}{_DELAYED}": 256, f"POST {_C}/createRoom": 256,
-    f"POST {_C}/rooms/{{roomId}}/send/{{eventType}}": 256, f"PUT {_C}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}": 256, f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}": 256,
-    f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/": 256, f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/{{stateKey}}": 256,
+    "POST /_chappe/hooks/{webhookId}/{secret}": 12288,
+    "PUT /_matrix/client/unstable/org.matrix.msc4140" + _DELAYED: 256,
+    f"PUT {_C}{_DELAYED}": 256,
+    f"POST {_C}/createRoom": 256,
+    f"POST {_C}/rooms/{{roomId}}/send/{{eventType}}": 256,
+    f"PUT {_C}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}": 256,
+    f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}": 256,
+    f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/": 256,
+    f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/{{stateKey}}": 256,
     f"PUT {_C}/profile/{{userId}}/{{keyName}}": 256,
     "PUT /_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}": 256,
     "PUT /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device": 256,
     "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync": 1024,
-    f"POST {_C}/keys/claim": 1024, f"POST {_C}/keys/query": 1024, f"POST {_C}/keys/upload": 256,
-    f"POST {_C}/keys/upload/{{deviceId}}": 256, f"POST {_C}/keys/signatures/upload": 256,
-    "POST /_matrix/client/unstable/keys/signatures/upload": 256, f"PUT {_C}/sendToDevice/{{eventType}}/{{txnId}}": 4096,
-    f"PUT {_C}/room_keys/keys": 10240, f"PUT {_C}/room_keys/keys/{{roomId}}": 10240,
+    f"POST {_C}/keys/claim": 1024,
+    f"POST {_C}/keys/query": 1024,
+    f"POST {_C}/keys/upload": 256,
+    f"POST {_C}/keys/upload/{{deviceId}}": 256,
+    f"POST {_C}/keys/signatures/upload": 256,
+    "POST /_matrix/client/unstable/keys/signatures/upload": 256,
+    f"PUT {_C}/sendToDevice/{{eventType}}/{{txnId}}": 4096,
+    f"PUT {_C}/room_keys/keys": 10240,
+    f"PUT {_C}/room_keys/keys/{{roomId}}": 10240,
     f"PUT {_C}/user/{{userId}}/account_data/{{type}}": 1025,
     f"PUT {_C}/user/{{userId}}/rooms/{{roomId}}/account_data/{{type}}": 1025,
-    f"PUT {_F}/v1/send/{{txnId}}": 10240, f"PUT {_F}/v1/exchange_third_party_invite/{{roomId}}": 256,
-    f"PUT {_F}/v1/invite/{{roomId}}/{{eventId}}": 1024, f"PUT {_F}/v2/invite/{{roomId}}/{{eventId}}": 1024,
-    f"PUT {_F}/v2/send_join/{{roomId}}/{{eventId}}": 256, f"PUT {_F}/v2/send_leave/{{roomId}}/{{eventId}}": 256,
-    f"PUT {_F}/v1/send_join/{{roomId}}/{{eventId}}": 256, f"PUT {_F}/v1/send_leave/{{roomId}}/{{eventId}}": 256,
-    f"PUT {_F}/v1/send_knock/{{roomId}}/{{eventId}}": 256, f"POST {_F}/v1/user/keys/claim": 1024,
-    f"POST {_F}/v1/user/keys/query": 1024, "POST /_matrix/identity/v2/lookup": 256,
-    "POST /_matrix/media/v3/upload": 1 << 30, "PUT /_matrix/media/v3/upload/{serverName}/{mediaId}": 1 << 30,
-}  # fmt: skip
+    f"PUT {_F}/v1/send/{{txnId}}": 10240,
+    f"PUT {_F}/v1/exchange_third_party_invite/{{roomId}}": 256,
+    f"PUT {_F}/v1/invite/{{roomId}}/{{eventId}}": 1024,
+    f"PUT {_F}/v2/invite/{{roomId}}/{{eventId}}": 1024,
+    f"PUT {_F}/v2/send_join/{{roomId}}/{{eventId}}": 256,
+    f"PUT {_F}/v2/send_leave/{{roomId}}/{{eventId}}": 256,
+    f"PUT {_F}/v1/send_join/{{roomId}}/{{eventId}}": 256,
+    f"PUT {_F}/v1/send_leave/{{roomId}}/{{eventId}}": 256,
+    f"PUT {_F}/v1/send_knock/{{roomId}}/{{eventId}}": 256,
+    f"POST {_F}/v1/user/keys/claim": 1024,
+    f"POST {_F}/v1/user/keys/query": 1024,
+    "POST /_matrix/identity/v2/lookup": 256,
+    "POST /_matrix/media/v3/upload": 1 << 30,
+    "PUT /_matrix/media/v3/upload/{serverName}/{mediaId}": 1 << 30,
+}
 
 
 def large_endpoints(server: Server) -> dict[tuple[str, str], int]:
     return {
         (r.endpoint.method, r.endpoint.path): r.endpoint.body_limit
-        for r in server.node.routes() if r.endpoint.body_limit > SMALL_LIMIT and "/r0/" not in r.endpoint.path
-    }  # fmt: skip
+        for r in server.node.routes()
+        if r.endpoint.body_limit > SMALL_LIMIT and "/r0/" not in r.endpoint.path
+    }
 
 
 async def test_large_bodies_are_few_and_known(server: Server) -> None:
@@ -222,9 +243,7 @@ async def test_large_bodies_do_not(server: Server, alice: Person) -> None:
 
 async def test_a_body_of_too_many_values_is_refused_before_it_is_read(alice: Person) -> None:
     body = b'{"messages":{"@a:x":{"d":[' + b",".join([b"{}"] * MAX_VALUES) + b"]}}}"
-    status, answer, _ = await alice.server.raw(
-        "PUT", "/_matrix/client/v3/sendToDevice/m.x/1", body, alice.token
-    )  # fmt: skip
+    status, answer, _ = await alice.server.raw("PUT", "/_matrix/client/v3/sendToDevice/m.x/1", body, alice.token)
     assert (status, orjson.loads(answer)["errcode"]) == (413, "M_TOO_LARGE")
 
 
@@ -272,10 +291,13 @@ async def test_the_page_of_a_link_does_not(server: Server, part: bytes) -> None:
         ("<!-- <title>no</title> --><TITLE lang=fr>Oui</TITLE>", {"og:title": "Oui"}),
         ("<script>'<title>no</title>'</script><title>yes</title>", {"og:title": "yes"}),
         ('<meta content="x > y" name=description /><title></title>', {"og:description": "x > y"}),
-        ("<title>never closed", {}), ("<meta content='never closed", {}), ("<![", {}), ("", {}),
+        ("<title>never closed", {}),
+        ("<meta content='never closed", {}),
+        ("<![", {}),
+        ("", {}),
         (f"<meta x='{'y' * MAX_TAG}' property=og:title content=far><title>near</title>", {"og:title": "near"}),
     ],
-)  # fmt: skip
+)
 def test_what_a_page_says_of_itself(page: str, expected: dict[str, str]) -> None:
     assert open_graph(page.encode(), "utf-8") == expected
 
@@ -356,10 +378,15 @@ def one_time_keys(alice: Person, turn: int) -> Any:
 
 def device_keys(alice: Person, turn: int) -> Any:
     keys = {f"curve25519:{n}": KEY for n in range(2500)}
-    return {"device_keys": {
-        "user_id": alice.id, "device_id": alice.device, "algorithms": [str(turn)], "keys": keys,
-        "signatures": {alice.id: {f"ed25519:{n}": SIGNATURE for n in range(500)}},
-    }}  # fmt: skip
+    return {
+        "device_keys": {
+            "user_id": alice.id,
+            "device_id": alice.device,
+            "algorithms": [str(turn)],
+            "keys": keys,
+            "signatures": {alice.id: {f"ed25519:{n}": SIGNATURE for n in range(500)}},
+        }
+    }
 
 
 def everybody(alice: Person, turn: int) -> Any:
@@ -382,16 +409,19 @@ def signatures(alice: Person, turn: int) -> Any:
 
 
 def a_room(alice: Person, turn: int) -> Any:
-    states = [
-        {"type": "test.state", "state_key": f"{n}", "content": {"a": f"{turn}" * 700}} for n in range(MAX_INITIAL_STATE)
-    ]
+    states = [{"type": "test.state", "state_key": f"{n}", "content": {"a": f"{turn}" * 700}} for n in range(MAX_INITIAL_STATE)]
     return {"initial_state": states}
 
 
 WELL_FORMED: list[tuple[str, Callable[[Person, int], Any], int]] = [  # path, body, in KiB at least
-    ("/keys/upload", one_time_keys, 200), ("/keys/upload", device_keys, 150), ("/keys/query", everybody, 700),
-    ("/keys/query", many_devices, 600), ("/keys/claim", keys_of_everybody, 800), ("/keys/signatures/upload", signatures, 150), ("/createRoom", a_room, 200),
-]  # fmt: skip
+    ("/keys/upload", one_time_keys, 200),
+    ("/keys/upload", device_keys, 150),
+    ("/keys/query", everybody, 700),
+    ("/keys/query", many_devices, 600),
+    ("/keys/claim", keys_of_everybody, 800),
+    ("/keys/signatures/upload", signatures, 150),
+    ("/createRoom", a_room, 200),
+]
 
 
 @pytest.mark.usefixtures("steady")
@@ -428,9 +458,12 @@ async def test_a_large_picture_does_not(alice: Person) -> None:
 async def test_a_room_of_much_state_does_not(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     for start in range(0, 2000, 100):
-        await asyncio.gather(*(
-            alice.call("PUT", f"/rooms/{segment(room)}/state/test.state/{n}", {"n": ["x" * 10] * 100}) for n in range(start, start + 100)
-        ))  # fmt: skip
+        await asyncio.gather(
+            *(
+                alice.call("PUT", f"/rooms/{segment(room)}/state/test.state/{n}", {"n": ["x" * 10] * 100})
+                for n in range(start, start + 100)
+            )
+        )
 
     async def everything() -> None:
         assert len(await alice.call("GET", f"/rooms/{segment(room)}/state")) > 2000

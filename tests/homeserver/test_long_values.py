@@ -35,7 +35,11 @@ SESSION = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, 
         ("POST", "/keys/upload", {"one_time_keys": {"signed_curve25519:" + LONG: "x"}}),
         ("POST", "/keys/upload", {"fallback_keys": {"signed_curve25519:" + LONG: "x"}}),
         ("PUT", "/devices/{long}", {"display_name": "x"}),
-        ("POST", "/pushers/set", {"kind": "http", "app_id": "x", "pushkey": LONG, "data": {"url": "https://x.example/_matrix/push/v1/notify"}}),
+        (
+            "POST",
+            "/pushers/set",
+            {"kind": "http", "app_id": "x", "pushkey": LONG, "data": {"url": "https://x.example/_matrix/push/v1/notify"}},
+        ),
         ("PUT", "/pushrules/global/override/{long}", {"actions": [], "conditions": []}),
         ("POST", "/user/{me}/filter", {"room": {"rooms": ["!" + LONG]}}),
         ("POST", "/rooms/{room}/report/${long}", {"reason": "x"}),
@@ -53,17 +57,38 @@ SESSION = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, 
         ("POST", "/rooms/{room}/read_markers", {"m.fully_read": "$" + LONG, "m.read": "$" + LONG}),
         ("POST", "/rooms/{room}/invite", {"id_server": "localhost", "medium": "email", "address": LONG + "@x.example"}),
         ("POST", "/register?kind=user", {"username": LONG, "password": "x" * 20, "auth": {"type": "m.login.dummy"}}),
-        ("POST", "/login", {"type": "m.login.password", "device_id": LONG, "password": PASSWORD, "identifier": {"type": "m.id.user", "user": "{me}"}}),
-        ("PUT", "/rooms/{room}/send/m.reaction/t", {"m.relates_to": {"rel_type": "m.annotation", "event_id": "{event}", "key": LONG}}),
+        (
+            "POST",
+            "/login",
+            {
+                "type": "m.login.password",
+                "device_id": LONG,
+                "password": PASSWORD,
+                "identifier": {"type": "m.id.user", "user": "{me}"},
+            },
+        ),
+        (
+            "PUT",
+            "/rooms/{room}/send/m.reaction/t",
+            {"m.relates_to": {"rel_type": "m.annotation", "event_id": "{event}", "key": LONG}},
+        ),
         ("PUT", "/rooms/{room}/send/m.room.message/t", {"m.relates_to": {"rel_type": LONG, "event_id": "{event}"}}),
         ("PUT", "/rooms/{room}/send/m.room.message/t", {"m.relates_to": {"rel_type": "m.thread", "event_id": "$" + LONG}}),
         ("PUT", "/rooms/{room}/send/m.room.redaction/t", {"redacts": "$" + LONG}),
         ("PUT", "/rooms/{room}/state/m.room.canonical_alias/", {"alias": "#" + LONG + ":localhost"}),
         ("PUT", "/rooms/{room}/state/m.space.child/!x:localhost", {"via": [LONG], "order": LONG}),
         ("POST", "/user/{me}/openid/request_token", {LONG: LONG}),
-        ("PUT", "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device", {"device_id": "x", "device_data": {"a": LONG}, "device_keys": {"user_id": "{me}", "device_id": "x", "algorithms": [], "keys": {"ed25519:" + LONG: "k"}}}),
+        (
+            "PUT",
+            "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device",
+            {
+                "device_id": "x",
+                "device_data": {"a": LONG},
+                "device_keys": {"user_id": "{me}", "device_id": "x", "algorithms": [], "keys": {"ed25519:" + LONG: "k"}},
+            },
+        ),
     ],
-)  # fmt: skip
+)
 async def test_no_500(alice: Person, method: str, path: str, body: Any) -> None:
     room = await alice.create_room()
     event = await alice.say(room, "x")

@@ -35,7 +35,7 @@ NAMES = {
     "addresses": '"x" <evil@evil.example>, (comment) other@evil.example;',
     "markup": "</title><script>alert(1)</script>",
     "pictures": "🙂👩‍🚀 ﷽",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -60,9 +60,7 @@ async def test_names_stay_in_the_subject(server: Server, mailbox: Mailbox, name:
     assert sorted(header.lower() for header in seen) == sorted(HEADERS)
     read: Any = email.message_from_bytes(raw, policy=email.policy.default)
     assert [a.addr_spec for a in read["To"].addresses] == ["new@example.org"]
-    assert [(a.display_name, a.addr_spec) for a in read["From"].addresses] == [
-        ("Messagerie d'été", "messagerie@example.org")
-    ]
+    assert [(a.display_name, a.addr_spec) for a in read["From"].addresses] == [("Messagerie d'été", "messagerie@example.org")]
     assert [part.get_content_type() for part in read.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert "<script>" not in read.get_body(("html",)).get_content()
     subject = str(email.header.make_header(email.header.decode_header(seen["Subject"])))
@@ -71,9 +69,7 @@ async def test_names_stay_in_the_subject(server: Server, mailbox: Mailbox, name:
         assert name[:20] in subject, "an encoded word is what somebody wrote, and is shown so"
 
 
-@pytest.mark.parametrize(
-    "recipient", ["=?utf-8?q?evil=40evil.example=3e=00?=prefet@example.org", "a@b.example,c@d.example"]
-)
+@pytest.mark.parametrize("recipient", ["=?utf-8?q?evil=40evil.example=3e=00?=prefet@example.org", "a@b.example,c@d.example"])
 async def test_a_mail_to_what_is_no_address_does_not_leave(server: Server, mailbox: Mailbox, recipient: str) -> None:
     """Were it in the queue nevertheless."""
     await _queue(server, recipient, "for nobody")
@@ -97,9 +93,7 @@ async def test_one_bad_mail_holds_up_no_other(server: Server, mailbox: Mailbox) 
     assert len(mailbox.raw) == 2, "each of the good ones left once"
 
 
-async def test_a_mail_that_is_claimed_is_no_other_process_s(
-    server: Server, mailbox: Mailbox, new_server: NewServer
-) -> None:
+async def test_a_mail_that_is_claimed_is_no_other_process_s(server: Server, mailbox: Mailbox, new_server: NewServer) -> None:
     """What is being sent is not sent by another node; a claim that nobody came back to ends."""
     database, now = server.node.database, server.node.now_ms()
     await _queue(server, "once@example.org", "claimed", due=now + 100_000)
@@ -130,6 +124,9 @@ async def _queue(server: Server, recipient: str, subject: str, created: int | No
     await server.node.database.execute(
         """INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)
            VALUES ($1, 'no-reply@example.org', $2, 'p', 'h', $3, $4)""",
-        recipient, subject, due or (created or 0), now,
-    )  # fmt: skip
+        recipient,
+        subject,
+        due or (created or 0),
+        now,
+    )
     server.node.mail._wake.set()

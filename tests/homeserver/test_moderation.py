@@ -40,9 +40,7 @@ async def test_a_locked_account_can_only_sign_out(server: Server, admin: Person,
     assert (
         await refused(admin.call("PUT", f"/_matrix/client/v1/admin/lock/{admin.id}", {"locked": True}))
     ).errcode == "M_FORBIDDEN"
-    assert (
-        await refused(admin.call("GET", "/_matrix/client/v1/admin/lock/@nobody:localhost"))
-    ).errcode == "M_NOT_FOUND"
+    assert (await refused(admin.call("GET", "/_matrix/client/v1/admin/lock/@nobody:localhost"))).errcode == "M_NOT_FOUND"
 
 
 async def test_who_may_lock_and_suspend_knows_it(admin: Person, alice: Person) -> None:
@@ -51,9 +49,7 @@ async def test_who_may_lock_and_suspend_knows_it(admin: Person, alice: Person) -
     assert told[0]["m.account_moderation"] == {"suspend": True, "lock": True} and "m.account_moderation" not in told[1]
 
 
-async def test_a_suspended_account_reads_but_does_not_act(
-    server: Server, admin: Person, alice: Person, bob: Person
-) -> None:
+async def test_a_suspended_account_reads_but_does_not_act(server: Server, admin: Person, alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     own, other = await alice.say(room, "mine"), await bob.say(room, "his")
@@ -63,12 +59,19 @@ async def test_a_suspended_account_reads_but_does_not_act(
     await admin.call("PUT", path, {"suspended": True})
     assert (await admin.call("GET", path)) == {"suspended": True}
     for work in (
-        alice.say(room, "x"), alice.join(elsewhere), alice.invite(room, bob), alice.create_room(), alice.redact(room, other),
-        alice.call("PUT", f"/profile/{alice.id}/displayname", {"displayname": "x"}), alice.set_state(room, "m.room.topic", {"topic": "x"}),
-        alice.call("POST", f"/knock/{segment(elsewhere)}", {}), alice.act("kick", room, bob),
+        alice.say(room, "x"),
+        alice.join(elsewhere),
+        alice.invite(room, bob),
+        alice.create_room(),
+        alice.redact(room, other),
+        alice.call("PUT", f"/profile/{alice.id}/displayname", {"displayname": "x"}),
+        alice.set_state(room, "m.room.topic", {"topic": "x"}),
+        alice.call("POST", f"/knock/{segment(elsewhere)}", {}),
+        alice.act("kick", room, bob),
         alice.call("PUT", f"/rooms/{segment(room)}/send/m.room.redaction/t9", {"redacts": other}),
-        alice.call("POST", "/_matrix/media/v3/upload", {"x": 1}), alice.set_state(room, "m.room.member", {"membership": "join"}, alice.id),
-    ):  # fmt: skip
+        alice.call("POST", "/_matrix/media/v3/upload", {"x": 1}),
+        alice.set_state(room, "m.room.member", {"membership": "join"}, alice.id),
+    ):
         error = await refused(work)
         assert (error.status, error.errcode) == (403, "M_USER_SUSPENDED")
     await alice.sync()

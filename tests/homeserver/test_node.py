@@ -17,9 +17,18 @@ from tests.neighbours import Mailbox
 from tests.support import Person, Server
 
 LOOPS = (
-    "group writer", "clock", "jobs", "search index", "delayed events", "mail", "application services", "webhooks",
-    "federation sender", "push gatherer", "push deliverer",
-)  # fmt: skip
+    "group writer",
+    "clock",
+    "jobs",
+    "search index",
+    "delayed events",
+    "mail",
+    "application services",
+    "webhooks",
+    "federation sender",
+    "push gatherer",
+    "push deliverer",
+)
 
 
 async def restarted(server: Server, name: str, times: int) -> None:
@@ -52,9 +61,10 @@ async def busy(new_server: Callable[..., Awaitable[Server]], mailbox: Mailbox, t
         "namespaces: {users: [{regex: '@one_.*', exclusive: true}], aliases: [], rooms: []}\n"
     )
     return await new_server(
-        email=mailbox.settings(), application_services=[str(service)],
+        email=mailbox.settings(),
+        application_services=[str(service)],
         federation=Federation(mode="listed", allowed=["other.example"]),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -160,17 +170,7 @@ async def test_what_must_run_once_says_so(new_server: Callable[..., Awaitable[Se
     """A new job is one of the cluster's unless it is listed here: then it concerns what a process has in memory."""
     server = await new_server()
     per_process = {job.name for job in server.node.jobs.jobs if job.is_per_process}
-    assert per_process <= {
-        "last seen",
-        "presence",
-        "domains",
-        "federation",
-        "inbox",
-        "members",
-        "read guard",
-        "time",
-        "erased",
-    }
+    assert per_process <= {"last seen", "presence", "domains", "federation", "inbox", "members", "read guard", "time", "erased"}
 
 
 async def test_the_inbox_of_a_dead_process_is_taken_up(new_server: Callable[..., Awaitable[Server]]) -> None:

@@ -24,10 +24,16 @@ NewServer = Callable[..., Awaitable[Server]]
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 BACK = "https://client.example.org/back"
-CLIENT = {"client_name": "Element", "client_uri": "https://client.example.org/", "redirect_uris": [BACK],
-          "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
-          "response_types": ["code"], "token_endpoint_auth_method": "none", "application_type": "web",
-          "tos_uri": "https://client.example.org/tos"}  # fmt: skip
+CLIENT = {
+    "client_name": "Element",
+    "client_uri": "https://client.example.org/",
+    "redirect_uris": [BACK],
+    "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "none",
+    "application_type": "web",
+    "tos_uri": "https://client.example.org/tos",
+}
 STABLE = "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ"
 UNSTABLE = "openid urn:matrix:org.matrix.msc2967.client:api:* urn:matrix:org.matrix.msc2967.client:device:ABCDEFGHIJ"
 
@@ -42,8 +48,16 @@ async def client_id(server: Server) -> str:
 
 
 def authorize(client: str, **changes: Any) -> str:
-    query = {"response_type": "code", "client_id": client, "redirect_uri": BACK, "scope": STABLE, "state": "s1",
-             "code_challenge": CHALLENGE, "code_challenge_method": "S256", **changes}  # fmt: skip
+    query = {
+        "response_type": "code",
+        "client_id": client,
+        "redirect_uri": BACK,
+        "scope": STABLE,
+        "state": "s1",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **changes,
+    }
     return "/oauth2/authorize?" + urlencode({k: v for k, v in query.items() if v is not None})
 
 
@@ -90,15 +104,11 @@ async def test_signing_in_refreshing_and_signing_out(server: Server, scope: str)
     who = await session.call("GET", "/account/whoami")
     assert who["user_id"] == alice.id and who["device_id"] == "ABCDEFGHIJ"
     assert (await session.call("GET", "/devices/ABCDEFGHIJ"))["display_name"] == "Element"
-    status, second = await token(
-        server, grant_type="refresh_token", client_id=client, refresh_token=first["refresh_token"]
-    )
+    status, second = await token(server, grant_type="refresh_token", client_id=client, refresh_token=first["refresh_token"])
     assert status == 200 and second["refresh_token"] != first["refresh_token"] and second["scope"] == granted
     session.token = second["access_token"]
     await session.call("GET", "/account/whoami")
-    status, answer = await token(
-        server, grant_type="refresh_token", client_id=client, refresh_token=first["refresh_token"]
-    )
+    status, answer = await token(server, grant_type="refresh_token", client_id=client, refresh_token=first["refresh_token"])
     assert (status, answer["error"]) == (400, "invalid_grant")  # replaced
     assert (await token(server, "/oauth2/revoke", token=second["refresh_token"], client_id=client))[0] == 200
     with pytest.raises(Refused) as refused:
@@ -116,14 +126,18 @@ async def test_a_code_serves_once_and_a_second_use_ends_what_it_began(server: Se
     thief = Person(server, {"user_id": alice.id, "device_id": "", "access_token": given["access_token"]})
     with pytest.raises(Refused):
         await thief.call("GET", "/account/whoami")
-    assert (await token(server, grant_type="refresh_token", client_id=client, refresh_token=given["refresh_token"]))[
-        0
-    ] == 400
+    assert (await token(server, grant_type="refresh_token", client_id=client, refresh_token=given["refresh_token"]))[0] == 400
 
 
-@pytest.mark.parametrize("change", [
-    {"code_verifier": "w" * 50}, {"code_verifier": ""}, {"redirect_uri": "https://client.example.org/other"}, {"client_id": "other"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code_verifier": "w" * 50},
+        {"code_verifier": ""},
+        {"redirect_uri": "https://client.example.org/other"},
+        {"client_id": "other"},
+    ],
+)
 async def test_a_stolen_code_is_of_no_use(server: Server, alice: Person, change: dict[str, str]) -> None:
     client = await client_id(server)
     other = (await register(server, client_name="Other"))[1]["client_id"]
@@ -134,22 +148,37 @@ async def test_a_stolen_code_is_of_no_use(server: Server, alice: Person, change:
     assert (await token(server, **exchange(client, code)))[0] == 400  # one try
 
 
-@pytest.mark.parametrize(("change", "error"), [
-    ({"code_challenge_method": "plain"}, "invalid_request"), ({"code_challenge_method": None}, "invalid_request"),
-    ({"code_challenge": None}, "invalid_request"), ({"response_type": "token"}, "unsupported_response_type"),
-    ({"scope": "openid"}, "invalid_scope"), ({"scope": STABLE + " urn:matrix:client:device:KLMNOPQRST"}, "invalid_scope"),
-    ({"scope": STABLE.replace("ABCDEFGHIJ", "a b")}, "invalid_scope"), ({"response_mode": "form_post"}, "invalid_request"),
-    ({"prompt": "none"}, "login_required"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "openid"}, "invalid_scope"),
+        ({"scope": STABLE + " urn:matrix:client:device:KLMNOPQRST"}, "invalid_scope"),
+        ({"scope": STABLE.replace("ABCDEFGHIJ", "a b")}, "invalid_scope"),
+        ({"response_mode": "form_post"}, "invalid_request"),
+        ({"prompt": "none"}, "login_required"),
+    ],
+)
 async def test_bad_requests_go_back_to_the_client(server: Server, change: dict[str, Any], error: str) -> None:
     browser = await Browser(server).open(authorize(await client_id(server), **change))
     assert browser.url.startswith(BACK) and browser.query["error"] == error and browser.query["state"] == "s1"
 
 
-@pytest.mark.parametrize("uri", [
-    "https://evil.example.org/back", "https://client.example.org/back/", "https://client.example.org/back?x=1",
-    "https://client.example.org.evil.org/back", "https://client.example.org@evil.org/back", "http://client.example.org/back", "javascript:alert(1)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://evil.example.org/back",
+        "https://client.example.org/back/",
+        "https://client.example.org/back?x=1",
+        "https://client.example.org.evil.org/back",
+        "https://client.example.org@evil.org/back",
+        "http://client.example.org/back",
+        "javascript:alert(1)",
+    ],
+)
 async def test_an_address_that_is_not_the_clients_gets_nothing(server: Server, uri: str) -> None:
     browser = await Browser(server).open(authorize(await client_id(server), redirect_uri=uri))
     assert browser.status == 400 and browser.url.startswith(server.base)
@@ -157,15 +186,23 @@ async def test_an_address_that_is_not_the_clients_gets_nothing(server: Server, u
     assert browser.status == 400
 
 
-@pytest.mark.parametrize(("change", "error"), [
-    ({"redirect_uris": ["https://evil.example.com/x"]}, "invalid_redirect_uri"),
-    ({"redirect_uris": ["http://client.example.org/x"]}, "invalid_redirect_uri"),
-    ({"redirect_uris": ["https://client.example.org/#x"]}, "invalid_redirect_uri"), ({"redirect_uris": "x"}, "invalid_redirect_uri"),
-    ({"redirect_uris": []}, "invalid_redirect_uri"), ({"client_uri": "http://client.example.org"}, "invalid_client_metadata"),
-    ({"client_uri": 7}, "invalid_client_metadata"), ({"client_uri": "https://["}, "invalid_client_metadata"), ({"logo_uri": "https://tracker.example.com/x.png"}, "invalid_client_metadata"),
-    ({"token_endpoint_auth_method": "client_secret_basic"}, "invalid_client_metadata"), ({"client_name": "x" * 9999}, "invalid_client_metadata"),
-    ({"application_type": "native", "redirect_uris": ["com.evil:/x"]}, "invalid_redirect_uri"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"redirect_uris": ["https://evil.example.com/x"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["http://client.example.org/x"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://client.example.org/#x"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": "x"}, "invalid_redirect_uri"),
+        ({"redirect_uris": []}, "invalid_redirect_uri"),
+        ({"client_uri": "http://client.example.org"}, "invalid_client_metadata"),
+        ({"client_uri": 7}, "invalid_client_metadata"),
+        ({"client_uri": "https://["}, "invalid_client_metadata"),
+        ({"logo_uri": "https://tracker.example.com/x.png"}, "invalid_client_metadata"),
+        ({"token_endpoint_auth_method": "client_secret_basic"}, "invalid_client_metadata"),
+        ({"client_name": "x" * 9999}, "invalid_client_metadata"),
+        ({"application_type": "native", "redirect_uris": ["com.evil:/x"]}, "invalid_redirect_uri"),
+    ],
+)
 async def test_clients_that_cannot_register(server: Server, change: dict[str, Any], error: str) -> None:
     status, answer = await register(server, **change)
     assert (status, answer["error"]) == (400, error)
@@ -224,8 +261,7 @@ async def test_another_site_cannot_send_our_forms(server: Server, alice: Person)
 
 
 @pytest.mark.parametrize(
-    "target",
-    ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "javascript:alert(1)", "\t//evil"],
+    "target", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "javascript:alert(1)", "\t//evil"]
 )
 async def test_signing_in_leads_to_no_other_site(server: Server, alice: Person, target: str) -> None:
     browser = await Browser(server).sign_in(alice.id, PASSWORD, f"/login?{urlencode({'next': target})}")
@@ -396,18 +432,14 @@ async def test_a_permission_to_replace_keys_is_for_the_device_that_asked(server:
         code, browser = await code_for(server, client, alice, scope=scope)
         _, given = await token(server, **exchange(client, code))
         browser.url = server.base
-        return Person(
-            server, {"user_id": alice.id, "device_id": device, "access_token": given["access_token"]}
-        ), browser
+        return Person(server, {"user_id": alice.id, "device_id": device, "access_token": given["access_token"]}), browser
 
     (hers, browser), (thief, _) = await session("HERSHERSHE"), await session("THIEFTHIEF")
     await hers.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", "one")})
 
     async def refused(who: Person, mark: str, **auth: Any) -> dict[str, Any]:
         with pytest.raises(Refused) as caught:
-            await who.call(
-                "POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", mark), **auth}
-            )
+            await who.call("POST", "/keys/device_signing/upload", {"master_key": cross_key(alice, "master", mark), **auth})
         return dict(caught.value.body)
 
     waits = await refused(thief, "evil")
@@ -444,17 +476,19 @@ async def test_the_old_single_sign_on(server: Server, alice: Person) -> None:
     assert status == 200 and json.loads(raw)["user_id"] == alice.id
     assert (await server.raw("POST", "/_matrix/client/v3/login", body))[0] == 403  # once
     for bad in ("javascript:alert(1)", "data:text/html,x", "", "https:///x", "http://["):
-        status, _, _ = await server.raw(
-            "GET", f"/_matrix/client/v3/login/sso/redirect?{urlencode({'redirectUrl': bad})}"
-        )
+        status, _, _ = await server.raw("GET", f"/_matrix/client/v3/login/sso/redirect?{urlencode({'redirectUrl': bad})}")
         assert status == 400
 
 
 async def test_another_device_by_a_token(server: Server, alice: Person) -> None:
     with pytest.raises(Refused) as refused:
         await alice.call("POST", "/_matrix/client/v1/login/get_token", {})
-    auth = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": alice.id}, "password": PASSWORD,
-            "session": refused.value.body["session"]}  # fmt: skip
+    auth = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": alice.id},
+        "password": PASSWORD,
+        "session": refused.value.body["session"],
+    }
     given = await alice.call("POST", "/_matrix/client/v1/login/get_token", {"auth": auth})
     status, raw, _ = await server.raw(
         "POST", "/_matrix/client/v3/login", {"type": "m.login.token", "token": given["login_token"]}
@@ -484,9 +518,7 @@ async def test_meeting_for_a_qr_code(server: Server) -> None:
     one = f"{new}/{made['id']}"
     found = json.loads((await server.raw("GET", one))[1])
     assert (
-        found["data"] == "one"
-        and found["sequence_token"] == made["sequence_token"]
-        and 0 < found["expires_in_ms"] <= 300_000
+        found["data"] == "one" and found["sequence_token"] == made["sequence_token"] and 0 < found["expires_in_ms"] <= 300_000
     )
     status, raw, _ = await server.raw("PUT", one, {"data": "two", "sequence_token": made["sequence_token"]})
     assert status == 200
@@ -516,12 +548,7 @@ async def test_only_our_own_client_is_not_asked_about(server: Server, alice: Per
     """Any site may register an application that leads back to us, and send people here with a challenge of its own."""
     home = f"{server.base}/"
     _, answer = await register(
-        server,
-        client_name="Ours",
-        client_uri=home,
-        redirect_uris=[home],
-        tos_uri=home,
-        grant_types=["authorization_code"],
+        server, client_name="Ours", client_uri=home, redirect_uris=[home], tos_uri=home, grant_types=["authorization_code"]
     )
     page = authorize(answer["client_id"], redirect_uri=home)
     browser = await Browser(server).sign_in(alice.id, PASSWORD, page)
@@ -583,9 +610,7 @@ async def test_confirming_on_a_page_what_a_client_wants_to_do(server: Server, al
     other = await alice.another_device("OLDONE")
     secret, _ = await server.node.second_factors.begin_totp(FreshProof(alice.id, SIGNED_IN), "Chappe")
     now = server.node.now_ms() // 30_000
-    assert await server.node.second_factors.confirm_totp(
-        FreshProof(alice.id, SIGNED_IN), totp(base64.b32decode(secret), now)
-    )
+    assert await server.node.second_factors.confirm_totp(FreshProof(alice.id, SIGNED_IN), totp(base64.b32decode(secret), now))
     with pytest.raises(Refused) as refused:
         await alice.call("DELETE", "/devices/OLDONE", {})
     asked = refused.value.body

@@ -32,10 +32,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "POST /account/addresses",
         "POST /account/addresses/remove",
     ),
-    "AdminRest": (
-        "the name of the program, as Synapse says it to anybody",
-        "GET /_synapse/admin/v1/server_version",
-    ),
+    "AdminRest": ("the name of the program, as Synapse says it to anybody", "GET /_synapse/admin/v1/server_version"),
     "AdministrativeContact": (
         "a mail to an address, before there is an account or without its password",
         "POST /_matrix/client/v3/account/3pid/email/requestToken",
@@ -45,14 +42,8 @@ OPEN: dict[str, tuple[str, ...]] = {
         "POST /_matrix/client/v3/register/email/requestToken",
         "POST /_matrix/client/v3/register/msisdn/requestToken",
     ),
-    "BackChannelLogout": (
-        "a provider's signature is the proof",
-        "POST /login/oidc/{provider}/backchannel-logout",
-    ),
-    "BotsApi": (
-        "the address holds a secret",
-        "POST /_chappe/hooks/{webhookId}/{secret}",
-    ),
+    "BackChannelLogout": ("a provider's signature is the proof", "POST /login/oidc/{provider}/backchannel-logout"),
+    "BotsApi": ("the address holds a secret", "POST /_chappe/hooks/{webhookId}/{secret}"),
     "ConsentPages": (
         "a browser's cookie, asked for by `Pages`, with the account's standing",
         "GET /link",
@@ -106,16 +97,8 @@ OPEN: dict[str, tuple[str, ...]] = {
         "whether a public key is valid, asked by anybody's server",
         "GET /_matrix/identity/v2/pubkey/ephemeral/isvalid",
     ),
-    "KeysQuery": (
-        "keys of servers are public",
-        "GET /_matrix/key/v2/query/{serverName}",
-        "POST /_matrix/key/v2/query",
-    ),
-    "KeysServer": (
-        "keys of servers are public",
-        "GET /_matrix/key/v2/server",
-        "GET /_matrix/key/v2/server/{keyId}",
-    ),
+    "KeysQuery": ("keys of servers are public", "GET /_matrix/key/v2/query/{serverName}", "POST /_matrix/key/v2/query"),
+    "KeysServer": ("keys of servers are public", "GET /_matrix/key/v2/server", "GET /_matrix/key/v2/server/{keyId}"),
     "LegacySsoPages": (
         "a browser's cookie, asked for by `Pages`, with the account's standing",
         "GET /_matrix/client/v3/auth/{authType}/fallback/web",
@@ -165,11 +148,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "to which server an address belongs: asked before there is an account",
         "GET /_matrix/identity/api/v1/info",
     ),
-    "RegisterPages": (
-        "there is no account yet",
-        "GET /register",
-        "POST /register",
-    ),
+    "RegisterPages": ("there is no account yet", "GET /register", "POST /register"),
     "Registration": (
         "there is no account yet; application services are asked for their token",
         "GET /_matrix/client/v1/register/m.login.registration_token/validity",
@@ -224,14 +203,8 @@ OPEN: dict[str, tuple[str, ...]] = {
         "POST /_matrix/federation/v1/3pid/onbind",
         "PUT /_matrix/federation/v1/3pid/onbind",
     ),
-    "Version": (
-        "the name of the program, as the specification says",
-        "GET /_matrix/federation/v1/version",
-    ),
-    "Versions": (
-        "what this server speaks: asked before signing in",
-        "GET /_matrix/client/versions",
-    ),
+    "Version": ("the name of the program, as the specification says", "GET /_matrix/federation/v1/version"),
+    "Versions": ("what this server speaks: asked before signing in", "GET /_matrix/client/versions"),
     "WebClient": (
         "the web client itself, and what it shows before somebody signs in",
         "GET /",

@@ -37,15 +37,13 @@ async def server(request: pytest.FixtureRequest, new_server: NewServer) -> Any:
     if request.param == "folder":
         yield await new_server()
         return
-    moto, bucket = (
-        ThreadedMotoServer("127.0.0.1", 0),
-        f"files-{secrets.token_hex(4)}",
-    )  # one memory for all of a process
+    moto, bucket = (ThreadedMotoServer("127.0.0.1", 0), f"files-{secrets.token_hex(4)}")  # one memory for all of a process
     moto.start()
     host, port = moto.get_host_and_port()
     access: dict[str, Any] = {"s3_endpoint": f"http://{host}:{port}", "s3_access_key": "k", "s3_secret_key": "s"}
-    boto3.client("s3", endpoint_url=access["s3_endpoint"], region_name="us-east-1", aws_access_key_id="k",
-                 aws_secret_access_key="s").create_bucket(Bucket=bucket)  # fmt: skip
+    boto3.client(
+        "s3", endpoint_url=access["s3_endpoint"], region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+    ).create_bucket(Bucket=bucket)
     yield await new_server(media=Media(location=f"s3://{bucket}/chappe", **access))
     moto.stop()
 

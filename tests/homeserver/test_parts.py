@@ -139,9 +139,7 @@ def test_the_guide_quotes_what_runs() -> None:
     root = Path(__file__).parents[2]
     guide = (root / "docs" / "adding-a-module.md").read_text()
     shown = [
-        p
-        for p in (Path(bookmarks.__file__).parent, root / "src/chappe/homeserver/modules/account_data")
-        for p in p.iterdir()
+        p for p in (Path(bookmarks.__file__).parent, root / "src/chappe/homeserver/modules/account_data") for p in p.iterdir()
     ]
     texts = [path.read_text() for path in shown if path.is_file()]
     blocks = re.findall(r"```\w+\n(.*?)```", guide, flags=re.S)

@@ -34,9 +34,7 @@ async def provider() -> AsyncIterator[Provider]:
 
 @pytest_asyncio.fixture
 async def server(new_server: NewServer, provider: Provider) -> Server:
-    made = await new_server(
-        identity_providers=[provider.settings(create_accounts=False)], registration=Registration(open=True)
-    )
+    made = await new_server(identity_providers=[provider.settings(create_accounts=False)], registration=Registration(open=True))
     await made.node.accounts.register(UserId(ZOE), None)
     await made.node.database.execute("INSERT INTO upstream_links VALUES ('pc', 'zoe', $1, 1)", ZOE)
     provider.says = {"sub": "zoe", "sid": "s1", "auth_time": int(time.time())}
@@ -97,9 +95,7 @@ async def loses_a_second_factor(server: Server, provider: Provider, browser: Bro
     await server.node.browser_sessions.end_all(ZOE)
 
 
-BETWEEN = [
-    nothing, signs_out_of_the_pages, switches_accounts, signs_in_again, half_a_day_passes, loses_a_second_factor,
-]  # fmt: skip
+BETWEEN = [nothing, signs_out_of_the_pages, switches_accounts, signs_in_again, half_a_day_passes, loses_a_second_factor]
 
 
 @pytest.mark.parametrize("claims", [{"sub": "zoe"}, {"sid": "s1"}, {"sub": "zoe", "sid": "s1"}], ids=str)
@@ -139,9 +135,7 @@ async def test_a_device_that_such_a_device_let_in_ends_with_it(server: Server, p
     assert [(await server.raw("GET", WHOAMI, None, t))[0] for t in (first, second)] == [401, 401]
 
 
-async def test_an_ended_session_is_forgotten_when_nothing_comes_of_it_any_more(
-    server: Server, provider: Provider
-) -> None:
+async def test_an_ended_session_is_forgotten_when_nothing_comes_of_it_any_more(server: Server, provider: Provider) -> None:
     browser = await provider.let_in(Browser(server))
     access = await legacy(browser)
     await signs_out_of_the_pages(server, provider, browser)
@@ -154,9 +148,19 @@ async def test_an_ended_session_is_forgotten_when_nothing_comes_of_it_any_more(
 
 
 @pytest.mark.parametrize(
-    "claims", [{}, {"sub": 1}, {"sid": 1}, {"sub": ""}, {"sub": "zoe", "iat": "now"}, {"sub": "zoe", "exp": "later"},
-               {"sub": "zoe", "nonce": "n"}, {"sub": "zoe", "events": {}}], ids=str,
-)  # fmt: skip
+    "claims",
+    [
+        {},
+        {"sub": 1},
+        {"sid": 1},
+        {"sub": ""},
+        {"sub": "zoe", "iat": "now"},
+        {"sub": "zoe", "exp": "later"},
+        {"sub": "zoe", "nonce": "n"},
+        {"sub": "zoe", "events": {}},
+    ],
+    ids=str,
+)
 async def test_what_is_no_logout_token_ends_nothing(server: Server, provider: Provider, claims: dict[str, Any]) -> None:
     access = await legacy(await provider.let_in(Browser(server)))
     assert await provider.log_out(server, **claims) == 400
@@ -219,11 +223,7 @@ async def test_a_provider_that_tells_no_time_is_believed_where_the_operator_says
 @pytest.mark.parametrize("comes", ["before it is written", "before it is answered"])
 @pytest.mark.parametrize("way", [legacy, modern])
 async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
-    server: Server,
-    provider: Provider,
-    monkeypatch: pytest.MonkeyPatch,
-    way: Callable[[Browser], Awaitable[str]],
-    comes: str,
+    server: Server, provider: Provider, monkeypatch: pytest.MonkeyPatch, way: Callable[[Browser], Awaitable[str]], comes: str
 ) -> None:
     browser = await provider.let_in(Browser(server))
     signs_in, told = server.node.sessions.sign_in, list[int]()

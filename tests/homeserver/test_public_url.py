@@ -17,10 +17,21 @@ from tests.support import PASSWORD, Person, Server, until
 NewServer = Callable[..., Awaitable[Server]]
 V3 = "/_matrix/client/v3"
 FOREIGN = [
-    "evil.example", "evil.example:443", "localhost.evil.example", "evil.localhost", "127.0.0.1:1", "localhost@evil.example",
-    "127.0.0.1.evil.example", "evil.example#localhost", "[::ffff:203.0.113.7]", "10.0.0.1", "localhost/..@evil.example", "",
-    "gouv.example.evil.example", "evil.example\u00a0",
-]  # fmt: skip
+    "evil.example",
+    "evil.example:443",
+    "localhost.evil.example",
+    "evil.localhost",
+    "127.0.0.1:1",
+    "localhost@evil.example",
+    "127.0.0.1.evil.example",
+    "evil.example#localhost",
+    "[::ffff:203.0.113.7]",
+    "10.0.0.1",
+    "localhost/..@evil.example",
+    "",
+    "gouv.example.evil.example",
+    "evil.example\u00a0",
+]
 
 
 @pytest.fixture
@@ -48,10 +59,7 @@ async def places(server: Server, host: str, alice: Person) -> dict[str, str]:
     client = {"client_uri": "https://app.example", "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]}
     registered = await ask("registering a client", "POST", "/oauth2/registration", client)
     form = urlencode(
-        {
-            "client_id": registered["client_id"],
-            "scope": "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ",
-        }
+        {"client_id": registered["client_id"], "scope": "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ"}
     ).encode()
     status, raw, _ = await server.raw(
         "POST", "/oauth2/device", form, None, {"Host": host, "Content-Type": "application/x-www-form-urlencoded"}
@@ -110,23 +118,17 @@ async def test_the_listener_s_own_address_is_ours(server: Server) -> None:
         assert json.loads(raw)["m.homeserver"] == {"base_url": f"http://{host}"}
 
 
-async def test_links_are_mailed_where_the_operator_said_which(
-    server: Server, mailbox: Mailbox, new_server: NewServer
-) -> None:
+async def test_links_are_mailed_where_the_operator_said_which(server: Server, mailbox: Mailbox, new_server: NewServer) -> None:
     """Without `public_url` only to this very machine, as on a developer's; with it, whatever the request says."""
     await _alice(server)
     asked = {"client_secret": "one", "email": "alice@example.org", "send_attempt": 1}
     for host in ("gouv.example", "evil.example"):
-        status, raw, _ = await server.raw(
-            "POST", f"{V3}/account/password/email/requestToken", asked, headers={"Host": host}
-        )
+        status, raw, _ = await server.raw("POST", f"{V3}/account/password/email/requestToken", asked, headers={"Host": host})
         assert (status, json.loads(raw)["errcode"]) == (400, "M_THREEPID_MEDIUM_NOT_SUPPORTED")
     status, _, _ = await server.raw("POST", f"{V3}/account/password/email/requestToken", asked)
     assert status == 200 and link_in(await mailbox.next("alice@example.org")).startswith(server.base)
 
-    other = await new_server(
-        server_name="gouv.example", public_url="https://matrix.gouv.example", email=mailbox.settings()
-    )
+    other = await new_server(server_name="gouv.example", public_url="https://matrix.gouv.example", email=mailbox.settings())
     await _alice(other)
     for number, host in enumerate(("gouv.example", "evil.example", "127.0.0.1")):
         asked = {"client_secret": f"s{number}", "email": "alice@example.org", "send_attempt": 1}

@@ -29,8 +29,16 @@ LOCAL = Push(allowed_private_hosts=["127.0.0.1"])
 
 def pusher(gateway: Gateway, key: str, **changes: Any) -> dict[str, Any]:
     data = {"url": gateway.url, **changes.pop("data", {})}
-    return {"kind": "http", "app_id": "org.example.app", "pushkey": key, "app_display_name": "App", "device_display_name": "Phone",
-            "lang": "fr", "data": data, **changes}  # fmt: skip
+    return {
+        "kind": "http",
+        "app_id": "org.example.app",
+        "pushkey": key,
+        "app_display_name": "App",
+        "device_display_name": "Phone",
+        "lang": "fr",
+        "data": data,
+        **changes,
+    }
 
 
 async def a_room_of(*people: Person, **options: Any) -> str:
@@ -45,9 +53,7 @@ async def gathered(server: Server) -> None:
     goal = server.node.clock.watermark
 
     async def there() -> bool:
-        return bool(
-            await server.node.database.fetchval("SELECT position >= $1 FROM progress WHERE name = 'push'", goal)
-        )
+        return bool(await server.node.database.fetchval("SELECT position >= $1 FROM progress WHERE name = 'push'", goal))
 
     await until(there)
 
@@ -166,14 +172,19 @@ def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-async def test_an_address_that_has_changed_hands_takes_its_pusher_along(
-    new_server: NewServer, mailbox: Mailbox
-) -> None:
+async def test_an_address_that_has_changed_hands_takes_its_pusher_along(new_server: NewServer, mailbox: Mailbox) -> None:
     server = await new_server(email=mailbox.settings())
     node = server.node
     alice, bob = await server.person("alice"), await server.person("bob")
-    mail = {"kind": "email", "app_id": "m.email", "pushkey": "post@example.org", "app_display_name": "E-mail",
-            "device_display_name": "x", "lang": "fr", "data": {}}  # fmt: skip
+    mail = {
+        "kind": "email",
+        "app_id": "m.email",
+        "pushkey": "post@example.org",
+        "app_display_name": "E-mail",
+        "device_display_name": "x",
+        "lang": "fr",
+        "data": {},
+    }
     for who in (alice, bob):
         await node.database.execute("DELETE FROM threepids WHERE address = 'post@example.org'")
         await node.bind_threepid(UserId(who.id), "email", "post@example.org", 1)
@@ -246,8 +257,15 @@ async def test_a_digest_by_mail_of_what_stays_unread(new_server: NewServer) -> N
         server = await new_server(email=mailbox.settings())
         alice, bob = await server.person("alice"), await server.person("bob")
         room = await a_room_of(alice, bob, name="Préfecture")
-        mail = {"kind": "email", "app_id": "m.email", "pushkey": "bob@example.org", "app_display_name": "E-mail",
-                "device_display_name": "bob@example.org", "lang": "fr", "data": {}}  # fmt: skip
+        mail = {
+            "kind": "email",
+            "app_id": "m.email",
+            "pushkey": "bob@example.org",
+            "app_display_name": "E-mail",
+            "device_display_name": "bob@example.org",
+            "lang": "fr",
+            "data": {},
+        }
         with pytest.raises(Refused) as refused:
             await bob.call("POST", "/pushers/set", mail)
         assert refused.value.errcode == "M_INVALID_PARAM"  # not an address of his
@@ -279,8 +297,15 @@ async def test_a_digest_tells_of_invitations_that_stand(new_server: NewServer, m
     server = await new_server(email=mailbox.settings())
     alice, bob, mallory = [await server.person(name) for name in ("alice", "bob", "mallory")]
     await server.node.bind_threepid(bob.id, "email", "bob@example.org", 1)  # type: ignore[arg-type]
-    mail = {"kind": "email", "app_id": "m.email", "pushkey": "bob@example.org", "app_display_name": "E-mail",
-            "device_display_name": "bob@example.org", "lang": "fr", "data": {}}  # fmt: skip
+    mail = {
+        "kind": "email",
+        "app_id": "m.email",
+        "pushkey": "bob@example.org",
+        "app_display_name": "E-mail",
+        "device_display_name": "bob@example.org",
+        "lang": "fr",
+        "data": {},
+    }
     await bob.call("POST", "/pushers/set", mail)
     rooms = {name: await alice.create_room(name=name, invite=[bob.id]) for name in ("Retiré", "Décliné", "Conseil")}
     await mallory.create_room(name="Masqué", invite=[bob.id])
@@ -328,9 +353,7 @@ async def test_web_push_straight_to_a_browser(new_server: NewServer, gateway: Ga
     room = await a_room_of(alice, bob)
     private, auth = ec.generate_private_key(ec.SECP256R1()), b"0123456789abcdef"
     public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    browser = pusher(
-        gateway, b64(public), kind="webpush", data={"endpoint": f"{gateway.base}/browser", "auth": b64(auth)}
-    )
+    browser = pusher(gateway, b64(public), kind="webpush", data={"endpoint": f"{gateway.base}/browser", "auth": b64(auth)})
     await bob.call("POST", "/pushers/set", browser)
     event = await alice.say(room, "dans le navigateur")
     await until(lambda: gateway.raw)
@@ -361,8 +384,10 @@ def test_the_test_vector_of_rfc_8291() -> None:
     sealed = encrypt(
         b"When I grow up, I want to be a watermelon",
         raw("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
-        raw("BTBZMqHH6r4Tts7J_aSIgg"), ec.derive_private_key(number, ec.SECP256R1()), raw("DGv6ra1nlYgDCS1FRnbzlw"),
-    )  # fmt: skip
+        raw("BTBZMqHH6r4Tts7J_aSIgg"),
+        ec.derive_private_key(number, ec.SECP256R1()),
+        raw("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
     assert b64(sealed) == (
         "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95"
         "bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
@@ -377,14 +402,26 @@ def test_the_test_vector_of_rfc_8291() -> None:
         ({"data": {"url": "file:///_matrix/push/v1/notify"}}, "M_INVALID_PARAM"),
         ({"data": {"url": "https://example.org/elsewhere"}}, "M_INVALID_PARAM"),
         ({"data": {"url": "http://[/_matrix/push/v1/notify"}}, "M_INVALID_PARAM"),
-        ({"data": {}}, "M_INVALID_PARAM"), ({"data": None}, "M_MISSING_PARAM"), ({"kind": "pigeon"}, "M_INVALID_PARAM"),
-        ({"pushkey": "x" * 513}, "M_INVALID_PARAM"), ({"app_id": 7}, "M_MISSING_PARAM"), ({"append": "yes"}, "M_BAD_JSON"),
+        ({"data": {}}, "M_INVALID_PARAM"),
+        ({"data": None}, "M_MISSING_PARAM"),
+        ({"kind": "pigeon"}, "M_INVALID_PARAM"),
+        ({"pushkey": "x" * 513}, "M_INVALID_PARAM"),
+        ({"app_id": 7}, "M_MISSING_PARAM"),
+        ({"append": "yes"}, "M_BAD_JSON"),
         ({"kind": "webpush", "data": {"endpoint": "https://example.org/x", "auth": "AAAA"}}, "M_INVALID_PARAM"),
     ],
-)  # fmt: skip
+)
 async def test_pushers_that_cannot_be(alice: Person, change: dict[str, Any], errcode: str) -> None:
-    body = {"kind": "http", "app_id": "a", "pushkey": "k", "app_display_name": "A", "device_display_name": "D", "lang": "en",
-            "data": {"url": "https://example.org/_matrix/push/v1/notify"}, **change}  # fmt: skip
+    body = {
+        "kind": "http",
+        "app_id": "a",
+        "pushkey": "k",
+        "app_display_name": "A",
+        "device_display_name": "D",
+        "lang": "en",
+        "data": {"url": "https://example.org/_matrix/push/v1/notify"},
+        **change,
+    }
     with pytest.raises(Refused) as refused:
         await alice.call("POST", "/pushers/set", body)
     assert refused.value.errcode == errcode

@@ -127,9 +127,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "senders/federation/fan_out:servers": "who hears of an event that another server brought in",
         "senders/federation/sender:allowed": "who hears of typing and presence",
     },
-    "boundaries.require_keys": {
-        "outbound/federation/client:get_unsigned": "where no name is needed: keys, versions, tokens"
-    },
+    "boundaries.require_keys": {"outbound/federation/client:get_unsigned": "where no name is needed: keys, versions, tokens"},
     "boundaries.allows_keys": {"api/federation/keys_query:_answers": "whose keys are looked up for others"},
     "boundaries.is_alone": {"senders/federation/sender:run": "whether anything is ever sent"},
     "require_allowed_by_acl": {
@@ -184,10 +182,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "actions/server_notices:send": "the service",
         "actions/shut_down_room:__call__": "an administrator, in the room that replaces another",
     },
-    "rooms.set_state": {
-        "api/client/room_send:set_state": "a person",
-        "actions/send_delayed_event:_send": "a person, later",
-    },
+    "rooms.set_state": {"api/client/room_send:set_state": "a person", "actions/send_delayed_event:_send": "a person, later"},
     "rooms.redact": {
         "api/client/room_send:redact": "a person",
         "api/client/room_send:_redact_related": "a person, with what hangs on it",
@@ -208,10 +203,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     "creation.write": {"actions/upgrade_room:__call__": "whoever upgrades a room, who is asked there"},
     "directory.publish": {"api/client/list_public_rooms:set_visibility": "a person"},
     "appservices.list_room": {"api/client/third_party_lookup:list_room": "a bridge"},
-    "invites.invite": {
-        "api/client/membership:invite": "a person",
-        "agency/sponsors_api:invite": "a sponsor",
-    },
+    "invites.invite": {"api/client/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
     "invites.store": {"api/identity/v2:store_invite": "a person, or another server for its own"},
     "accounts.register": {
         "api/client/registration:_register": "a person",
@@ -247,10 +239,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "agency/antivirus/media_proxy:_media": "a person",
         "api/federation/media:_find": "another server",
     },
-    "repository.read_by": {
-        "api/media/content_repo:_download": "a person",
-        "agency/antivirus/media_proxy:_clean": "a person",
-    },
+    "repository.read_by": {"api/media/content_repo:_download": "a person", "agency/antivirus/media_proxy:_clean": "a person"},
     "bots.account": {"modules/bots/webhooks:_speaker": "a webhook's bot"},
 }
 
@@ -259,16 +248,12 @@ def test_who_uses_the_verbs_that_ask() -> None:
     def verb(node: ast.AST) -> str | None:
         if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
             return None
-        if (
-            isinstance(node.value, ast.Name)
-            and node.value.id == "self"
-            and node.attr in ("_set_profile_field", "_set_field")
-        ):
+        if isinstance(node.value, ast.Name) and node.value.id == "self" and node.attr in ("_set_profile_field", "_set_field"):
             return "set_profile_field"
         owner = re.search(r"(^|[._])(bind_threepid|[a-z]+)$", ast.unparse(node.value))
         name = f"{owner[2]}.{node.attr}" if owner is not None else ""
         return name if name in VERBS else None
 
-    assert {
-        name: {place for place in where if not place.endswith(":__init__")} for name, where in _places(verb).items()
-    } == {name: set(where) for name, where in VERBS.items()}
+    assert {name: {place for place in where if not place.endswith(":__init__")} for name, where in _places(verb).items()} == {
+        name: set(where) for name, where in VERBS.items()
+    }

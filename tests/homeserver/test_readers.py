@@ -111,11 +111,12 @@ async def test_what_one_may_not_see_one_may_not_name(new_server: Any) -> None:
     ):
         name = segment(event)
         doors = [
-            ("GET", f"{V3}/rooms/{segment(room)}/event/{name}", None), ("GET", f"{V1}/rooms/{segment(room)}/relations/{name}", None),
+            ("GET", f"{V3}/rooms/{segment(room)}/event/{name}", None),
+            ("GET", f"{V1}/rooms/{segment(room)}/relations/{name}", None),
             ("PUT", f"{V3}/rooms/{segment(room)}/redact/{name}/{name}", {}),
             ("POST", f"{V3}/rooms/{segment(room)}/report/{name}", {}),
             ("POST", f"{V3}/rooms/{segment(room)}/read_markers", {"m.fully_read": event}),
-        ]  # fmt: skip
+        ]
         answers = [(await server.raw(method, path, body, bob.token))[0] for method, path, body in doors]
         assert tuple(answers) == statuses, event
         await bob.receipt(room, event)

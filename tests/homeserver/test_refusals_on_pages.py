@@ -20,10 +20,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "chappe"
 CALLED = [
     *sorted((SOURCE / "homeserver/api/pages").glob("*.py")),
     *sorted((SOURCE / "homeserver/accounts/single_sign_on").glob("*.py")),
-    *(
-        SOURCE / "homeserver/accounts" / f"{name}.py"
-        for name in ("accounts", "passwords", "second_factors", "threepids")
-    ),
+    *(SOURCE / "homeserver/accounts" / f"{name}.py" for name in ("accounts", "passwords", "second_factors", "threepids")),
     *(SOURCE / "homeserver/actions" / f"{name}.py" for name in ("bind_threepid", "reset_password", "sign_in_upstream")),
     SOURCE / "matrix/email_address.py",
     *(SOURCE / "agency" / f"{name}.py" for name in ("former_accounts", "people", "policy")),

@@ -30,9 +30,7 @@ async def reply(person: Person, room: str, root: str, text: str, **more: Any) ->
 
 
 async def related(person: Person, room: str, event: str, path: str = "", **query: Any) -> Any:
-    return await person.call(
-        "GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}{path}", **query
-    )
+    return await person.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/relations/{segment(event)}{path}", **query)
 
 
 async def bundle(person: Person, room: str, event: str) -> Any:
@@ -73,9 +71,7 @@ async def test_edits_that_do_not_count(alice: Person, room: str) -> None:
     event = await alice.say(room, "a")
     first = await edit(alice, room, event, "b")
     await edit(alice, room, first, "an edit of an edit")
-    await alice.send(
-        room, "m.room.message", {"body": "no new content", "msgtype": "m.text", **relates("m.replace", event)}
-    )
+    await alice.send(room, "m.room.message", {"body": "no new content", "msgtype": "m.text", **relates("m.replace", event)})
     await alice.send(room, "x.other", {"m.new_content": {}, **relates("m.replace", event)})
     assert (await bundle(alice, room, event))["m.replace"]["event_id"] == first
     assert "m.replace" not in await bundle(alice, room, first)
@@ -118,9 +114,11 @@ async def test_filters_by_what_relates(alice: Person, bob: Person, room: str) ->
     await reply(bob, room, root, "x")
     await react(alice, room, liked)
     for wanted, expected in (
-        ({"related_by_rel_types": ["m.thread"]}, [root]), ({"related_by_rel_types": ["m.thread", "m.annotation"]}, [root, liked]),
-        ({"related_by_senders": [alice.id]}, [liked]), ({"related_by_senders": [bob.id], "related_by_rel_types": ["m.annotation"]}, []),
-    ):  # fmt: skip
+        ({"related_by_rel_types": ["m.thread"]}, [root]),
+        ({"related_by_rel_types": ["m.thread", "m.annotation"]}, [root, liked]),
+        ({"related_by_senders": [alice.id]}, [liked]),
+        ({"related_by_senders": [bob.id], "related_by_rel_types": ["m.annotation"]}, []),
+    ):
         page = await bob.messages(room, "f", filter=json.dumps(wanted), limit=100)
         assert [e["event_id"] for e in page["chunk"]] == expected, wanted
         synced = joined(
@@ -260,9 +258,7 @@ async def test_two_devices_read_at_once(server: Server, alice: Person, bob: Pers
         assert bob.id in receipts[events[-1]]["m.read"]
 
 
-async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_one(
-    server: Server, alice: Person
-) -> None:
+async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_one(server: Server, alice: Person) -> None:
     """Rules are evaluated once, whatever the number of readers."""
     small, large = await alice.create_room(), await alice.create_room()
     node = server.node
@@ -296,13 +292,7 @@ async def test_a_message_in_a_room_of_ten_thousand_writes_as_much_as_in_a_small_
     second = await rows_of(alice.say(large, "hello", **{"m.mentions": {"room": True}}))
     assert first == second == {"events": 1, "journal": 1, "sent": 1}
     root = await alice.say(large, "root")
-    assert await rows_of(reply(alice, large, root, "x")) == {
-        "events": 1,
-        "journal": 1,
-        "sent": 1,
-        "threads": 1,
-        "relations": 1,
-    }
+    assert await rows_of(reply(alice, large, root, "x")) == {"events": 1, "journal": 1, "sent": 1, "threads": 1, "relations": 1}
 
 
 async def test_following_a_thread(alice: Person, bob: Person, room: str) -> None:
@@ -359,16 +349,10 @@ async def test_relations_from_another_room_count_for_nothing(alice: Person, bob:
     # as another server may have written them: of here nobody can
     await bob.server.node.database.execute("UPDATE relations SET target = $1 WHERE target = $2", root, other)
     thread = (await bundle(alice, room, root))["m.thread"]
-    assert (thread["count"], thread["latest_event"]["event_id"], thread["current_user_participated"]) == (
-        1,
-        first,
-        True,
-    )
+    assert (thread["count"], thread["latest_event"]["event_id"], thread["current_user_participated"]) == (1, first, True)
     assert (await bundle(bob, room, root))["m.thread"]["current_user_participated"] is False
     assert (await bundle(alice, room, root)).keys() == {"m.thread"}
-    assert (await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads", include="participated"))[
-        "chunk"
-    ] == []
+    assert (await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads", include="participated"))["chunk"] == []
     await bob.redact(elsewhere, foreign)
     await alice.redact(room, first)
     assert (await bob.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/threads"))["chunk"] == []

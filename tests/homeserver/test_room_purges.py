@@ -84,9 +84,7 @@ async def complete(admin: Person, delete_id: str) -> dict[str, Any]:
 async def test_nothing_is_left(server: Server, admin: Person, alice: Person, bob: Person) -> None:
     salon = await Furnished(server, alice).fill(bob)
     before = await salon.left()
-    assert {"events", "memberships", "relations", "threads", "account_data", "receipts", "encrypted_files"} <= set(
-        before
-    )
+    assert {"events", "memberships", "relations", "threads", "account_data", "receipts", "encrypted_files"} <= set(before)
     other = await alice.create_room(name="Autre")
     path = f"{V2}/rooms/{segment(salon.room)}"
     delete_id = (await admin.call("DELETE", path, {"purge": True}))["delete_id"]
@@ -108,9 +106,7 @@ async def test_nothing_is_left(server: Server, admin: Person, alice: Person, bob
     assert await alice.say(other, "La suite")
 
 
-async def test_the_older_call_answers_when_it_is_done(
-    server: Server, admin: Person, alice: Person, bob: Person
-) -> None:
+async def test_the_older_call_answers_when_it_is_done(server: Server, admin: Person, alice: Person, bob: Person) -> None:
     salon = await Furnished(server, alice).fill(bob)
     answer = await admin.call("DELETE", f"{V1}/rooms/{segment(salon.room)}", {})
     assert answer["purged"] and await salon.left() == {}

@@ -58,10 +58,16 @@ async def test_trusted_people_share_the_creators_power(alice: Person, bob: Perso
 async def test_creation_options(alice: Person, bob: Person, carol: Person) -> None:
     name = f"salle{alice.id[7:12]}".replace(":", "")
     room = await alice.create_room(
-        visibility="public", name="Salle", topic="Sujet", room_alias_name=name, invite=[bob.id, carol.id], is_direct=True,
-        creation_content={"m.federate": False, "type": "m.space"}, power_level_content_override={"events_default": 25},
+        visibility="public",
+        name="Salle",
+        topic="Sujet",
+        room_alias_name=name,
+        invite=[bob.id, carol.id],
+        is_direct=True,
+        creation_content={"m.federate": False, "type": "m.space"},
+        power_level_content_override={"events_default": 25},
         initial_state=[{"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}],
-    )  # fmt: skip
+    )
     create = await alice.state(room, "m.room.create")
     assert create["m.federate"] is False and create["type"] == "m.space"
     assert (await alice.state(room, "m.room.name"))["name"] == "Salle"
@@ -136,9 +142,13 @@ async def test_power_is_needed(alice: Person, bob: Person, carol: Person) -> Non
     await bob.join(room)
     await carol.join(room)
     for attempt in (
-        bob.act("kick", room, carol), bob.act("ban", room, carol), bob.act("kick", room, alice), bob.set_state(room, "m.room.name", {"name": "x"}),
-        bob.set_state(room, "m.room.power_levels", {"users": {bob.id: 100}}), bob.set_state(room, "my.state", {}, alice.id),
-    ):  # fmt: skip
+        bob.act("kick", room, carol),
+        bob.act("ban", room, carol),
+        bob.act("kick", room, alice),
+        bob.set_state(room, "m.room.name", {"name": "x"}),
+        bob.set_state(room, "m.room.power_levels", {"users": {bob.id: 100}}),
+        bob.set_state(room, "my.state", {}, alice.id),
+    ):
         with pytest.raises(Refused) as refused:
             await attempt
         assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
@@ -291,9 +301,7 @@ async def test_context(alice: Person) -> None:
     assert bodies(earlier["chunk"]) == ["2"] and bodies(later["chunk"]) == ["8"]
     assert "m.room.create" in {e["type"] for e in found["state"]}
     odd = await alice.call("GET", f"/rooms/{segment(room)}/context/{segment(ids[5])}", limit=3)
-    assert (bodies(odd["events_before"]), bodies(odd["events_after"])) == (["4"], ["6", "7"]), (
-        "as other servers share it out"
-    )
+    assert (bodies(odd["events_before"]), bodies(odd["events_after"])) == (["4"], ["6", "7"]), "as other servers share it out"
 
 
 async def test_history_visibility(alice: Person, bob: Person, carol: Person) -> None:
@@ -361,9 +369,7 @@ async def test_redacting_state_leaves_what_the_room_needs(alice: Person, bob: Pe
     room = await alice.create_room(preset="public_chat", room_version="11")
     await bob.join(room)
     levels = await alice.state(room, "m.room.power_levels")
-    event = await alice.set_state(
-        room, "m.room.power_levels", {**levels, "events_default": 10, "notifications": {"room": 0}}
-    )
+    event = await alice.set_state(room, "m.room.power_levels", {**levels, "events_default": 10, "notifications": {"room": 0}})
     name = await alice.set_state(room, "m.room.name", {"name": "secret"})
     await alice.redact(room, event)
     await alice.redact(room, name)

@@ -16,9 +16,7 @@ from chappe.homeserver.rooms import summary
 from tests.support import Person, Server, segment
 
 # what people say, what they type to find it again, and whether they do: the web client is held to the same table
-SEARCHES: dict[str, list[tuple[str, str, bool]]] = json.loads(
-    Path(__file__).parents[1].joinpath("searches.json").read_text()
-)
+SEARCHES: dict[str, list[tuple[str, str, bool]]] = json.loads(Path(__file__).parents[1].joinpath("searches.json").read_text())
 
 
 async def found(person: Person, term: str, **criteria: Any) -> list[str]:
@@ -140,7 +138,7 @@ PEOPLE = [  # (name, typed, whether they are found)
     ("สมชาย ใจดี", "สมชาย", True),
     ("Søren Kierkegaard", "kierkegaards", False),
     ("Jürgen Großmann", "gen", False),
-]  # fmt: skip
+]
 
 
 async def people(person: Person, term: str) -> list[str]:
@@ -201,9 +199,19 @@ async def test_rooms_are_found_by_what_people_type(new_server: Any) -> None:
     names = ["Œuvres d’art — Musée", "Søndag i Tromsø", "Agent·e·s de l’État", "Bürgeramt Köln", "東京の会議室"]
     rooms = {name: await alice.create_room(visibility="public", name=name) for name in names}
     for term, name in (
-        ("oeuvre", 0), ("musee oeuvres", 0), ("l'art", 0), ("tromso", 1), ("SONDAG", 1), ("agents", 2), ("agentes état", 2),
-        ("agent·e·s", 2), ("koln", 3), ("koeln", 3), ("会議", 4), ("geramt", 3),
-    ):  # fmt: skip
+        ("oeuvre", 0),
+        ("musee oeuvres", 0),
+        ("l'art", 0),
+        ("tromso", 1),
+        ("SONDAG", 1),
+        ("agents", 2),
+        ("agentes état", 2),
+        ("agent·e·s", 2),
+        ("koln", 3),
+        ("koeln", 3),
+        ("会議", 4),
+        ("geramt", 3),
+    ):
         answer = await alice.call("POST", "/publicRooms", {"filter": {"generic_search_term": term}})
         assert [room["room_id"] for room in answer["chunk"]] == [rooms[names[name]]], term
     none = await alice.call("POST", "/publicRooms", {"filter": {"generic_search_term": "musée absent"}})
@@ -219,9 +227,7 @@ async def _made_by_earlier_rules(server: Server) -> None:
     await database.execute("UPDATE event_search SET words = to_tsvector('simple', 'avant')")
     await database.execute("UPDATE user_directory SET search = 'avant', rules = 0")
     await database.execute("UPDATE room_summaries SET search = 'avant'")
-    await database.execute(
-        "UPDATE progress SET position = (SELECT max(nid) + 1 FROM event_search) WHERE name = 'search words'"
-    )
+    await database.execute("UPDATE progress SET position = (SELECT max(nid) + 1 FROM event_search) WHERE name = 'search words'")
     await database.execute(
         "UPDATE progress SET position = (SELECT max(room_nid) + 1 FROM room_summaries) WHERE name = 'room words'"
     )
@@ -286,9 +292,7 @@ async def test_making_anew_waits_for_nobody_and_nobody_for_it(new_server: Any) -
     assert set(await found(alice, "école")) == {events[0], events[2]}
 
 
-async def test_what_is_redacted_while_it_is_made_anew_stays_so(
-    new_server: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_redacted_while_it_is_made_anew_stays_so(new_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The redaction does not wait, and the words that were read before it are not written after it."""
     server = await new_server()
     alice = await server.person()

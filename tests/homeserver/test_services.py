@@ -72,9 +72,7 @@ async def test_restart_cancel_and_send_in_the_deployed_dialect(server: Server, a
     await server.raw("POST", f"{MSC4140}/delayed_events/{delay_id}", {"action": "cancel"})
     status, raw, _ = await server.raw("POST", f"{MSC4140}/delayed_events/{delay_id}/send", {})
     assert (status, json.loads(raw)["errcode"]) == (404, "M_NOT_FOUND")
-    assert (await finalised(alice, delay_id))["outcome"] == "cancel" and bodies(
-        (await alice.messages(room))["chunk"]
-    ) == []
+    assert (await finalised(alice, delay_id))["outcome"] == "cancel" and bodies((await alice.messages(room))["chunk"]) == []
     for path, body in (("/delayed_events/none/send", {}), ("/delayed_events/none", {"action": "send"})):
         status, raw, _ = await server.raw("POST", MSC4140 + path, body)
         assert status == 404
@@ -173,9 +171,7 @@ async def test_a_delayed_event_that_may_not_be_sent_any_more(alice: Person, bob:
 
 async def test_a_delayed_invitation_obeys_the_invited(alice: Person, bob: Person) -> None:
     room = await alice.create_room()
-    await bob.call(
-        "PUT", f"/user/{segment(bob.id)}/account_data/m.invite_permission_config", {"default_action": "block"}
-    )
+    await bob.call("PUT", f"/user/{segment(bob.id)}/account_data/m.invite_permission_config", {"default_action": "block"})
     path = f"/rooms/{segment(room)}/state/m.room.member/{segment(bob.id)}?org.matrix.msc4140.delay=1"
     delay_id = (await alice.call("PUT", path, {"membership": "invite"}))["delay_id"]
     over = await until(lambda: finalised(alice, delay_id))
@@ -310,9 +306,7 @@ async def test_credentials_for_calls(new_server: Any) -> None:
     calls = Calls(
         turn_uris=["turn:turn.example:3478"], turn_shared_secret="secret", livekit_service_urls=["https://rtc.example"]
     )
-    server = await new_server(
-        calls=calls, support=Support([Contact(email_address="a@b.example")], "https://help.example")
-    )
+    server = await new_server(calls=calls, support=Support([Contact(email_address="a@b.example")], "https://help.example"))
     alice = await server.person()
     got = await alice.call("GET", "/voip/turnServer")
     expiry, user = got["username"].split(":", 1)
@@ -372,10 +366,7 @@ async def test_a_dehydrated_device(alice: Person, bob: Person) -> None:
 
     assert await alice.call("PUT", path, body("KEPT1")) == {"device_id": "KEPT1"}
     await alice.call("PUT", path, body("KEPT2"))
-    assert await alice.call("GET", path) == {
-        "device_id": "KEPT2",
-        "device_data": {"algorithm": "m.dehydration.v2", "x": 1},
-    }
+    assert await alice.call("GET", path) == {"device_id": "KEPT2", "device_data": {"algorithm": "m.dehydration.v2", "x": 1}}
     devices = (await bob.call("POST", "/keys/query", {"device_keys": {alice.id: []}}))["device_keys"][alice.id]
     assert set(devices) == {"KEPT2"}
     claimed = await bob.call("POST", "/keys/claim", {"one_time_keys": {alice.id: {"KEPT2": "signed_curve25519"}}})
@@ -433,9 +424,7 @@ async def test_marking_a_room_unread(alice: Person) -> None:
     room = await alice.create_room()
     await alice.sync()
     for kind in ("m.marked_unread", "com.famedly.marked_unread"):
-        await alice.call(
-            "PUT", f"/user/{segment(alice.id)}/rooms/{segment(room)}/account_data/{kind}", {"unread": True}
-        )
+        await alice.call("PUT", f"/user/{segment(alice.id)}/rooms/{segment(room)}/account_data/{kind}", {"unread": True})
     events = joined(await alice.sync(), room)["account_data"]["events"]
     assert {e["type"]: e["content"] for e in events} == {
         "m.marked_unread": {"unread": True},
@@ -462,17 +451,11 @@ async def test_small_routes(alice: Person, bob: Person) -> None:
     await alice.call("DELETE", "/pushrules/global/content/word")
     assert (await refused(alice.call("GET", "/pushrules/global/content/word"))).errcode == "M_NOT_FOUND"
     second = await alice.another_device()
-    auth = {
-        "type": "m.login.password",
-        "identifier": {"type": "m.id.user", "user": alice.id},
-        "password": "correct horse",
-    }
+    auth = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": alice.id}, "password": "correct horse"}
     await alice.call("POST", "/delete_devices", {"devices": [second.device], "auth": auth})
     assert (await refused(second.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
     version = (
-        await alice.call(
-            "POST", "/room_keys/version", {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {}}
-        )
+        await alice.call("POST", "/room_keys/version", {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {}})
     )["version"]
     session = {"first_message_index": 0, "forwarded_count": 0, "is_verified": True, "session_data": {"x": 1}}
     keys = f"/room_keys/keys/{segment(room)}"
@@ -489,20 +472,38 @@ RULE = {"actions": ["notify"]}
 CONDITION = {"kind": "event_match", "key": "type", "pattern": "x"}
 # what Synapse and the conformance suites answer to a wrong path or rule: (method, path, body, status)
 WRONG_RULES: list[tuple[str, str, Any, int]] = [
-    ("GET", "", None, 400), ("GET", "/global", None, 400), ("GET", "/global/room", None, 400), ("GET", "/elsewhere/", None, 400),
-    ("GET", "/elsewhere/room/x", None, 400), ("GET", "/global/nokind/", None, 400), ("GET", "/global/nokind/x", None, 400),
-    ("GET", "/global/room/unknown", None, 404), ("GET", "/global/room/unknown/enabled", None, 404),
+    ("GET", "", None, 400),
+    ("GET", "/global", None, 400),
+    ("GET", "/global/room", None, 400),
+    ("GET", "/elsewhere/", None, 400),
+    ("GET", "/elsewhere/room/x", None, 400),
+    ("GET", "/global/nokind/", None, 400),
+    ("GET", "/global/nokind/x", None, 400),
+    ("GET", "/global/room/unknown", None, 404),
+    ("GET", "/global/room/unknown/enabled", None, 404),
     ("GET", "/global/override/.m.rule.master/colour", None, 400),
-    ("PUT", "/elsewhere/room/x", RULE, 400), ("PUT", "/global/", RULE, 400), ("PUT", "/global/room", RULE, 400),
-    ("PUT", "/global/room/", RULE, 400), ("PUT", "/global/nokind/x", RULE, 400), ("PUT", "/global/room/a%2Fb", RULE, 400),
-    ("PUT", "/global/room/.x", RULE, 400), ("PUT", "/global/room/x/colour", {"colour": 1}, 400), ("PUT", "/global/room/x", {}, 400),
-    ("PUT", "/global/room/x", {"actions": ["shout"]}, 400), ("PUT", "/global/override/x", RULE, 400),
-    ("PUT", "/global/underride/x", RULE, 400), ("PUT", "/global/override/x", {**RULE, "conditions": [{}]}, 400),
-    ("PUT", "/global/content/x", RULE, 400), ("PUT", "/global/room/x?before=unknown", RULE, 400),
-    ("PUT", "/global/override/.m.rule.master/enabled", {"enabled": "yes"}, 400), ("PUT", "/global/override/unknown/enabled", {"enabled": True}, 404),
-    ("PUT", "/global/override/unknown/actions", RULE, 404), ("PUT", "/global/override/.m.rule.master/actions", {"actions": "notify"}, 400),
-    ("DELETE", "/global/room/unknown", None, 404), ("DELETE", "/global/override/.m.rule.master", None, 404),
-]  # fmt: skip
+    ("PUT", "/elsewhere/room/x", RULE, 400),
+    ("PUT", "/global/", RULE, 400),
+    ("PUT", "/global/room", RULE, 400),
+    ("PUT", "/global/room/", RULE, 400),
+    ("PUT", "/global/nokind/x", RULE, 400),
+    ("PUT", "/global/room/a%2Fb", RULE, 400),
+    ("PUT", "/global/room/.x", RULE, 400),
+    ("PUT", "/global/room/x/colour", {"colour": 1}, 400),
+    ("PUT", "/global/room/x", {}, 400),
+    ("PUT", "/global/room/x", {"actions": ["shout"]}, 400),
+    ("PUT", "/global/override/x", RULE, 400),
+    ("PUT", "/global/underride/x", RULE, 400),
+    ("PUT", "/global/override/x", {**RULE, "conditions": [{}]}, 400),
+    ("PUT", "/global/content/x", RULE, 400),
+    ("PUT", "/global/room/x?before=unknown", RULE, 400),
+    ("PUT", "/global/override/.m.rule.master/enabled", {"enabled": "yes"}, 400),
+    ("PUT", "/global/override/unknown/enabled", {"enabled": True}, 404),
+    ("PUT", "/global/override/unknown/actions", RULE, 404),
+    ("PUT", "/global/override/.m.rule.master/actions", {"actions": "notify"}, 400),
+    ("DELETE", "/global/room/unknown", None, 404),
+    ("DELETE", "/global/override/.m.rule.master", None, 404),
+]
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), WRONG_RULES)
@@ -551,10 +552,7 @@ async def test_streams_from_before_sync(alice: Person, bob: Person) -> None:
     one = await bob.call("GET", f"/rooms/{segment(room)}/initialSync", limit=1)
     assert (one["room_id"], one["visibility"], bodies(one["messages"]["chunk"])) == (room, "private", ["two"])
     assert {"m.room.name", "m.room.create"} <= {e["type"] for e in one["state"]}
-    for call in (
-        bob.call("GET", f"/rooms/{segment(invited)}/initialSync"),
-        bob.call("GET", "/events", room_id=invited),
-    ):
+    for call in (bob.call("GET", f"/rooms/{segment(invited)}/initialSync"), bob.call("GET", "/events", room_id=invited)):
         assert (await refused(call)).errcode == "M_FORBIDDEN"
     assert (await refused(bob.call("GET", "/events/$nothing"))).errcode == "M_NOT_FOUND"
 
@@ -621,9 +619,7 @@ async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:
     )
     start = (await bob.call("GET", "/events", room_id=room))["end"]
     await alice.say(room, "to everybody")
-    assert bodies((await bob.call("GET", "/events", room_id=room, from_=start, timeout=1000))["chunk"]) == [
-        "to everybody"
-    ]
+    assert bodies((await bob.call("GET", "/events", room_id=room, from_=start, timeout=1000))["chunk"]) == ["to everybody"]
 
 
 # ------------------------------------------------------------------------------------------------------ link previews
@@ -631,9 +627,7 @@ async def test_peeking_into_an_open_room(alice: Person, bob: Person) -> None:
 
 PAGE = """<html><head><title>A title</title><meta charset="utf-8"><meta property="og:title" content="Décret &amp; annexe">
 <meta property="og:image" content="/picture.png"><meta name="description" content="What it says"><script>evil()</script></head></html>"""
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 @pytest.fixture
@@ -699,9 +693,7 @@ async def test_previews_of_links(new_server: Any, website: Any) -> None:
     assert (await preview(alice, base + "/picture.png"))["og:image"].startswith("mxc://localhost/")
     for path in ("/missing", "/pdf", "/to/_to__to__missing"):
         assert (await refused(preview(alice, base + path))).status == 502, path
-    assert (await alice.call("GET", "/_matrix/media/v3/preview_url", url=base + "/page"))[
-        "og:title"
-    ] == "Décret & annexe"
+    assert (await alice.call("GET", "/_matrix/media/v3/preview_url", url=base + "/page"))["og:title"] == "Décret & annexe"
     for url in (
         "ftp://example.org/",
         "nonsense",
@@ -754,8 +746,18 @@ async def test_previews_switched_off(new_server: Any) -> None:
 
 @pytest.mark.parametrize(
     ("address", "expected"),
-    [("8.8.8.8", True), ("2a01:e00::1", True), ("10.1.2.3", False), ("::1", False), ("::ffff:10.0.0.1", False), ("2002:0a00:0001::", False), ("224.0.0.1", False), ("100.64.0.1", False), ("x", False)],
-)  # fmt: skip
+    [
+        ("8.8.8.8", True),
+        ("2a01:e00::1", True),
+        ("10.1.2.3", False),
+        ("::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("2002:0a00:0001::", False),
+        ("224.0.0.1", False),
+        ("100.64.0.1", False),
+        ("x", False),
+    ],
+)
 def test_which_addresses_are_public(address: str, expected: bool) -> None:
     assert is_public(address) is expected
 
@@ -768,9 +770,18 @@ async def test_versions_and_flags_name_what_is_there(server: Server, alice: Pers
     assert answer["versions"][0] == "r0.6.0" and "v1.1" in answer["versions"] and answer["versions"][-1] == "v1.19"
     flags = answer["unstable_features"]
     for flag in (
-        "org.matrix.simplified_msc3575", "org.matrix.msc4140", "org.matrix.msc4143", "org.matrix.msc4306", "org.matrix.msc3912", "uk.tcpip.msc4133",
-        "org.matrix.msc2285.stable", "org.matrix.msc3440.stable", "org.matrix.msc4222", "org.matrix.msc3814", "uk.half-shot.msc2666.query_mutual_rooms",
-    ):  # fmt: skip
+        "org.matrix.simplified_msc3575",
+        "org.matrix.msc4140",
+        "org.matrix.msc4143",
+        "org.matrix.msc4306",
+        "org.matrix.msc3912",
+        "uk.tcpip.msc4133",
+        "org.matrix.msc2285.stable",
+        "org.matrix.msc3440.stable",
+        "org.matrix.msc4222",
+        "org.matrix.msc3814",
+        "uk.half-shot.msc2666.query_mutual_rooms",
+    ):
         assert flags[flag] is True, flag
     for absent in ("org.matrix.msc4354", "org.matrix.msc4028"):
         assert absent not in flags

@@ -26,10 +26,20 @@ _first, _other = ({"usage": ["master"], "keys": {f"ed25519:{key}": key}} for key
 def registration(folder: Path, name: str, **changes: Any) -> str:
     """Of a service whose namespace holds everybody's name, as those that act for people have."""
     file = folder / f"{name}.json"
-    file.write_text(json.dumps({
-        "id": name, "url": None, "as_token": name, "hs_token": f"hs {name}", "sender_localpart": f"{name}bot", "rate_limited": False,
-        "namespaces": {"users": [{"regex": "@.*:localhost", "exclusive": False}]}, **changes,
-    }))  # fmt: skip
+    file.write_text(
+        json.dumps(
+            {
+                "id": name,
+                "url": None,
+                "as_token": name,
+                "hs_token": f"hs {name}",
+                "sender_localpart": f"{name}bot",
+                "rate_limited": False,
+                "namespaces": {"users": [{"regex": "@.*:localhost", "exclusive": False}]},
+                **changes,
+            }
+        )
+    )
     return str(file)
 
 
@@ -85,9 +95,13 @@ async def everything_of(server: Server, user_id: str) -> list[str]:
     """What an account is and is entered by."""
     found = []
     for table, columns in (
-        ("users", "password_hash, deactivated, profile"), ("devices", "device_id"), ("access_tokens", "token_hash"),
-        ("cross_signing_keys", "*"), ("threepids", "address"), ("login_tokens", "*"),
-    ):  # fmt: skip
+        ("users", "password_hash, deactivated, profile"),
+        ("devices", "device_id"),
+        ("access_tokens", "token_hash"),
+        ("cross_signing_keys", "*"),
+        ("threepids", "address"),
+        ("login_tokens", "*"),
+    ):
         rows = await server.node.database.fetch(f"SELECT {columns} FROM {table} WHERE user_id = $1", user_id)
         found += sorted(f"{table} {dict(row)}" for row in rows)
     return found
@@ -143,15 +157,15 @@ async def test_a_person_lets_a_service_act_for_them(server: Server) -> None:
     alice = await server.person("alice")
     path = "/_matrix/client/v1/login/get_token"
     status, raw, _ = await server.raw("POST", path, {}, alice.token)
-    proof = {"type": "m.login.password", "session": json.loads(raw)["session"], "password": PASSWORD,
-             "identifier": {"type": "m.id.user", "user": alice.id}}  # fmt: skip
+    proof = {
+        "type": "m.login.password",
+        "session": json.loads(raw)["session"],
+        "password": PASSWORD,
+        "identifier": {"type": "m.id.user", "user": alice.id},
+    }
     status, raw, _ = await server.raw("POST", path, {"auth": proof}, alice.token)
     assert status == 200, raw
-    body = {
-        "type": "m.login.token",
-        "token": json.loads(raw)["login_token"],
-        "initial_device_display_name": "the bridge",
-    }
+    body = {"type": "m.login.token", "token": json.loads(raw)["login_token"], "initial_device_display_name": "the bridge"}
     status, raw, _ = await server.raw("POST", f"{V3}/login", body)
     assert status == 200, raw
     puppet = Person(server, json.loads(raw))
@@ -258,9 +272,7 @@ async def restarted(new_server: NewServer, server: Server, *services: str) -> Se
     return await new_server(server.url, application_services=list(services))
 
 
-async def test_a_bridge_keeps_its_users_when_its_registration_has_another_id(
-    new_server: NewServer, tmp_path: Path
-) -> None:
+async def test_a_bridge_keeps_its_users_when_its_registration_has_another_id(new_server: NewServer, tmp_path: Path) -> None:
     old = registration(tmp_path, "old", **_NAMES, sender_localpart="ircbot")
     new = registration(tmp_path, "new", **_NAMES, sender_localpart="ircbot")
     server = await new_server(application_services=[old])
@@ -282,9 +294,7 @@ async def test_a_bridge_keeps_its_users_when_its_registration_has_another_id(
     assert await acts(server, "old", "_irc_zoe")
 
 
-async def test_accounts_that_services_have_are_taken_by_no_wide_namespace(
-    new_server: NewServer, tmp_path: Path
-) -> None:
+async def test_accounts_that_services_have_are_taken_by_no_wide_namespace(new_server: NewServer, tmp_path: Path) -> None:
     old = registration(tmp_path, "old", **_NAMES)
     server = await new_server(application_services=[old])
     await made_by(server, "old", "_irc_zoe")
@@ -313,9 +323,7 @@ PERSONS = {
 
 
 @pytest.mark.parametrize("beside", PERSONS)
-async def test_accounts_of_nobody_in_a_bridge_s_own_namespace(
-    new_server: NewServer, tmp_path: Path, beside: str
-) -> None:
+async def test_accounts_of_nobody_in_a_bridge_s_own_namespace(new_server: NewServer, tmp_path: Path, beside: str) -> None:
     """Such as an operator made for it through the administration API."""
     server = await new_server()
     for name in ("_irc_zoe", "notices"):  # the latter speaks for the server

@@ -89,9 +89,7 @@ async def test_equal_requests_get_one_answer(alice: Person, bob: Person) -> None
 
     engine._compose = counted  # type: ignore[method-assign]
     try:
-        waiting = [
-            asyncio.create_task(alice.call("GET", "/sync", since=alice.since, timeout=60_000)) for _ in range(10)
-        ]
+        waiting = [asyncio.create_task(alice.call("GET", "/sync", since=alice.since, timeout=60_000)) for _ in range(10)]
         await until(lambda: any(s.sharing == 9 for s in engine._shared._under_way.values()))
         await bob.say(room, "hello")
         answers = [await task for task in waiting]
@@ -115,9 +113,7 @@ async def test_the_same_request_too_often_is_refused(alice: Person) -> None:
 # ------------------------------------------------------------------------------------------------------------- readers
 
 
-async def test_a_client_that_does_not_read_is_cut_off(
-    server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_client_that_does_not_read_is_cut_off(server: Server, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "READER_SECONDS", 0.1)
     content = {"x": "y" * 900_000}
     for i in range(6):
@@ -221,8 +217,9 @@ async def test_everybody_together_uploads_so_much(new_server: NewServer) -> None
     alice = await server.person()
     await server.node.database.execute(
         "INSERT INTO media (server_name, media_id, user_id, size, created_ts) VALUES ('x', 'y', '@z:x', $1, $2)",
-        (1 << 30) - 1000, server.node.now_ms(),
-    )  # fmt: skip
+        (1 << 30) - 1000,
+        server.node.now_ms(),
+    )
     assert (await upload(alice, 500))[0] == 200
     assert (await upload(alice, 600))[0] == 403
 
@@ -265,9 +262,7 @@ async def test_the_device_used_longest_ago_makes_room(new_server: NewServer) -> 
     alice = await server.person(device="FIRST")
     for name in ("SECOND", "THIRD"):
         await alice.another_device(name)
-    await server.node.database.execute(
-        "UPDATE devices SET last_seen_ts = 4000000000000 WHERE device_id = 'FIRST'"
-    )  # fmt: skip
+    await server.node.database.execute("UPDATE devices SET last_seen_ts = 4000000000000 WHERE device_id = 'FIRST'")
     newest = await alice.another_device("FOURTH")
     devices = {d["device_id"] for d in (await newest.call("GET", "/devices"))["devices"]}
     assert devices == {"FIRST", "THIRD", "FOURTH"}
@@ -278,9 +273,7 @@ async def test_settings_of_clients_have_an_end(new_server: NewServer) -> None:
     alice = await server.person()
     for i in range(2):
         await alice.call("PUT", f"/user/{alice.id}/account_data/x{i}", {"x": "y" * 700_000})
-    status, raw, _ = await server.raw(
-        "PUT", f"/_matrix/client/v3/user/{alice.id}/account_data/z", {"n": 1}, alice.token
-    )
+    status, raw, _ = await server.raw("PUT", f"/_matrix/client/v3/user/{alice.id}/account_data/z", {"n": 1}, alice.token)
     assert (status, orjson.loads(raw)["errcode"]) == (403, "M_RESOURCE_LIMIT_EXCEEDED")
 
 

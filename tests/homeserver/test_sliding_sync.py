@@ -169,9 +169,7 @@ async def test_everything_but_members_who_are_lazily_loaded(alice: Person, bob: 
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     await bob.say(room, "x")
-    slider = Slider(
-        alice, lists=window(limit=1, state=[["*", "*"], ["m.room.member", "$LAZY"], ["m.room.member", "$ME"]])
-    )
+    slider = Slider(alice, lists=window(limit=1, state=[["*", "*"], ["m.room.member", "$LAZY"], ["m.room.member", "$ME"]]))
     got = (await slider.ask())["rooms"][room]
     assert {e["state_key"] for e in got["required_state"] if e["type"] == "m.room.member"} == {alice.id, bob.id}
     assert {"m.room.create", "m.room.power_levels", "m.room.join_rules"} <= types(got)
@@ -192,11 +190,19 @@ async def test_filters(alice: Person, bob: Person) -> None:
     await alice.call("PUT", f"/user/{segment(alice.id)}/rooms/{segment(favourite)}/tags/m.favourite", {})
     everything = {space, child, secret, direct, favourite}
     for filters, expected in (
-        ({"is_dm": True}, {direct}), ({"is_invite": True}, {direct}), ({"is_invite": False}, everything - {direct}),
-        ({"is_encrypted": True}, {secret}), ({"room_types": ["m.space"]}, {space}), ({"not_room_types": ["m.space"]}, everything - {space}),
-        ({"room_types": [None]}, everything - {space}), ({"room_name_like": "CAFE"}, {child}), ({"tags": ["m.favourite"]}, {favourite}),
-        ({"not_tags": ["m.favourite"]}, everything - {favourite}), ({"spaces": [space]}, {child}), ({"is_dm": False}, everything - {direct}),
-    ):  # fmt: skip
+        ({"is_dm": True}, {direct}),
+        ({"is_invite": True}, {direct}),
+        ({"is_invite": False}, everything - {direct}),
+        ({"is_encrypted": True}, {secret}),
+        ({"room_types": ["m.space"]}, {space}),
+        ({"not_room_types": ["m.space"]}, everything - {space}),
+        ({"room_types": [None]}, everything - {space}),
+        ({"room_name_like": "CAFE"}, {child}),
+        ({"tags": ["m.favourite"]}, {favourite}),
+        ({"not_tags": ["m.favourite"]}, everything - {favourite}),
+        ({"spaces": [space]}, {child}),
+        ({"is_dm": False}, everything - {direct}),
+    ):
         answer = await Slider(alice, lists=window(filters=filters)).ask()
         assert set(answer["rooms"]) == expected, filters
         assert answer["lists"]["all"]["count"] == len(expected)
@@ -216,9 +222,7 @@ async def test_invitations_leaving_and_being_removed(alice: Person, bob: Person)
     got = (await slider.ask())["rooms"][room]
     assert got["notification_count"] == 0  # nothing is left to be read there
     assert got["timeline"][-1]["content"]["membership"] == "leave"
-    assert (
-        room in (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"]
-    )  # one should learn of having been removed
+    assert room in (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"]  # one should learn of having been removed
     other = await bob.create_room()
     await slider.ask()
     await bob.leave(other)
@@ -237,9 +241,7 @@ async def test_joined_and_removed_between_two_requests(alice: Person, bob: Perso
     got = (await slider.ask())["rooms"][room]
     fresh = (await Slider(bob, conn_id="2", lists=window()).ask())["rooms"][room]
     assert got["initial"] is True and got["name"] == "Salon" and "said to bob" in bodies(got["timeline"])
-    assert sorted(e["event_id"] for e in got["required_state"]) == sorted(
-        e["event_id"] for e in fresh["required_state"]
-    )
+    assert sorted(e["event_id"] for e in got["required_state"]) == sorted(e["event_id"] for e in fresh["required_state"])
     assert (await slider.ask())["rooms"] == {}
 
 
@@ -301,8 +303,7 @@ async def test_extensions(alice: Person, bob: Person) -> None:
     assert [e["type"] for e in got["account_data"]["rooms"][room]] == ["m.tag"]
     assert alice.id in got["receipts"]["rooms"][room]["content"][event]["m.read"]
     assert (
-        got["e2ee"]["device_one_time_keys_count"] == {"signed_curve25519": 0}
-        or got["e2ee"]["device_one_time_keys_count"] == {}
+        got["e2ee"]["device_one_time_keys_count"] == {"signed_curve25519": 0} or got["e2ee"]["device_one_time_keys_count"] == {}
     )
     assert "typing" not in got and "device_lists" not in got["e2ee"]
     await alice.call("PUT", f"/rooms/{segment(room)}/typing/{segment(alice.id)}", {"typing": True})
@@ -331,8 +332,11 @@ async def test_extensions_narrowed_to_some_rooms(alice: Person, bob: Person) -> 
         await alice.call("PUT", f"/rooms/{segment(room)}/typing/{segment(alice.id)}", {"typing": True})
     subscription = {rooms[0]: {"timeline_limit": 1, "required_state": []}}
     for narrowed, expected in (
-        ({"rooms": [rooms[0]], "lists": []}, {rooms[0]}), ({"rooms": []}, set(rooms)), ({"lists": ["other"], "rooms": ["*"]}, {rooms[0]}), ({}, set(rooms)),
-    ):  # fmt: skip
+        ({"rooms": [rooms[0]], "lists": []}, {rooms[0]}),
+        ({"rooms": []}, set(rooms)),
+        ({"lists": ["other"], "rooms": ["*"]}, {rooms[0]}),
+        ({}, set(rooms)),
+    ):
         slider = Slider(
             alice, lists=window(), room_subscriptions=subscription, extensions={"typing": {"enabled": True, **narrowed}}
         )
@@ -357,11 +361,20 @@ async def test_followed_threads(alice: Person) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"lists": {"x" * 65: {}}}, {"lists": {str(n): {} for n in range(101)}}, {"lists": {"a": {"ranges": [[3, 1]]}}}, {"lists": {"a": {"ranges": [[-1, 1]]}}},
-        {"lists": {"a": {"ranges": [[1]]}}}, {"lists": []}, {"room_subscriptions": {"!x": 1}}, {"lists": {"a": {"required_state": [["m.room.name"]]}}},
-        {"lists": {"a": {"timeline_limit": "1"}}}, {"extensions": {"to_device": {"enabled": True, "since": "s1"}}}, {"conn_id": 1}, {"lists": {"a": {"timeline_limit": -1}}},
+        {"lists": {"x" * 65: {}}},
+        {"lists": {str(n): {} for n in range(101)}},
+        {"lists": {"a": {"ranges": [[3, 1]]}}},
+        {"lists": {"a": {"ranges": [[-1, 1]]}}},
+        {"lists": {"a": {"ranges": [[1]]}}},
+        {"lists": []},
+        {"room_subscriptions": {"!x": 1}},
+        {"lists": {"a": {"required_state": [["m.room.name"]]}}},
+        {"lists": {"a": {"timeline_limit": "1"}}},
+        {"extensions": {"to_device": {"enabled": True, "since": "s1"}}},
+        {"conn_id": 1},
+        {"lists": {"a": {"timeline_limit": -1}}},
     ],
-)  # fmt: skip
+)
 async def test_bad_requests(alice: Person, body: Any) -> None:
     with pytest.raises(Refused) as refused:
         await alice.call("POST", PATH, body)

@@ -31,18 +31,17 @@ async def test_who_is_in_a_room_that_the_world_may_read(alice: Person, bob: Pers
 
 @pytest.mark.parametrize("version", ["10", "11", "12"])
 @pytest.mark.parametrize("verb", ["join", "rooms/join", "state"])
-async def test_nobody_lets_one_into_a_room_that_everybody_has_left(
-    alice: Person, bob: Person, version: str, verb: str
-) -> None:
+async def test_nobody_lets_one_into_a_room_that_everybody_has_left(alice: Person, bob: Person, version: str, verb: str) -> None:
     """As Synapse, so that clients can say that the room is empty."""
     room = await alice.create_room(room_version=version)
     await alice.invite(room, bob)
     await alice.leave(room)
     r, b = segment(room), segment(bob.id)
     calls: dict[str, tuple[str, str, Any]] = {
-        "join": ("POST", f"/join/{r}", {}), "rooms/join": ("POST", f"/rooms/{r}/join", {}),
+        "join": ("POST", f"/join/{r}", {}),
+        "rooms/join": ("POST", f"/rooms/{r}/join", {}),
         "state": ("PUT", f"/rooms/{r}/state/m.room.member/{b}", {"membership": "join"}),
-    }  # fmt: skip
+    }
     with pytest.raises(Refused) as refused:
         await bob.call(*calls[verb])
     assert refused.value.status == 404
@@ -50,9 +49,12 @@ async def test_nobody_lets_one_into_a_room_that_everybody_has_left(
 
 
 RELATIONS: list[dict[str, Any]] = [
-    {"rel_type": "m.annotation", "key": "+"}, {"rel_type": "m.thread"}, {"rel_type": "m.replace"}, {"rel_type": "m.reference"},
+    {"rel_type": "m.annotation", "key": "+"},
+    {"rel_type": "m.thread"},
+    {"rel_type": "m.replace"},
+    {"rel_type": "m.reference"},
     {"rel_type": "org.example"},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
@@ -86,10 +88,16 @@ async def test_what_is_of_another_room_is_not_read(alice: Person, bob: Person) -
 @pytest.mark.parametrize(
     ("address", "is_taken"),
     [
-        ("mxc://localhost/abc", True), ("https://example.org/a.png", True), ("", True), ("javascript:alert(1)", False),
-        ("JavaScript:alert(1)", False), ("data:text/html,x", False), (" mxc://localhost/abc", False), ("abc", False),
+        ("mxc://localhost/abc", True),
+        ("https://example.org/a.png", True),
+        ("", True),
+        ("javascript:alert(1)", False),
+        ("JavaScript:alert(1)", False),
+        ("data:text/html,x", False),
+        (" mxc://localhost/abc", False),
+        ("abc", False),
     ],
-)  # fmt: skip
+)
 async def test_where_a_picture_may_come_from(alice: Person, address: str, is_taken: bool) -> None:
     """On every way on which people say what their picture is, or a room's."""
     me, room = segment(alice.id), f"/rooms/{segment(await alice.create_room())}/state"

@@ -31,18 +31,44 @@ _op = st.one_of(
     st.tuples(st.sampled_from(["invite", "kick", "ban", "unban", "ignore"]), _person, _room, _other),
     st.tuples(st.sampled_from(["sync", "sync", "sync elsewhere", "full"]), _person, _room, st.integers(0, 1)),
     st.tuples(st.just("slide"), _person, _room, st.tuples(st.integers(0, 1), st.integers(0, 4), st.sampled_from([0, 19]))),
-)  # fmt: skip
+)
 # what a filter may say of events, by the text ("Filtering"); numbers stand for people and rooms
-_only = st.sampled_from([
-    {}, {}, {"types": ["m.room.message"]}, {"not_types": ["m.room.*"]}, {"types": ["m.room.m*", "m.room.topic"]}, {"types": []},
-    {"senders": [0]}, {"not_senders": [0]}, {"not_senders": [1]}, {"senders": []}, {"not_rooms": [0]}, {"rooms": [1]},
-    {"contains_url": True}, {"contains_url": False}, {"related_by_rel_types": ["m.annotation"]}, {"related_by_senders": [1]},
-    {"types": ["m.room.*"], "not_types": ["m.room.topic"], "not_senders": [2]},
-])  # fmt: skip
-_of_state = st.sampled_from([
-    {}, {}, {}, {"types": ["m.room.*"]}, {"not_types": ["m.room.topic"]}, {"types": ["m.room.member", "m.room.encryption"]},
-    {"senders": [0]}, {"not_senders": [1]}, {"contains_url": False}, {"not_rooms": [1]}, {"types": []},
-])  # fmt: skip
+_only = st.sampled_from(
+    [
+        {},
+        {},
+        {"types": ["m.room.message"]},
+        {"not_types": ["m.room.*"]},
+        {"types": ["m.room.m*", "m.room.topic"]},
+        {"types": []},
+        {"senders": [0]},
+        {"not_senders": [0]},
+        {"not_senders": [1]},
+        {"senders": []},
+        {"not_rooms": [0]},
+        {"rooms": [1]},
+        {"contains_url": True},
+        {"contains_url": False},
+        {"related_by_rel_types": ["m.annotation"]},
+        {"related_by_senders": [1]},
+        {"types": ["m.room.*"], "not_types": ["m.room.topic"], "not_senders": [2]},
+    ]
+)
+_of_state = st.sampled_from(
+    [
+        {},
+        {},
+        {},
+        {"types": ["m.room.*"]},
+        {"not_types": ["m.room.topic"]},
+        {"types": ["m.room.member", "m.room.encryption"]},
+        {"senders": [0]},
+        {"not_senders": [1]},
+        {"contains_url": False},
+        {"not_rooms": [1]},
+        {"types": []},
+    ]
+)
 _kind = st.one_of(
     st.builds(lambda limit: {"limit": limit, "kind": "sliding"}, st.integers(1, 8)),
     st.fixed_dictionaries(
@@ -51,12 +77,13 @@ _kind = st.one_of(
             "limit": st.integers(0, 8),
             "only": _only,
             "of_state": _of_state,
-            "lazy": st.sampled_from([{}, {"lazy_load_members": True},
-                                     {"lazy_load_members": True, "include_redundant_members": True}]),
+            "lazy": st.sampled_from(
+                [{}, {"lazy_load_members": True}, {"lazy_load_members": True, "include_redundant_members": True}]
+            ),
             "of_room": st.sampled_from([{}, {}, {}, {"include_leave": True}, {"not_rooms": [0]}, {"rooms": [0, 1]}]),
         }
     ),
-)  # fmt: skip
+)
 PLAIN: dict[str, Any] = {"kind": "state", "limit": 8, "only": {}, "of_state": {}, "lazy": {}, "of_room": {}}
 
 LAZY: dict[str, Any] = {**PLAIN, "limit": 1, "lazy": {"lazy_load_members": True}}
@@ -82,19 +109,37 @@ async def elsewhere(server: Server) -> AsyncIterator[Server]:
     visibilities=("joined", "shared"),
 )
 @example(  # who comes back hears of those who went meanwhile
-    ops=[("join", 1, 0, None), ("join", 2, 0, None), ("say", 2, 0, 1), ("sync", 1, 0, 0), ("leave", 1, 0, None),
-         ("leave", 2, 0, None), ("join", 1, 0, None), ("say", 0, 0, 3)],
-    kinds=[LAZY] * 6, visibilities=("shared", "shared"),
-)  # fmt: skip
+    ops=[
+        ("join", 1, 0, None),
+        ("join", 2, 0, None),
+        ("say", 2, 0, 1),
+        ("sync", 1, 0, 0),
+        ("leave", 1, 0, None),
+        ("leave", 2, 0, None),
+        ("join", 1, 0, None),
+        ("say", 0, 0, 3),
+    ],
+    kinds=[LAZY] * 6,
+    visibilities=("shared", "shared"),
+)
 @example(  # whoever was told that they have left begins anew
-    ops=[("join", 1, 0, None), ("say", 0, 0, 1), ("sync", 1, 0, 0), ("leave", 1, 0, None), ("sync", 1, 0, 0),
-         ("join", 1, 0, None), ("say", 0, 0, 2)],
-    kinds=[LAZY] * 6, visibilities=("shared", "shared"),
-)  # fmt: skip
+    ops=[
+        ("join", 1, 0, None),
+        ("say", 0, 0, 1),
+        ("sync", 1, 0, 0),
+        ("leave", 1, 0, None),
+        ("sync", 1, 0, 0),
+        ("join", 1, 0, None),
+        ("say", 0, 0, 2),
+    ],
+    kinds=[LAZY] * 6,
+    visibilities=("shared", "shared"),
+)
 @example(  # a room that has lost its name is known by its people
     ops=[("name", 0, 0, 1), ("join", 1, 0, None), ("sync", 1, 0, 0), ("name", 0, 0, 0)],
-    kinds=[PLAIN] * 6, visibilities=("shared", "shared"),
-)  # fmt: skip
+    kinds=[PLAIN] * 6,
+    visibilities=("shared", "shared"),
+)
 async def test_the_state_gathered_is_the_state_of_the_room(
     server: Server, elsewhere: Server, ops: list[Any], kinds: list[Any], visibilities: Any
 ) -> None:
@@ -153,9 +198,10 @@ def _client(kind: dict[str, Any], person: Person, ids: list[str], rooms: list[st
         return {name: [source[name][n] for n in value] if name in source else value for name, value in f.items()}
 
     of_room = {
-        "timeline": {"limit": kind["limit"], **named(kind["only"])}, "state": {**named(kind["of_state"]), **kind["lazy"]},
+        "timeline": {"limit": kind["limit"], **named(kind["only"])},
+        "state": {**named(kind["of_state"]), **kind["lazy"]},
         **named(kind["of_room"]),
-    }  # fmt: skip
+    }
     return ReferenceClient(person, of_room, kind["kind"] == "state_after")
 
 
@@ -234,9 +280,7 @@ async def test_heroes_come_with_the_summary_that_names_them(server: Server, alic
 
 @pytest.mark.parametrize("visibility", VISIBILITIES)
 @pytest.mark.parametrize("initial", [True, False])
-async def test_who_enters_learns_that_the_room_is_encrypted(
-    alice: Person, bob: Person, visibility: str, initial: bool
-) -> None:
+async def test_who_enters_learns_that_the_room_is_encrypted(alice: Person, bob: Person, visibility: str, initial: bool) -> None:
     room = await _room_of(alice, visibility)
     await alice.set_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
     if not initial:

@@ -10,14 +10,7 @@ from tests.support import Person, refused, segment
 
 ENCRYPTION = "m.room.encryption"
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
-OTHERS = (
-    {},
-    {"algorithm": "none"},
-    {"algorithm": ""},
-    {"algorithm": None},
-    {"algorithm": ["m.megolm.v1.aes-sha2"]},
-    {"x": 1},
-)
+OTHERS = ({}, {"algorithm": "none"}, {"algorithm": ""}, {"algorithm": None}, {"algorithm": ["m.megolm.v1.aes-sha2"]}, {"x": 1})
 
 
 async def an_encrypted_room(alice: Person, **options: Any) -> str:

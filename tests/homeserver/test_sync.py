@@ -18,8 +18,11 @@ async def test_an_initial_sync_and_what_follows(alice: Person, bob: Person) -> N
     room = await alice.create_room(preset="public_chat", name="Salle")
     first = joined(await alice.sync(), room)
     assert {e["type"] for e in first["state"]["events"]} | {e["type"] for e in first["timeline"]["events"]} >= {
-        "m.room.create", "m.room.member", "m.room.power_levels", "m.room.name",
-    }  # fmt: skip
+        "m.room.create",
+        "m.room.member",
+        "m.room.power_levels",
+        "m.room.name",
+    }
     assert first["summary"] == {"m.joined_member_count": 1, "m.invited_member_count": 0}
     await bob.join(room)
     said = await bob.say(room, "salut")
@@ -193,12 +196,24 @@ async def test_full_state(alice: Person) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        "x", "7", "[]", '{"presence":"x"}', '{"room":{"timeline":"x"}}', '{"room":{"timeline":{"senders":"x"}}}',
-        '{"room":{"timeline":{"senders":["x"]}}}', '{"presence":{"not_senders":["x"]}}', '{"room":{"rooms":["#a:x"]}}',
-        '{"room":{"state":{"not_rooms":["x"]}}}', '{"room":{"timeline":{"limit":"x"}}}', '{"event_format":"x"}',
-        '{"event_fields":["a",7]}', '{"room":{"timeline":{"types":[7]}}}', '{"room":{"include_leave":1}}', "{",
+        "x",
+        "7",
+        "[]",
+        '{"presence":"x"}',
+        '{"room":{"timeline":"x"}}',
+        '{"room":{"timeline":{"senders":"x"}}}',
+        '{"room":{"timeline":{"senders":["x"]}}}',
+        '{"presence":{"not_senders":["x"]}}',
+        '{"room":{"rooms":["#a:x"]}}',
+        '{"room":{"state":{"not_rooms":["x"]}}}',
+        '{"room":{"timeline":{"limit":"x"}}}',
+        '{"event_format":"x"}',
+        '{"event_fields":["a",7]}',
+        '{"room":{"timeline":{"types":[7]}}}',
+        '{"room":{"include_leave":1}}',
+        "{",
     ],
-)  # fmt: skip
+)
 async def test_malformed_filters(alice: Person, bad: str) -> None:
     with pytest.raises(Refused) as refused:
         await alice.call("GET", "/sync", filter=bad)
@@ -236,9 +251,10 @@ async def test_filters(alice: Person, bob: Person) -> None:
     await alice.say(wanted, "x")
     await alice.send(wanted, "m.sticker", {"body": "s"})
     stored = await alice.call(
-        "POST", f"/user/{segment(alice.id)}/filter",
+        "POST",
+        f"/user/{segment(alice.id)}/filter",
         {"room": {"rooms": [wanted], "timeline": {"types": ["m.*"], "not_types": ["m.room.*"]}, "state": {"not_types": ["*"]}}},
-    )  # fmt: skip
+    )
     answer = await alice.call("GET", "/sync", filter=stored["filter_id"])
     assert list(answer["rooms"]["join"]) == [wanted] and other not in str(answer)
     assert [e["type"] for e in joined(answer, wanted)["timeline"]["events"]] == ["m.sticker"]
@@ -293,11 +309,7 @@ async def test_receipts_and_counts(alice: Person, bob: Person) -> None:
 
 def _badge(known: int, section: Any) -> int:
     """As matrix-js-sdk reads an answer: counts that are there count, and what is missing in them is 0."""
-    return (
-        int(section["unread_notifications"].get("notification_count", 0))
-        if "unread_notifications" in section
-        else known
-    )
+    return int(section["unread_notifications"].get("notification_count", 0)) if "unread_notifications" in section else known
 
 
 async def test_nothing_but_reading_clears_a_badge(alice: Person, bob: Person) -> None:
@@ -327,9 +339,7 @@ async def test_nothing_but_reading_clears_a_badge(alice: Person, bob: Person) ->
 
 
 @pytest.mark.parametrize("cold", [False, True])
-async def test_what_a_client_does_by_itself_reads_nothing(
-    new_server: Callable[..., Awaitable[Server]], cold: bool
-) -> None:
+async def test_what_a_client_does_by_itself_reads_nothing(new_server: Callable[..., Awaitable[Server]], cold: bool) -> None:
     server = await new_server()
     alice, bob = await server.person(), await server.person()
     call = {"org.matrix.msc3401.call.member": 0}
@@ -358,9 +368,7 @@ async def test_counts_follow_changed_push_rules(alice: Person, bob: Person) -> N
     await alice.say(room, "quiet")
     assert joined(await bob.sync(), room)["unread_notifications"]["notification_count"] == 0
     await bob.call(
-        "PUT",
-        "/pushrules/global/content/word",
-        {"pattern": "ministre", "actions": ["notify", {"set_tweak": "highlight"}]},
+        "PUT", "/pushrules/global/content/word", {"pattern": "ministre", "actions": ["notify", {"set_tweak": "highlight"}]}
     )
     await alice.say(room, "le Ministre arrive")
     assert joined(await bob.sync(), room)["unread_notifications"] == {"notification_count": 1, "highlight_count": 1}
@@ -384,13 +392,9 @@ async def test_typing(alice: Person, bob: Person) -> None:
     await alice.sync()
     path = f"/rooms/{segment(room)}/typing/{segment(bob.id)}"
     await bob.call("PUT", path, {"typing": True, "timeout": 60_000})
-    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [
-        {"type": "m.typing", "content": {"user_ids": [bob.id]}}
-    ]
+    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [{"type": "m.typing", "content": {"user_ids": [bob.id]}}]
     await bob.call("PUT", path, {"typing": False})
-    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [
-        {"type": "m.typing", "content": {"user_ids": []}}
-    ]
+    assert joined(await alice.sync(), room)["ephemeral"]["events"] == [{"type": "m.typing", "content": {"user_ids": []}}]
     await bob.call("PUT", path, {"typing": True, "timeout": 1})
     await alice.sync()
     ended = joined(await alice.sync(timeout=5000), room)
@@ -520,9 +524,7 @@ async def test_a_message_writes_the_same_rows_whatever_the_room(
 
 
 @pytest.mark.parametrize("was", ["invited", "joined"])
-async def test_a_room_that_was_left_and_forgotten_is_told_to_other_devices(
-    alice: Person, bob: Person, was: str
-) -> None:
+async def test_a_room_that_was_left_and_forgotten_is_told_to_other_devices(alice: Person, bob: Person, was: str) -> None:
     phone = await bob.another_device()
     room = await alice.create_room(invite=[bob.id], name="Salle")
     if was == "joined":

@@ -163,9 +163,11 @@ async def test_an_operator_confirms_a_time_to_every_process(stage: Stage) -> Non
 
 
 async def test_a_node_whose_clock_is_two_hours_ahead_behaves_right(
-    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]],
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+    new_server: Callable[..., Awaitable[Server]],
+    new_database: Callable[[], Awaitable[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     url = await new_database()
     right = await new_server(url=url)
     real = server_time.wall_now_ms
@@ -185,9 +187,8 @@ async def test_a_node_whose_clock_is_two_hours_ahead_behaves_right(
 
 
 async def test_a_clock_forty_days_ahead_erases_nothing(
-    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    new_server: Callable[..., Awaitable[Server]], new_database: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole way: retention runs as a job of a server that is started with its clock in the future."""
     url = await new_database()
     settings = {"agency": Agency(enabled=True)}

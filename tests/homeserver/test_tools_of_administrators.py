@@ -119,9 +119,7 @@ async def test_who_stores_how_much(admin: Person, alice: Person, bob: Person) ->
     found = await admin.call("GET", path, search_term=mine)
     assert found == {
         "total": 1,
-        "users": [
-            {"user_id": alice.id, "displayname": "Zoé Uploads-Much", "media_count": 3, "media_length": 60},
-        ],
+        "users": [{"user_id": alice.id, "displayname": "Zoé Uploads-Much", "media_count": 3, "media_length": 60}],
     }
     assert (await admin.call("GET", path, search_term="zoé uploads"))["total"] == 1
     assert (await admin.call("GET", path, search_term=mine, until_ts=1))["users"] == []
@@ -221,9 +219,7 @@ async def test_copies_of_others_files_go_and_ones_own_stay(server: Server, admin
     assert (await server.raw("GET", f"/_matrix/client/v1/media/download/{mine}", None, alice.token))[0] == 200
 
 
-async def test_reports_of_people_are_apart_from_those_of_what_was_said(
-    admin: Person, alice: Person, bob: Person
-) -> None:
+async def test_reports_of_people_are_apart_from_those_of_what_was_said(admin: Person, alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     event = await bob.say(room, "insulte")

@@ -52,9 +52,7 @@ def test_the_documentation_shows_the_list() -> None:
 
 
 @pytest.fixture(scope="module")
-async def post(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Server, Mailbox]]:
+async def post(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Server, Mailbox]]:
     mailbox = Mailbox().start()
     url = await _database_maker(postgres)()
     running = await Server(config_for_tests(email=mailbox.settings()), tmp_path_factory.mktemp("ways"), url).start()
@@ -155,29 +153,38 @@ async def test_what_a_suspended_account_may_still_do(server: Server, admin: Pers
     at, me = f"/rooms/{segment(room)}", segment(alice.id)
     text = {"msgtype": "m.text", "body": "x"}
     refused_ones = [
-        ("PUT", f"{at}/send/m.room.message/s1", text), ("PUT", f"{at}/state/m.room.name", {"name": "x"}),
+        ("PUT", f"{at}/send/m.room.message/s1", text),
+        ("PUT", f"{at}/state/m.room.name", {"name": "x"}),
         ("PUT", f"{at}/delayed_event/m.room.message/s2", {"delay_ms": 1, "content": text}),
         ("PUT", f"{at}/delayed_event/m.room.name/s3", {"delay_ms": 1, "content": {"name": "x"}, "state_key": ""}),
         ("PUT", f"{at}/send/m.room.message/s4?org.matrix.msc4140.delay=1000", text),
-        ("PUT", f"{at}/redact/{segment(theirs)}/s5", {}), ("PUT", f"{at}/typing/{me}", {"typing": True}),
-        ("POST", f"{at}/invite", {"user_id": bob.id}), ("POST", f"/join/{segment(left)}", {}), ("POST", "/createRoom", {}),
+        ("PUT", f"{at}/redact/{segment(theirs)}/s5", {}),
+        ("PUT", f"{at}/typing/{me}", {"typing": True}),
+        ("POST", f"{at}/invite", {"user_id": bob.id}),
+        ("POST", f"/join/{segment(left)}", {}),
+        ("POST", "/createRoom", {}),
         ("PUT", f"/presence/{me}/status", {"presence": "online", "status_msg": "x"}),
         ("PUT", f"/profile/{me}/displayname", {"displayname": "x"}),
-        ("POST", f"/user/{me}/openid/request_token", {}), ("POST", "/_matrix/media/v1/create", {}),
+        ("POST", f"/user/{me}/openid/request_token", {}),
+        ("POST", "/_matrix/media/v1/create", {}),
         ("PUT", "/sendToDevice/m.x/s6", {"messages": {bob.id: {"*": {}}}}),
         ("POST", f"{CHAPPE}/bots", {"name": "x", "purpose": "x"}),
         ("POST", f"{CHAPPE}/rooms/{segment(room)}/webhooks", {"direction": "incoming", "name": "x", "purpose": "x"}),
-    ]  # fmt: skip
+    ]
     for method, path, body in refused_ones:
         no = await refused(alice.call(method, path, body))
         assert (no.status, no.errcode) == (403, "M_USER_SUSPENDED"), path
     allowed = [
-        ("GET", "/sync", None), ("GET", f"{at}/messages?dir=b", None), ("POST", f"{at}/receipt/m.read/{segment(theirs)}", {}),
+        ("GET", "/sync", None),
+        ("GET", f"{at}/messages?dir=b", None),
+        ("POST", f"{at}/receipt/m.read/{segment(theirs)}", {}),
         ("PUT", "/sendToDevice/m.key.verification.request/a1", {"messages": {alice.id: {other.device: {}}}}),
-        ("PUT", f"{at}/redact/{segment(own)}/a2", {}), ("POST", f"/rooms/{segment(left)}/leave", {}),
-        ("POST", f"{at}/report/{segment(theirs)}", {"reason": "x"}), ("POST", "/keys/query", {"device_keys": {alice.id: []}}),
+        ("PUT", f"{at}/redact/{segment(own)}/a2", {}),
+        ("POST", f"/rooms/{segment(left)}/leave", {}),
+        ("POST", f"{at}/report/{segment(theirs)}", {"reason": "x"}),
+        ("POST", "/keys/query", {"device_keys": {alice.id: []}}),
         ("POST", "/logout", {}),
-    ]  # fmt: skip
+    ]
     for method, path, body in allowed:
         await alice.call(method, path, body)
 
@@ -223,10 +230,9 @@ async def test_whoever_signs_out_everywhere_is_in_no_call_and_says_nothing_more(
         (alice, "m.room.message/one", {"content": {"msgtype": "m.text", "body": "later"}}),
         (alice, "m.room.name/two", {"state_key": "", "content": {"name": "later"}}),
         (kept, "m.room.message/three", {"content": {"msgtype": "m.text", "body": "of the one that goes on"}}),
-    ]  # fmt: skip
+    ]
     ids = [
-        (await who.call("PUT", f"{later}/{path}", {"delay_ms": 3_600_000, **body}))["delay_id"]
-        for who, path, body in wanted
+        (await who.call("PUT", f"{later}/{path}", {"delay_ms": 3_600_000, **body}))["delay_id"] for who, path, body in wanted
     ]
     await bob.sync()
     new = {"new_password": "another horse", "auth": None, "logout_devices": True}
@@ -326,8 +332,15 @@ async def test_nothing_is_pushed_to_somebody_who_is_locked(new_server: Any, gate
     room = await bob.create_room(preset="public_chat")
     for who in (alice, carol):
         await who.join(room)
-        data = {"kind": "http", "app_id": "a", "pushkey": who.id, "app_display_name": "A", "device_display_name": "P",
-                "lang": "fr", "data": {"url": gateway.url}}  # fmt: skip
+        data = {
+            "kind": "http",
+            "app_id": "a",
+            "pushkey": who.id,
+            "app_display_name": "A",
+            "device_display_name": "P",
+            "lang": "fr",
+            "data": {"url": gateway.url},
+        }
         await who.call("POST", "/pushers/set", data)
     await server.node.accounts.set_state(alice.id, locked=True)
     for n in range(3):
@@ -344,27 +357,34 @@ async def test_nothing_is_pushed_to_somebody_who_is_locked(new_server: Any, gate
 
 async def test_an_application_service_acts_as_its_users_may(new_server: Any, tmp_path: Path) -> None:
     registration = tmp_path / "sms.yaml"
-    registration.write_text(json.dumps({
-        "id": "sms", "url": None, "as_token": "as", "hs_token": "hs", "sender_localpart": "smsbot",
-        "namespaces": {"users": [{"regex": "@sms_.*", "exclusive": True}]},
-    }))  # fmt: skip
+    registration.write_text(
+        json.dumps(
+            {
+                "id": "sms",
+                "url": None,
+                "as_token": "as",
+                "hs_token": "hs",
+                "sender_localpart": "smsbot",
+                "namespaces": {"users": [{"regex": "@sms_.*", "exclusive": True}]},
+            }
+        )
+    )
     server = await new_server(application_services=[str(registration)])
     body = {"type": "m.login.application_service", "username": "sms_1"}
     assert (await server.raw("POST", "/_matrix/client/v3/register", body, "as"))[0] == 200
     who = "@sms_1:localhost"
 
     async def whoami(user_id: str, path: str = _WHO, method: str = "GET") -> tuple[int, Any]:
-        status, raw, _ = await server.raw(
-            method, f"{path}?user_id={segment(user_id)}", None if method == "GET" else {}, "as"
-        )
+        status, raw, _ = await server.raw(method, f"{path}?user_id={segment(user_id)}", None if method == "GET" else {}, "as")
         return status, json.loads(raw).get("errcode")
 
     assert await whoami(who) == (200, None)
     room = "/_matrix/client/v3/createRoom"
     for change, refusal in (
-        ({"locked": True}, (401, "M_USER_LOCKED")), ({"locked": False, "suspended": True}, (403, "M_USER_SUSPENDED")),
+        ({"locked": True}, (401, "M_USER_LOCKED")),
+        ({"locked": False, "suspended": True}, (403, "M_USER_SUSPENDED")),
         ({"suspended": False, "expires_ts": 1}, (403, "ORG_MATRIX_EXPIRED_ACCOUNT")),
-    ):  # fmt: skip
+    ):
         await server.node.accounts.set_state(who, **change)
         assert await whoami(who, room, "POST") == refusal
     await server.node.accounts.set_state(who, expires_ts=0)

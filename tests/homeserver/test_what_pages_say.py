@@ -18,10 +18,25 @@ from tests.support import PASSWORD, Refused, Server, segment
 NewServer = Callable[..., Awaitable[Server]]
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 ELSEWHERE = [
-    "//evil.example", "/é/evil.example/x", "/\u00e9\u00e8/evil.example", "/\u200b/evil.example", "\\\\evil.example", "/\\evil.example",
-    "https://evil.example", "/\t/evil.example", "/ /evil.example", "///evil.example", "javascript:alert(1)", "evil.example",
-    "/\u2028/evil.example", "/%0d%0aX: y", "/\r\nX: y", "/\uff0f/evil.example", "/..//evil.example", "",
-]  # fmt: skip
+    "//evil.example",
+    "/é/evil.example/x",
+    "/\u00e9\u00e8/evil.example",
+    "/\u200b/evil.example",
+    "\\\\evil.example",
+    "/\\evil.example",
+    "https://evil.example",
+    "/\t/evil.example",
+    "/ /evil.example",
+    "///evil.example",
+    "javascript:alert(1)",
+    "evil.example",
+    "/\u2028/evil.example",
+    "/%0d%0aX: y",
+    "/\r\nX: y",
+    "/\uff0f/evil.example",
+    "/..//evil.example",
+    "",
+]
 
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
@@ -56,12 +71,10 @@ async def test_an_application_that_nothing_proves_is_said_to_be_one(new_server: 
         client_uri="https://gouv.example/",
         redirect_uris=["https://gouv.example/"],
     )
-    form = urlencode({
-        "client_id": client["client_id"], "scope": "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ",
-    }).encode()  # fmt: skip
-    _, raw, _ = await server.raw(
-        "POST", "/oauth2/device", form, None, {"Content-Type": "application/x-www-form-urlencoded"}
-    )
+    form = urlencode(
+        {"client_id": client["client_id"], "scope": "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ"}
+    ).encode()
+    _, raw, _ = await server.raw("POST", "/oauth2/device", form, None, {"Content-Type": "application/x-www-form-urlencoded"})
     browser = await Browser(server).sign_in(alice.id, PASSWORD)
     await browser.open(f"/link?code={json.loads(raw)['user_code']}")
     assert browser.heading == "Allow an unverified application?"
@@ -92,9 +105,7 @@ async def test_a_whole_domain_is_no_application(new_server: NewServer, home: str
 
 async def test_a_directory_s_password_is_not_enough_where_more_is_asked(new_server: NewServer) -> None:
     """Who came through a directory is asked for the second factor like anybody; a provider sees to it itself."""
-    server = await new_server(
-        second_factor=SecondFactor(required_domains=["localhost"]), registration=Registration(open=True)
-    )
+    server = await new_server(second_factor=SecondFactor(required_domains=["localhost"]), registration=Registration(open=True))
     await server.person("alice")
     browser = await Browser(server).sign_in("alice", PASSWORD)
     assert browser.url.split("?")[0].endswith("/account/second-factor")
@@ -115,8 +126,7 @@ async def test_a_type_with_more_in_it_is_none(new_server: NewServer, kind: str) 
     alice = await server.person("alice")
     room = await alice.create_room()
     hook = await alice.prove(
-        f"/_chappe/client/v1/rooms/{segment(room)}/webhooks",
-        {"direction": "incoming", "name": "x", "purpose": "x"},
+        f"/_chappe/client/v1/rooms/{segment(room)}/webhooks", {"direction": "incoming", "name": "x", "purpose": "x"}
     )
     file = {"name": "x", "content": "eA==", "content_type": kind}
     with pytest.raises(Refused) as refused:
@@ -129,13 +139,22 @@ PROGRAM = b"MZ" + b"\x90" * 58 + (64).to_bytes(4, "little") + b"PE\0\0" + bytes(
 FAR = b"MZ" + bytes(range(58)) + (9000).to_bytes(4, "little") + bytes(range(256)) * 15
 
 
-@pytest.mark.parametrize(("head", "size", "kind"), [
-    (PROGRAM, 2000, "application/x-dosexec"), (FAR, 20_000, "application/x-dosexec"), (FAR, 8000, None),
-    (b"MZ" + b"\0" * 200, 202, "application/x-dosexec"), (b"\x7fELF\2\1\1" + bytes(100), 107, "application/x-elf"),
-    (b"#!/bin/sh\nrm -rf /\n", 20, "application/x-script"), (b"#!\x8f\xee\x01" + bytes(range(200)), 205, None),
-    (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(50), 66, "image/png"), (b"%PDF-1.7\n" + bytes(50), 59, "application/pdf"),
-    (bytes((n * 167 + 13) % 256 for n in range(4096)), 9999, None), (b"", 0, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("head", "size", "kind"),
+    [
+        (PROGRAM, 2000, "application/x-dosexec"),
+        (FAR, 20_000, "application/x-dosexec"),
+        (FAR, 8000, None),
+        (b"MZ" + b"\0" * 200, 202, "application/x-dosexec"),
+        (b"\x7fELF\2\1\1" + bytes(100), 107, "application/x-elf"),
+        (b"#!/bin/sh\nrm -rf /\n", 20, "application/x-script"),
+        (b"#!\x8f\xee\x01" + bytes(range(200)), 205, None),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(50), 66, "image/png"),
+        (b"%PDF-1.7\n" + bytes(50), 59, "application/pdf"),
+        (bytes((n * 167 + 13) % 256 for n in range(4096)), 9999, None),
+        (b"", 0, None),
+    ],
+)
 def test_what_is_declared_unknown_is_judged_where_it_is_certain(head: bytes, size: int, kind: str | None) -> None:
     assert recognised_for_certain(head, size) == kind
     if kind == "application/x-dosexec":
@@ -164,13 +183,7 @@ async def test_every_page_says_where_its_forms_lead(new_server: NewServer) -> No
     server = await new_server(registration=Registration(open=True))
     await server.person("alice")
     browser = Browser(server)
-    for path in (
-        "/login",
-        "/register",
-        "/forgot-password",
-        "/verify-email?sid=s&client_secret=c&token=t",
-        "/switch-account",
-    ):
+    for path in ("/login", "/register", "/forgot-password", "/verify-email?sid=s&client_secret=c&token=t", "/switch-account"):
         await browser.open(path)
         assert "; form-action 'self'; " in browser.answer_headers["Content-Security-Policy"], path
     await browser.open("/login?login_hint=alice")  # what is known already is not typed again

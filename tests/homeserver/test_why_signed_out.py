@@ -14,10 +14,7 @@ from chappe.matrix.identifiers import UserId
 from tests.support import Person, Refused, Server
 
 ACCESS = next(way for way in WAYS if way.name == "access tokens")
-WITHOUT_A_WORD = {
-    State.DEVICE_SIGNED_OUT,
-    State.CHALLENGED,
-}  # one's own act; asked to sign in again, in words of its own
+WITHOUT_A_WORD = {State.DEVICE_SIGNED_OUT, State.CHALLENGED}  # one's own act; asked to sign in again, in words of its own
 
 
 async def happens(server: Server, person: Person, state: State) -> None:

@@ -40,8 +40,7 @@ def test_a_day(ts: int, french: str, english: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "hint", "device"),
-    [("fr", "1 caractère au moins", "vu le "), ("en", "At least 1 character<", "seen on ")],
+    ("language", "hint", "device"), [("fr", "1 caractère au moins", "vu le "), ("en", "At least 1 character<", "seen on ")]
 )
 async def test_the_pages(new_server: NewServer, language: str, hint: str, device: str) -> None:
     server = await new_server(

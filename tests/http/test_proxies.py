@@ -54,9 +54,7 @@ async def seen(peer: str, *forwarded: str, protocol: str | None = None) -> tuple
         ("198.51.100.9", ["127.0.0.1"], "198.51.100.9"),
     ],
 )
-async def test_the_client_is_the_last_address_that_no_proxy_of_ours_has(
-    peer: str, forwarded: list[str], client: str
-) -> None:
+async def test_the_client_is_the_last_address_that_no_proxy_of_ours_has(peer: str, forwarded: list[str], client: str) -> None:
     assert (await seen(peer, *forwarded))[0] == client
 
 
@@ -88,9 +86,7 @@ async def test_invented_addresses_do_not_pass_the_limits(new_server: Callable[..
     assert statuses.count(429) == 20
 
 
-async def test_metrics_are_for_this_machine_where_clients_are_served(
-    new_server: Callable[..., Awaitable[Server]],
-) -> None:
+async def test_metrics_are_for_this_machine_where_clients_are_served(new_server: Callable[..., Awaitable[Server]]) -> None:
     server = await new_server()
     assert (await server.raw("GET", "/metrics"))[0] == 200
     for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
@@ -103,8 +99,12 @@ async def test_metrics_are_for_this_machine_where_clients_are_served(
 
 async def test_any_site_may_ask_the_apis_and_not_the_pages(server: Server) -> None:
     for path, is_open in (
-        ("/_matrix/client/versions", True), ("/.well-known/matrix/client", True), ("/login", False), ("/account", False), ("/", False),
-    ):  # fmt: skip
+        ("/_matrix/client/versions", True),
+        ("/.well-known/matrix/client", True),
+        ("/login", False),
+        ("/account", False),
+        ("/", False),
+    ):
         _, _, headers = await server.raw("GET", path)
         assert ("Access-Control-Allow-Origin" in headers) == is_open, path
 
@@ -121,19 +121,7 @@ async def test_with_tls_browsers_are_kept_on_it(new_server: Callable[..., Awaita
 
 @pytest.mark.parametrize(
     "host",
-    [
-        "127.0.0.1",
-        "127.1",
-        "0x7f.1",
-        "2130706433",
-        "0177.0.0.1",
-        "::1",
-        "[::1]",
-        "::ffff:127.0.0.1",
-        "127.0.0.1.",
-        "10.1",
-        "0",
-    ],
+    ["127.0.0.1", "127.1", "0x7f.1", "2130706433", "0177.0.0.1", "::1", "[::1]", "::ffff:127.0.0.1", "127.0.0.1.", "10.1", "0"],
 )
 def test_an_address_is_known_in_every_notation(host: str) -> None:
     literal = literal_of(host)
@@ -143,11 +131,34 @@ def test_an_address_is_known_in_every_notation(host: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "fec0::1", "feff::1", "192.0.0.192", "192.0.0.9", "192.88.99.1", "168.63.129.16", "64:ff9b:1::808:808", "100::1", "3fff::1",
-        "5f00::1", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:c000:00c0::1", "10.1.2.3", "169.254.169.254", "fd00:ec2::254",
-        "100.100.100.200", "224.0.0.1", "ff02::1", "::127.0.0.1", "0.0.0.0", "::", "198.18.0.1", "240.0.0.1", "2001:db8::1", "no address",
+        "fec0::1",
+        "feff::1",
+        "192.0.0.192",
+        "192.0.0.9",
+        "192.88.99.1",
+        "168.63.129.16",
+        "64:ff9b:1::808:808",
+        "100::1",
+        "3fff::1",
+        "5f00::1",
+        "::ffff:168.63.129.16",
+        "64:ff9b::a83f:8110",
+        "2002:c000:00c0::1",
+        "10.1.2.3",
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "224.0.0.1",
+        "ff02::1",
+        "::127.0.0.1",
+        "0.0.0.0",
+        "::",
+        "198.18.0.1",
+        "240.0.0.1",
+        "2001:db8::1",
+        "no address",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_public_address(address: str) -> None:
     assert not is_public(address)
 
@@ -168,13 +179,19 @@ def test_what_is_a_public_address() -> None:
 @pytest.mark.parametrize(
     ("pattern", "url"),
     [
-        ("metadata.example", "http://metadata.example./"), ("metadata.example", "http://METADATA.example..:80/latest"),
-        ("metadata.example", "http://metadata\u3002example/"), ("metadata.example", "http://\uff4detadata.example/"),
-        ("*.intra.example", "http://wiki.intra.example./"), ("intra.example.", "http://intra.example/"),
-        ("xn--bcher-kva.example", "http://b\u00fccher.example/"), ("b\u00fccher.example", "http://xn--bcher-kva.example/"),
-        ("8.8.8.*", "http://134744072/"), ("8.8.8.8", "http://8.8.8.8./"), ("8.8.8.8", "http://[::ffff:808:808]/"),
+        ("metadata.example", "http://metadata.example./"),
+        ("metadata.example", "http://METADATA.example..:80/latest"),
+        ("metadata.example", "http://metadata\u3002example/"),
+        ("metadata.example", "http://\uff4detadata.example/"),
+        ("*.intra.example", "http://wiki.intra.example./"),
+        ("intra.example.", "http://intra.example/"),
+        ("xn--bcher-kva.example", "http://b\u00fccher.example/"),
+        ("b\u00fccher.example", "http://xn--bcher-kva.example/"),
+        ("8.8.8.*", "http://134744072/"),
+        ("8.8.8.8", "http://8.8.8.8./"),
+        ("8.8.8.8", "http://[::ffff:808:808]/"),
     ],
-)  # fmt: skip
+)
 def test_a_blocked_host_is_so_however_it_is_written(pattern: str, url: str) -> None:
     with pytest.raises(MatrixError) as refused:
         Fetcher([], [pattern], None).check(url)
@@ -201,7 +218,5 @@ def test_every_request_to_the_outside_goes_through_the_guarded_clients() -> None
                 found.add(path.relative_to(SOURCE).as_posix())
             if called in ("self._open().get", "self._open().request", "self._open().post"):
                 follows = [k for k in node.keywords if k.arg == "allow_redirects"]
-                assert follows and ast.unparse(follows[0].value) == "False", (
-                    f"{path}: a redirect would be followed unseen"
-                )
+                assert follows and ast.unparse(follows[0].value) == "False", f"{path}: a redirect would be followed unseen"
     assert found <= may_open, f"{found - may_open} open connections of their own"

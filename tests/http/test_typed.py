@@ -76,11 +76,7 @@ async def test_over_http(server: Server, alice: Person, edge: int) -> None:
     asked: list[tuple[str, str, Any]] = [
         ("POST", "/_matrix/client/v3/register/email/requestToken", token),
         ("POST", "/_matrix/client/v3/account/password/email/requestToken", token),
-        (
-            "PUT",
-            f"/_matrix/client/v3/rooms/{segment(room)}/typing/{segment(alice.id)}",
-            {"typing": True, "timeout": edge},
-        ),
+        ("PUT", f"/_matrix/client/v3/rooms/{segment(room)}/typing/{segment(alice.id)}", {"typing": True, "timeout": edge}),
         ("POST", f"/_matrix/client/v3/rooms/{segment(room)}/report/$x", {"reason": "x", "score": edge}),
         ("GET", f"/_matrix/client/v3/rooms/{segment(room)}/messages?dir=b&limit={edge}", None),
         ("GET", f"/_matrix/client/v3/sync?timeout=0&since=t{edge}", None),

@@ -13,18 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.trades import (
-    KILLS,
-    Accounts,
-    Delayed,
-    Files,
-    Mails,
-    Messages,
-    Names,
-    OneTimeKeys,
-    ToDevice,
-    Trade,
-)
+from tests.journeys.trades import KILLS, Accounts, Delayed, Files, Mails, Messages, Names, OneTimeKeys, ToDevice, Trade
 from tests.neighbours import Mailbox
 from tests.process import ServedProcess
 from tests.support import until

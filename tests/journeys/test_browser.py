@@ -52,9 +52,12 @@ async def test_signing_in_with_a_browser(new_server: NewServer, tmp_path: Path) 
             client_secret="secret of chappe",
         )
         server = await new_server(
-            listeners=[Listener(port=own)], public_url=base, identity_providers=[provider], email=mailbox.settings(),
+            listeners=[Listener(port=own)],
+            public_url=base,
+            identity_providers=[provider],
+            email=mailbox.settings(),
             brands={"localhost": Brand(name="Messagerie de l'État", colour="#000091")},
-        )  # fmt: skip
+        )
         await server.person("alice")
         bob = await server.person("bob")
         await server.node.bind_threepid(bob.id, "email", "bob@example.org", 1)  # type: ignore[arg-type]
@@ -63,11 +66,7 @@ async def test_signing_in_with_a_browser(new_server: NewServer, tmp_path: Path) 
             os.environ["CHROMIUM"] = str(CHROMIUM)
             pictures = os.environ.get("CHAPPE_PICTURES", "")
             output = await run_js(
-                str(NODE_HOME / "bin" / "node"),
-                "sign_in.mjs",
-                base,
-                f"http://127.0.0.1:{runner.addresses[0][1]}",
-                pictures,
+                str(NODE_HOME / "bin" / "node"), "sign_in.mjs", base, f"http://127.0.0.1:{runner.addresses[0][1]}", pictures
             )
         assert "PLAY THE END" in output and "signed in by a provider" in output
     finally:

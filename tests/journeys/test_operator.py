@@ -35,14 +35,7 @@ async def test_an_operators_day(tmp_path: Path) -> None:
         assert int(memory) < 150_000  # kB: the budget of an idle node, PostgreSQL apart
         assert (tmp_path / "data" / "chappe.toml").stat().st_mode & 0o777 == 0o600
         status, output = await server.run(
-            "admin",
-            "user",
-            "add",
-            "maire",
-            "--admin",
-            "--email",
-            "Maire@mairie.example",
-            stdin=f"{PASSWORD}\n".encode(),
+            "admin", "user", "add", "maire", "--admin", "--email", "Maire@mairie.example", stdin=f"{PASSWORD}\n".encode()
         )
         assert (status, output.strip()) == (0, "Created @maire:mairie.example (administrator).")
         maire = await login(server, "maire", PASSWORD)
@@ -126,14 +119,10 @@ async def test_large_files_pass_through_without_being_held(tmp_path: Path) -> No
                 yield block
 
         before = _peak_kb(server)
-        async with server.session.post(
-            server.base + "/_matrix/media/v3/upload", data=blocks(), headers=headers
-        ) as answer:
+        async with server.session.post(server.base + "/_matrix/media/v3/upload", data=blocks(), headers=headers) as answer:
             uri = (await answer.json())["content_uri"][6:]
         size = 0
-        async with server.session.get(
-            f"{server.base}/_matrix/client/v1/media/download/{uri}", headers=headers
-        ) as answer:
+        async with server.session.get(f"{server.base}/_matrix/client/v1/media/download/{uri}", headers=headers) as answer:
             async for chunk in answer.content.iter_chunked(1 << 20):
                 size += len(chunk)
         assert size == 95 * len(block)

@@ -40,10 +40,15 @@ class Stage:
 
     async def server(self, **settings: Any) -> Server:
         provider = IdentityProvider(
-            id="proconnect", name="ProConnect", issuer=f"http://127.0.0.1:{self.port}", client_id="chappe",
-            client_secret="secret of chappe", display_name="{given_name} {usual_name}",
-            rewrite=[(r"(.*)@old\.example\.org", r"\1@example.org")], **settings,
-        )  # fmt: skip
+            id="proconnect",
+            name="ProConnect",
+            issuer=f"http://127.0.0.1:{self.port}",
+            client_id="chappe",
+            client_secret="secret of chappe",
+            display_name="{given_name} {usual_name}",
+            rewrite=[(r"(.*)@old\.example\.org", r"\1@example.org")],
+            **settings,
+        )
         return await self._new_server(listeners=[Listener(port=self.own)], identity_providers=[provider])
 
 
@@ -55,9 +60,7 @@ async def stage(new_server: NewServer) -> AsyncIterator[Stage]:
         yield made
 
 
-async def through_the_provider(
-    server: Server, who: str, url: str = "/login/oidc/proconnect?next=%2Faccount"
-) -> Browser:
+async def through_the_provider(server: Server, who: str, url: str = "/login/oidc/proconnect?next=%2Faccount") -> Browser:
     browser = Browser(server, roams=True)
     await browser.open(url)
     assert "password" in browser.page, browser.page[:500]
@@ -76,9 +79,7 @@ async def test_an_account_is_made_then_found_again(stage: Stage) -> None:
     again = await through_the_provider(server, "zoe")
     assert "@zoe:localhost" in again.page
     # the old API leads to the same account
-    redirect = (
-        f"/_matrix/client/v3/login/sso/redirect/proconnect?{urlencode({'redirectUrl': 'http://client.example.org/x'})}"
-    )
+    redirect = f"/_matrix/client/v3/login/sso/redirect/proconnect?{urlencode({'redirectUrl': 'http://client.example.org/x'})}"
     legacy = Browser(server, roams=True)
     await legacy.open(redirect)
     await legacy.submit(None, login="zoe", password="x")
@@ -107,9 +108,7 @@ async def test_matching_by_address_and_what_is_refused(stage: Stage) -> None:
     await victim.open(victim.answer_headers["Location"])
     await victim.submit(None, login="amartin", password="x", follow="")
     planted = Browser(server)
-    await planted.open(
-        victim.url if victim.url.startswith(server.base) else "/login/oidc/proconnect/callback?state=x&code=y"
-    )
+    await planted.open(victim.url if victim.url.startswith(server.base) else "/login/oidc/proconnect/callback?state=x&code=y")
     await planted.open("/login/oidc/proconnect/callback?state=made-up&code=y")
     assert planted.status == 403 and "chappe_session" not in planted.cookies
     assert (await Browser(server).open("/login/oidc/proconnect/callback?error=access_denied")).status == 403
@@ -121,9 +120,7 @@ async def test_signing_out_at_the_provider_ends_everything_here(stage: Stage) ->
 
     server = await stage.server()
     client = await client_id(server)
-    browser = await through_the_provider(
-        server, "zoe", f"/login/oidc/proconnect?{urlencode({'next': authorize(client)})}"
-    )
+    browser = await through_the_provider(server, "zoe", f"/login/oidc/proconnect?{urlencode({'next': authorize(client)})}")
     assert browser.heading == "Allow Element?"
     browser.roams = False
     await browser.submit("/oauth2/authorize")
@@ -215,9 +212,16 @@ access to * by dn.exact="cn=chappe,dc=example,dc=org" read by * none
     subprocess.run([str(Path(SLAPD).with_name("slapadd")), "-f", conf, "-l", ldif], check=True, capture_output=True)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        SLAPD, "-f", str(conf), "-h", f"ldap://127.0.0.1:{port}", "-d", "0",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        SLAPD,
+        "-f",
+        str(conf),
+        "-h",
+        f"ldap://127.0.0.1:{port}",
+        "-d",
+        "0",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     for _ in range(200):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -226,10 +230,7 @@ access to * by dn.exact="cn=chappe,dc=example,dc=org" read by * none
         except OSError:
             await asyncio.sleep(0.05)
     yield Ldap(
-        uri=f"ldap://127.0.0.1:{port}",
-        base="dc=example,dc=org",
-        bind_dn="cn=chappe,dc=example,dc=org",
-        bind_password="service",
+        uri=f"ldap://127.0.0.1:{port}", base="dc=example,dc=org", bind_dn="cn=chappe,dc=example,dc=org", bind_password="service"
     )
     process.kill()
     await process.wait()
@@ -239,17 +240,11 @@ async def test_passwords_of_a_directory(new_server: NewServer, directory: Ldap) 
     server = await new_server(ldap=[directory])
     browser = await Browser(server).sign_in("jdupont", "mot de passe")
     assert (
-        browser.heading == "My account"
-        and "@jdupont:localhost" in browser.page
-        and "jeanne.dupont@example.org" in browser.page
+        browser.heading == "My account" and "@jdupont:localhost" in browser.page and "jeanne.dupont@example.org" in browser.page
     )
     assert (await server.node.accounts.profile("@jdupont:localhost"))["displayname"] == "Jeanne Dupont"
     for login in ("jdupont", "@jdupont:localhost", "JDUPONT"):
-        body = {
-            "type": "m.login.password",
-            "identifier": {"type": "m.id.user", "user": login},
-            "password": "mot de passe",
-        }
+        body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": login}, "password": "mot de passe"}
         status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)
         assert status == 200 and json.loads(raw)["user_id"] == "@jdupont:localhost", raw
     assert "@jdupont" in (await Browser(server).sign_in("jeanne.dupont@example.org", "mot de passe")).page
@@ -284,14 +279,18 @@ async def _log_in(server: Server, identifier: dict[str, str], password: str) -> 
 
 # by all of these slapd finds one entry
 ONE_PERSON = [
-    by_name("jdupont"), by_name("JDUPONT"), by_name("  jdupont "), by_name("@jdupont:localhost"), by_name("\uff4adupont"),
-    by_name("@JDupont:localhost"), by_address("jeanne.dupont@example.org"), by_address("Jeanne.Dupont@example.org"),
-]  # fmt: skip
+    by_name("jdupont"),
+    by_name("JDUPONT"),
+    by_name("  jdupont "),
+    by_name("@jdupont:localhost"),
+    by_name("\uff4adupont"),
+    by_name("@JDupont:localhost"),
+    by_address("jeanne.dupont@example.org"),
+    by_address("Jeanne.Dupont@example.org"),
+]
 
 
-async def test_guesses_at_one_person_count_together_however_they_are_named(
-    new_server: NewServer, directory: Ldap
-) -> None:
+async def test_guesses_at_one_person_count_together_however_they_are_named(new_server: NewServer, directory: Ldap) -> None:
     """Before the first sign-in and after it: six from one network are let through, by whatever names."""
     for has_signed_in in (False, True):
         server = await new_server(ldap=[directory], rate_limits_enabled=True, limits=FREE)
@@ -308,9 +307,11 @@ async def test_guesses_at_one_person_count_together_however_they_are_named(
 async def test_whose_name_is_counted_is_whom_the_directory_is_asked_for(new_server: NewServer, directory: Ldap) -> None:
     server = await new_server(ldap=[directory])
     for identifier in (
-        by_name("@jdupont:anything.example"), by_address("nobody@x.example", user="jdupont"),
-        {"type": "m.id.phone", "country": "FR", "phone": "1", "user": "jdupont"}, by_name("@jdupont:localhost:8448"),
-    ):  # fmt: skip
+        by_name("@jdupont:anything.example"),
+        by_address("nobody@x.example", user="jdupont"),
+        {"type": "m.id.phone", "country": "FR", "phone": "1", "user": "jdupont"},
+        by_name("@jdupont:localhost:8448"),
+    ):
         assert await _log_in(server, identifier, "mot de passe") == 403, identifier
     assert await _log_in(server, by_name("jdupont"), "mot de passe") == 200
 
@@ -318,11 +319,7 @@ async def test_whose_name_is_counted_is_whom_the_directory_is_asked_for(new_serv
 async def test_a_directory_s_password_does_not_replace_a_second_factor(new_server: NewServer, directory: Ldap) -> None:
     """At `/login` as on the pages: with one of one's own, or where the domain requires one."""
     server = await new_server(ldap=[directory])
-    body = {
-        "type": "m.login.password",
-        "identifier": {"type": "m.id.user", "user": "jdupont"},
-        "password": "mot de passe",
-    }
+    body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "jdupont"}, "password": "mot de passe"}
     login, database = "/_matrix/client/v3/login", server.node.database
     assert (await server.raw("POST", login, body))[0] == 200
     before = await database.fetchval("SELECT count(*) FROM access_tokens")
@@ -379,9 +376,7 @@ async def subjects(server: Server) -> list[tuple[str, str]]:
     return [(row["subject"], row["user_id"]) for row in rows]
 
 
-async def test_people_of_active_directory_are_known_by_their_guid(
-    new_server: NewServer, active_directory: Ldap
-) -> None:
+async def test_people_of_active_directory_are_known_by_their_guid(new_server: NewServer, active_directory: Ldap) -> None:
     server = await new_server(ldap=[active_directory])
     assert await who(server) == "@jdupont:localhost"
     assert await subjects(server) == [(str(JEANNE), "@jdupont:localhost")]

@@ -49,9 +49,7 @@ async def test_writers_at_both_nodes(new_server: NewServer) -> None:
         person = at(nodes[number % 2], people[number])
         for n in range(25):
             if choose.random() < 0.3:
-                written.append(
-                    await person.set_state(room, "x.count", {"n": n, "by": number}, str(choose.randrange(3)))
-                )
+                written.append(await person.set_state(room, "x.count", {"n": n, "by": number}, str(choose.randrange(3))))
             else:
                 written.append(await person.say(room, f"{number} {n}", txn=f"{number}-{n}"))
 

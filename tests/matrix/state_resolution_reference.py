@@ -66,11 +66,7 @@ def resolve(states: list[State], version: RoomVersion, create: ResolvableEvent) 
 
 def iterate(events: Iterable[ResolvableEvent], state: State, version: RoomVersion, create: ResolvableEvent) -> None:
     for event in events:
-        known = {
-            **({CREATE: create} if version.room_id_is_create_hash else {}),
-            **{a.key: a for a in event.auth},
-            **state,
-        }
+        known = {**({CREATE: create} if version.room_id_is_create_hash else {}), **{a.key: a for a in event.auth}, **state}
         try:
             check_auth(event.pdu, version, known.get)
         except Forbidden:
@@ -78,15 +74,11 @@ def iterate(events: Iterable[ResolvableEvent], state: State, version: RoomVersio
         state[event.key] = event
 
 
-def reverse_topological_power_ordering(
-    events: Events, version: RoomVersion, create: ResolvableEvent
-) -> list[ResolvableEvent]:
+def reverse_topological_power_ordering(events: Events, version: RoomVersion, create: ResolvableEvent) -> list[ResolvableEvent]:
     left, order = set(events), []
     while left:
         free = [e for e in left if not any(a in left for a in e.auth)]
-        order.append(
-            min(free, key=lambda e: (-power_of_sender(e, version, create), e.pdu["origin_server_ts"], e.event_id))
-        )
+        order.append(min(free, key=lambda e: (-power_of_sender(e, version, create), e.pdu["origin_server_ts"], e.event_id)))
         left.remove(order[-1])
     return order
 

@@ -15,15 +15,17 @@ EXAMPLES = [
     ("{}", "{}"),
     ('{"one": 1, "two": "Two"}', '{"one":1,"two":"Two"}'),
     ('{"b": "2", "a": "1"}', '{"a":"1","b":"2"}'),
-    ('{"auth": {"success": true, "mxid": "@john.doe:example.com", "profile": {"display_name": "John Doe", "three_pids": [{"medium": "email", "address": "john.doe@example.org"}, {"medium": "msisdn", "address": "123456789"}]}}}',
-     '{"auth":{"mxid":"@john.doe:example.com","profile":{"display_name":"John Doe","three_pids":[{"address":"john.doe@example.org","medium":"email"},{"address":"123456789","medium":"msisdn"}]},"success":true}}'),
+    (
+        '{"auth": {"success": true, "mxid": "@john.doe:example.com", "profile": {"display_name": "John Doe", "three_pids": [{"medium": "email", "address": "john.doe@example.org"}, {"medium": "msisdn", "address": "123456789"}]}}}',
+        '{"auth":{"mxid":"@john.doe:example.com","profile":{"display_name":"John Doe","three_pids":[{"address":"john.doe@example.org","medium":"email"},{"address":"123456789","medium":"msisdn"}]},"success":true}}',
+    ),
     ('{"a": "日本語"}', '{"a":"日本語"}'),
     ('{"本": 2, "日": 1}', '{"日":1,"本":2}'),
     ('{"a": "\\u65E5"}', '{"a":"日"}'),
     ('{"a": null}', '{"a":null}'),
     ('{"\\uFFFF": 1, "\\uD83D\\uDE00": 2}', '{"\uffff":1,"😀":2}'),  # by code point, not by UTF-16 unit
     ('{"a": "\\u0001\\b\\t\\n\\f\\r\\u001f\\"\\\\/\\u007f\\u2028"}', '{"a":"\\u0001\\b\\t\\n\\f\\r\\u001f\\"\\\\/\x7f\u2028"}'),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("given_text", "expected"), EXAMPLES)
@@ -67,13 +69,9 @@ def test_numbers_that_events_may_not_hold(value: object) -> None:
 
 
 _json = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-MAX_INTEGER, MAX_INTEGER)
-    | st.text(st.characters(exclude_categories=["Cs"])),
+    st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
     ),
     max_leaves=20,
 )

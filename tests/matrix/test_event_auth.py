@@ -39,9 +39,7 @@ class Room:
         for user, membership in ((ALICE, "join"), (BOB, "join"), (CAROL, "join"), (DAVE, "invite"), (EVE, "ban")):
             self.state["m.room.member", user] = Fact(f"${user}", user, {"membership": membership})
 
-    def allows(
-        self, sender: str, event_type: str, content: dict[str, Any], state_key: str | None = None, **more: Any
-    ) -> bool:
+    def allows(self, sender: str, event_type: str, content: dict[str, Any], state_key: str | None = None, **more: Any) -> bool:
         pdu = {
             "type": event_type,
             "sender": sender,
@@ -71,15 +69,35 @@ MODERN = [v for v in EVERY if int(v) >= 8]
 @pytest.mark.parametrize(
     ("sender", "target", "membership", "allowed"),
     [
-        (DAVE, DAVE, "join", True), (CAROL, CAROL, "join", True), (ABROAD, ABROAD, "join", False), (EVE, EVE, "join", False),
-        (BOB, DAVE, "join", False), (BOB, ABROAD, "invite", True), (CAROL, ABROAD, "invite", True), (DAVE, ABROAD, "invite", False),
-        (BOB, CAROL, "invite", False), (BOB, EVE, "invite", False), (CAROL, CAROL, "leave", True), (DAVE, DAVE, "leave", True),
-        (EVE, EVE, "leave", False), (ABROAD, ABROAD, "leave", False), (BOB, CAROL, "leave", True), (CAROL, BOB, "leave", False),
-        (BOB, ALICE, "leave", False), (BOB, BOB, "leave", True), (BOB, EVE, "leave", True), (CAROL, EVE, "leave", False),
-        (BOB, CAROL, "ban", True), (CAROL, BOB, "ban", False), (BOB, ALICE, "ban", False), (BOB, ABROAD, "ban", True),
-        (DAVE, CAROL, "ban", False), (BOB, CAROL, "nonsense", False), (ABROAD, ABROAD, "knock", False),
+        (DAVE, DAVE, "join", True),
+        (CAROL, CAROL, "join", True),
+        (ABROAD, ABROAD, "join", False),
+        (EVE, EVE, "join", False),
+        (BOB, DAVE, "join", False),
+        (BOB, ABROAD, "invite", True),
+        (CAROL, ABROAD, "invite", True),
+        (DAVE, ABROAD, "invite", False),
+        (BOB, CAROL, "invite", False),
+        (BOB, EVE, "invite", False),
+        (CAROL, CAROL, "leave", True),
+        (DAVE, DAVE, "leave", True),
+        (EVE, EVE, "leave", False),
+        (ABROAD, ABROAD, "leave", False),
+        (BOB, CAROL, "leave", True),
+        (CAROL, BOB, "leave", False),
+        (BOB, ALICE, "leave", False),
+        (BOB, BOB, "leave", True),
+        (BOB, EVE, "leave", True),
+        (CAROL, EVE, "leave", False),
+        (BOB, CAROL, "ban", True),
+        (CAROL, BOB, "ban", False),
+        (BOB, ALICE, "ban", False),
+        (BOB, ABROAD, "ban", True),
+        (DAVE, CAROL, "ban", False),
+        (BOB, CAROL, "nonsense", False),
+        (ABROAD, ABROAD, "knock", False),
     ],
-)  # fmt: skip
+)
 def test_membership(version: str, sender: str, target: str, membership: str, allowed: bool) -> None:
     assert Room(version).member(sender, target, membership) is allowed
 
@@ -134,12 +152,20 @@ def test_restricted_joins(version: str) -> None:
 @pytest.mark.parametrize(
     ("sender", "event_type", "state_key", "allowed"),
     [
-        (CAROL, "m.room.message", None, True), (DAVE, "m.room.message", None, False), (ABROAD, "m.room.message", None, False),
-        (CAROL, "m.room.name", "", False), (BOB, "m.room.name", "", True), (BOB, "x", ALICE, False), (BOB, "x", BOB, True),
-        (CAROL, "x", CAROL, False), (BOB, "guarded", None, False), (ALICE, "guarded", None, True), (CAROL, "easy", "", True),
+        (CAROL, "m.room.message", None, True),
+        (DAVE, "m.room.message", None, False),
+        (ABROAD, "m.room.message", None, False),
+        (CAROL, "m.room.name", "", False),
+        (BOB, "m.room.name", "", True),
+        (BOB, "x", ALICE, False),
+        (BOB, "x", BOB, True),
+        (CAROL, "x", CAROL, False),
+        (BOB, "guarded", None, False),
+        (ALICE, "guarded", None, True),
+        (CAROL, "easy", "", True),
         (CAROL, "m.room.third_party_invite", "t", True),
     ],
-)  # fmt: skip
+)
 def test_sending(version: str, sender: str, event_type: str, state_key: str | None, allowed: bool) -> None:
     room = Room(version, levels={"events": {"guarded": 75, "easy": 0}})
     assert room.allows(sender, event_type, {}, state_key) is allowed
@@ -162,10 +188,15 @@ def levels_of(version: str, **change: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sender", "change", "allowed"),
     [
-        (BOB, {"users_default": 10}, True), (BOB, {"users_default": 60}, False), (BOB, {"ban": 60}, False), (BOB, {"events": {"x": 50}}, True),
-        (BOB, {"events": {"x": 51}}, False), (BOB, {"events_default": 50, "kick": 50}, True), (CAROL, {"ban": 0}, False),
+        (BOB, {"users_default": 10}, True),
+        (BOB, {"users_default": 60}, False),
+        (BOB, {"ban": 60}, False),
+        (BOB, {"events": {"x": 50}}, True),
+        (BOB, {"events": {"x": 51}}, False),
+        (BOB, {"events_default": 50, "kick": 50}, True),
+        (CAROL, {"ban": 0}, False),
     ],
-)  # fmt: skip
+)
 def test_changing_levels(version: str, sender: str, change: dict[str, Any], allowed: bool) -> None:
     room = Room(version, levels={"ban": 50, "events": {"m.room.power_levels": 0}} if sender == CAROL else {})
     assert room.allows(sender, "m.room.power_levels", levels_of(version, **change), "") is allowed
@@ -179,14 +210,10 @@ def test_changing_users(version: str) -> None:
     def set_users(users: dict[str, Any], sender: str = BOB) -> bool:
         return room.allows(sender, "m.room.power_levels", {"users": users}, "")
 
-    assert (
-        set_users({**mine, BOB: 50, CAROL: 50}) and set_users({**mine, BOB: 49}) and set_users(mine)
-    )  # oneself may step down
+    assert set_users({**mine, BOB: 50, CAROL: 50}) and set_users({**mine, BOB: 49}) and set_users(mine)  # oneself may step down
     assert not set_users({**mine, BOB: 51}) and not set_users({**mine, BOB: 50, CAROL: 51})
     room.state["m.room.power_levels", ""].content["users"] = {**mine, BOB: 50, CAROL: 50}
-    assert not set_users({**mine, BOB: 50}) and not set_users(
-        {**mine, BOB: 50, CAROL: 10}
-    )  # an equal cannot be demoted
+    assert not set_users({**mine, BOB: 50}) and not set_users({**mine, BOB: 50, CAROL: 10})  # an equal cannot be demoted
     assert set_users({**mine, BOB: 0}, ALICE)
     assert not set_users({**mine, "nobody": 1}, ALICE)
     if version != "12":
@@ -210,18 +237,14 @@ def test_levels_that_are_no_integers(version: str, value: object, power: int) ->
 @pytest.mark.parametrize("version", EVERY)
 def test_new_levels_must_be_integers_since_version_10(version: str) -> None:
     for change in ({"ban": "50"}, {"events": {"x": "0"}}, {"events": []}):
-        assert Room(version).allows(ALICE, "m.room.power_levels", levels_of(version, **change), "") is (
-            int(version) < 10
-        )
+        assert Room(version).allows(ALICE, "m.room.power_levels", levels_of(version, **change), "") is (int(version) < 10)
 
 
 def test_version_12s_creators_stand_above_all() -> None:
     room = Room("12", additional_creators=[CAROL])
     levels = PowerLevels(room.version, {"users": {BOB: 2**53 - 1}}, frozenset([ALICE, CAROL]))
     assert levels.of(ALICE) == levels.of(CAROL) == CREATOR_POWER > levels.of(BOB)
-    assert (
-        room.member(CAROL, BOB, "ban") and not room.member(ALICE, CAROL, "ban") and not room.member(BOB, CAROL, "leave")
-    )
+    assert room.member(CAROL, BOB, "ban") and not room.member(ALICE, CAROL, "ban") and not room.member(BOB, CAROL, "leave")
     assert not room.allows(ALICE, "m.room.power_levels", {"users": {CAROL: 100}}, "")
     assert not room.allows(ALICE, "m.room.power_levels", {"users": {ALICE: 100}}, "")
 
@@ -307,14 +330,8 @@ def test_the_selection_of_auth_events(version: str) -> None:
     v = ROOM_VERSIONS[version]
     create = [] if version == "12" else [("m.room.create", "")]
     assert auth_event_keys("m.room.create", "", ALICE, {}, v) == []
-    assert auth_event_keys("m.room.message", None, BOB, {}, v) == [
-        *create,
-        ("m.room.power_levels", ""),
-        ("m.room.member", BOB),
-    ]
-    join = auth_event_keys(
-        "m.room.member", BOB, BOB, {"membership": "join", "join_authorised_via_users_server": CAROL}, v
-    )
+    assert auth_event_keys("m.room.message", None, BOB, {}, v) == [*create, ("m.room.power_levels", ""), ("m.room.member", BOB)]
+    join = auth_event_keys("m.room.member", BOB, BOB, {"membership": "join", "join_authorised_via_users_server": CAROL}, v)
     assert (("m.room.member", CAROL) in join) is (int(version) >= 8) and ("m.room.join_rules", "") in join
     third = {"membership": "invite", "third_party_invite": {"signed": {"token": "t"}}}
     assert ("m.room.third_party_invite", "t") in auth_event_keys("m.room.member", CAROL, BOB, third, v)

@@ -21,10 +21,7 @@ V1, V12 = ROOM_VERSIONS["1"], ROOM_VERSIONS["12"]
     ("value", "signature"),
     [
         ({}, "K8280/U9SSy9IVtjBuVeLr+HpOB4BQFWbg+UZaADMtTdGYI7Geitb76LTrr5QV/7Xg4ahLwYGYZzuHGZKM5ZAQ"),
-        (
-            {"one": 1, "two": "Two"},
-            "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw",
-        ),
+        ({"one": 1, "two": "Two"}, "KqmLSbO39/Bzb0QIYE82zqLwsA+PDzYIpIRA2sRQ4sL53+sN6/fpNSoqE7BP7vBZhG6kYdD13EIMJpvhJI+6Bw"),
     ],
 )
 def test_signing_json(value: dict[str, Any], signature: str) -> None:
@@ -36,13 +33,30 @@ def test_signing_json(value: dict[str, Any], signature: str) -> None:
 
 
 MINIMAL = {
-    "room_id": "!x:domain", "sender": "@a:domain", "origin": "domain", "origin_server_ts": 1000000, "signatures": {}, "hashes": {},
-    "type": "X", "content": {}, "prev_events": [], "auth_events": [], "depth": 3, "unsigned": {"age_ts": 1000000},
-}  # fmt: skip
+    "room_id": "!x:domain",
+    "sender": "@a:domain",
+    "origin": "domain",
+    "origin_server_ts": 1000000,
+    "signatures": {},
+    "hashes": {},
+    "type": "X",
+    "content": {},
+    "prev_events": [],
+    "auth_events": [],
+    "depth": 3,
+    "unsigned": {"age_ts": 1000000},
+}
 REDACTABLE = {
-    "content": {"body": "Here is the message content"}, "event_id": "$0:domain", "origin": "domain", "origin_server_ts": 1000000,
-    "type": "m.room.message", "room_id": "!r:domain", "sender": "@u:domain", "signatures": {}, "unsigned": {"age_ts": 1000000},
-}  # fmt: skip
+    "content": {"body": "Here is the message content"},
+    "event_id": "$0:domain",
+    "origin": "domain",
+    "origin_server_ts": 1000000,
+    "type": "m.room.message",
+    "room_id": "!r:domain",
+    "sender": "@u:domain",
+    "signatures": {},
+    "unsigned": {"age_ts": 1000000},
+}
 
 
 @pytest.mark.parametrize(
@@ -71,8 +85,16 @@ def test_signing_events(event: dict[str, Any], sha256: str, signature: str) -> N
 
 
 def _create(**content: Any) -> dict[str, Any]:
-    return {"type": "m.room.create", "sender": "@a:domain", "content": {"room_version": "12", **content}, "state_key": "",
-            "origin_server_ts": 1, "depth": 1, "prev_events": [], "auth_events": []}  # fmt: skip
+    return {
+        "type": "m.room.create",
+        "sender": "@a:domain",
+        "content": {"room_version": "12", **content},
+        "state_key": "",
+        "origin_server_ts": 1,
+        "depth": 1,
+        "prev_events": [],
+        "auth_events": [],
+    }
 
 
 def test_ids_are_hashes_of_the_redacted_event() -> None:
@@ -82,36 +104,73 @@ def test_ids_are_hashes_of_the_redacted_event() -> None:
         assert event_id == event_id_of(event, ROOM_VERSIONS[version]) and len(event_id) == 44
         assert set(event_id[1:]) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + alphabet)
         said_otherwise = {**event, "content": {"body": "another text"}}
-        assert (
-            event_id_of(said_otherwise, ROOM_VERSIONS[version]) == event_id
-        )  # `hashes` keeps them apart, not the content
+        assert event_id_of(said_otherwise, ROOM_VERSIONS[version]) == event_id  # `hashes` keeps them apart, not the content
     create = _create()
     event_id = seal(create, V12, "domain", KEY)
     assert room_id_of_create(create, V12) == "!" + event_id[1:]
 
 
 ALL_KEYS: dict[str, Any] = {
-    "event_id": "$e", "room_id": "!r:d", "sender": "@s:d", "state_key": "", "hashes": {}, "signatures": {}, "depth": 1, "prev_events": [],
-    "auth_events": [], "origin_server_ts": 1, "origin": "d", "prev_state": [], "membership": "join", "unsigned": {}, "extra": 1, "redacts": "$x",
-}  # fmt: skip
+    "event_id": "$e",
+    "room_id": "!r:d",
+    "sender": "@s:d",
+    "state_key": "",
+    "hashes": {},
+    "signatures": {},
+    "depth": 1,
+    "prev_events": [],
+    "auth_events": [],
+    "origin_server_ts": 1,
+    "origin": "d",
+    "prev_state": [],
+    "membership": "join",
+    "unsigned": {},
+    "extra": 1,
+    "redacts": "$x",
+}
 CONTENTS: dict[str, tuple[dict[str, Any], dict[str, set[str]]]] = {
     # content, and by room version from which it holds, the keys that are kept
-    "m.room.create": ({"creator": "@s:d", "room_version": "1", "x": 1}, {"1": {"creator"}, "11": {"creator", "room_version", "x"}}),
+    "m.room.create": (
+        {"creator": "@s:d", "room_version": "1", "x": 1},
+        {"1": {"creator"}, "11": {"creator", "room_version", "x"}},
+    ),
     "m.room.member": (
-        {"membership": "join", "displayname": "x", "join_authorised_via_users_server": "@a:d", "third_party_invite": {"signed": {}, "display_name": "x"}},
-        {"1": {"membership"}, "9": {"membership", "join_authorised_via_users_server"}, "11": {"membership", "join_authorised_via_users_server", "third_party_invite"}},
+        {
+            "membership": "join",
+            "displayname": "x",
+            "join_authorised_via_users_server": "@a:d",
+            "third_party_invite": {"signed": {}, "display_name": "x"},
+        },
+        {
+            "1": {"membership"},
+            "9": {"membership", "join_authorised_via_users_server"},
+            "11": {"membership", "join_authorised_via_users_server", "third_party_invite"},
+        },
     ),
     "m.room.join_rules": ({"join_rule": "x", "allow": [], "y": 1}, {"1": {"join_rule"}, "8": {"join_rule", "allow"}}),
     "m.room.power_levels": (
-        {"ban": 1, "events": {}, "events_default": 1, "kick": 1, "redact": 1, "state_default": 1, "users": {}, "users_default": 1, "invite": 1, "notifications": {}},
-        {"1": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"},
-         "11": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default", "invite"}},
+        {
+            "ban": 1,
+            "events": {},
+            "events_default": 1,
+            "kick": 1,
+            "redact": 1,
+            "state_default": 1,
+            "users": {},
+            "users_default": 1,
+            "invite": 1,
+            "notifications": {},
+        },
+        {
+            "1": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default"},
+            "11": {"ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default", "invite"},
+        },
     ),
     "m.room.history_visibility": ({"history_visibility": "x", "y": 1}, {"1": {"history_visibility"}}),
     "m.room.aliases": ({"aliases": [], "y": 1}, {"1": {"aliases"}, "6": set()}),
     "m.room.redaction": ({"redacts": "$x", "reason": "y"}, {"1": set(), "11": {"redacts"}}),
     "m.room.message": ({"body": "x", "msgtype": "m.text"}, {"1": set()}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("version", list(ROOM_VERSIONS))
@@ -124,9 +183,7 @@ def test_redaction(version: str, event_type: str) -> None:
     old = {"origin", "prev_state", "membership"} if int(version) < 11 else set()
     assert (
         set(left)
-        == {"type", "content"}
-        | set(ALL_KEYS) - {"unsigned", "extra", "redacts", "origin", "prev_state", "membership"}
-        | old
+        == {"type", "content"} | set(ALL_KEYS) - {"unsigned", "extra", "redacts", "origin", "prev_state", "membership"} | old
     )
     if "third_party_invite" in left["content"]:
         assert left["content"]["third_party_invite"] == {"signed": {}}
@@ -149,11 +206,26 @@ GOOD = {
 @pytest.mark.parametrize(
     "change",
     [
-        {"type": 7}, {"sender": "a"}, {"sender": None}, {"content": []}, {"depth": -1}, {"depth": 2**53}, {"depth": True}, {"depth": "1"},
-        {"origin_server_ts": 1.5}, {"prev_events": ["$a"] * 21}, {"auth_events": ["$a"] * 11}, {"prev_events": [7]}, {"state_key": 7},
-        {"room_id": 7}, {"hashes": None}, {"content": {"n": 2**53}}, {"content": {"x": "x" * 70_000}}, {"type": "t" * 256},
+        {"type": 7},
+        {"sender": "a"},
+        {"sender": None},
+        {"content": []},
+        {"depth": -1},
+        {"depth": 2**53},
+        {"depth": True},
+        {"depth": "1"},
+        {"origin_server_ts": 1.5},
+        {"prev_events": ["$a"] * 21},
+        {"auth_events": ["$a"] * 11},
+        {"prev_events": [7]},
+        {"state_key": 7},
+        {"room_id": 7},
+        {"hashes": None},
+        {"content": {"n": 2**53}},
+        {"content": {"x": "x" * 70_000}},
+        {"type": "t" * 256},
     ],
-)  # fmt: skip
+)
 def test_malformed_pdus_are_refused(change: dict[str, Any]) -> None:
     assert parse_pdu({**GOOD, "unsigned": {"a": 1}, "event_id": "$mine"}, V12).keys() == GOOD.keys()
     with pytest.raises(MatrixError):

@@ -74,15 +74,35 @@ def test_power_and_what_it_takes(version: str) -> None:
 @pytest.mark.parametrize(
     ("value", "read", "versions"),
     [
-        (7, 7, EVERY), (-7, -7, EVERY), (2**53 - 1, 2**53 - 1, EVERY), (True, None, EVERY), (None, None, EVERY), ([], None, EVERY),
-        ("100", 100, EVERY[:9]), ("000100", 100, EVERY[:9]), ("+100", 100, EVERY[:9]), ("-100", -100, EVERY[:9]),
-        (" 00100\t", 100, EVERY[:9]), (" +100 ", 100, EVERY[:9]), ("100", None, EVERY[9:]),
-        ("1_000", None, EVERY), ("１００", None, EVERY), ("1.0", None, EVERY), ("1e2", None, EVERY), ("", None, EVERY), ("+", None, EVERY),
-        ("+ 1", None, EVERY), ("0x10", None, EVERY),
-        (50.57, 50, EVERY[:5]), (-50.57, -50, EVERY[:5]), (5.114698e4, 51146, EVERY[:5]), (50.57, None, EVERY[5:]),
-        (float("inf"), None, EVERY), (float("nan"), None, EVERY),
+        (7, 7, EVERY),
+        (-7, -7, EVERY),
+        (2**53 - 1, 2**53 - 1, EVERY),
+        (True, None, EVERY),
+        (None, None, EVERY),
+        ([], None, EVERY),
+        ("100", 100, EVERY[:9]),
+        ("000100", 100, EVERY[:9]),
+        ("+100", 100, EVERY[:9]),
+        ("-100", -100, EVERY[:9]),
+        (" 00100\t", 100, EVERY[:9]),
+        (" +100 ", 100, EVERY[:9]),
+        ("100", None, EVERY[9:]),
+        ("1_000", None, EVERY),
+        ("１００", None, EVERY),
+        ("1.0", None, EVERY),
+        ("1e2", None, EVERY),
+        ("", None, EVERY),
+        ("+", None, EVERY),
+        ("+ 1", None, EVERY),
+        ("0x10", None, EVERY),
+        (50.57, 50, EVERY[:5]),
+        (-50.57, -50, EVERY[:5]),
+        (5.114698e4, 51146, EVERY[:5]),
+        (50.57, None, EVERY[5:]),
+        (float("inf"), None, EVERY),
+        (float("nan"), None, EVERY),
     ],
-)  # fmt: skip
+)
 def test_how_levels_are_written(value: object, read: int | None, versions: list[str]) -> None:
     for version in versions:
         assert parse_level(value, ROOM_VERSIONS[version]) == read
@@ -92,25 +112,31 @@ def test_how_levels_are_written(value: object, read: int | None, versions: list[
     ("number", "ours"),
     [
         # client-server API, "Size limits": 65536 bytes for an event, 255 for its keys
-        (65_536, events.MAX_EVENT_BYTES), (255, events.MAX_FIELD_BYTES), (255, identifiers.MAX_LENGTH),
+        (65_536, events.MAX_EVENT_BYTES),
+        (255, events.MAX_FIELD_BYTES),
+        (255, identifiers.MAX_LENGTH),
         # server-server API, "PDUs": `prev_events` of 20, `auth_events` of 10 at most
         (20, live_room.MAX_PREV_EVENTS),
         # appendices, "Canonical JSON": "[-(2**53)+1, (2**53)-1]"
         (2**53 - 1, canonical_json.MAX_INTEGER),
         # server-server API, "Transactions": "at most 50 PDUs and 100 EDUs"
-        (50, transactions.MOST_PDUS), (100, transactions.MOST_EDUS),
+        (50, transactions.MOST_PDUS),
+        (100, transactions.MOST_EDUS),
         # server-server API, "Resolving server names": "sensible default is 24 hours", "48 hours is recommended", "up to an hour"
-        (DAY, discovery.USUAL), (2 * DAY, discovery.LONGEST), (DAY // 24, discovery.LONGEST_FAILURE),
+        (DAY, discovery.USUAL),
+        (2 * DAY, discovery.LONGEST),
+        (DAY // 24, discovery.LONGEST_FAILURE),
         # server-server API, "Publishing keys", `valid_until_ts`: "the lesser of this field and 7 days into the future"
         (7 * DAY, keyring.WEEK),
         # client-server API, "Room Tagging": "The name of a tag MUST NOT exceed 255 bytes"
         (255, account_data.MAX_TAG_BYTES),
         # client-server API, "Profiles": 64KiB for a profile, 255 bytes for the name of a field
-        (65_536, MAX_PROFILE_BYTES), (255, MAX_FIELD_NAME),
+        (65_536, MAX_PROFILE_BYTES),
+        (255, MAX_FIELD_NAME),
         # client-server API, "Syncing", `m.heroes`: "the first 5 members of the room"
         (5, room_section.HEROES),
     ],
-)  # fmt: skip
+)
 def test_limits(number: int, ours: int) -> None:
     assert ours == number
 
@@ -126,7 +152,8 @@ def test_limits(number: int, ours: int) -> None:
         ("create_room.yaml:107, visibility", "private", CreateRoomRequest().visibility),
         ("create_room.yaml:195, state_key", "", InitialState("x", {}).state_key),
         ("search.yaml:80, keys", None, RoomEventsCriteria("x").keys),
-        ("search.yaml:108, before_limit", 5, Around().before_limit), ("search.yaml:114, after_limit", 5, Around().after_limit),
+        ("search.yaml:108, before_limit", 5, Around().before_limit),
+        ("search.yaml:114, after_limit", 5, Around().after_limit),
         ("search.yaml:95, order_by", "rank", RoomEventsCriteria("x").order_by),
         ("search.yaml:122, include_profile", False, Around().include_profile),
         ("definitions/sync_filter.yaml:28, event_format", "client", filters.NO_FILTER.event_format),
@@ -135,7 +162,7 @@ def test_limits(number: int, ours: int) -> None:
         ("definitions/room_event_filter.yaml:31", False, filters.RoomEventFilter().lazy_load_members),
         ("definitions/room_event_filter.yaml:39", False, filters.RoomEventFilter().include_redundant_members),
     ],
-)  # fmt: skip
+)
 def test_what_is_meant_where_nothing_is_said(place: str, meant: object, ours: object) -> None:
     assert ours == meant, place
 
@@ -162,10 +189,16 @@ def test_the_depth_limit(version: str) -> None:
 @pytest.mark.parametrize(
     ("field", "length", "fits"),
     [
-        ("type", 255, True), ("type", 256, False), ("state_key", 255, True), ("state_key", 256, False), ("room_id", 256, False),
-        ("sender", 255, True), ("sender", 256, False), ("event_id", 256, False),
+        ("type", 255, True),
+        ("type", 256, False),
+        ("state_key", 255, True),
+        ("state_key", 256, False),
+        ("room_id", 256, False),
+        ("sender", 255, True),
+        ("sender", 256, False),
+        ("event_id", 256, False),
     ],
-)  # fmt: skip
+)
 def test_sizes_are_in_bytes(field: str, length: int, fits: bool) -> None:
     """ "`state_key` MUST NOT exceed 255 bytes": bytes of UTF-8, not characters."""
     for text in ("x" * length, "é" * (length // 2) + "x" * (length % 2)):
@@ -201,8 +234,12 @@ RULES: dict[str, list[tuple[str, bool, list[Any], list[Any]]]] = {
     "override": [
         (".m.rule.master", False, [], []),
         (".m.rule.suppress_notices", True, [is_("content.msgtype", "m.notice")], []),
-        (".m.rule.invite_for_me", True,
-         [is_("type", "m.room.member"), is_("content.membership", "invite"), is_("state_key", ME)], ["notify", SOUND]),
+        (
+            ".m.rule.invite_for_me",
+            True,
+            [is_("type", "m.room.member"), is_("content.membership", "invite"), is_("state_key", ME)],
+            ["notify", SOUND],
+        ),
         (".m.rule.member_event", True, [is_("type", "m.room.member")], []),
         (".m.rule.is_user_mention", True, [MENTION], ["notify", SOUND, HIGHLIGHT]),
         (".m.rule.is_room_mention", True, [AT_ROOM, MAY], ["notify", HIGHLIGHT]),
@@ -211,7 +248,9 @@ RULES: dict[str, list[tuple[str, bool, list[Any], list[Any]]]] = {
         (".m.rule.room.server_acl", True, [is_("type", "m.room.server_acl"), is_("state_key", "")], []),
         (".m.rule.suppress_edits", True, [EDIT], []),
     ],
-    "content": [], "room": [], "sender": [],
+    "content": [],
+    "room": [],
+    "sender": [],
     "underride": [
         (".m.rule.call", True, [is_("type", "m.call.invite")], ["notify", {"set_tweak": "sound", "value": "ring"}]),
         (".m.rule.encrypted_room_one_to_one", True, [TWO, is_("type", "m.room.encrypted")], ["notify", SOUND]),
@@ -219,7 +258,7 @@ RULES: dict[str, list[tuple[str, bool, list[Any], list[Any]]]] = {
         (".m.rule.message", True, [is_("type", "m.room.message")], ["notify"]),
         (".m.rule.encrypted", True, [is_("type", "m.room.encrypted")], ["notify"]),
     ],
-}  # fmt: skip
+}
 
 
 def test_the_predefined_push_rules() -> None:
@@ -229,10 +268,4 @@ def test_the_predefined_push_rules() -> None:
     }
     assert ours == RULES
     assert all(rule["default"] for rules in push_rules.default_rules(ME).values() for rule in rules)
-    assert push_rules.KINDS == (
-        "override",
-        "content",
-        "room",
-        "sender",
-        "underride",
-    )  # "Push Rules": the order of kinds
+    assert push_rules.KINDS == ("override", "content", "room", "sender", "underride")  # "Push Rules": the order of kinds

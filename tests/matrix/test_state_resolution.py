@@ -57,10 +57,16 @@ class Room:
         cited = [state[k] for k in wanted if k in state]
         digest = hashlib.sha256(f"{self.random.random()}".encode()).hexdigest()[:16]
         pdu: dict[str, Any] = {
-            "type": key[0], "state_key": key[1], "sender": sender, "content": content, "depth": self.depth,
-            "origin_server_ts": ts if ts is not None else self.ts, "auth_events": [e.event_id for e in cited],
-            "prev_events": prev, "room_id": "!room:a.example",
-        }  # fmt: skip
+            "type": key[0],
+            "state_key": key[1],
+            "sender": sender,
+            "content": content,
+            "depth": self.depth,
+            "origin_server_ts": ts if ts is not None else self.ts,
+            "auth_events": [e.event_id for e in cited],
+            "prev_events": prev,
+            "room_id": "!room:a.example",
+        }
         if key == CREATE and self.version.room_id_is_create_hash:
             del pdu["room_id"]
         return ResolvableEvent(f"${digest}", pdu, cited)
@@ -74,13 +80,7 @@ class Room:
         return True
 
     def put(
-        self,
-        state: State,
-        key: StateKey,
-        sender: str,
-        content: dict[str, Any],
-        ts: int | None = None,
-        first: bool = False,
+        self, state: State, key: StateKey, sender: str, content: dict[str, Any], ts: int | None = None, first: bool = False
     ) -> State:
         """The state after an event that must be allowed."""
         event = self._event(key, sender, content, state, [self.create.event_id] if first else ["$x"], ts)
@@ -88,9 +88,7 @@ class Room:
         self.events.append(event)
         return {**state, key: event}
 
-    def begin(
-        self, users: dict[str, int] | None = None, rule: str = "public", joined: tuple[str, ...] = (BOB, CAROL)
-    ) -> State:
+    def begin(self, users: dict[str, int] | None = None, rule: str = "public", joined: tuple[str, ...] = (BOB, CAROL)) -> State:
         state: State = self.put({CREATE: self.create}, member(ALICE), ALICE, {"membership": "join"}, first=True)
         levels = dict(users or {})
         if not self.version.privileged_creators:
@@ -236,10 +234,7 @@ class History(Room):
         elif kind < 0.8:
             old = state[POWER_LEVELS].content if POWER_LEVELS in state else {}
             users = {**old.get("users", {}), target: r.choice((0, 25, 50, 90, 100))}
-            key, content = (
-                POWER_LEVELS,
-                {**old, "users": users, r.choice(("ban", "kick", "invite")): r.choice((0, 50, 75))},
-            )
+            key, content = (POWER_LEVELS, {**old, "users": users, r.choice(("ban", "kick", "invite")): r.choice((0, 50, 75))})
         elif kind < 0.9:
             key, content = JOIN_RULES, {"join_rule": r.choice(("public", "invite", "knock"))}
         else:

@@ -68,9 +68,7 @@ class Trees:
         self.index, self.packs, self.reads = Index(room), {}, 0
         self.editor = TreeEditor({})
         self.reader = TreeReader(self._packs)
-        self.resolver = StateResolver(
-            self.reader, HASH, self.index, room.version, self.index.nids[room.create.event_id]
-        )
+        self.resolver = StateResolver(self.reader, HASH, self.index, room.version, self.index.nids[room.create.event_id])
         self._next = 1
 
     async def _packs(self, packs: list[int]) -> dict[int, bytes]:
@@ -129,9 +127,7 @@ async def test_version_1_takes_what_one_state_lacks_from_the_other() -> None:
     room = Room(ROOM_VERSIONS["1"])
     start = room.begin({BOB: 50})
     left = room.put(start, ("m.room.topic", ""), BOB, {"topic": "left"})
-    right = room.put(
-        room.put(start, ("m.room.name", ""), ALICE, {"name": "n"}), member(DAVE), DAVE, {"membership": "join"}
-    )
+    right = room.put(room.put(start, ("m.room.name", ""), ALICE, {"name": "n"}), member(DAVE), DAVE, {"membership": "join"})
     right = room.put(right, ("m.room.topic", ""), BOB, {"topic": "right"})
     assert await Trees(room).merge([left, right]) == resolved([left, right], room.version, room.create)
 
@@ -151,15 +147,11 @@ async def test_little_of_a_large_room_is_read(version: str) -> None:
     start = trees.root(state)
     roots = [trees.root(side, state, start) for side in (left, right)]
     trees.reader = TreeReader(trees._packs)
-    trees.resolver = StateResolver(
-        trees.reader, HASH, trees.index, room.version, trees.index.nids[room.create.event_id]
-    )
+    trees.resolver = StateResolver(trees.reader, HASH, trees.index, room.version, trees.index.nids[room.create.event_id])
     trees.index.asked.clear()
     trees.reads = 0
     base, changes = await trees.resolver.resolve(roots)
-    read: dict[str, Any] = {
-        what: sum(n for kind, n in trees.index.asked if kind == what) for what, _ in trees.index.asked
-    }
+    read: dict[str, Any] = {what: sum(n for kind, n in trees.index.asked if kind == what) for what, _ in trees.index.asked}
     assert trees.index.stored[changes[HASH(*member("@user7:x.example"))] or 0].content["membership"] == "ban"
     assert len(trees.index.asked) < 40 and read["events"] < 60 and read["rows"] < 60, read
     assert trees.reads < 40

@@ -63,9 +63,7 @@ def test_older_tokens_of_the_beginning_are_the_beginning() -> None:
     assert ORDER.place(-(1 << 53)) == Cursor(0, ORDER.beginning)
 
 
-@pytest.mark.parametrize(
-    ("position", "when"), [(PAST, PAST), (LOG, LOG), (GAP, 299), (JUMP, 299), (gap_before(300), 299)]
-)
+@pytest.mark.parametrize(("position", "when"), [(PAST, PAST), (LOG, LOG), (GAP, 299), (JUMP, 299), (gap_before(300), 299)])
 def test_when_it_was(position: int, when: int) -> None:
     assert ORDER.when(position) == when
 
@@ -85,8 +83,12 @@ def test_what_is_missing_belongs_where_its_follower_is() -> None:
 def test_the_latest_cut() -> None:
     order = ReadingOrder([Stretch(300, 0, 1), Stretch(200, 0, 2), Stretch(0, 1, 3)], is_federated=True)
     assert [order.latest_cut(*window) for window in ((0, 400), (0, 299), (200, 299), (199, 200), (300, 400))] == [
-        300, 200, 0, 200, 0,
-    ]  # fmt: skip
+        300,
+        200,
+        0,
+        200,
+        0,
+    ]
     assert order.beginning == -4 * BLOCK, "what was jumped to before the log lies before what was before it"
 
 

@@ -83,17 +83,18 @@ async def test_a_ministry_with_its_guests(new_server: NewServer, tmp_path: Path)
     try:
         await clamav.start()
         restricted = Classification(
-            "restricted",
-            {"fr": "Diffusion restreinte", "en": "Restricted"},
-            retention_days=30,
-            file_types=["application/pdf"],
+            "restricted", {"fr": "Diffusion restreinte", "en": "Restricted"}, retention_days=30, file_types=["application/pdf"]
         )
         server = await new_server(
-            listeners=[Listener(port=own)], public_url=base, email=mailbox.settings(),
-            registration=Registration(email_required=True), antivirus=Antivirus(clamav.url),
+            listeners=[Listener(port=own)],
+            public_url=base,
+            email=mailbox.settings(),
+            registration=Registration(email_required=True),
+            antivirus=Antivirus(clamav.url),
             agency=Agency(enabled=True, guest_domains=["externe.localhost"], classifications=[restricted]),
-            account_validity=AccountValidity(period_days=365), read_guard=ReadGuard(True, searches_per_hour=30),
-        )  # fmt: skip
+            account_validity=AccountValidity(period_days=365),
+            read_guard=ReadGuard(True, searches_per_hour=30),
+        )
         await server.node.domains.add("externe.localhost")
         organisations = Organisations(server.node.database)
         for one in (
@@ -119,18 +120,30 @@ async def test_getting_in(new_server: NewServer) -> None:
     callback = f"{base}/login/oidc/proconnect"
     elsewhere = await new_server()
     brand = Brand(
-        name="Messagerie de l'État", colour="#000091", welcome="La messagerie de vos services",
-        email_domains=["etat.test"], links={"help": "https://aide.example"}, features={"forums": False},
-    )  # fmt: skip
+        name="Messagerie de l'État",
+        colour="#000091",
+        welcome="La messagerie de vos services",
+        email_domains=["etat.test"],
+        links={"help": "https://aide.example"},
+        features={"forums": False},
+    )
     provider = IdentityProvider(
-        id="proconnect", name="ProConnect", issuer=f"http://127.0.0.1:{theirs}", client_id="chappe",
-        client_secret="secret of chappe", display_name="{given_name} {usual_name}",
-    )  # fmt: skip
+        id="proconnect",
+        name="ProConnect",
+        issuer=f"http://127.0.0.1:{theirs}",
+        client_id="chappe",
+        client_secret="secret of chappe",
+        display_name="{given_name} {usual_name}",
+    )
     server = await new_server(
-        listeners=[Listener(port=own)], public_url=base, identity_providers=[provider], email=mailbox.settings(),
-        brands={"localhost": brand}, organisations_elsewhere={"ville.test": elsewhere.base},
+        listeners=[Listener(port=own)],
+        public_url=base,
+        identity_providers=[provider],
+        email=mailbox.settings(),
+        brands={"localhost": brand},
+        organisations_elsewhere={"ville.test": elsewhere.base},
         registration=Registration(email_required=True),
-    )  # fmt: skip
+    )
     control = await serve_control(server, mailbox)
     try:
         async with node("provider.mjs", str(theirs), f"{callback}/callback", f"{callback}/backchannel-logout"):

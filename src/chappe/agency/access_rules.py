@@ -22,9 +22,18 @@ VISIBILITIES = ("public", "private")
 RULES = frozenset((RESTRICTED, UNRESTRICTED, DIRECT))
 NOT_IN_DIRECT = ("m.room.name", "m.room.avatar", "m.room.topic")
 NEVER_REDACTED = frozenset(
-    (EVENT, "m.room.retention", "m.room.power_levels", "m.room.join_rules", "m.room.history_visibility",
-     "m.room.guest_access", "m.room.server_acl", "m.room.encryption", "m.room.create")
-)  # fmt: skip
+    (
+        EVENT,
+        "m.room.retention",
+        "m.room.power_levels",
+        "m.room.join_rules",
+        "m.room.history_visibility",
+        "m.room.guest_access",
+        "m.room.server_acl",
+        "m.room.encryption",
+        "m.room.create",
+    )
+)
 FORCED = "force_unencrypted_at_creation"
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 FORUM_RETENTION_MS = 3 * 30 * 86_400_000
@@ -32,12 +41,24 @@ StateItem = tuple[str, str, dict[str, Any]]
 
 _CALLS = ("m.call.member", "org.matrix.msc3401.call.member", "m.beacon_info", "org.matrix.msc3672.beacon_info")
 LEVELS: dict[str, Any] = {
-    "users_default": 0, "events_default": 0, "state_default": 100, "invite": 50, "kick": 50, "ban": 50, "redact": 50,
+    "users_default": 0,
+    "events_default": 0,
+    "state_default": 100,
+    "invite": 50,
+    "kick": 50,
+    "ban": 50,
+    "redact": 50,
     "events": {
-        "m.room.name": 50, "m.room.avatar": 50, "m.room.canonical_alias": 50, "m.room.power_levels": 100,
-        "m.room.history_visibility": 100, "m.room.server_acl": 100, "m.room.encryption": 100, **dict.fromkeys(_CALLS, 0),
+        "m.room.name": 50,
+        "m.room.avatar": 50,
+        "m.room.canonical_alias": 50,
+        "m.room.power_levels": 100,
+        "m.room.history_visibility": 100,
+        "m.room.server_acl": 100,
+        "m.room.encryption": 100,
+        **dict.fromkeys(_CALLS, 0),
     },
-}  # fmt: skip
+}
 MINIMA = {key: LEVELS[key] for key in ("invite", "kick", "ban", "redact", "state_default")}
 # what anybody may be let send: messages of a kind that is known, and the state that one's own calls and place are
 _ANYBODYS = frozenset(
@@ -154,9 +175,7 @@ def check_retention(kind: Kind, content: Mapping[str, Any]) -> None:
         raise Forbidden("Messages of a forum are kept for three months at most")
 
 
-def check_change(
-    kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int
-) -> None:
+def check_change(kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int) -> None:
     """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden."""
     rule = after.get("rule")
     if rule not in RULES:

@@ -46,9 +46,15 @@ class Renewal:
 
 class AccountValidity:
     def __init__(
-        self, database: Database, accounts: Accounts, mail: MailQueue, settings: Settings, base_url: Callable[[str], str],
-        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]], now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        accounts: Accounts,
+        mail: MailQueue,
+        settings: Settings,
+        base_url: Callable[[str], str],
+        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._accounts, self._mail, self._settings = database, accounts, mail, settings
         self._base_url, self._deactivate, self._now_ms = base_url, deactivate, now_ms
 
@@ -70,9 +76,7 @@ class AccountValidity:
             try:
                 await self._remind(row, now)
             except MatrixError as error:  # this account's own trouble, such as an address that is none
-                log.warning(
-                    "a reminder was not written", extra={"fields": {"user": row["user_id"], "error": error.message}}
-                )
+                log.warning("a reminder was not written", extra={"fields": {"user": row["user_id"], "error": error.message}})
         await self._deactivate_old(now)
 
     def _is_excluded(self, user_id: str) -> bool:
@@ -81,11 +85,14 @@ class AccountValidity:
     async def _due(self, now: int) -> list[Row]:
         """Accounts for which a reminder is due that has not been sent for this period."""
         furthest = max(self._settings.reminder_days, default=0) * DAY_MS
-        return list(await self._database.fetch(
-            f"""SELECT u.user_id, u.expires_ts, v.reminded_days, v.for_expiry {_FROM} WHERE {_WHO}
+        return list(
+            await self._database.fetch(
+                f"""SELECT u.user_id, u.expires_ts, v.reminded_days, v.for_expiry {_FROM} WHERE {_WHO}
                 AND u.expires_ts > $1 AND u.expires_ts <= $2 AND coalesce(v.mails_enabled, true) LIMIT {AT_ONCE}""",
-            now, now + furthest,
-        ))  # fmt: skip
+                now,
+                now + furthest,
+            )
+        )
 
     async def _remind(self, row: Row, now: int) -> None:
         left = row["expires_ts"] - now
@@ -99,8 +106,10 @@ class AccountValidity:
                 """INSERT INTO account_validity AS v (user_id, reminded_days, for_expiry) VALUES ($1, $2, $3)
                    ON CONFLICT (user_id) DO UPDATE SET reminded_days = $2, for_expiry = $3
                     WHERE v.for_expiry IS DISTINCT FROM $3 OR v.reminded_days IS NULL OR v.reminded_days > $2 RETURNING true""",
-                row["user_id"], due, row["expires_ts"],
-            )  # fmt: skip
+                row["user_id"],
+                due,
+                row["expires_ts"],
+            )
             if is_mine:  # else another process has just written it
                 await self._write(connection, row["user_id"], row["expires_ts"], addresses)
 
@@ -145,8 +154,9 @@ class AccountValidity:
         token = await connection.fetchval(
             """INSERT INTO account_validity AS v (user_id, token) VALUES ($1, $2)
                ON CONFLICT (user_id) DO UPDATE SET token = coalesce(v.token, $2) RETURNING v.token""",
-            user_id, self._new_token(),
-        )  # fmt: skip
+            user_id,
+            self._new_token(),
+        )
         server_name, days = domain_of(user_id), max(0, (expires_ts - self._now_ms()) // DAY_MS)
         for address in addresses:
             kind, link = "renew_code", None
@@ -169,8 +179,10 @@ class AccountValidity:
             """SELECT v.user_id, v.token IS NOT DISTINCT FROM $1 AS fresh, u.expires_ts
                  FROM account_validity v JOIN users u USING (user_id)
                 WHERE (v.token = $1 OR v.used_hash = $2) AND ($3::text IS NULL OR v.user_id = $3) AND NOT u.deactivated""",
-            token, _hash(token), user_id,
-        )  # fmt: skip
+            token,
+            _hash(token),
+            user_id,
+        )
         if row is None:
             return Renewal(UNKNOWN)
         if not row["fresh"]:
@@ -181,8 +193,10 @@ class AccountValidity:
         await self._database.execute(
             """UPDATE account_validity SET token = NULL, used_hash = $3, reminded_days = NULL
                 WHERE user_id = $1 AND token = $2""",
-            row["user_id"], token, _hash(token),
-        )  # fmt: skip
+            row["user_id"],
+            token,
+            _hash(token),
+        )
         return Renewal(RENEWED, until)
 
     async def set_end(
@@ -202,8 +216,9 @@ class AccountValidity:
         await self._database.execute(
             """INSERT INTO account_validity (user_id, mails_enabled) VALUES ($1, coalesce($2, true))
                ON CONFLICT (user_id) DO UPDATE SET mails_enabled = coalesce($2, account_validity.mails_enabled), token = NULL""",
-            user_id, mails_enabled,
-        )  # fmt: skip
+            user_id,
+            mails_enabled,
+        )
         await self._accounts.set_state(user_id, expires_ts=until, ends_by=None if expiration_ts is None else ends_by)
         return until
 

@@ -25,7 +25,7 @@ _PAGES = {
         "fr": ("Ce lien n'est pas valable", "Demandez un nouveau message depuis l'application."),
         "en": ("This link is not valid", "Ask for another mail in the application."),
     },
-}  # fmt: skip
+}
 
 
 class Ending(msgspec.Struct):
@@ -39,18 +39,27 @@ class AccountValidityApi:
         self._validity, self._pages = validity, pages
 
     @endpoint(
-        "POST", PATH + "/send_mail", "/_matrix/client/unstable/account_validity/send_mail", auth=AUTH, when_locked=True,
-        limit="email", body_limit=SMALL_LIMIT,
-    )  # fmt: skip
+        "POST",
+        PATH + "/send_mail",
+        "/_matrix/client/unstable/account_validity/send_mail",
+        auth=AUTH,
+        when_locked=True,
+        limit="email",
+        body_limit=SMALL_LIMIT,
+    )
     async def send_mail(self, request: Request) -> Answer:
         """Works for accounts that have expired, too."""
         await self._validity.send_mail(request.user_id)
         return {}
 
     @endpoint(
-        "GET", PATH + "/renew", "/_matrix/client/unstable/account_validity/renew", auth=OPTIONAL_AUTH, when_locked=True,
+        "GET",
+        PATH + "/renew",
+        "/_matrix/client/unstable/account_validity/renew",
+        auth=OPTIONAL_AUTH,
+        when_locked=True,
         limit="account",
-    )  # fmt: skip
+    )
     async def renew(self, request: Request) -> Answer:
         """A page for people: 200, or 400 for a token that is unknown."""
         token = request.query("token")

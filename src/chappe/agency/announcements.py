@@ -34,8 +34,12 @@ class Announcements:
             number = await connection.fetchval(
                 """INSERT INTO announcements (organisation, room_id, sender, body, created_ts, recipients)
                    VALUES ($1, $2, $3, $4, $5, 0) RETURNING id""",
-                organisation, room_id, sender, text, self._now_ms(),
-            )  # fmt: skip
+                organisation,
+                room_id,
+                sender,
+                text,
+                self._now_ms(),
+            )
             queued = await connection.execute(
                 f"INSERT INTO announcement_queue {_AUDIENCE}",
                 number,
@@ -65,16 +69,10 @@ class Announcements:
         )
         for row in rows:
             try:
-                await self._notices.send(
-                    UserId(row["user_id"]), row["body"], once=f"announcement {row['announcement']}"
-                )
+                await self._notices.send(UserId(row["user_id"]), row["body"], once=f"announcement {row['announcement']}")
             except MatrixError as error:  # an account that has ended since
-                log.info(
-                    "an announcement was not sent", extra={"fields": {"user": row["user_id"], "error": error.errcode}}
-                )
+                log.info("an announcement was not sent", extra={"fields": {"user": row["user_id"], "error": error.errcode}})
             await self._database.execute(
-                "DELETE FROM announcement_queue WHERE announcement = $1 AND user_id = $2",
-                row["announcement"],
-                row["user_id"],
+                "DELETE FROM announcement_queue WHERE announcement = $1 AND user_id = $2", row["announcement"], row["user_id"]
             )
         return len(rows)

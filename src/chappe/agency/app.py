@@ -18,13 +18,7 @@ from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi, OwnDataApi
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
 from chappe.agency.console.rights import Rights
-from chappe.agency.console.room_actions import (
-    AnnouncementActions,
-    FileActions,
-    LawActions,
-    RegistryActions,
-    RoomActions,
-)
+from chappe.agency.console.room_actions import AnnouncementActions, FileActions, LawActions, RegistryActions, RoomActions
 from chappe.agency.console.scope import Scope
 from chappe.agency.console.targets import Targets
 from chappe.agency.console.views import Views
@@ -109,9 +103,17 @@ class AgencyServer(Homeserver):
     def _build_people(self, policy: AgencyPolicy) -> None:
         database, accounts, settings = self.database, self.accounts, self.config.agency
         policy.sponsors = Sponsors(
-            database, accounts, self.rooms.memberships, policy.guests, policy.organisations, self.mail, settings,
-            self.set_profile_field, self.deactivate_account, self.now_ms,
-        )  # fmt: skip
+            database,
+            accounts,
+            self.rooms.memberships,
+            policy.guests,
+            policy.organisations,
+            self.mail,
+            settings,
+            self.set_profile_field,
+            self.deactivate_account,
+            self.now_ms,
+        )
         self.jobs.add("guests", GUESTS_EVERY, self.time_evidence.required(policy.sponsors.look))
         self.people = policy.people_of = People(
             database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms
@@ -119,18 +121,10 @@ class AgencyServer(Homeserver):
         self.guest_homes = GuestHomes(policy.guests, self.domains, self.federation_client)
         self.jobs.add("guests elsewhere", GUEST_HOMES_EVERY, self.guest_homes.look)
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
-        self.functions = FunctionAccounts(
-            database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms
-        )
+        self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms)
         self.jobs.add("duty accounts", PEOPLE_EVERY, self.time_evidence.required(self.functions.look))
         self.former = FormerAccounts(
-            database,
-            accounts,
-            self.bind_threepid,
-            policy.guests,
-            policy.is_invited,
-            settings.former_profile_days,
-            self.now_ms,
+            database, accounts, self.bind_threepid, policy.guests, policy.is_invited, settings.former_profile_days, self.now_ms
         )
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
@@ -142,37 +136,44 @@ class AgencyServer(Homeserver):
         database, now_ms = self.database, self.now_ms
         self.announcements = Announcements(database, self.server_notices, now_ms)
         self.statistics = policy.statistics = Statistics(database, now_ms)
-        personal_data = PersonalData(
-            database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables
-        )
+        personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables)
         room_archive = RoomArchive(database, self.rooms, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
         self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
         self.orphans.named["exports"] = self.exports.named
         for name, seconds, job in (
-            ("announcements", ANNOUNCE_EVERY, self.announcements.look), ("statistics", STATISTICS_EVERY, self.statistics.look),
+            ("announcements", ANNOUNCE_EVERY, self.announcements.look),
+            ("statistics", STATISTICS_EVERY, self.statistics.look),
             ("exports", EXPORTS_EVERY, self.exports.look),
             ("old exports", RETENTION_EVERY, self.time_evidence.required(self.exports.prune)),
-        ):  # fmt: skip
+        ):
             self.jobs.add(name, seconds, job)
         self.account_states.add(ends_of_console(database, self.exports))
         self.scope = scope = Scope(database, self.accounts.store, now_ms)
-        self.erasure = erasure = Erasure(
-            database, self.deactivate_account, self.retention, self.media, self.holds, self.tables
-        )
+        self.erasure = erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.holds, self.tables)
         self.jobs.add("released from a hold", RETENTION_EVERY, self.time_evidence.required(erasure.after_holds))
         owners = [
             AccountActions(
-                self.accounts, self.sessions, self.second_factors, self.deactivate_account, erasure, self.former,
-                self.people, self.validity, self.guard, self.restore_keys,
+                self.accounts,
+                self.sessions,
+                self.second_factors,
+                self.deactivate_account,
+                erasure,
+                self.former,
+                self.people,
+                self.validity,
+                self.guard,
+                self.restore_keys,
             ),
-            GuestActions(policy.sponsors), FunctionActions(self.functions),
+            GuestActions(policy.sponsors),
+            FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),
             RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership), self.people),
             FileActions(self.media, self.scanner, self.administration),
-            LawActions(self.holds, self.exports), AnnouncementActions(self.announcements),
+            LawActions(self.holds, self.exports),
+            AnnouncementActions(self.announcements),
             RegistryActions(policy.organisations),
-        ]  # fmt: skip
+        ]
         proofs, requests = self.critical_acts.proofs, self.critical_acts.requests
         proofs.rights_since, proofs.administers = scope.rights_since, scope.administers
         self.critical_acts.tell = self._tell_administrators
@@ -181,10 +182,27 @@ class AgencyServer(Homeserver):
             scope, targets, Rights(database), self.audit, proofs, requests, owners, self._tell_administrators
         )
         self.views = Views(
-            database, scope, self.actions, self.accounts, self.rooms, policy, self.people, self.former, self.functions,
-            policy.sponsors, self.holds, self.exports, self.announcements, self.statistics, self.audit, self.scanner, self.guard,
-            self.administration, policy.organisations, now_ms,
-        )  # fmt: skip
+            database,
+            scope,
+            self.actions,
+            self.accounts,
+            self.rooms,
+            policy,
+            self.people,
+            self.former,
+            self.functions,
+            policy.sponsors,
+            self.holds,
+            self.exports,
+            self.announcements,
+            self.statistics,
+            self.audit,
+            self.scanner,
+            self.guard,
+            self.administration,
+            policy.organisations,
+            now_ms,
+        )
 
     async def _tell_administrators(self, organisation: str, asked_by: str, name: str, about: str | None = None) -> None:
         """Something waits for one of them. `about`: whom it is done to, who is not told."""
@@ -200,9 +218,15 @@ class AgencyServer(Homeserver):
         rules = self.config.agency.retention
         limits = [d for d in (rules.forum_days, rules.private_days, rules.open_days, rules.direct_days) if d]
         self.retention = Retention(
-            self.database, self.rooms, self.writer, self.media, self.holds, policy.keeps_for,
-            min(limits, default=None), self.now_ms,
-        )  # fmt: skip
+            self.database,
+            self.rooms,
+            self.writer,
+            self.media,
+            self.holds,
+            policy.keeps_for,
+            min(limits, default=None),
+            self.now_ms,
+        )
         self.jobs.add("retention", RETENTION_EVERY, self.time_evidence.required(self.retention.look))
 
     async def _require_clean(self, media: Media) -> None:
@@ -239,9 +263,9 @@ class AgencyServer(Homeserver):
             async def freeze(user_id: str) -> None:
                 await self.accounts.set_state(user_id, locked=True)
 
-            guard = ReadGuard(self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze,
-                self.standings.accountable,
-            )  # fmt: skip
+            guard = ReadGuard(
+                self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze, self.standings.accountable
+            )
             self.rooms.visibility.reads = guard.events_read
             self.guard = self.reading.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)
@@ -250,9 +274,8 @@ class AgencyServer(Homeserver):
         parts: list[object] = [AuditApi(self.audit, self.holds.untold)]
         if self.validity is not None:
             pages = Pages(
-                self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.guesses,
-                self.now_ms,
-            )  # fmt: skip
+                self.browser_sessions, self.second_factors, self.domains, self.mail, self.public_url, self.guesses, self.now_ms
+            )
             parts.append(AccountValidityApi(self.validity, pages))
         if self.guard is not None:
             parts.append(ReadGuardApi(self.guard, self.accounts, self.rooms))
@@ -268,11 +291,7 @@ class AgencyServer(Homeserver):
                 FunctionAccountsApi(self.functions, self.uia),
                 ConsoleApi(self.scope, self.actions, self.views, self.exports, self.second_factors, self.audit),
                 OwnDataApi(
-                    self.exports,
-                    self.tell_owner,
-                    self.uia,
-                    self.rooms.reading,
-                    float(self.config.read_guard.files_per_hour),
+                    self.exports, self.tell_owner, self.uia, self.rooms.reading, float(self.config.read_guard.files_per_hour)
                 ),
                 GuestHomesApi(self.agency.guests, self.rooms.sight),
                 RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),

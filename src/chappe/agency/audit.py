@@ -28,9 +28,9 @@ FIRST = bytes(32)
 AT_MOST = 4096  # bytes of detail
 LOG = "/_chappe/admin/v1/audit"
 HIDDEN = "(hidden)"
-_SECRET = frozenset((
-    "password", "new_password", "access_token", "refresh_token", "token", "secret", "mac", "nonce", "key", "content", "auth",
-))  # fmt: skip
+_SECRET = frozenset(
+    ("password", "new_password", "access_token", "refresh_token", "token", "secret", "mac", "nonce", "key", "content", "auth")
+)
 _LOCK = 0x61756469  # of PostgreSQL's advisory locks: entries are written one after the other
 _PAGE = 1000
 HOUR_MS, READ_AT_MOST = 3_600_000, 10_000
@@ -53,9 +53,7 @@ class Head:
         try:
             return cls(int(number), bytes.fromhex(seal))
         except ValueError:
-            raise BadRequest(
-                "A head is a number, a colon and a seal, as `verify` tells it", "M_INVALID_PARAM"
-            ) from None
+            raise BadRequest("A head is a number, a colon and a seal, as `verify` tells it", "M_INVALID_PARAM") from None
 
 
 class BrokenChain(Exception):
@@ -100,8 +98,9 @@ class Audit:
         rows = await self._database.fetch(
             """SELECT number, ts, actor, action, detail FROM audit WHERE $1::bigint IS NULL OR number < $1
                 ORDER BY number DESC LIMIT $2""",
-            before, limit,
-        )  # fmt: skip
+            before,
+            limit,
+        )
         return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
 
     async def of_organisation(self, organisation: str | None, limit: int, start: int) -> list[dict[str, Any]]:
@@ -109,8 +108,10 @@ class Audit:
         rows = await self._database.fetch(
             """SELECT number, ts, actor, action, detail FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
                 ORDER BY number DESC LIMIT $2 OFFSET $3""",
-            organisation, limit, start,
-        )  # fmt: skip
+            organisation,
+            limit,
+            start,
+        )
         return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
 
     async def verify(self, known: Head | None = None) -> Head:
@@ -125,9 +126,7 @@ class Audit:
                 if noted.get(head.number, head.seal) != head.seal:
                     raise BrokenChain(head.number, "is not what was noted outside of the database")
         if (last := max(noted, default=0)) > head.number:
-            raise BrokenChain(
-                head.number + 1, f"is not what was written: it is missing, and all after it, up to number {last}"
-            )
+            raise BrokenChain(head.number + 1, f"is not what was written: it is missing, and all after it, up to number {last}")
         return head
 
     def _checked(self, row: Row, head: Head) -> Head:
@@ -136,9 +135,7 @@ class Audit:
         if row["number"] != number:
             raise BrokenChain(number)
         if row["key_id"] != (key.id if key is not None else None):
-            raise BrokenChain(
-                number, f"is sealed with the key {row['key_id']}, which is not the one in {self._keys.path}"
-            )
+            raise BrokenChain(number, f"is sealed with the key {row['key_id']}, which is not the one in {self._keys.path}")
         seal = seal_of(key, head.seal, number, row["ts"], row["actor"], row["action"], row["detail"])
         if not hmac.compare_digest(row["seal"], seal):
             raise BrokenChain(number)
@@ -168,8 +165,14 @@ async def write_entry(
     seal = seal_of(key, previous, number, ts, actor, action, text)
     await connection.execute(
         "INSERT INTO audit (number, ts, actor, action, detail, seal, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        number, ts, actor, action, text, seal, key.id,
-    )  # fmt: skip
+        number,
+        ts,
+        actor,
+        action,
+        text,
+        seal,
+        key.id,
+    )
     return number, seal, ts, actor, action
 
 
@@ -234,9 +237,7 @@ def _body(raw: bytes) -> Any:
 class AuditApi:
     """`shown`: of entries, those that somebody may see."""
 
-    def __init__(
-        self, audit: Audit, shown: Callable[[str, list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
-    ) -> None:
+    def __init__(self, audit: Audit, shown: Callable[[str, list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]) -> None:
         self._audit, self._shown = audit, shown
 
     @endpoint("GET", LOG, auth=ADMIN_AUTH, api="admin")

@@ -23,9 +23,15 @@ class FormerAccounts:
     """`days`: how long a profile is kept. `is_invited`: whether somebody who may act has invited an address."""
 
     def __init__(
-        self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, guests: Guests,
-        is_invited: Callable[[str], Awaitable[bool]], days: int, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        accounts: Accounts,
+        bind_threepid: BindThreepid,
+        guests: Guests,
+        is_invited: Callable[[str], Awaitable[bool]],
+        days: int,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._accounts, self._bind_threepid = database, accounts, bind_threepid
         self._guests, self._is_invited = guests, is_invited
         self._days, self._now_ms = days, now_ms
@@ -45,16 +51,24 @@ class FormerAccounts:
         await self._database.execute(
             """INSERT INTO former_accounts (user_id, profile, addresses, organisation, ended_ts, ended_by, whose) VALUES ($1, $2, $3,
                    (SELECT organisation FROM organisation_people WHERE user_id = $1), $4, $5, $6)""",
-            user_id, orjson.dumps(user.profile), addresses, self._now_ms(), by.by.value, by.whose,
-        )  # fmt: skip
+            user_id,
+            orjson.dumps(user.profile),
+            addresses,
+            self._now_ms(),
+            by.by.value,
+            by.whose,
+        )
 
     async def _raise_right(self, user_id: str, by: Ending) -> None:
         """An account that has ended is ended once more, by somebody whose right is above: it stays ended in that right."""
         below = {By.ORGANISATION: ["person", "calendar"], By.INSTALLATION: ["person", "calendar", "organisation"]}
         await self._database.execute(
             "UPDATE former_accounts SET ended_by = $2, whose = $3 WHERE user_id = $1 AND ended_by = ANY($4::text[])",
-            user_id, by.by.value, by.whose, below.get(by.by, []),
-        )  # fmt: skip
+            user_id,
+            by.by.value,
+            by.whose,
+            below.get(by.by, []),
+        )
 
     async def all(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
         """Those of an organisation (None: of all), the latest first."""
@@ -62,13 +76,18 @@ class FormerAccounts:
             """SELECT f.user_id, f.profile, f.organisation, f.ended_ts FROM former_accounts f
                   JOIN users u USING (user_id)
                 WHERE u.deactivated AND ($1::text IS NULL OR f.organisation = $1) ORDER BY f.ended_ts DESC LIMIT $2""",
-            organisation, limit,
-        )  # fmt: skip
+            organisation,
+            limit,
+        )
         return [
-            {"user_id": row["user_id"], "display_name": orjson.loads(row["profile"]).get("displayname"),
-             "organisation": row["organisation"], "ended_ts": row["ended_ts"]}
+            {
+                "user_id": row["user_id"],
+                "display_name": orjson.loads(row["profile"]).get("displayname"),
+                "organisation": row["organisation"],
+                "ended_ts": row["ended_ts"],
+            }
             for row in rows
-        ]  # fmt: skip
+        ]
 
     async def organisation_of(self, user_id: str) -> str | None:
         found: str | None = await self._database.fetchval(
@@ -91,8 +110,10 @@ class FormerAccounts:
                 WHERE l.provider = $1 AND l.subject = $2 AND u.deactivated AND NOT u.locked AND NOT u.suspended
                   AND (f.ended_by = 'person' OR f.ended_by = 'calendar' AND $3 = ANY(f.addresses))
                 ORDER BY f.ended_ts DESC LIMIT 1""",
-            provider, subject, address,
-        )  # fmt: skip
+            provider,
+            subject,
+            address,
+        )
         return None if found is None else UserId(found)
 
     async def reactivate(self, user_id: UserId) -> dict[str, Any]:
@@ -123,8 +144,10 @@ class FormerAccounts:
         if row is not None and row["organisation"] is not None:
             await self._database.execute(
                 "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                user_id, row["organisation"], self._now_ms(),
-            )  # fmt: skip
+                user_id,
+                row["organisation"],
+                self._now_ms(),
+            )
         return {"user_id": user_id, "addresses": bound}
 
     async def _require_invited(self, user_id: UserId) -> None:
@@ -148,5 +171,6 @@ class FormerAccounts:
         await self._database.execute(
             """DELETE FROM former_accounts f WHERE ended_ts < $1 OR ended_ts < $2
                   AND EXISTS (SELECT 1 FROM users u WHERE u.user_id = f.user_id AND NOT u.deactivated)""",
-            self._now_ms() - self._days * DAY_MS, self._now_ms() - UNDER_WAY_MS,
-        )  # fmt: skip
+            self._now_ms() - self._days * DAY_MS,
+            self._now_ms() - UNDER_WAY_MS,
+        )

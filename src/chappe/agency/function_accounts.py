@@ -33,9 +33,14 @@ _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND end
 
 class FunctionAccounts:
     def __init__(
-        self, database: Database, accounts: Accounts, sessions: Sessions, login_tokens: LoginTokens, owner_mail: OwnerMail,
+        self,
+        database: Database,
+        accounts: Accounts,
+        sessions: Sessions,
+        login_tokens: LoginTokens,
+        owner_mail: OwnerMail,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._accounts = database, accounts
         self._login_tokens, self._owner_mail, self._now_ms = login_tokens, owner_mail, now_ms
         self._one = asyncio.Lock()  # a process holds one connection at most while it waits for others
@@ -53,9 +58,7 @@ class FunctionAccounts:
     async def look(self) -> None:
         """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back."""
         before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
-        for row in await self._database.fetch(
-            "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
-        ):
+        for row in await self._database.fetch("SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before):
             if not await self._accounts.store.is_signed_in(row["user_id"]):
                 await self._end_turn(row["user_id"], row["holder"], only_unused=True)
 
@@ -72,8 +75,10 @@ class FunctionAccounts:
             ended = await connection.fetchval(
                 """UPDATE function_accounts SET holder = NULL, since_ts = NULL
                     WHERE user_id = $1 AND holder = $2 AND since_ts = $3 RETURNING true""",
-                user_id, holder, since,
-            )  # fmt: skip
+                user_id,
+                holder,
+                since,
+            )
             if ended:
                 await self._accounts.store.set_owner(user_id, None, connection)
                 await connection.execute(_END_TURNS, user_id, self._now_ms())
@@ -95,10 +100,7 @@ class FunctionAccounts:
             "INSERT INTO function_accounts (user_id, organisation) VALUES ($1, $2)", user_id, organisation
         )
         await self._database.execute(
-            "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            user_id,
-            organisation,
-            self._now_ms(),
+            "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", user_id, organisation, self._now_ms()
         )
         return user_id
 
@@ -126,8 +128,9 @@ class FunctionAccounts:
             known = await connection.fetch(
                 """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id) WHERE p.user_id = ANY($1::text[])
                       AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL ORDER BY 1 FOR SHARE OF p""",
-                wanted, row["organisation"],
-            )  # fmt: skip
+                wanted,
+                row["organisation"],
+            )
             strangers = set(wanted) - {one["user_id"] for one in known}
             if strangers:
                 raise BadRequest(f"{min(strangers)} is not of this organisation", "M_INVALID_PARAM")
@@ -143,9 +146,8 @@ class FunctionAccounts:
     async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """Who held it when, the latest first."""
         rows = await self._database.fetch(
-            "SELECT holder, began_ts, ended_ts FROM function_turns WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
-            user_id, limit,
-        )  # fmt: skip
+            "SELECT holder, began_ts, ended_ts FROM function_turns WHERE user_id = $1 ORDER BY id DESC LIMIT $2", user_id, limit
+        )
         return [dict(row) for row in rows]
 
     # ---------------------------------------------------------------------------------------------------- for holders
@@ -225,8 +227,10 @@ class FunctionAccounts:
         for row in await self._database.fetch(
             """SELECT user_id, holder FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
                 AND NOT ($2 AND EXISTS (SELECT 1 FROM function_holders h WHERE h.user_id = f.user_id AND h.holder = $1))""",
-            user_id, only_without_right, of_itself,
-        ):  # fmt: skip
+            user_id,
+            only_without_right,
+            of_itself,
+        ):
             await self._end_turn(row["user_id"], row["holder"])
 
     async def end_rights(self, user_id: str) -> None:

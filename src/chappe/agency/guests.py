@@ -17,11 +17,7 @@ class Guests:
 
     def is_guest(self, user_id: str) -> bool:
         domain = domain_of(user_id)
-        return (
-            self.is_guest_home(domain)
-            and user_id not in self.no_longer
-            and user_id not in self.agents_of.get(domain, ())
-        )
+        return self.is_guest_home(domain) and user_id not in self.no_longer and user_id not in self.agents_of.get(domain, ())
 
     @property
     def homes(self) -> frozenset[str]:

@@ -40,10 +40,7 @@ class OrganisationInfo:
         """`invited`: told to the server where whoever has the address would sign up."""
         address, organisation = await self._asked(request)
         home = _home(organisation)
-        answer: dict[str, Any] = {
-            "hs": home,
-            "requires_invite": organisation is not None and organisation.requires_invite,
-        }
+        answer: dict[str, Any] = {"hs": home, "requires_invite": organisation is not None and organisation.requires_invite}
         if home == request.origin:
             answer["invited"] = await self._policy.is_invited(address)
         return answer

@@ -20,11 +20,12 @@ def handed_over(room: LiveRoom, leaver: str, is_guest: Callable[[str], bool], ev
     levels, create, now = room.power_levels(), room.get(CREATE), room.get(("m.room.power_levels", ""))
     if create is None or now is None or levels.of(leaver) < ADMINISTRATOR:
         return None
-    staying = {key for (kind, key), e in room.state.items()
-               if kind == "m.room.member" and key != leaver and e.membership in ("join", "invite")}  # fmt: skip
-    if not staying or any(
-        levels.of(user) >= ADMINISTRATOR or user in creators_of(create, room.version) for user in staying
-    ):
+    staying = {
+        key
+        for (kind, key), e in room.state.items()
+        if kind == "m.room.member" and key != leaver and e.membership in ("join", "invite")
+    }
+    if not staying or any(levels.of(user) >= ADMINISTRATOR or user in creators_of(create, room.version) for user in staying):
         return None
     content = dict(now.content)
     users = dict(content["users"]) if type(content.get("users")) is dict else {}

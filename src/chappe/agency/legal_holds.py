@@ -48,24 +48,35 @@ class LegalHolds:
         """
         is_room = target.startswith("!")
         (parse_room_id if is_room else parse_user_id)(target)
-        exists = "SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1)" if is_room else (
-            "SELECT EXISTS (SELECT 1 FROM users WHERE user_id = $1)"
-        )  # fmt: skip
+        exists = (
+            "SELECT EXISTS (SELECT 1 FROM rooms WHERE room_id = $1)"
+            if is_room
+            else ("SELECT EXISTS (SELECT 1 FROM users WHERE user_id = $1)")
+        )
         if not await self._database.fetchval(exists, target):
             raise NotFound(f"There is no {'room' if is_room else 'account'} {target} here")
-        return int(await self._database.fetchval(
-            """INSERT INTO legal_holds (target, authority, reference, placed_by, placed_ts, whose)
+        return int(
+            await self._database.fetchval(
+                """INSERT INTO legal_holds (target, authority, reference, placed_by, placed_ts, whose)
                VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
-            target, _text(authority, "Say which authority asks for it"), _text(reference, "Say the reference of the order"), by,
-            self._now_ms(), whose,
-        ))  # fmt: skip
+                target,
+                _text(authority, "Say which authority asks for it"),
+                _text(reference, "Say the reference of the order"),
+                by,
+                self._now_ms(),
+                whose,
+            )
+        )
 
     async def lift(self, number: int, reason: str, by: str) -> None:
         """What was kept aside for this hold alone is deleted. Raises M_NOT_FOUND, M_INVALID_PARAM."""
         lifted = await self._database.execute(
             "UPDATE legal_holds SET lifted_by = $2, lifted_ts = $3, lifted_for = $4 WHERE id = $1 AND lifted_ts IS NULL",
-            number, by, self._now_ms(), _text(reason, "Say why it is lifted"),
-        )  # fmt: skip
+            number,
+            by,
+            self._now_ms(),
+            _text(reason, "Say why it is lifted"),
+        )
         if not lifted.endswith(" 1"):
             raise NotFound("There is no such hold")
         await self._database.execute(

@@ -63,7 +63,7 @@ class Organisations:
                  JOIN organisations o ON o.name = a.organisation
                 WHERE a.pattern = ANY($1::text[]) ORDER BY array_position($1::text[], a.pattern) LIMIT 1""",
             candidates(parse_email(address)),
-        )  # fmt: skip
+        )
         return _organisation(row) if row is not None else None
 
     async def find(self, name: str) -> Organisation | None:
@@ -88,9 +88,7 @@ class Organisations:
             raise BadRequest("An organisation's name may hold a-z, 0-9, dots and dashes", "M_INVALID_PARAM")
         label = organisation.label.strip()
         if not label or len(label) > 80 or any(c in label for c in "[]\0"):
-            raise BadRequest(
-                "An organisation's label is up to 80 characters, without square brackets", "M_INVALID_PARAM"
-            )
+            raise BadRequest("An organisation's label is up to 80 characters, without square brackets", "M_INVALID_PARAM")
         if organisation.colour is not None and not _COLOUR.fullmatch(organisation.colour):
             raise BadRequest("A colour is written as #000091", "M_INVALID_PARAM")
         if organisation.rules.guest_days < 0:
@@ -100,30 +98,38 @@ class Organisations:
         async with self._database.transaction() as transaction:
             taken = await transaction.fetchrow(
                 "SELECT pattern, organisation FROM organisation_addresses WHERE pattern = ANY($1::text[]) AND organisation <> $2",
-                patterns, organisation.name,
-            )  # fmt: skip
+                patterns,
+                organisation.name,
+            )
             if taken is not None:
                 raise BadRequest(f"{taken['pattern']} belongs to {taken['organisation']}", "M_INVALID_PARAM")
             is_new = await transaction.fetchval(
                 """INSERT INTO organisations (name, label, home, requires_invite, colour, rules) VALUES ($1, $2, $3, $4, $5, $6)
                    ON CONFLICT (name) DO UPDATE SET label = $2, home = $3, requires_invite = $4, colour = $5, rules = $6
                    RETURNING xmax = 0""",
-                organisation.name, label, home, organisation.requires_invite, organisation.colour,
+                organisation.name,
+                label,
+                home,
+                organisation.requires_invite,
+                organisation.colour,
                 msgspec.json.encode(organisation.rules).decode(),
-            )  # fmt: skip
+            )
             await transaction.execute("DELETE FROM organisation_addresses WHERE organisation = $1", organisation.name)
             await transaction.execute(
-                "INSERT INTO organisation_addresses SELECT p, $2 FROM unnest($1::text[]) p", list(dict.fromkeys(patterns)),
+                "INSERT INTO organisation_addresses SELECT p, $2 FROM unnest($1::text[]) p",
+                list(dict.fromkeys(patterns)),
                 organisation.name,
-            )  # fmt: skip
+            )
         return bool(is_new)
 
     async def fingerprint(self) -> str:
         """Another one whenever something was changed."""
-        return str(await self._database.fetchval(
-            """SELECT md5(string_agg(concat_ws(' ', a.pattern, o.name, o.label, o.home, o.requires_invite), ',' ORDER BY a.pattern))
+        return str(
+            await self._database.fetchval(
+                """SELECT md5(string_agg(concat_ws(' ', a.pattern, o.name, o.label, o.home, o.requires_invite), ',' ORDER BY a.pattern))
                  FROM organisation_addresses a JOIN organisations o ON o.name = a.organisation"""
-        ))  # fmt: skip
+            )
+        )
 
     async def remove(self, name: str) -> None:
         """Its people keep their accounts; nobody gets a new one by its addresses. Raises M_NOT_FOUND."""

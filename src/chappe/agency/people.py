@@ -28,9 +28,14 @@ SetName = Callable[[UserId, str, Any], Awaitable[None]]
 
 class People:
     def __init__(
-        self, database: Database, accounts: Accounts, organisations: Organisations, guests: Guests, set_name: SetName,
+        self,
+        database: Database,
+        accounts: Accounts,
+        organisations: Organisations,
+        guests: Guests,
+        set_name: SetName,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._accounts, self._organisations, self._guests = database, accounts, organisations, guests
         self._set_name, self._now_ms = set_name, now_ms
         self._registry: str | None = None  # as it was when accounts were last compared with it
@@ -117,14 +122,20 @@ class People:
             await connection.execute(
                 """INSERT INTO organisation_people VALUES ($1, $2, $3)
                    ON CONFLICT (user_id) DO UPDATE SET organisation = $2, since_ts = $3""",
-                user_id, organisation.name, self._now_ms(),
-            )  # fmt: skip
+                user_id,
+                organisation.name,
+                self._now_ms(),
+            )
             if before is not None:
                 await connection.execute(
                     """INSERT INTO organisation_moves (user_id, from_organisation, to_organisation, by_whom, ts)
                        VALUES ($1, $2, $3, $4, $5)""",
-                    user_id, before, organisation.name, by, self._now_ms(),
-                )  # fmt: skip
+                    user_id,
+                    before,
+                    organisation.name,
+                    by,
+                    self._now_ms(),
+                )
                 await connection.execute(_KEEP_ROOMS, user_id, before)
                 # rights over the organisation that is left go in the same commit; the rest follows
                 await connection.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
@@ -152,8 +163,9 @@ class People:
         await self._database.execute(
             """INSERT INTO room_organisations (room_id, organisation) VALUES ($1, $2)
                ON CONFLICT (room_id) DO UPDATE SET organisation = $2""",
-            room_id, name,
-        )  # fmt: skip
+            room_id,
+            name,
+        )
 
     async def _leave_behind(self, user_id: UserId, before: str, now: Organisation, address: str | None) -> None:
         """The addresses of the organisation that was left, and its name; the person's own name stays."""
@@ -195,8 +207,9 @@ class People:
                  JOIN user_directory d USING (user_id)
                 WHERE right(d.display_name, length(o.label) + 2) <> '[' || o.label || ']' AND p.user_id > $1
                 ORDER BY p.user_id LIMIT $2""",
-            last, AT_ONCE,
-        ):  # fmt: skip
+            last,
+            AT_ONCE,
+        ):
             for row in rows:
                 called = _without_label(row["display_name"])
                 await self._set_name(UserId(row["user_id"]), "displayname", f"{called} [{row['label']}]".strip())
@@ -209,8 +222,9 @@ class People:
                  LEFT JOIN organisation_people p USING (user_id)
                 WHERE p.user_id IS NULL AND t.medium = 'email' AND NOT u.deactivated AND t.user_id > $1
                 ORDER BY t.user_id LIMIT $2""",
-            last, AT_ONCE,
-        ):  # fmt: skip
+            last,
+            AT_ONCE,
+        ):
             for row in rows:
                 await self.proven(UserId(row["user_id"]), row["address"])
             last = rows[-1]["user_id"]

@@ -65,18 +65,25 @@ class ReadGuard:
     """`challenge` ends every session's tokens, `freeze` locks the account; `accountable`: who answers for one."""
 
     def __init__(
-        self, database: Database, memberships: Memberships, settings: Settings, now_ms: Callable[[], int],
-        challenge: Callable[[str], Awaitable[None]], freeze: Callable[[str], Awaitable[None]],
+        self,
+        database: Database,
+        memberships: Memberships,
+        settings: Settings,
+        now_ms: Callable[[], int],
+        challenge: Callable[[str], Awaitable[None]],
+        freeze: Callable[[str], Awaitable[None]],
         accountable: Callable[[str], Awaitable[str]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._accountable = accountable
         self._database, self._memberships, self._now_ms = database, memberships, now_ms
         self._challenge, self._freeze = challenge, freeze
         self._excluded = frozenset(settings.excluded)
         self._budgets = {
-            EVENTS: settings.events_per_hour, ROOMS: settings.rooms_per_hour, FILES: settings.files_per_hour,
+            EVENTS: settings.events_per_hour,
+            ROOMS: settings.rooms_per_hour,
+            FILES: settings.files_per_hour,
             SEARCHES: settings.searches_per_hour,
-        }  # fmt: skip
+        }
         self._organisation_budget = settings.organisation_events_per_hour
         self._usage: OrderedDict[str, _Usage] = OrderedDict()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -213,8 +220,12 @@ class ReadGuard:
         _warn(who, step, what, amount)
         await self._database.execute(
             "INSERT INTO read_guard_alerts (user_id, step, what, amount, ts) VALUES ($1, $2, $3, $4, $5)",
-            who, step, what, amount, self._now_ms(),
-        )  # fmt: skip
+            who,
+            step,
+            what,
+            amount,
+            self._now_ms(),
+        )
 
     async def alerts(self, limit: int) -> list[Mapping[str, object]]:
         """The latest first."""

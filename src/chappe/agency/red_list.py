@@ -22,10 +22,9 @@ async def among(database: Database, people: Collection[str]) -> set[str]:
         """SELECT user_id, content FROM account_data WHERE user_id = ANY($1::text[]) AND room_id = '' AND type = $2 AND NOT deleted
            UNION ALL SELECT user_id, NULL FROM users
             WHERE user_id = ANY($1::text[]) AND expires_ts > 0 AND expires_ts < extract(epoch FROM now()) * 1000""",
-        list(people), TYPE,
-    )  # fmt: skip
+        list(people),
+        TYPE,
+    )
     return {
-        row["user_id"]
-        for row in rows
-        if row["content"] is None or orjson.loads(row["content"]).get("hide_profile") is True
+        row["user_id"] for row in rows if row["content"] is None or orjson.loads(row["content"]).get("hide_profile") is True
     }

@@ -59,9 +59,16 @@ class Retention:
     """
 
     def __init__(
-        self, database: Database, rooms: Rooms, writer: GroupWriter, media: ContentRepository, holds: LegalHolds,
-        keeps_for: Callable[[LiveRoom], int | None], shortest_days: int | None, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        rooms: Rooms,
+        writer: GroupWriter,
+        media: ContentRepository,
+        holds: LegalHolds,
+        keeps_for: Callable[[LiveRoom], int | None],
+        shortest_days: int | None,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._rooms, self._writer, self._media = database, rooms, writer, media
         self._holds, self._keeps_for, self._now_ms = holds, keeps_for, now_ms
         self._shortest_days = shortest_days
@@ -102,9 +109,18 @@ class Retention:
         upto = max(known, await self._here_by(before))
         later = room.order.stretches_after(upto)
         while rows := await self._database.fetch(
-            _OLD, room.number, since, before, known, upto, sorted(held), self._now_ms(), AT_ONCE,
-            [s.low for s in later], [s.high for s in later],
-        ):  # fmt: skip
+            _OLD,
+            room.number,
+            since,
+            before,
+            known,
+            upto,
+            sorted(held),
+            self._now_ms(),
+            AT_ONCE,
+            [s.low for s in later],
+            [s.high for s in later],
+        ):
             await self._erase_events(room, rows, None)  # whoever says how long a room keeps is anybody
             erased += len(rows)
         self._done[room.number] = (before, upto)
@@ -112,9 +128,7 @@ class Retention:
 
     async def _here_by(self, ts: int) -> int:
         """A position: everything up to it had come to this server by then. 0: nothing is known to have."""
-        found = await self._database.fetchval(
-            "SELECT position FROM arrivals WHERE ts <= $1 ORDER BY ts DESC LIMIT 1", ts
-        )
+        found = await self._database.fetchval("SELECT position FROM arrivals WHERE ts <= $1 ORDER BY ts DESC LIMIT 1", ts)
         return int(found or 0)
 
     async def erase_sender(self, user_id: str, right: str | None) -> int:
@@ -122,11 +136,16 @@ class Retention:
         erased, held = 0, await self._holds.held()
         for found in await self._database.fetch("SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
             room = await self._rooms.live.by_number(found["room_nid"])
-            while room.room_id not in held and (rows := await self._database.fetch(
-                """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND sender = $2 AND state_key IS NULL
+            while room.room_id not in held and (
+                rows := await self._database.fetch(
+                    """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND sender = $2 AND state_key IS NULL
                       AND redacted_by IS DISTINCT FROM $3 ORDER BY position LIMIT $4""",
-                room.number, user_id, ERASED, AT_ONCE,
-            )):  # fmt: skip
+                    room.number,
+                    user_id,
+                    ERASED,
+                    AT_ONCE,
+                )
+            ):
                 await self._erase_events(room, rows, right)
                 erased += len(rows)
         return erased
@@ -146,17 +165,21 @@ class Retention:
         files = {tuple(url.removeprefix("mxc://").split("/", 1)) for url in _urls(content) if url.count("/") == 3}
         if content.get("algorithm") is not None:
             files |= {
-                (row["server_name"], row["media_id"]) for row in await self._database.fetch(
+                (row["server_name"], row["media_id"])
+                for row in await self._database.fetch(
                     "SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id
                 )
-            }  # fmt: skip
+            }
         if not files:
             return []
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) AS u(server_name, media_id)
                 USING (server_name, media_id) WHERE NOT protected AND (user_id = $3 OR (server_name = $4 AND user_id = ''))""",
-            [server for server, _ in files], [media for _, media in files], sender, domain_of(sender),
-        )  # fmt: skip
+            [server for server, _ in files],
+            [media for _, media in files],
+            sender,
+            domain_of(sender),
+        )
         return [(row["server_name"], row["media_id"]) for row in rows]
 
 

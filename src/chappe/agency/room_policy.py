@@ -52,9 +52,7 @@ class RoomPolicy(ReadingPolicy):
         if self.guests.is_guest(user_id):
             raise Forbidden("Guests cannot create rooms")
 
-    async def shape_room(
-        self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]
-    ) -> Sequence[StateItem]:
+    async def shape_room(self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]) -> Sequence[StateItem]:
         override = request["power_level_content_override"]
         state_formats.check(state_formats.POWER_LEVELS, "", override, "power levels content override")
         state_formats.check_all(state)
@@ -127,18 +125,12 @@ class RoomPolicy(ReadingPolicy):
         if room is None:
             return
         kind = self.kind(room)
-        if kind.rule == access_rules.RESTRICTED and (
-            organisation is None or self.guests.is_guest_home(organisation.home)
-        ):
+        if kind.rule == access_rules.RESTRICTED and (organisation is None or self.guests.is_guest_home(organisation.home)):
             raise Forbidden("This room is not open to guests: open it first, then invite them")
         if organisation is None or self.guests.is_guest_home(organisation.home):
             await self._require_may_have_guests(user_id)
         level = self.level(room)
-        if (
-            level is not None
-            and level.organisations
-            and (organisation is None or organisation.name not in level.organisations)
-        ):
+        if level is not None and level.organisations and (organisation is None or organisation.name not in level.organisations):
             raise Forbidden("People of this organisation are not let into rooms of this level")
         if kind.is_direct and len(self.people(room)) + self._addresses(room) >= 2:
             raise Forbidden(_TWO)
@@ -297,19 +289,13 @@ class RoomPolicy(ReadingPolicy):
     @staticmethod
     def people(room: LiveRoom) -> set[str]:
         """Who is in the room, or invited."""
-        return {
-            key
-            for (kind, key), event in room.state.items()
-            if kind == MEMBER and event.membership in ("join", "invite")
-        }
+        return {key for (kind, key), event in room.state.items() if kind == MEMBER and event.membership in ("join", "invite")}
 
     @staticmethod
     def _addresses(room: LiveRoom) -> int:
         """Invitations by address that wait."""
         return sum(
-            1
-            for (kind, _), e in room.state.items()
-            if kind == "m.room.third_party_invite" and e.content.get("public_key")
+            1 for (kind, _), e in room.state.items() if kind == "m.room.third_party_invite" and e.content.get("public_key")
         )
 
     def _guests_in(self, levels: Mapping[str, Any]) -> list[str]:

@@ -28,13 +28,7 @@ class Files(msgspec.Struct):
 
 class RulesApi:
     def __init__(
-        self,
-        config: Config,
-        policy: AgencyPolicy,
-        people: People,
-        accounts: AccountStore,
-        database: Database,
-        rooms: Rooms,
+        self, config: Config, policy: AgencyPolicy, people: People, accounts: AccountStore, database: Database, rooms: Rooms
     ) -> None:
         self._config, self._policy, self._people = config, policy, people
         self._accounts, self._database, self._rooms = accounts, database, rooms
@@ -66,19 +60,20 @@ class RulesApi:
                 request.user_id,
             )
         return {
-            "guest_servers": list(agency.guest_domains), "guest_days": agency.guest_days,
+            "guest_servers": list(agency.guest_domains),
+            "guest_days": agency.guest_days,
             "guest_labels": [
                 one.label for one in await self._policy.organisations.all() if self._policy.guests.is_guest_home(one.home)
             ],
             "classifications": [msgspec.structs.asdict(level) for level in agency.classifications],
-            "retention": msgspec.structs.asdict(agency.retention), "antivirus": self._config.antivirus.engine is not None,
-            "account_days": self._config.account_validity.period_days, "renewal_by_link": self._config.account_validity.send_links,
+            "retention": msgspec.structs.asdict(agency.retention),
+            "antivirus": self._config.antivirus.engine is not None,
+            "account_days": self._config.account_validity.period_days,
+            "renewal_by_link": self._config.account_validity.send_links,
             "me": {key: value for key, value in me.items() if value is not None},
-        }  # fmt: skip
+        }
 
-    @endpoint(
-        "PUT", "/_chappe/client/v1/rooms/{roomId}/files/{eventId}", acts=True, limit="message", body_limit=SMALL_LIMIT
-    )
+    @endpoint("PUT", "/_chappe/client/v1/rooms/{roomId}/files/{eventId}", acts=True, limit="message", body_limit=SMALL_LIMIT)
     async def files(self, request: Request) -> Answer:
         """The sender of an encrypted message says which files it holds, so that they go when the message does."""
         body, room = await request.body_as(Files), await self._rooms.require(parse_room_id(request.params["roomId"]))
@@ -100,6 +95,9 @@ class RulesApi:
                  JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
                    ON f.server_name = m.server_name AND f.media_id = m.media_id
                 WHERE m.user_id = $4 ON CONFLICT DO NOTHING""",
-            [one[1] for one in parsed if one], [one[2] for one in parsed if one], event_id, request.user_id,
-        )  # fmt: skip
+            [one[1] for one in parsed if one],
+            [one[2] for one in parsed if one],
+            event_id,
+            request.user_id,
+        )
         return {}

@@ -31,10 +31,18 @@ SetName = Callable[[UserId, str, Any], Awaitable[None]]
 
 class Sponsors:
     def __init__(
-        self, database: Database, accounts: Accounts, memberships: Memberships, guests: Guests, organisations: Organisations,
-        mail: MailQueue, settings: Agency, set_name: SetName, deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
+        self,
+        database: Database,
+        accounts: Accounts,
+        memberships: Memberships,
+        guests: Guests,
+        organisations: Organisations,
+        mail: MailQueue,
+        settings: Agency,
+        set_name: SetName,
+        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
         self._organisations, self._mail, self._set_name, self._now_ms = organisations, mail, set_name, now_ms
         self._longest, self._kept = settings.guest_days * DAY_MS, settings.guest_keep_days * DAY_MS
@@ -51,8 +59,12 @@ class Sponsors:
                ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4
                 WHERE i.sponsor = $2 OR i.ends_ts <= $5
                    OR NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.sponsor AND NOT u.deactivated)""",
-            address, sponsor, checked_purpose(purpose), await self._checked_end(ends_ts, sponsor), self._now_ms(),
-        )  # fmt: skip
+            address,
+            sponsor,
+            checked_purpose(purpose),
+            await self._checked_end(ends_ts, sponsor),
+            self._now_ms(),
+        )
 
     async def has_account(self, address: str) -> bool:
         return await self._accounts.store.user_by_threepid("email", address) is not None
@@ -72,7 +84,7 @@ class Sponsors:
                UNION ALL (SELECT sender, '', NULL FROM third_party_invites WHERE medium = 'email' AND address = $1
                            ORDER BY created_ts LIMIT 1) LIMIT 1""",
             address,
-        )  # fmt: skip
+        )
         if row is None:
             return
         ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
@@ -88,8 +100,12 @@ class Sponsors:
         await self._database.execute(
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
-            user_id, row["sponsor"], row["purpose"], ends_ts, self._now_ms(),
-        )  # fmt: skip
+            user_id,
+            row["sponsor"],
+            row["purpose"],
+            ends_ts,
+            self._now_ms(),
+        )
         await self._database.execute("DELETE FROM guest_invitations WHERE address = $1", address)
 
     # --------------------------------------------------------------------------------------------------- for sponsors
@@ -106,9 +122,7 @@ class Sponsors:
             "SELECT address, purpose, ends_ts FROM guest_invitations WHERE sponsor = $1 ORDER BY address", sponsor
         )
         return {
-            "guests": [
-                _shown(row) | {"has_ended": row["ends_ts"] is not None and row["ends_ts"] <= now} for row in guests
-            ],
+            "guests": [_shown(row) | {"has_ended": row["ends_ts"] is not None and row["ends_ts"] <= now} for row in guests],
             "invited": [_shown(row) for row in invited],
         }
 
@@ -119,9 +133,7 @@ class Sponsors:
         if ends_ts is not None:
             await self._require_may_end(actor, row, wanted)
         if purpose is not None:
-            await self._database.execute(
-                "UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose)
-            )
+            await self._database.execute("UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose))
         if ends_ts is not None:
             await self._end(user_id, wanted)
         return _shown(await self._row(user_id) or row)
@@ -163,8 +175,9 @@ class Sponsors:
                  LEFT JOIN organisation_people p ON p.user_id = g.sponsor
                 WHERE g.agent_since IS NULL AND NOT u.deactivated AND ($1::text IS NULL OR p.organisation = $1)
                 ORDER BY g.ends_ts NULLS LAST, g.user_id LIMIT $2""",
-            organisation, limit,
-        )  # fmt: skip
+            organisation,
+            limit,
+        )
         return [dict(row) for row in rows]
 
     async def take_over(self, actor: UserId, user_id: UserId) -> None:
@@ -241,8 +254,9 @@ class Sponsors:
         for row in await self._database.fetch(
             """SELECT g.* FROM guests g JOIN users u USING (user_id)
                 WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > $1 AND g.ends_ts <= $2""",
-            now, now + max(REMINDER_DAYS) * DAY_MS,
-        ):  # fmt: skip
+            now,
+            now + max(REMINDER_DAYS) * DAY_MS,
+        ):
             due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
             if row["reminded_days"] is None or row["reminded_days"] > due:
                 try:
@@ -268,20 +282,24 @@ class Sponsors:
         server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
         guest = await self._accounts.store.find_user(row["user_id"])
         name = (guest.profile.get("displayname") if guest is not None else None) or ""
-        addresses = [
-            t["address"] for t in await self._accounts.store.threepids(row["sponsor"]) if t["medium"] == "email"
-        ]
+        addresses = [t["address"] for t in await self._accounts.store.threepids(row["sponsor"]) if t["medium"] == "email"]
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """UPDATE guests SET reminded_days = $2 WHERE user_id = $1
                       AND (reminded_days IS NULL OR reminded_days > $2) RETURNING true""",
-                row["user_id"], days,
-            )  # fmt: skip
+                row["user_id"],
+                days,
+            )
             for address in addresses if is_mine else ():  # else another process has just written them
                 letter = self._mail.compose(
-                    "guest_ends", address, server_name, None, who=f"{name} ({row['user_id']})".strip(),
-                    days=left, what=row["purpose"] or "…",
-                )  # fmt: skip
+                    "guest_ends",
+                    address,
+                    server_name,
+                    None,
+                    who=f"{name} ({row['user_id']})".strip(),
+                    days=left,
+                    what=row["purpose"] or "…",
+                )
                 await self._mail.put(connection, letter)
 
     async def promote(self) -> list[str]:

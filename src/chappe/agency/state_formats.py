@@ -42,11 +42,7 @@ def _is_allowed(value: Any) -> bool:
 
 
 FORMS: Mapping[str, Mapping[str, Check]] = {
-    access_rules.EVENT: {
-        "rule": _is(str),
-        "visibility": _is(str),
-        access_rules.FORCED: _is(bool),
-    },
+    access_rules.EVENT: {"rule": _is(str), "visibility": _is(str), access_rules.FORCED: _is(bool)},
     classification.EVENT: {"level": _is(str)},
     "m.room.retention": {"max_lifetime": _is_length, "min_lifetime": _is_length},
     POWER_LEVELS: {
@@ -54,9 +50,7 @@ FORMS: Mapping[str, Mapping[str, Check]] = {
         **dict.fromkeys(("users", "events", "notifications"), _is_levels),
     },
     "m.room.join_rules": {"join_rule": _is(str), "allow": _is_allowed},
-    "m.room.history_visibility": {
-        "history_visibility": _one_of("world_readable", "shared", "invited", "joined"),
-    },
+    "m.room.history_visibility": {"history_visibility": _one_of("world_readable", "shared", "invited", "joined")},
     "m.room.guest_access": {"guest_access": _one_of("can_join", "forbidden")},
 }
 _REQUIRED = {

@@ -29,7 +29,7 @@ _COUNTS = {
         WHERE g.agent_since IS NULL AND (g.ends_ts IS NULL OR g.ends_ts > $1::bigint) AND g.created_ts < $2::bigint GROUP BY 1""",
     "left": """SELECT organisation, count(*) FROM former_accounts
         WHERE organisation IS NOT NULL AND ended_ts >= $1::bigint AND ended_ts < $2::bigint GROUP BY 1""",
-}  # fmt: skip
+}
 
 
 class Statistics:
@@ -53,15 +53,20 @@ class Statistics:
                    SELECT $1, p.organisation, 'messages', sum(n) FROM unnest($2::text[], $3::bigint[]) AS t(user_id, n)
                      JOIN organisation_people p USING (user_id) GROUP BY p.organisation
                    ON CONFLICT (month, organisation, name) DO UPDATE SET value = s.value + excluded.value""",
-                month, list(said), list(said.values()),
-            )  # fmt: skip
+                month,
+                list(said),
+                list(said.values()),
+            )
         for name, sql in _COUNTS.items():
             kept = "greatest(monthly_statistics.value, excluded.value)" if name == "active_people" else "excluded.value"
             await self._database.execute(
                 f"""INSERT INTO monthly_statistics SELECT $3, c.organisation, $4, c.n FROM ({sql}) AS c(organisation, n)
                     ON CONFLICT (month, organisation, name) DO UPDATE SET value = {kept}""",
-                begins, ends, month, name,
-            )  # fmt: skip
+                begins,
+                ends,
+                month,
+                name,
+            )
 
     async def months(self, organisation: str) -> list[dict[str, Any]]:
         """The latest first: `{"month": "2026-11", "accounts": …, …}`. Of all organisations together for EVERYWHERE.
@@ -71,8 +76,9 @@ class Statistics:
         rows = await self._database.fetch(
             """SELECT month, name, sum(value)::bigint AS value FROM monthly_statistics WHERE $1 = $2 OR organisation = $1
                 GROUP BY month, name ORDER BY month DESC""",
-            organisation, EVERYWHERE,
-        )  # fmt: skip
+            organisation,
+            EVERYWHERE,
+        )
         months: dict[str, dict[str, Any]] = {}
         for row in rows:
             months.setdefault(row["month"], {"month": row["month"]})[row["name"]] = row["value"]

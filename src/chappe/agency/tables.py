@@ -193,16 +193,9 @@ TABLES = (
 
 # tables of the homeserver that the layer reads, and which part of it does
 READS = {
-    "account_data": (
-        "agency.records",
-        "agency.red_list",
-    ),
+    "account_data": ("agency.records", "agency.red_list"),
     "blocked_rooms": ("agency.console",),
-    "devices": (
-        "agency.console",
-        "agency.records",
-        "agency.statistics",
-    ),
+    "devices": ("agency.console", "agency.records", "agency.statistics"),
     "events": (
         "agency.console",
         "agency.legal_holds",
@@ -221,23 +214,12 @@ READS = {
         "agency.rules_api",
         "agency.statistics",
     ),
-    "memberships": (
-        "agency.announcements",
-        "agency.legal_holds",
-        "agency.records",
-        "agency.retention",
-    ),
+    "memberships": ("agency.announcements", "agency.legal_holds", "agency.records", "agency.retention"),
     "passkeys": ("agency.records",),
     "published_rooms": ("agency.console",),
     "pushers": ("agency.records",),
-    "reports": (
-        "agency.console",
-        "agency.records",
-    ),
-    "room_summaries": (
-        "agency.console",
-        "agency.records",
-    ),
+    "reports": ("agency.console", "agency.records"),
+    "room_summaries": ("agency.console", "agency.records"),
     "rooms": (
         "agency.announcements",
         "agency.console",
@@ -247,24 +229,10 @@ READS = {
         "agency.retention",
     ),
     "server_notice_rooms": ("agency.console",),
-    "third_party_invites": (
-        "agency.policy",
-        "agency.sponsors",
-    ),
-    "threepids": (
-        "agency.account_validity",
-        "agency.people",
-        "agency.records",
-        "agency.sponsors",
-    ),
+    "third_party_invites": ("agency.policy", "agency.sponsors"),
+    "threepids": ("agency.account_validity", "agency.people", "agency.records", "agency.sponsors"),
     "upstream_links": ("agency.former_accounts", "agency.records"),
-    "user_directory": (
-        "agency.console",
-        "agency.function_accounts",
-        "agency.people",
-        "agency.rules_api",
-        "agency.sponsors",
-    ),
+    "user_directory": ("agency.console", "agency.function_accounts", "agency.people", "agency.rules_api", "agency.sponsors"),
     "users": (
         "agency.account_validity",
         "agency.announcements",

@@ -17,7 +17,7 @@ from chappe.homeserver.database.pool import Database
 
 def ends_of_layer(
     database: Database, functions: FunctionAccounts, people: People, former: FormerAccounts, sponsors: Sponsors
-) -> Mapping[str, End]:  # fmt: skip
+) -> Mapping[str, End]:
     async def turns(entry: Entry) -> None:
         # a duty account that is signed out everywhere is given back by that: see `FunctionAccounts`
         await functions.end_turns(

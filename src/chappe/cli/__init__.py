@@ -17,13 +17,9 @@ from chappe.homeserver.database.migrations import MigrationError
 from chappe.homeserver.database.requirements import DatabaseRefused
 from chappe.matrix.errors import MatrixError
 
-STARTS_REFUSED = (
-    ConfigError, DataDirectoryInUse, DatabaseFolderRefused, DatabaseRefused, MigrationError, RegistrationError,
-)  # fmt: skip
+STARTS_REFUSED = (ConfigError, DataDirectoryInUse, DatabaseFolderRefused, DatabaseRefused, MigrationError, RegistrationError)
 app = typer.Typer(
-    help="Chappe: a sovereign messenger for public administrations.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    help="Chappe: a sovereign messenger for public administrations.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.command("serve")(serve.serve)
 app.command("gateway")(gateway.gateway)

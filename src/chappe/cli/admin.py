@@ -130,9 +130,7 @@ def user_list(
     async def act(node: Homeserver) -> None:
         for user in await node.accounts.store.list_users(domain):
             marks = [
-                w
-                for w, on in (("admin", user.is_admin), ("guest", user.is_guest), ("deactivated", user.deactivated))
-                if on
+                w for w, on in (("admin", user.is_admin), ("guest", user.is_guest), ("deactivated", user.deactivated)) if on
             ]
             print(f"{user.user_id}\t{user.created:%Y-%m-%d}\t{' '.join(marks)}".rstrip())
 
@@ -219,9 +217,7 @@ def domain_rotate_key(name: str, data: Data = Path("data"), config: ConfigFile =
 def domain_export(
     name: str,
     folder: Annotated[Path, typer.Option("--to", help="A folder that does not exist yet.")],
-    moves_out: Annotated[
-        bool, typer.Option("--move-out", help="From this moment on it is not hosted here any more.")
-    ] = False,
+    moves_out: Annotated[bool, typer.Option("--move-out", help="From this moment on it is not hosted here any more.")] = False,
     data: Data = Path("data"),
     config: ConfigFile = None,
 ) -> None:
@@ -230,9 +226,7 @@ def domain_export(
     async def act(node: Homeserver) -> None:
         domains = HostedDomains(node.database, node.writer, node.domains, node.blobs, node.tables, node.rooms)
         counts = await domains.export(name, folder, moves_out)
-        print(
-            f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events of {name} are in {folder}."
-        )
+        print(f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events of {name} are in {folder}.")
         if moves_out:
             print(f"{name} is no longer hosted here. Bring it up elsewhere with `chappe admin domain import`.")
 
@@ -256,9 +250,7 @@ def domain_import(
                 detail = {"arguments": _without_passwords(sys.argv[1:])}
                 noted = await write_entry(connection, keys, wall_now_ms(), who(), "import_domain", detail)
             ledger.note(*noted)
-        print(
-            f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server."
-        )
+        print(f"{counts['users']} accounts, {counts['rooms']} rooms, {counts['events']} events are here. Start the server.")
 
     run(go())
 
@@ -297,9 +289,7 @@ def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> None:
         for row in await node.accounts.registration_tokens():
             limit = "unlimited" if row["uses_allowed"] is None else row["uses_allowed"]
-            when = (
-                datetime.datetime.fromtimestamp(row["expires_ts"] / 1000, datetime.UTC) if row["expires_ts"] else None
-            )
+            when = datetime.datetime.fromtimestamp(row["expires_ts"] / 1000, datetime.UTC) if row["expires_ts"] else None
             print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
 
     with_node(data, config, act, does=None)
@@ -319,9 +309,8 @@ def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = Non
 
 @app.command("notice")
 def notice(
-    name: Name, text: Annotated[str, typer.Argument(help="What to say.")], data: Data = Path("data"),
-    config: ConfigFile = None,
-) -> None:  # fmt: skip
+    name: Name, text: Annotated[str, typer.Argument(help="What to say.")], data: Data = Path("data"), config: ConfigFile = None
+) -> None:
     """Writes to somebody in the name of the service."""
 
     async def act(node: Homeserver) -> None:

@@ -26,18 +26,14 @@ def list_all(
     async def act(node: Homeserver) -> None:
         for entry in await audit_of(node).entries(None, limit):
             when = datetime.datetime.fromtimestamp(entry["ts"] / 1000, datetime.UTC)
-            print(
-                f"{entry['number']}  {when:%Y-%m-%d %H:%M:%S}  {entry['actor']}  {entry['action']}  {entry['detail']}"
-            )
+            print(f"{entry['number']}  {when:%Y-%m-%d %H:%M:%S}  {entry['actor']}  {entry['action']}  {entry['detail']}")
 
     with_node(data, config, act, does=None)
 
 
 @app.command("verify")
 def verify(
-    head: Annotated[
-        str | None, typer.Option(help="What an earlier `verify` told: it must still be in the log.")
-    ] = None,
+    head: Annotated[str | None, typer.Option(help="What an earlier `verify` told: it must still be in the log.")] = None,
     data: Data = Path("data"),
     config: ConfigFile = None,
 ) -> None:

@@ -24,9 +24,7 @@ Organisation = Annotated[str, typer.Argument(help=f"Its short name, or `{EVERYWH
 def act(
     organisation: Organisation,
     action: Annotated[str, typer.Argument(help="As `chappe admin actions` lists them.")],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(help="Such as user_id=@anne:example.org; lists with commas.")
-    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Such as user_id=@anne:example.org; lists with commas.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether a critical action is meant.")] = False,
     data: Data = Path("data"),
     config: ConfigFile = None,
@@ -55,9 +53,7 @@ def actions(data: Data = Path("data"), config: ConfigFile = None) -> None:
 
     async def go(node: Homeserver) -> None:
         for one in sorted(layer_of(node).actions.all.values(), key=lambda one: one.name):
-            fields = " ".join(
-                f"{f.name}=…" if f.required else f"[{f.name}=…]" for f in msgspec.structs.fields(one.arguments)
-            )
+            fields = " ".join(f"{f.name}=…" if f.required else f"[{f.name}=…]" for f in msgspec.structs.fields(one.arguments))
             marks = ", ".join(["critical"] * one.critical + ["whole installation only"] * one.everywhere_only)
             print(f"{one.name} {fields}\n    {one.summary}{f' ({marks})' if marks else ''}")
 

@@ -15,15 +15,11 @@ from chappe.matrix.identifiers import parse_room_id
 
 app = typer.Typer(help="Packages for the law: one person's data, a room for the archives.", no_args_is_help=True)
 To = Annotated[Path, typer.Option("--to", help="A file that does not exist yet.")]
-WithHeld = Annotated[
-    bool, typer.Option("--with-held", help="With what a legal hold has kept aside, for the authority.")
-]
+WithHeld = Annotated[bool, typer.Option("--with-held", help="With what a legal hold has kept aside, for the authority.")]
 
 
 @app.command("person")
-def person(
-    name: Name, to: To, with_held: WithHeld = False, data: Data = Path("data"), config: ConfigFile = None
-) -> None:  # fmt: skip
+def person(name: Name, to: To, with_held: WithHeld = False, data: Data = Path("data"), config: ConfigFile = None) -> None:
     """Pack everything that the service holds of one person."""
 
     async def act(node: Homeserver) -> None:
@@ -35,9 +31,7 @@ def person(
 
 
 @app.command("room")
-def room(
-    room_id: str, to: To, with_held: WithHeld = False, data: Data = Path("data"), config: ConfigFile = None
-) -> None:  # fmt: skip
+def room(room_id: str, to: To, with_held: WithHeld = False, data: Data = Path("data"), config: ConfigFile = None) -> None:
     """Pack a room for the archives: events, files, description, signature."""
 
     async def act(node: Homeserver) -> None:
@@ -60,9 +54,7 @@ def verify(
 
     async def act(node: Homeserver) -> str:
         keys = {
-            (str(name), own.key_id): own.public
-            for name in node.domains.names()
-            for own in (node.domains.signing_key(name),)
+            (str(name), own.key_id): own.public for name in node.domains.names() for own in (node.domains.signing_key(name),)
         }
         for name in node.domains.names():
             keys |= {(str(name), old.key_id): old.public_key for old in await node.domains.old_keys(name)}

@@ -22,16 +22,10 @@ def add(
     address: Annotated[
         list[str], typer.Option("--address", help="A domain, `*.domain`, one address, or `*` for everybody else.")
     ],
-    label: Annotated[
-        str | None, typer.Option(help="How it is shown behind names (default: the name, capitalised).")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="How it is shown behind names (default: the name, capitalised).")] = None,
     home: Annotated[str | None, typer.Option(help="The server that its accounts are on (default: this one).")] = None,
-    by_invitation: Annotated[
-        bool, typer.Option("--by-invitation", help="Only who has been invited may sign up.")
-    ] = False,
-    colour: Annotated[
-        str | None, typer.Option(help="Of its brand, for those who are signed in, such as #000091.")
-    ] = None,
+    by_invitation: Annotated[bool, typer.Option("--by-invitation", help="Only who has been invited may sign up.")] = False,
+    colour: Annotated[str | None, typer.Option(help="Of its brand, for those who are signed in, such as #000091.")] = None,
     guests: Annotated[bool, typer.Option(help="Whether its people invite guests.")] = True,
     forums: Annotated[bool, typer.Option(help="Whether its people make forums.")] = True,
     guest_days: Annotated[int, typer.Option(help="How long its guests may stay; 0: as everywhere.", min=0)] = 0,
@@ -55,9 +49,7 @@ def add(
             for guest in await node.agency.sponsors.promote():
                 print(f"{guest} is an agent now.")
             await node.set_profile_field.wait()
-        print(
-            f"{organisation.label} has been {'added' if is_new else 'changed'}: {', '.join(address)} → {organisation.home}"
-        )
+        print(f"{organisation.label} has been {'added' if is_new else 'changed'}: {', '.join(address)} → {organisation.home}")
         if isinstance(node, AgencyServer) and node.agency is None:
             print("It counts once the public-sector layer is on: set `enabled = true` in [agency].")
 

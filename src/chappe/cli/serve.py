@@ -24,17 +24,13 @@ from chappe.telemetry import configure_logging
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder for configuration, database and media.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help=f"Configuration file (default: {CONFIG_NAME} in --data).")
-]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help=f"Configuration file (default: {CONFIG_NAME} in --data).")]
 
 
 def serve(
     data: Data = Path("data"),
     config: ConfigFile = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port of the first listener (0: any free one).", min=0, max=65535)
-    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the first listener (0: any free one).", min=0, max=65535)] = None,
     address: Annotated[str | None, typer.Option(help="Address of the first listener.")] = None,
     server_name: Annotated[str, typer.Option(help="The server's name, at first start.")] = "localhost",
     dev: Annotated[bool, typer.Option("--dev", help="A throw-away server: open registration, no limits.")] = False,

@@ -22,9 +22,7 @@ class MatrixError(Exception):
 
     waits = False
 
-    def __init__(
-        self, status: int, errcode: str, message: str, headers: Mapping[str, str] | None = None, **extra: Any
-    ) -> None:
+    def __init__(self, status: int, errcode: str, message: str, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
         super().__init__(message)
         self.status, self.errcode, self.message, self.extra = status, errcode, message, extra
         self.headers = headers or {}
@@ -52,9 +50,7 @@ class BadRequest(MatrixError):
 class LimitExceeded(MatrixError):
     def __init__(self, retry_after_ms: int, message: str = "Too many requests: please wait a moment") -> None:
         seconds = str(max(1, -(-retry_after_ms // 1000)))
-        super().__init__(
-            429, "M_LIMIT_EXCEEDED", message, headers={"Retry-After": seconds}, retry_after_ms=retry_after_ms
-        )
+        super().__init__(429, "M_LIMIT_EXCEEDED", message, headers={"Retry-After": seconds}, retry_after_ms=retry_after_ms)
 
 
 class NotYet(MatrixError):

@@ -148,13 +148,7 @@ class _Membership:
     """Rule 5: m.room.member."""
 
     def __init__(
-        self,
-        pdu: dict[str, Any],
-        version: RoomVersion,
-        get: GetState,
-        create: StateEvent,
-        levels: PowerLevels,
-        has_begun: bool,
+        self, pdu: dict[str, Any], version: RoomVersion, get: GetState, create: StateEvent, levels: PowerLevels, has_begun: bool
     ) -> None:
         self.pdu, self.version, self.get, self.create, self.levels = pdu, version, get, create, levels
         self.sender: str = pdu["sender"]
@@ -264,9 +258,7 @@ class _Membership:
             raise Forbidden("You may not ban this person from the room")
 
     def _knock(self) -> None:
-        open_to_knocks = self.rule == "knock" or (
-            self.rule == "knock_restricted" and self.version.knock_restricted_joins
-        )
+        open_to_knocks = self.rule == "knock" or (self.rule == "knock_restricted" and self.version.knock_restricted_joins)
         if not open_to_knocks:
             raise Forbidden("This room does not accept requests to join")
         if self.sender != self.target:
@@ -298,9 +290,7 @@ def _check_power_levels(
         if _differ(old.get(name), new.get(name), version):
             refuse_if_beyond(old.get(name))
             refuse_if_beyond(new.get(name))
-    for name in (
-        ("events", "notifications", "users") if version.notification_levels_are_checked else ("events", "users")
-    ):
+    for name in ("events", "notifications", "users") if version.notification_levels_are_checked else ("events", "users"):
         was, now = _object(old, name), _object(new, name)
         for key in was.keys() | now.keys():
             if not _differ(was.get(key), now.get(key), version):

@@ -29,9 +29,7 @@ _NOT_FOR_CLIENTS = frozenset(
 
 def content_hash(pdu: Pdu) -> str:
     """The unpadded base64 SHA-256 over everything but `unsigned`, `signatures` and `hashes`."""
-    return encode_base64(
-        hashlib.sha256(canonical_json({k: v for k, v in pdu.items() if k not in _NOT_HASHED})).digest()
-    )
+    return encode_base64(hashlib.sha256(canonical_json({k: v for k, v in pdu.items() if k not in _NOT_HASHED})).digest())
 
 
 def reference_hash(pdu: Pdu, version: RoomVersion) -> bytes:
@@ -154,9 +152,16 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
 
 
 _FIELDS: dict[str, type] = {
-    "type": str, "sender": str, "content": dict, "origin_server_ts": int, "depth": int, "prev_events": list,
-    "auth_events": list, "hashes": dict, "signatures": dict,
-}  # fmt: skip
+    "type": str,
+    "sender": str,
+    "content": dict,
+    "origin_server_ts": int,
+    "depth": int,
+    "prev_events": list,
+    "auth_events": list,
+    "hashes": dict,
+    "signatures": dict,
+}
 
 
 def _names(pdu: Pdu, version: RoomVersion) -> list[str]:
@@ -171,9 +176,7 @@ def _names(pdu: Pdu, version: RoomVersion) -> list[str]:
 def is_reference(item: Any, version: RoomVersion) -> bool:
     if version.event_ids_are_hashes:
         return type(item) is str and _is_short(item)
-    return (
-        type(item) is list and len(item) == 2 and type(item[0]) is str and _is_short(item[0]) and type(item[1]) is dict
-    )
+    return type(item) is list and len(item) == 2 and type(item[0]) is str and _is_short(item[0]) and type(item[1]) is dict
 
 
 def _is_short(name: str) -> bool:
@@ -234,6 +237,11 @@ def stored_client_event_head(
 ) -> bytes:
     """`client_event_head` of an event whose fields are at hand: of its JSON only the content is looked at, not read."""
     head = b'{"content":%b,"event_id":%b,"origin_server_ts":%d,"room_id":%b,"sender":%b,"type":%b' % (
-        bytes(_decode_parts(raw).content), orjson.dumps(event_id), ts, _quoted(room_id), _quoted(sender), _quoted(event_type),
-    )  # fmt: skip
+        bytes(_decode_parts(raw).content),
+        orjson.dumps(event_id),
+        ts,
+        _quoted(room_id),
+        _quoted(sender),
+        _quoted(event_type),
+    )
     return head if state_key is None else head + b',"state_key":' + orjson.dumps(state_key)

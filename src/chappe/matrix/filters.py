@@ -82,17 +82,10 @@ def parse_new_filter(value: Any) -> Filter:
     if found.event_format not in ("client", "federation"):
         raise BadRequest("Invalid filter: `event_format` must be `client` or `federation`")
     of_rooms = (found.room.timeline, found.room.state, found.room.ephemeral, found.room.account_data)
-    people = [
-        names or () for f in (found.presence, found.account_data, *of_rooms) for names in (f.senders, f.not_senders)
-    ]
+    people = [names or () for f in (found.presence, found.account_data, *of_rooms) for names in (f.senders, f.not_senders)]
     if not all(name.startswith("@") and ":" in name for names in people for name in names):
         raise BadRequest("Invalid filter: people are named by their ids (@…:…)")
-    rooms = [
-        found.room.rooms or (),
-        found.room.not_rooms,
-        *(f.rooms or () for f in of_rooms),
-        *(f.not_rooms for f in of_rooms),
-    ]
+    rooms = [found.room.rooms or (), found.room.not_rooms, *(f.rooms or () for f in of_rooms), *(f.not_rooms for f in of_rooms)]
     if not all(name.startswith("!") for names in rooms for name in names):
         raise BadRequest("Invalid filter: rooms are named by their ids (!…)")
     return found
@@ -129,9 +122,16 @@ def passes_room(f: RoomEventFilter | RoomFilter, room_id: str) -> bool:
 def is_open(f: RoomEventFilter) -> bool:
     """Whether the filter lets every event through (limits and lazy loading aside): the fast path."""
     return not (
-        f.not_types or f.not_senders or f.not_rooms or f.types is not None or f.senders is not None
-        or f.rooms is not None or f.contains_url is not None or f.related_by_senders or f.related_by_rel_types
-    )  # fmt: skip
+        f.not_types
+        or f.not_senders
+        or f.not_rooms
+        or f.types is not None
+        or f.senders is not None
+        or f.rooms is not None
+        or f.contains_url is not None
+        or f.related_by_senders
+        or f.related_by_rel_types
+    )
 
 
 def passes_nothing(f: RoomEventFilter, room_id: str) -> bool:
@@ -158,9 +158,7 @@ def only_fields(event: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     return result
 
 
-def passes_event(
-    f: RoomEventFilter, room_id: str, event_type: str, sender: str, content: Callable[[], dict[str, Any]]
-) -> bool:
+def passes_event(f: RoomEventFilter, room_id: str, event_type: str, sender: str, content: Callable[[], dict[str, Any]]) -> bool:
     """What a filter says of an event of a room. `content` is asked only where the filter needs it."""
     if not passes(f, event_type, sender) or not passes_room(f, room_id):
         return False

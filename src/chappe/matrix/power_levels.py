@@ -12,8 +12,14 @@ from chappe.matrix.room_versions import RoomVersion
 CREATOR_POWER = math.inf
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")  # what Python's int() takes beyond (1_000, other scripts' digits) is none
 DEFAULT_LEVELS = {
-    "users_default": 0, "events_default": 0, "state_default": 50, "ban": 50, "redact": 50, "kick": 50, "invite": 0,
-}  # fmt: skip
+    "users_default": 0,
+    "events_default": 0,
+    "state_default": 50,
+    "ban": 50,
+    "redact": 50,
+    "kick": 50,
+    "invite": 0,
+}
 
 
 def parse_level(value: object, version: RoomVersion) -> int | None:

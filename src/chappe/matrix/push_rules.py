@@ -47,9 +47,7 @@ def default_rules(user_id: str) -> RuleSet:
             [room_mention, {"kind": "sender_notification_permission", "key": "room"}],
             ["notify", _HIGHLIGHT],
         ),
-        _rule(
-            ".m.rule.tombstone", [_match("type", "m.room.tombstone"), _match("state_key", "")], ["notify", _HIGHLIGHT]
-        ),
+        _rule(".m.rule.tombstone", [_match("type", "m.room.tombstone"), _match("state_key", "")], ["notify", _HIGHLIGHT]),
         _rule(".m.rule.reaction", [_match("type", "m.reaction")], []),
         _rule(".m.rule.room.server_acl", [_match("type", "m.room.server_acl"), _match("state_key", "")], []),
         _rule(".m.rule.suppress_edits", [edit], []),
@@ -230,9 +228,7 @@ _SILENT_FOR_ALL = SharedVerdict(SILENT, _NOBODY)
 _NOTIFYING = frozenset(("m.room.message", "m.room.encrypted", "m.call.invite"))
 
 
-def shared_verdict(
-    event_type: str, state_key: str | None, content: dict[str, Any], context: PushContext
-) -> SharedVerdict:
+def shared_verdict(event_type: str, state_key: str | None, content: dict[str, Any], context: PushContext) -> SharedVerdict:
     """The default rules, evaluated at once for all readers who have not changed theirs.
 
     A property test holds it equal to `evaluate(default_rules(reader), …)` for every reader.

@@ -10,9 +10,21 @@ from typing import Any
 from chappe.matrix.room_versions import RoomVersion
 
 _KEPT = frozenset(
-    ("event_id", "type", "room_id", "sender", "state_key", "content", "hashes", "signatures", "depth", "prev_events",
-     "auth_events", "origin_server_ts")
-)  # fmt: skip
+    (
+        "event_id",
+        "type",
+        "room_id",
+        "sender",
+        "state_key",
+        "content",
+        "hashes",
+        "signatures",
+        "depth",
+        "prev_events",
+        "auth_events",
+        "origin_server_ts",
+    )
+)
 _KEPT_UNTIL_V10 = _KEPT | {"origin", "prev_state", "membership"}
 _POWER_LEVELS = ("ban", "events", "events_default", "kick", "redact", "state_default", "users", "users_default")
 

@@ -26,9 +26,7 @@ class Credentials:
     signature: str
 
 
-def request_object(
-    method: str, uri: str, origin: str, destination: str, content: dict[str, Any] | None
-) -> dict[str, Any]:
+def request_object(method: str, uri: str, origin: str, destination: str, content: dict[str, Any] | None) -> dict[str, Any]:
     """What is signed. `uri`: the raw path with its query. `content`: the body, None where there is none."""
     value: dict[str, Any] = {"method": method, "uri": uri, "origin": origin, "destination": destination}
     return value if content is None else {**value, "content": content}
@@ -40,9 +38,7 @@ def signed_request(method: str, uri: str, origin: str, destination: str, content
     return b'{"content":' + content + b"," + rest[1:]
 
 
-def authorization(
-    method: str, uri: str, origin: str, destination: str, key: SigningKey, content: dict[str, Any] | None
-) -> str:
+def authorization(method: str, uri: str, origin: str, destination: str, key: SigningKey, content: dict[str, Any] | None) -> str:
     """The value of the Authorization header."""
     signed = sign_json(request_object(method, uri, origin, destination, content), origin, key)
     signature = signed["signatures"][origin][key.key_id]

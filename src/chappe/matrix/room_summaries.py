@@ -61,6 +61,9 @@ def _told_child(value: object) -> dict[str, Any] | None:
         return None
     sender = value.get("sender")
     return {
-        "type": "m.space.child", "state_key": value["state_key"], "content": value["content"],
-        "sender": sender if type(sender) is str else "", "origin_server_ts": ts if type(ts) is int else 0,
-    }  # fmt: skip
+        "type": "m.space.child",
+        "state_key": value["state_key"],
+        "content": value["content"],
+        "sender": sender if type(sender) is str else "",
+        "origin_server_ts": ts if type(ts) is int else 0,
+    }

@@ -56,20 +56,10 @@ _V8 = replace(_V7, id="8", restricted_joins=True)
 _V9 = replace(_V8, id="9", redaction_keeps_authorising_user=True)
 _V10 = replace(_V9, id="10", integer_power_levels=True, knock_restricted_joins=True)
 _V11 = replace(
-    _V10,
-    id="11",
-    updated_redaction_rules=True,
-    redacts_in_content=True,
-    strict_name_sizes=True,
-    implicit_creator=True,
+    _V10, id="11", updated_redaction_rules=True, redacts_in_content=True, strict_name_sizes=True, implicit_creator=True
 )
 _V12 = replace(
-    _V11,
-    id="12",
-    state_resolution="2.1",
-    room_id_is_create_hash=True,
-    privileged_creators=True,
-    checks_shown_state=True,
+    _V11, id="12", state_resolution="2.1", room_id_is_create_hash=True, privileged_creators=True, checks_shown_state=True
 )
 
 ROOM_VERSIONS = {v.id: v for v in (_V1, _V2, _V3, _V4, _V5, _V6, _V7, _V8, _V9, _V10, _V11, _V12)}

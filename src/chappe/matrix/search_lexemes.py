@@ -97,9 +97,7 @@ def query(term: str) -> str:
 
 def names(text: str) -> str:
     """What a person is found by, as words with spaces between them."""
-    kept = [
-        word for found in split(text) for word in (*(w for forms in found.words for w in forms), found.joined) if word
-    ]
+    kept = [word for found in split(text) for word in (*(w for forms in found.words for w in forms), found.joined) if word]
     return " ".join(dict.fromkeys(kept))
 
 

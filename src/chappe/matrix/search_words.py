@@ -35,11 +35,28 @@ _DROPPED = re.compile(
 _KEPT = re.compile("[aouAOU]\u0308|[aA]\u030a|[иИ]\u0306")  # letters of their own where they are used
 _LETTERS = str.maketrans(
     {
-        "ß": "ss", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t", "ı": "i", "ŋ": "n",
-        "ĸ": "k", "ς": "σ", "ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ٱ": "ا", "\u0901": "\u0902",
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ħ": "h",
+        "ŧ": "t",
+        "ı": "i",
+        "ŋ": "n",
+        "ĸ": "k",
+        "ς": "σ",
+        "ة": "ه",
+        "ى": "ي",
+        "ی": "ي",
+        "ک": "ك",
+        "ٱ": "ا",
+        "\u0901": "\u0902",
     }
     | {chr(zero + n): str(n) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for n in range(10)}
-)  # fmt: skip
+)
 _PLAIN = str.maketrans("äöüøå", "aouoa")
 _SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _HEBREW_QUOTE = re.compile('(?<=[א-ת])"(?=[א-ת])')
@@ -47,20 +64,9 @@ _DOTTED = re.compile(r"[\w.]+")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.){2,}[^\W\d_]?")
 _FEMININE = "e|ne|le|te|se|ve|sse|nne|lle|tte|rice|trice|euse|ere|esse|elle|ette|ive"
 # agent(e)s, agent.e.s: as agent·e·s
-_BRACKETED = re.compile(
-    rf"(?<=[^\W\d_][^\W\d_])(?:\((?:{_FEMININE})\)s?|\.(?:{_FEMININE})(?:\.?s)?)(?![^\W_]|\.[^\W_])"
-)
+_BRACKETED = re.compile(rf"(?<=[^\W\d_][^\W\d_])(?:\((?:{_FEMININE})\)s?|\.(?:{_FEMININE})(?:\.?s)?)(?![^\W_]|\.[^\W_])")
 _ENDINGS = frozenset((*_FEMININE.split("|"), *(f"{ending}s" for ending in _FEMININE.split("|")), "s", "x"))
-_REPLACED = {
-    "rice": "eur",
-    "trice": "teur",
-    "euse": "eur",
-    "ere": "er",
-    "ve": "f",
-    "ive": "if",
-    "elle": "el",
-    "esse": "e",
-}
+_REPLACED = {"rice": "eur", "trice": "teur", "euse": "eur", "ere": "er", "ve": "f", "ive": "if", "elle": "el", "esse": "e"}
 _ELIDED = frozenset(("l", "d", "j", "m", "n", "s", "t", "c", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"))
 _LINKS = re.compile(r"[-'·]")
 _MAY_BE_MARKS = re.compile("[\u0300-\U0010ffff]")

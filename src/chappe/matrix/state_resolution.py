@@ -14,14 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.matrix.errors import Forbidden
-from chappe.matrix.event_auth import (
-    CREATE,
-    JOIN_RULES,
-    POWER_LEVELS,
-    StateKey,
-    check_auth,
-    creators_of,
-)
+from chappe.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, check_auth, creators_of
 from chappe.matrix.power_levels import PowerLevels
 from chappe.matrix.room_versions import RoomVersion
 
@@ -196,9 +189,7 @@ def _levels_behind(event: ResolvableEvent) -> ResolvableEvent | None:
     return next((a for a in event.auth if a.key == POWER_LEVELS), None)
 
 
-def _is_allowed(
-    event: ResolvableEvent, version: RoomVersion, get: Callable[[StateKey], ResolvableEvent | None]
-) -> bool:
+def _is_allowed(event: ResolvableEvent, version: RoomVersion, get: Callable[[StateKey], ResolvableEvent | None]) -> bool:
     try:
         check_auth(event.pdu, version, get)
     except Forbidden:

@@ -24,16 +24,22 @@ MAX_REDIRECTS = 5
 MAX_URL = 4096
 ANSWER_BYTES = 1 << 18  # of what is asked for something in particular; who expects more says so
 USER_AGENT, PREVIEWS = "Chappe", "Chappe (link preview)"
-NOT_PUBLIC = tuple(map(ipaddress.ip_network, (  # beside what the standard library knows of
-    "168.63.129.16/32",  # the host of virtual machines, of one provider
-    "192.0.0.0/24",  # protocol assignments; the metadata of virtual machines, of another provider
-    "192.88.99.0/24",  # 6to4 relays
-    "64:ff9b:1::/48",  # local translation to IPv4
-    "100::/64", "100:0:0:1::/64",  # discarded
-    "3fff::/20",  # documentation
-    "5f00::/16",  # segment routing
-    "fec0::/10",  # site-local, as it was before fc00::/7
-)))  # fmt: skip
+NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (  # beside what the standard library knows of
+            "168.63.129.16/32",  # the host of virtual machines, of one provider
+            "192.0.0.0/24",  # protocol assignments; the metadata of virtual machines, of another provider
+            "192.88.99.0/24",  # 6to4 relays
+            "64:ff9b:1::/48",  # local translation to IPv4
+            "100::/64",
+            "100:0:0:1::/64",  # discarded
+            "3fff::/20",  # documentation
+            "5f00::/16",  # segment routing
+            "fec0::/10",  # site-local, as it was before fc00::/7
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,11 @@ class PublicResolver(aiohttp.abc.AbstractResolver):
         for kind, _, proto, _, where in found:
             address = str(where[0])
             if host in self._allowed or is_public(address):
-                result.append(aiohttp.abc.ResolveResult(
-                    hostname=host, host=address, port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST,
-                ))  # fmt: skip
+                result.append(
+                    aiohttp.abc.ResolveResult(
+                        hostname=host, host=address, port=port, family=kind, proto=proto, flags=socket.AI_NUMERICHOST
+                    )
+                )
         if not result:
             raise OSError(f"{host} has no public address")
         return result
@@ -91,8 +99,9 @@ class PublicResolver(aiohttp.abc.AbstractResolver):
 class Fetcher:
     """`allowed_private`: hosts that may be reached wherever they are; `blocked`: patterns of hosts that may not."""
 
-    def __init__(self, allowed_private: Sequence[str], blocked: Sequence[str], extra_ca_file: str | None,
-                 is_trusted: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self, allowed_private: Sequence[str], blocked: Sequence[str], extra_ca_file: str | None, is_trusted: bool = False
+    ) -> None:
         """`is_trusted`: for addresses that operators name; they may be anywhere."""
         self._is_trusted = is_trusted
         self._allowed, self._blocked = frozenset(allowed_private), [b.lower().rstrip(".") for b in blocked]
@@ -113,9 +122,12 @@ class Fetcher:
                 force_close=not self._is_trusted,
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=TIMEOUT, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(),
+                connector=connector,
+                timeout=TIMEOUT,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT},
-            )  # fmt: skip
+            )
         return self._session
 
     def check(self, url: str) -> None:
@@ -154,13 +166,7 @@ class Fetcher:
             raise _failed() from error
 
     async def send(
-        self,
-        method: str,
-        url: str,
-        body: bytes,
-        headers: dict[str, str],
-        seconds: float = 15,
-        max_bytes: int = ANSWER_BYTES,
+        self, method: str, url: str, body: bytes, headers: dict[str, str], seconds: float = 15, max_bytes: int = ANSWER_BYTES
     ) -> tuple[int, bytes]:
         """(status, body) of any answer; redirects are not followed. Raises M_UNKNOWN (502) where there is none."""
         target = self._checked(url)

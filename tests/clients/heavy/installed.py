@@ -66,15 +66,7 @@ async def environment(name: str, *requirements: str) -> Path:
     stamp, wanted = folder / "installed.txt", "\n".join(requirements)
     if not stamp.exists() or stamp.read_text() != wanted:
         await run(sys.executable, "-m", "venv", "--clear", folder)
-        pip = (
-            folder / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--prefer-binary",
-        )
+        pip = (folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--prefer-binary")
         await run(*pip, *requirements, seconds=1200)
         stamp.write_text(wanted)
     return folder / "bin"
@@ -97,9 +89,7 @@ async def source(name: str, repository: str, commit: str) -> Path:
     if not stamp.exists() or stamp.read_text() != commit:
         await run("git", "init", "--quiet", folder)
         address = f"https://github.com/{repository}"
-        await run(
-            "git", "-C", folder, "fetch", "--quiet", "--depth", "1", address, commit, env=git_settings(), seconds=1200
-        )
+        await run("git", "-C", folder, "fetch", "--quiet", "--depth", "1", address, commit, env=git_settings(), seconds=1200)
         await run("git", "-C", folder, "checkout", "--quiet", "--force", commit)
         stamp.write_text(commit)
     return folder

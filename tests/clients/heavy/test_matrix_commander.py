@@ -21,9 +21,7 @@ async def test_an_evening_at_the_command_line(server: Server, alice: Person, wat
     files = ("--credentials", tmp_path / "credentials.json", "--store", tmp_path / "store")
 
     async def command(*arguments: str | Path, fails: bool = False) -> str:
-        return await run(
-            programs / "matrix-commander", *files, "--no-ssl", *arguments, cwd=tmp_path, fails=fails, seconds=120
-        )
+        return await run(programs / "matrix-commander", *files, "--no-ssl", *arguments, cwd=tmp_path, fails=fails, seconds=120)
 
     await command(
         "--login",

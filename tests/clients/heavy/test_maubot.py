@@ -56,12 +56,7 @@ async def test_a_bot_answers(server: Server, alice: Person, watch: Watch, tmp_pa
                     "ignore_initial_sync": False,
                     "ignore_first_sync": False,
                 },
-                "server": {
-                    "hostname": "127.0.0.1",
-                    "port": free_port(),
-                    "base_path": "/",
-                    "public_url": "http://127.0.0.1",
-                },
+                "server": {"hostname": "127.0.0.1", "port": free_port(), "base_path": "/", "public_url": "http://127.0.0.1"},
                 "database": f"sqlite:{tmp_path}/bot.db",
                 "database_opts": {"min_size": 1, "max_size": 2},
                 "crypto_db_pickle_key": "k",

@@ -48,9 +48,15 @@ def parse_file(value: Any) -> EncryptedFile:
         key, url = value["key"], value["url"]
         server_name, _, media_id = url.removeprefix("mxc://").partition("/")
         good = (
-            value["v"] == "v2" and key["alg"] == "A256CTR" and key["kty"] == "oct" and key["ext"] is True
-            and {"encrypt", "decrypt"} <= set(key["key_ops"]) and url.startswith("mxc://") and server_name and media_id
-        )  # fmt: skip
+            value["v"] == "v2"
+            and key["alg"] == "A256CTR"
+            and key["kty"] == "oct"
+            and key["ext"] is True
+            and {"encrypt", "decrypt"} <= set(key["key_ops"])
+            and url.startswith("mxc://")
+            and server_name
+            and media_id
+        )
         found = EncryptedFile(
             server_name, media_id, _base64(key["k"]), _base64(value["iv"]), _base64(value["hashes"]["sha256"])
         )

@@ -95,16 +95,12 @@ class Icap:
             await writer.drain()
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         status = lines[0].split(" ")[1:2]
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-        }
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         found = next((headers[name] for name in self._FOUND if name in headers), None)
         if status == ["204"]:
             return Finding(None)
         if status == ["200"] and found is not None:
-            threat = next(
-                (part.split("=", 1)[1] for part in found.split(";") if part.strip().startswith("Threat=")), found
-            )
+            threat = next((part.split("=", 1)[1] for part in found.split(";") if part.strip().startswith("Threat=")), found)
             return Finding(threat.strip())
         raise ScanFailed(lines[0][:200])
 

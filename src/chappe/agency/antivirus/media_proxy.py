@@ -90,11 +90,7 @@ class MediaProxy:
 
     async def _media(self, request: Request, file: EncryptedFile | None) -> Media:
         """The file, if who asks may see it. Files that are scanned here are found without the question that asks for it."""
-        names = (
-            (request.params["serverName"], request.params["mediaId"])
-            if file is None
-            else (file.server_name, file.media_id)
-        )
+        names = (request.params["serverName"], request.params["mediaId"]) if file is None else (file.server_name, file.media_id)
         return await self._repository.find(request.user_id, *names, WAIT_MS, False, is_scanned=True)
 
     async def _file(self, request: Request) -> EncryptedFile:

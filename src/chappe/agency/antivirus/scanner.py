@@ -21,13 +21,18 @@ HEAD = 4096  # bytes by which a type is recognised
 CERTAIN = 4  # bytes in which a recognised beginning agrees
 PLAIN = b""
 ONE_TYPE = {  # of programs for Windows, by the names that they are given
-    "application/x-msdownload": "application/x-dosexec", "application/vnd.microsoft.portable-executable": "application/x-dosexec",
-    "application/x-msdos-program": "application/x-dosexec", "application/exe": "application/x-dosexec",
-}  # fmt: skip
+    "application/x-msdownload": "application/x-dosexec",
+    "application/vnd.microsoft.portable-executable": "application/x-dosexec",
+    "application/x-msdos-program": "application/x-dosexec",
+    "application/exe": "application/x-dosexec",
+}
 PROGRAMS = (  # what runs, on whatever system: matters most, and is told by few bytes
-    (b"MZ", "application/x-dosexec"), (b"\x7fELF", "application/x-elf"), (b"#!", "application/x-script"),
-    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"), (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
-)  # fmt: skip
+    (b"MZ", "application/x-dosexec"),
+    (b"\x7fELF", "application/x-elf"),
+    (b"#!", "application/x-script"),
+    (b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+    (b"\xca\xfe\xba\xbe", "application/x-mach-binary"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,7 @@ class Unscanned:
 
 class Scanner:
     def __init__(
-        self,
-        database: Database,
-        repository: ContentRepository,
-        engine: Engine,
-        settings: Antivirus,
-        now_ms: Callable[[], int],
+        self, database: Database, repository: ContentRepository, engine: Engine, settings: Antivirus, now_ms: Callable[[], int]
     ) -> None:
         self._database, self._repository, self._engine = database, repository, engine
         self._settings, self._now_ms = settings, now_ms
@@ -80,8 +80,11 @@ class Scanner:
         row = await self._database.fetchrow(
             """SELECT reason, info, released_by FROM scan_results
                 WHERE server_name = $1 AND media_id = $2 AND fingerprint = $3 AND signatures = $4""",
-            media.server_name, media.media_id, fingerprint, self._settings.signatures,
-        )  # fmt: skip
+            media.server_name,
+            media.media_id,
+            fingerprint,
+            self._settings.signatures,
+        )
         if row is not None:
             return CLEAN if row["released_by"] is not None else Verdict(row["reason"], row["info"])
         return await self._scan(media, file, fingerprint)
@@ -96,12 +99,17 @@ class Scanner:
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (server_name, media_id, fingerprint) DO UPDATE
                SET signatures = excluded.signatures, reason = excluded.reason, info = excluded.info,
                    scanned_ts = excluded.scanned_ts""",
-            media.server_name, media.media_id, fingerprint, self._settings.signatures, verdict.reason, verdict.info, self._now_ms(),
-        )  # fmt: skip
+            media.server_name,
+            media.media_id,
+            fingerprint,
+            self._settings.signatures,
+            verdict.reason,
+            verdict.info,
+            self._now_ms(),
+        )
         if not verdict.is_clean:
             log.warning(
-                "a file was stopped",
-                extra={"fields": {"media": f"{media.server_name}/{media.media_id}", "why": verdict.info}},
+                "a file was stopped", extra={"fields": {"media": f"{media.server_name}/{media.media_id}", "why": verdict.info}}
             )
         return verdict
 
@@ -156,8 +164,10 @@ class Scanner:
         result = await self._database.execute(
             """UPDATE scan_results SET released_by = $3
                 WHERE server_name = $1 AND media_id = $2 AND reason IS NOT NULL AND released_by IS NULL""",
-            server_name, media_id, by,
-        )  # fmt: skip
+            server_name,
+            media_id,
+            by,
+        )
         return int(result.rsplit(" ", 1)[1])
 
 

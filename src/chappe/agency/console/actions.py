@@ -101,9 +101,16 @@ class Actions:
     """`tell`: told when something waits for a second person: (organisation, who asked, the action's name, to whom)."""
 
     def __init__(
-        self, scope: Scope, targets: Targets, rights: Rights, audit: Audit, proofs: Proofs, requests: CriticalRequests,
-        owners: Sequence[object], tell: Callable[[str, str, str, str | None], Awaitable[None]],
-    ) -> None:  # fmt: skip
+        self,
+        scope: Scope,
+        targets: Targets,
+        rights: Rights,
+        audit: Audit,
+        proofs: Proofs,
+        requests: CriticalRequests,
+        owners: Sequence[object],
+        tell: Callable[[str, str, str, str | None], Awaitable[None]],
+    ) -> None:
         self._scope, self._targets, self._rights, self._audit = scope, targets, rights, audit
         self._proofs, self._requests = proofs, requests
         self.all, self._tell = actions_of(*owners), tell

@@ -54,10 +54,16 @@ class ConsoleApi:
         actor = await self._actor(request)
         return {
             "actions": [
-                {"name": one.name, "critical": one.critical, "arguments": list(one.arguments.__struct_fields__), "summary": one.summary}
-                for one in self._actions.all.values() if actor.is_everywhere or not one.everywhere_only
+                {
+                    "name": one.name,
+                    "critical": one.critical,
+                    "arguments": list(one.arguments.__struct_fields__),
+                    "summary": one.summary,
+                }
+                for one in self._actions.all.values()
+                if actor.is_everywhere or not one.everywhere_only
             ]
-        }  # fmt: skip
+        }
 
     @endpoint("POST", _ORGANISATION + "/actions/{action}", **_DO)
     async def act(self, request: Request) -> Answer:

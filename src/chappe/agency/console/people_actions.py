@@ -67,10 +67,18 @@ class NewSponsor(msgspec.Struct):
 
 class AccountActions:
     def __init__(
-        self, accounts: Accounts, sessions: Sessions, factors: SecondFactors, deactivate: DeactivateAccount,
-        erasure: Erasure, former: FormerAccounts, people: People, validity: AccountValidity | None, guard: ReadGuard | None,
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        factors: SecondFactors,
+        deactivate: DeactivateAccount,
+        erasure: Erasure,
+        former: FormerAccounts,
+        people: People,
+        validity: AccountValidity | None,
+        guard: ReadGuard | None,
         restore_keys: RestoreKeys,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._accounts, self._sessions, self._factors = accounts, sessions, factors
         self._deactivate, self._erasure, self._former = deactivate, erasure, former
         self._people, self._validity, self._guard, self._restore_keys = people, validity, guard, restore_keys

@@ -14,7 +14,9 @@ from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import Forbidden
 
 _END = "SELECT nullif(expires_by, 'all') AS whose FROM users WHERE user_id = $1 AND expires_by IS NOT NULL"
-_QUARANTINE = "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL"
+_QUARANTINE = (
+    "SELECT quarantined_whose AS whose FROM media WHERE server_name = $1 AND media_id = $2 AND quarantined_by IS NOT NULL"
+)
 _FILE = ("server_name", "media_id")
 # Each act that undoes: what it undoes of what its arguments name. A row for each thing, with in whose right it was done.
 UNDOES: Mapping[str, tuple[str, tuple[str, ...]]] = {

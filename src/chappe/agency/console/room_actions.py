@@ -226,9 +226,7 @@ class RegistryActions:
     async def set_organisation(self, actor: Actor, new: NewOrganisation) -> dict[str, Any]:
         """Add an organisation, or change it. It counts at once."""
         rules = Rules(new.guests, new.forums, new.guest_days)
-        organisation = Organisation(
-            new.name, new.label, new.home, new.by_invitation, new.addresses, new.colour or None, rules
-        )
+        organisation = Organisation(new.name, new.label, new.home, new.by_invitation, new.addresses, new.colour or None, rules)
         is_new = await self._organisations.add(organisation)
         return {"is_new": is_new}
 

@@ -52,8 +52,9 @@ class Scope:
         rows = await self._database.fetch(
             """SELECT o.name, o.label FROM organisations o WHERE $2 OR EXISTS (
                    SELECT 1 FROM administrators a WHERE a.organisation = o.name AND a.user_id = $1) ORDER BY o.label""",
-            user_id, everywhere,
-        )  # fmt: skip
+            user_id,
+            everywhere,
+        )
         return {"everywhere": everywhere, "organisations": [dict(row) for row in rows]}
 
     async def require(self, user_id: str, organisation: str) -> Actor:
@@ -78,17 +79,20 @@ class Scope:
                    SELECT granted_ts AS since FROM administrators WHERE user_id = $1 AND organisation = $2
                    UNION ALL SELECT coalesce(admin_since_ts, 0) FROM users WHERE user_id = $1 AND is_admin AND NOT deactivated
                       AND ($2 = 'all' OR EXISTS (SELECT 1 FROM organisations WHERE name = $2))) AS rights""",
-            user_id, organisation,
-        )  # fmt: skip
+            user_id,
+            organisation,
+        )
         return since
 
     async def administers(self, user_id: str) -> bool:
         """Whether somebody administers anything, whatever the state of their account."""
-        return bool(await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1)
+        return bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1)
                    OR EXISTS (SELECT 1 FROM users WHERE user_id = $1 AND is_admin)""",
-            user_id,
-        ))  # fmt: skip
+                user_id,
+            )
+        )
 
     async def require_person(self, actor: Actor, user_id: str) -> None:
         """An account that the actor administers, and not their own. Raises M_NOT_FOUND, Forbidden."""
@@ -142,8 +146,11 @@ class Scope:
             raise NotFound("There is no such account")
         await self._database.execute(
             "INSERT INTO administrators VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            user_id, actor.organisation, actor.user_id, self._now_ms(),
-        )  # fmt: skip
+            user_id,
+            actor.organisation,
+            actor.user_id,
+            self._now_ms(),
+        )
 
     async def revoke(self, actor: Actor, user_id: str) -> None:
         """Raises M_NOT_FOUND."""

@@ -140,7 +140,5 @@ class Targets:
         check = self._scope.require_room if target.startswith("!") else self._scope.require_person
         try:
             await check(actor, target)
-        except (
-            MatrixError
-        ):  # whoever is held themselves must not hear of it: the answer is that of a number never given
+        except MatrixError:  # whoever is held themselves must not hear of it: the answer is that of a number never given
             raise NotFound(_NO_HOLD) from None

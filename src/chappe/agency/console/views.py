@@ -56,11 +56,28 @@ class Views:
     """Each view answers (items, whether there are more). `search`: what is looked for; `start`: how many are passed over."""
 
     def __init__(
-        self, database: Database, scope: Scope, actions: Actions, accounts: Accounts, rooms: Rooms, policy: AgencyPolicy,
-        people: People, former: FormerAccounts, functions: FunctionAccounts, sponsors: Sponsors, holds: LegalHolds,
-        exports: Exports, announcements: Announcements, statistics: Statistics, audit: Audit, scanner: Scanner | None,
-        guard: ReadGuard | None, administration: Administration, organisations: Organisations, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        scope: Scope,
+        actions: Actions,
+        accounts: Accounts,
+        rooms: Rooms,
+        policy: AgencyPolicy,
+        people: People,
+        former: FormerAccounts,
+        functions: FunctionAccounts,
+        sponsors: Sponsors,
+        holds: LegalHolds,
+        exports: Exports,
+        announcements: Announcements,
+        statistics: Statistics,
+        audit: Audit,
+        scanner: Scanner | None,
+        guard: ReadGuard | None,
+        administration: Administration,
+        organisations: Organisations,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._scope, self._accounts, self._rooms = database, scope, accounts, rooms
         self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors
         self._holds, self._audit, self._scanner, self._guard = holds, audit, scanner, guard
@@ -75,28 +92,47 @@ class Views:
             return view
 
         self.all = {
-            "people": self.people, "leavers": self.leavers, "former": self.former, "guests": self.guests, "rooms": self.rooms,
-            "files": self.files, "reports": self.reports, "alerts": self.alerts, "audit": self.audit, "holds": self.legal_holds,
+            "people": self.people,
+            "leavers": self.leavers,
+            "former": self.former,
+            "guests": self.guests,
+            "rooms": self.rooms,
+            "files": self.files,
+            "reports": self.reports,
+            "alerts": self.alerts,
+            "audit": self.audit,
+            "holds": self.legal_holds,
             "organisations": self.organisations,
-            "functions": simple(functions.all), "administrators": simple(scope.administrators),
-            "requests": self.requests, "exports": simple(exports.all), "announcements": simple(announcements.all),
+            "functions": simple(functions.all),
+            "administrators": simple(scope.administrators),
+            "requests": self.requests,
+            "exports": simple(exports.all),
+            "announcements": simple(announcements.all),
             "statistics": simple(statistics.months),
-        }  # fmt: skip
+        }
 
     async def people(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """By name."""
         rows = await self._database.fetch(
             f"{_PEOPLE}{_SEARCHED} ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id LIMIT $3 OFFSET $4",
-            actor.organisation, patterns(search), PAGE + 1, start,
-        )  # fmt: skip
+            actor.organisation,
+            patterns(search),
+            PAGE + 1,
+            start,
+        )
         return _page(rows)
 
     async def leavers(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Whose account has expired, or who was not seen for a quarter of a year."""
         rows = await self._database.fetch(
             f"{_PEOPLE}{_SEARCHED}{_LEAVER} ORDER BY l.seen NULLS FIRST, u.user_id LIMIT $5 OFFSET $6",
-            actor.organisation, patterns(search), self._now_ms(), AWAY_DAYS * DAY_MS, PAGE + 1, start,
-        )  # fmt: skip
+            actor.organisation,
+            patterns(search),
+            self._now_ms(),
+            AWAY_DAYS * DAY_MS,
+            PAGE + 1,
+            start,
+        )
         return _page(rows)
 
     async def former(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -111,9 +147,15 @@ class Views:
 
     async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Those that its people have made and somebody is in, the largest first."""
-        rows, more = _page(await self._database.fetch(
-            f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4", actor.organisation, patterns(search), PAGE + 1, start
-        ))  # fmt: skip
+        rows, more = _page(
+            await self._database.fetch(
+                f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4",
+                actor.organisation,
+                patterns(search),
+                PAGE + 1,
+                start,
+            )
+        )
         return [await self._room(row) for row in rows], more
 
     async def _room(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -121,9 +163,13 @@ class Views:
         kind, level, levels = self._policy.kind(room), self._policy.level(room), room.power_levels()
         administrators = [user for user in room.joined if levels.of(user) >= 100]
         return {
-            **row, "access": kind.rule, "is_forum": kind.is_public, "classification": level.name if level is not None else None,
-            "guests": len(self._policy.guests.among(room.joined)), "administrators": len(administrators),
-        }  # fmt: skip
+            **row,
+            "access": kind.rule,
+            "is_forum": kind.is_public,
+            "classification": level.name if level is not None else None,
+            "guests": len(self._policy.guests.among(room.joined)),
+            "administrators": len(administrators),
+        }
 
     async def files(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Those that the antivirus has stopped or somebody put into quarantine, the latest first."""
@@ -135,8 +181,10 @@ class Views:
                  LEFT JOIN organisation_people p ON p.user_id = m.user_id
                 WHERE ($1 = 'all' OR p.organisation = $1) AND (s.reason IS NOT NULL OR m.quarantined_by IS NOT NULL)
                 ORDER BY m.created_ts DESC LIMIT $2 OFFSET $3""",
-            actor.organisation, PAGE + 1, start,
-        )  # fmt: skip
+            actor.organisation,
+            PAGE + 1,
+            start,
+        )
         return _page(rows)
 
     async def reports(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -145,8 +193,10 @@ class Views:
                  FROM reports r LEFT JOIN organisation_people p ON p.user_id = r.reporter LEFT JOIN rooms m ON m.room_id = r.room_id
                  LEFT JOIN room_summaries s ON s.room_nid = m.room_nid
                 WHERE $1 = 'all' OR p.organisation = $1 ORDER BY r.report_id DESC LIMIT $2 OFFSET $3""",
-            actor.organisation, PAGE + 1, start,
-        )  # fmt: skip
+            actor.organisation,
+            PAGE + 1,
+            start,
+        )
         return _page(rows)
 
     async def alerts(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -159,8 +209,10 @@ class Views:
                  LEFT JOIN organisation_people s ON s.user_id = g.sponsor
                  LEFT JOIN organisations o ON a.step = 'organisation' AND o.name = a.user_id
                 WHERE $1 IN ('all', p.organisation, s.organisation, o.name) ORDER BY a.id DESC LIMIT $2 OFFSET $3""",
-            actor.organisation, PAGE + 1, start,
-        )  # fmt: skip
+            actor.organisation,
+            PAGE + 1,
+            start,
+        )
         return _page(rows)
 
     async def audit(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -205,10 +257,20 @@ class Views:
     async def organisations(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """The registry, for administrators of the whole installation; one's own entry for others."""
         found = [
-            {"name": one.name, "label": one.label, "home": one.home, "by_invitation": one.requires_invite, "addresses": one.patterns,
-             "colour": one.colour, "guests": one.rules.guests, "forums": one.rules.forums, "guest_days": one.rules.guest_days}
-            for one in await self._organisations.all() if actor.is_everywhere or one.name == actor.organisation
-        ]  # fmt: skip
+            {
+                "name": one.name,
+                "label": one.label,
+                "home": one.home,
+                "by_invitation": one.requires_invite,
+                "addresses": one.patterns,
+                "colour": one.colour,
+                "guests": one.rules.guests,
+                "forums": one.rules.forums,
+                "guest_days": one.rules.guest_days,
+            }
+            for one in await self._organisations.all()
+            if actor.is_everywhere or one.name == actor.organisation
+        ]
         return found[start : start + PAGE], start + PAGE < len(found)
 
     async def names_in(self, actor: Actor, items: list[Any]) -> dict[str, str]:
@@ -239,16 +301,26 @@ class Views:
         rooms = await self._rooms.memberships.joined(user_id)
         devices = [dict(row) for row in await self._accounts.store.devices(user_id)]
         return {
-            "user_id": user_id, "display_name": user["displayname"], "avatar_url": user["avatar_url"], "kind": user["user_type"],
-            "locked": user["locked"], "locked_by": locked_by, "deactivated": user["deactivated"], "expires_ts": user["expiration_ts"],
-            "created_ts": user["creation_ts"], "last_seen_ts": user["last_seen_ts"],
-            "addresses": [a["address"] for a in user["threepids"]], "rooms": len(rooms), "devices": devices,
-            "organisation": await self._people.organisation_of(user_id), "moves": await self._people.moves(user_id),
+            "user_id": user_id,
+            "display_name": user["displayname"],
+            "avatar_url": user["avatar_url"],
+            "kind": user["user_type"],
+            "locked": user["locked"],
+            "locked_by": locked_by,
+            "deactivated": user["deactivated"],
+            "expires_ts": user["expiration_ts"],
+            "created_ts": user["creation_ts"],
+            "last_seen_ts": user["last_seen_ts"],
+            "addresses": [a["address"] for a in user["threepids"]],
+            "rooms": len(rooms),
+            "devices": devices,
+            "organisation": await self._people.organisation_of(user_id),
+            "moves": await self._people.moves(user_id),
             "guests": (await self._sponsors.of(UserId(user_id)))["guests"],
             # whoever is held is not told so
             "holds": [] if user_id == actor.user_id else await self._holds.all(user_id),
             "turns": await self._functions.turns(user_id, PAGE),
-        }  # fmt: skip
+        }
 
 
 def _page(rows: Any) -> tuple[list[dict[str, Any]], bool]:

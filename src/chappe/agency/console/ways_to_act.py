@@ -14,7 +14,4 @@ def ends_of_console(database: Database, exports: Exports) -> Mapping[str, End]:
     async def rights(entry: Entry) -> None:
         await database.execute("DELETE FROM administrators WHERE user_id = $1", entry.user_id)
 
-    return {
-        "administration of organisations": rights,
-        "packages asked for": of_user(exports.withdraw),
-    }
+    return {"administration of organisations": rights, "packages asked for": of_user(exports.withdraw)}

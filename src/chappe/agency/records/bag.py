@@ -13,12 +13,7 @@ import orjson
 
 from chappe.matrix.signing import SigningKey, sign_json, verify_json
 
-SIGNATURE, TAG_MANIFEST, MANIFEST, INFO = (
-    "signature.json",
-    "tagmanifest-sha256.txt",
-    "manifest-sha256.txt",
-    "bag-info.txt",
-)
+SIGNATURE, TAG_MANIFEST, MANIFEST, INFO = ("signature.json", "tagmanifest-sha256.txt", "manifest-sha256.txt", "bag-info.txt")
 _DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _COMPRESSED = (".json", ".jsonl", ".txt", ".xml", ".html")
 
@@ -35,9 +30,7 @@ class Bag:
     def __enter__(self) -> Bag:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._zip.close()
         if not self._sealed:
             self._path.unlink(missing_ok=True)
@@ -66,19 +59,20 @@ class Bag:
             candidate = f"{stem}-{number}{dot}{suffix}" if dot else f"{name}-{number}"
         return candidate
 
-    def seal(
-        self, info: Mapping[str, str], tags: Mapping[str, bytes], server_name: str, key: SigningKey, now_ms: int
-    ) -> None:
+    def seal(self, info: Mapping[str, str], tags: Mapping[str, bytes], server_name: str, key: SigningKey, now_ms: int) -> None:
         """`info`: what bag-info.txt says; `tags`: further files about the package."""
         told = {
-            **info, "Bagging-Date": datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC).date().isoformat(),
-            "Payload-Oxum": f"{self._bytes}.{len(self._hashes)}", "Bag-Software-Agent": "Chappe",
-        }  # fmt: skip
+            **info,
+            "Bagging-Date": datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC).date().isoformat(),
+            "Payload-Oxum": f"{self._bytes}.{len(self._hashes)}",
+            "Bag-Software-Agent": "Chappe",
+        }
         files = {
             "bagit.txt": _DECLARATION,
             INFO: "".join(f"{label}: {' '.join(value.split())}\n" for label, value in told.items()).encode(),
-            MANIFEST: _manifest(self._hashes), **tags,
-        }  # fmt: skip
+            MANIFEST: _manifest(self._hashes),
+            **tags,
+        }
         files[TAG_MANIFEST] = _manifest({name: hashlib.sha256(data).hexdigest() for name, data in files.items()})
         seal = {"file": TAG_MANIFEST, "sha256": hashlib.sha256(files[TAG_MANIFEST]).hexdigest(), "signed_ts": now_ms}
         files[SIGNATURE] = orjson.dumps(sign_json(seal, server_name, key), option=orjson.OPT_INDENT_2)

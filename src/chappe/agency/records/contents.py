@@ -36,8 +36,12 @@ async def events_of(
         while rows := await database.fetch(
             """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                   AND ($4::text IS NULL OR sender = $4) ORDER BY position LIMIT $5""",
-            room, after, span.high, sender, PAGE,
-        ):  # fmt: skip
+            room,
+            after,
+            span.high,
+            sender,
+            PAGE,
+        ):
             yield b"".join(
                 orjson.dumps({"event_id": row["event_id"], "event": orjson.loads(row["json"])}) + b"\n" for row in rows
             )
@@ -51,16 +55,15 @@ async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> 
         uri = f"mxc://{row['server_name']}/{row['media_id']}"
         name = f"files/{_UNSAFE.sub('_', row['server_name'])}-{row['media_id']}-{_UNSAFE.sub('_', row['file_name'] or 'file')[-80:]}"
         found = Media(
-            row["server_name"],
-            row["media_id"],
-            row["content_type"],
-            row["file_name"],
-            row["size"],
-            row["sha256"] or b"",
-            False,
+            row["server_name"], row["media_id"], row["content_type"], row["file_name"], row["size"], row["sha256"] or b"", False
         )
-        about = {"uri": uri, "content_type": row["content_type"], "size": row["size"], "uploaded_ts": row["created_ts"],
-                 "name": row["file_name"]}  # fmt: skip
+        about = {
+            "uri": uri,
+            "content_type": row["content_type"],
+            "size": row["size"],
+            "uploaded_ts": row["created_ts"],
+            "name": row["file_name"],
+        }
         try:
             await media.require_whole(found)
             await bag.add(name, media.content(found, 0, found.size))

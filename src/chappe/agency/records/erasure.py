@@ -16,9 +16,14 @@ from chappe.matrix.identifiers import UserId
 
 class Erasure:
     def __init__(
-        self, database: Database, deactivate: DeactivateAccount, retention: Retention, media: ContentRepository,
-        holds: LegalHolds, tables: Sequence[Table],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        deactivate: DeactivateAccount,
+        retention: Retention,
+        media: ContentRepository,
+        holds: LegalHolds,
+        tables: Sequence[Table],
+    ) -> None:
         self._holds, self._after_holds = holds, set[UserId]()
         # what was under a hold or in quarantine when what is unfinished was last tried
         self._kept: tuple[Held, frozenset[str]] | None = None
@@ -45,14 +50,19 @@ class Erasure:
 
     async def _note_what_is_kept(self, user_id: UserId) -> bool:
         """Whether the hold of a room, or of somebody who has passed a file on, or a quarantine keeps something."""
-        kept = bool(await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM media WHERE user_id = $1) OR EXISTS (
+        kept = bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM media WHERE user_id = $1) OR EXISTS (
                    SELECT 1 FROM memberships JOIN rooms USING (room_nid) WHERE user_id = $1 AND room_id = ANY($2::text[]))""",
-            user_id, sorted(await self._holds.held()),
-        ))  # fmt: skip
-        statement = "INSERT INTO unfinished_erasures VALUES ($1) ON CONFLICT DO NOTHING" if kept else (
-            "DELETE FROM unfinished_erasures WHERE user_id = $1"
-        )  # fmt: skip
+                user_id,
+                sorted(await self._holds.held()),
+            )
+        )
+        statement = (
+            "INSERT INTO unfinished_erasures VALUES ($1) ON CONFLICT DO NOTHING"
+            if kept
+            else ("DELETE FROM unfinished_erasures WHERE user_id = $1")
+        )
         await self._database.execute(statement, user_id)
         return kept
 

@@ -29,9 +29,13 @@ CHUNK = 1 << 18
 
 class Exports:
     def __init__(
-        self, database: Database, blobs: BlobStore, personal_data: PersonalData, room_archive: RoomArchive,
+        self,
+        database: Database,
+        blobs: BlobStore,
+        personal_data: PersonalData,
+        room_archive: RoomArchive,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
         self._personal_data, self._room_archive = personal_data, room_archive
 
@@ -44,8 +48,14 @@ class Exports:
             await connection.execute(
                 """INSERT INTO exports (id, organisation, kind, target, asked_by, created_ts, state, detail)
                    VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7)""",
-                name, organisation, kind, target, by, self._now_ms(), "held" if with_held else None,
-            )  # fmt: skip
+                name,
+                organisation,
+                kind,
+                target,
+                by,
+                self._now_ms(),
+                "held" if with_held else None,
+            )
             if notice is not None:
                 await notice.put(connection)
         return name
@@ -72,16 +82,19 @@ class Exports:
         """`by`: only what this person asked for. Raises M_NOT_FOUND, M_NOT_YET (404) while it is being made."""
         row = await self._database.fetchrow(
             "SELECT * FROM exports WHERE id = $1 AND organisation = $2 AND ($3::text IS NULL OR asked_by = $3)",
-            name, organisation, by,
-        )  # fmt: skip
+            name,
+            organisation,
+            by,
+        )
         if row is None or row["state"] == "failed":
             raise NotFound("There is no such package")
         if row["state"] != "ready":
             raise MatrixError(404, "M_NOT_YET_UPLOADED", "The package is being made: come back in a moment")
         headers = (
-            (b"content-length", str(row["size"]).encode()), (b"cache-control", b"no-store"),
+            (b"content-length", str(row["size"]).encode()),
+            (b"cache-control", b"no-store"),
             (b"content-disposition", f'attachment; filename="{row["kind"]}-{name[:8]}.zip"'.encode()),
-        )  # fmt: skip
+        )
         return Response(200, self._blobs.get(_key(name), 0, row["size"]), "application/zip", headers)
 
     async def files_in(self, name: str) -> int:
@@ -93,8 +106,9 @@ class Exports:
         """Whoever asked may not any more: what has not been begun is not made."""
         await self._database.execute(
             "UPDATE exports SET state = 'failed', detail = $2 WHERE asked_by = $1 AND state = 'waiting'",
-            user_id, orjson.dumps({"error": "Whoever asked for it may not any more"}).decode(),
-        )  # fmt: skip
+            user_id,
+            orjson.dumps({"error": "Whoever asked for it may not any more"}).decode(),
+        )
 
     # --------------------------------------------------------------------------------------------------- now and then
 
@@ -105,8 +119,9 @@ class Exports:
             """UPDATE exports SET state = 'working', started_ts = $1 WHERE id = (
                    SELECT id FROM exports WHERE state = 'waiting' OR (state = 'working' AND started_ts < $2)
                     ORDER BY created_ts LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *""",
-            now, now - LEASE_MS,
-        ):  # fmt: skip
+            now,
+            now - LEASE_MS,
+        ):
             await self._make(row)
             made += 1
         return made
@@ -135,9 +150,7 @@ class Exports:
                     told = await self._room_archive.write(row["target"], path, with_held)
                 await self._blobs.put(_key(row["id"]), _chunks(path))
             except MatrixError as error:
-                log.warning(
-                    "a package could not be made", extra={"fields": {"target": row["target"], "error": error.message}}
-                )
+                log.warning("a package could not be made", extra={"fields": {"target": row["target"], "error": error.message}})
                 await self._set(row["id"], "failed", None, {"error": error.message})
                 return
             except (TimeoutError, *DATABASE_LOST):

@@ -31,9 +31,15 @@ Encrypted messages are encrypted here as well: only the person's devices have th
 
 class PersonalData:
     def __init__(
-        self, database: Database, accounts: AccountStore, media: ContentRepository, domains: Domains, holds: LegalHolds,
-        now_ms: Callable[[], int], tables: Sequence[Table],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        accounts: AccountStore,
+        media: ContentRepository,
+        domains: Domains,
+        holds: LegalHolds,
+        now_ms: Callable[[], int],
+        tables: Sequence[Table],
+    ) -> None:
         self._tables = tables
         self._database, self._accounts, self._media, self._domains = database, accounts, media, domains
         self._holds, self._now_ms = holds, now_ms
@@ -52,10 +58,17 @@ class PersonalData:
                 "SELECT organisation FROM organisation_people WHERE user_id = $1", user_id
             )
             account = {
-                "user_id": user_id, "created": user.created, "profile": user.profile, "administrator": user.is_admin,
-                "deactivated": user.deactivated, "locked": user.locked, "suspended": user.suspended, "expires_ts": user.expires_ts,
-                "kind": user.kind, "organisation": organisation,
-            }  # fmt: skip
+                "user_id": user_id,
+                "created": user.created,
+                "profile": user.profile,
+                "administrator": user.is_admin,
+                "deactivated": user.deactivated,
+                "locked": user.locked,
+                "suspended": user.suspended,
+                "expires_ts": user.expires_ts,
+                "kind": user.kind,
+                "organisation": organisation,
+            }
             await bag.add("account.json", json_of(account))
             for table in self._tables:
                 if table.package and (rows := await self._database.fetch(table.package, user_id)):
@@ -71,10 +84,16 @@ class PersonalData:
                 await self._add_held(bag, user_id)
             server_name = domain_of(user_id)
             bag.seal(
-                {"Source-Organization": server_name, "External-Identifier": user_id,
-                 "External-Description": "Personal data of one account"},
-                {}, server_name, self._domains.signing_key(server_name), self._now_ms(),
-            )  # fmt: skip
+                {
+                    "Source-Organization": server_name,
+                    "External-Identifier": user_id,
+                    "External-Description": "Personal data of one account",
+                },
+                {},
+                server_name,
+                self._domains.signing_key(server_name),
+                self._now_ms(),
+            )
         return {**counts, "files": len(files)}
 
     async def _add_held(self, bag: Bag, user_id: UserId) -> None:
@@ -87,12 +106,9 @@ class PersonalData:
     async def _add_account_data(self, bag: Bag, user_id: UserId) -> None:
         """Settings and tags. What is encrypted for the person's devices stays so."""
         rows = await self._database.fetch(
-            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type",
-            user_id,
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type", user_id
         )
-        settings = [
-            {"room_id": r["room_id"] or None, "type": r["type"], "content": orjson.loads(r["content"])} for r in rows
-        ]
+        settings = [{"room_id": r["room_id"] or None, "type": r["type"], "content": orjson.loads(r["content"])} for r in rows]
         await bag.add("settings.json", json_of(settings))
 
     async def _add_rooms(self, bag: Bag, user_id: UserId) -> dict[str, int]:

@@ -27,9 +27,15 @@ _MXC = re.compile(rb'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})')
 
 class RoomArchive:
     def __init__(
-        self, database: Database, rooms: Rooms, media: ContentRepository, domains: Domains, holds: LegalHolds,
-        policy: AgencyPolicy | None, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        rooms: Rooms,
+        media: ContentRepository,
+        domains: Domains,
+        holds: LegalHolds,
+        policy: AgencyPolicy | None,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._rooms, self._media, self._domains = database, rooms, media, domains
         self._holds, self._policy, self._now_ms = holds, policy, now_ms
 
@@ -59,8 +65,9 @@ class RoomArchive:
             rows = await self._database.fetch(
                 """SELECT m.* FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
                      ON f.server_name = m.server_name AND f.media_id = m.media_id WHERE m.size IS NOT NULL ORDER BY created_ts""",
-                [server for server, _ in files], [name for _, name in files],
-            )  # fmt: skip
+                [server for server, _ in files],
+                [name for _, name in files],
+            )
             await bag.add("files.json", json_of(await add_files(bag, self._media, rows)))
             about = self._description(room)
             if with_held:  # for the authority: another archive does not tell that there is a hold
@@ -70,10 +77,16 @@ class RoomArchive:
                 await bag.add("held.jsonl", lines_of(orjson.loads(line) for line in held))
             server_name = self._domains.default
             bag.seal(
-                {"Source-Organization": server_name, "External-Identifier": room_id, "External-Description": about["name"] or room_id},
-                {"metadata/dublin-core.xml": _dublin_core(about, server_name)}, server_name,
-                self._domains.signing_key(server_name), self._now_ms(),
-            )  # fmt: skip
+                {
+                    "Source-Organization": server_name,
+                    "External-Identifier": room_id,
+                    "External-Description": about["name"] or room_id,
+                },
+                {"metadata/dublin-core.xml": _dublin_core(about, server_name)},
+                server_name,
+                self._domains.signing_key(server_name),
+                self._now_ms(),
+            )
         return {"events": count, "files": len(rows)}
 
     async def _state_before(self, room: LiveRoom) -> bytes:
@@ -82,8 +95,10 @@ class RoomArchive:
         rows = await self._database.fetch(
             """SELECT event_id, json FROM events WHERE room_nid = $1 AND position = $2 AND status IN (0, 1) AND (nid = ANY($3::bigint[])
                   OR nid IN (SELECT replaces FROM events WHERE room_nid = $1 AND position > $2 AND status = 0)) ORDER BY depth, nid""",
-            room.number, OUTLIER, [event.nid for event in room.state.values()],
-        )  # fmt: skip
+            room.number,
+            OUTLIER,
+            [event.nid for event in room.state.values()],
+        )
         return lines_of({"event_id": row["event_id"], "event": orjson.loads(row["json"])} for row in rows)
 
     async def _encrypted_files(self, room: LiveRoom) -> list[tuple[str, str]]:
@@ -104,29 +119,40 @@ class RoomArchive:
         level = self._policy.level(room) if self._policy is not None else None
         members = [
             {"user_id": key, "membership": event.membership, "name": event.content.get("displayname")}
-            for (event_type, key), event in sorted(room.state.items()) if event_type == "m.room.member"
-        ]  # fmt: skip
+            for (event_type, key), event in sorted(room.state.items())
+            if event_type == "m.room.member"
+        ]
         return {
-            "room_id": room.room_id, "version": room.version.id, "name": content("m.room.name", "name"),
-            "topic": content("m.room.topic", "topic"), "creator": create.sender if create is not None else None,
-            "created_ts": create.ts if create is not None else None, "encrypted": room.get(("m.room.encryption", "")) is not None,
-            "access": kind.rule if kind is not None else None, "is_forum": kind.is_public if kind is not None else None,
+            "room_id": room.room_id,
+            "version": room.version.id,
+            "name": content("m.room.name", "name"),
+            "topic": content("m.room.topic", "topic"),
+            "creator": create.sender if create is not None else None,
+            "created_ts": create.ts if create is not None else None,
+            "encrypted": room.get(("m.room.encryption", "")) is not None,
+            "access": kind.rule if kind is not None else None,
+            "is_forum": kind.is_public if kind is not None else None,
             "classification": level.name if level is not None else None,
-            "kept_for_ms": content("m.room.retention", "max_lifetime"), "members": members,
-        }  # fmt: skip
+            "kept_for_ms": content("m.room.retention", "max_lifetime"),
+            "members": members,
+        }
 
 
 def _dublin_core(about: dict[str, Any], publisher: str) -> bytes:
     """Simple Dublin Core, which archives take in."""
     made = about["created_ts"]
     fields = {
-        "identifier": about["room_id"], "title": about["name"] or about["room_id"], "description": about["topic"],
-        "creator": about["creator"], "publisher": publisher, "type": "Collection", "format": "application/zip",
+        "identifier": about["room_id"],
+        "title": about["name"] or about["room_id"],
+        "description": about["topic"],
+        "creator": about["creator"],
+        "publisher": publisher,
+        "type": "Collection",
+        "format": "application/zip",
         "date": datetime.datetime.fromtimestamp(made / 1000, datetime.UTC).isoformat() if made is not None else None,
         "rights": about["classification"],
-    }  # fmt: skip
+    }
     lines = "".join(f"  <dc:{name}>{escape(str(value))}</dc:{name}>\n" for name, value in fields.items() if value)
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">\n'
-        f"{lines}</metadata>\n"
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<metadata xmlns:dc="http://purl.org/dc/elements/1.1/">\n{lines}</metadata>\n'
     ).encode()

@@ -48,10 +48,13 @@ class AccountStates:
     def require_whole(self, with_layer: bool) -> None:
         """Raises ValueError where a way ends in some state and nothing ends it."""
         missing = [
-            way.name for way in WAYS
-            if Effect.ENDS in way.on.values() and not way.ends_with and way.name not in self.ends
+            way.name
+            for way in WAYS
+            if Effect.ENDS in way.on.values()
+            and not way.ends_with
+            and way.name not in self.ends
             and (with_layer or not way.is_of_layer)
-        ]  # fmt: skip
+        ]
         if missing:
             raise ValueError(f"nothing ends {', '.join(missing)}")
 
@@ -93,8 +96,11 @@ class AccountStates:
         while rows := await self._database.fetch(
             """SELECT user_id FROM users WHERE expires_ts > $1 AND expires_ts <= $2 AND NOT deactivated AND user_id > $3
                 ORDER BY user_id LIMIT $4""",
-            last, now, user, AT_ONCE,
-        ):  # fmt: skip
+            last,
+            now,
+            user,
+            AT_ONCE,
+        ):
             for row in rows:
                 user = row["user_id"]
                 await self.enter(user, State.EXPIRED)

@@ -23,14 +23,7 @@ from chappe.homeserver.policy import Policy
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.matrix.identifiers import (
-    UserId,
-    domain_of,
-    is_new_localpart,
-    is_picture_url,
-    localpart_of,
-    parse_user_id,
-)
+from chappe.matrix.identifiers import UserId, domain_of, is_new_localpart, is_picture_url, localpart_of, parse_user_id
 
 MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
@@ -43,9 +36,17 @@ class Accounts:
     """Raises MatrixError subclasses only."""
 
     def __init__(
-        self, database: Database, store: AccountStore, writer: GroupWriter, clock: Clock, domains: Domains,
-        passwords: Passwords, policy: Policy, states: AccountStates, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        store: AccountStore,
+        writer: GroupWriter,
+        clock: Clock,
+        domains: Domains,
+        passwords: Passwords,
+        policy: Policy,
+        states: AccountStates,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         # by user: where the log was when they asked for their messages to be erased
@@ -91,11 +92,21 @@ class Accounts:
             raise BadRequest("This user name is already taken", "M_USER_IN_USE")
 
     async def register(
-        self, user_id: UserId, password: str | None, *, is_admin: bool = False, is_guest: bool = False,
-        display_name: str | None = None, facts: Mapping[str, Any] | None = None, appservice: str | None = None,
-        kind: str | None = None, owner: str | None = None, purpose: str | None = None,
-        limit: InTransaction | None = None, beside: InTransaction | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        user_id: UserId,
+        password: str | None,
+        *,
+        is_admin: bool = False,
+        is_guest: bool = False,
+        display_name: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        appservice: str | None = None,
+        kind: str | None = None,
+        owner: str | None = None,
+        purpose: str | None = None,
+        limit: InTransaction | None = None,
+        beside: InTransaction | None = None,
+    ) -> None:
         """`limit`, `beside`: see `AccountStore.add_user`."""
         self.require_free(user_id, appservice)
         await self.policy.may_register(user_id, facts or {})
@@ -210,10 +221,17 @@ class Accounts:
     # ---------------------------------------------------------------------------------------------------- changing
 
     async def change(
-        self, user_id: str, *, password: str | None = None, is_admin: bool | None = None, deactivated: bool | None = None,
-        erased: bool | None = None, profile: dict[str, Any] | None = None, is_carried: bool = False,
+        self,
+        user_id: str,
+        *,
+        password: str | None = None,
+        is_admin: bool | None = None,
+        deactivated: bool | None = None,
+        erased: bool | None = None,
+        profile: dict[str, Any] | None = None,
+        is_carried: bool = False,
         notice: Notice | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Changes what is given; every process learns of it through the log, and everything by which the account acts.
 
         `is_carried`: the profile is to be carried into rooms. `notice`: the letters about it.
@@ -268,9 +286,15 @@ class Accounts:
             self.erased_at.update(found)
 
     async def set_state(
-        self, user_id: str, *, locked: bool | None = None, suspended: bool | None = None, expires_ts: int | None = None,
-        by: str | None = None, ends_by: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        user_id: str,
+        *,
+        locked: bool | None = None,
+        suspended: bool | None = None,
+        expires_ts: int | None = None,
+        by: str | None = None,
+        ends_by: str | None = None,
+    ) -> None:
         """Locks, suspends, sets the end of an account (in ms; 0: never ends), and all by which it acts with it.
 
         `by`: in whose right it is locked or suspended, or no longer: an organisation's; None: the installation's, above all.
@@ -373,23 +397,29 @@ class Accounts:
         result = await self._database.execute(
             """UPDATE registration_tokens SET used = used + 1 WHERE token = $1
                AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2)""",
-            token, self.now_ms(),
-        )  # fmt: skip
+            token,
+            self.now_ms(),
+        )
         return result.endswith(" 1")
 
     async def registration_token_is_valid(self, token: str) -> bool:
-        return bool(await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM registration_tokens WHERE token = $1
+        return bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM registration_tokens WHERE token = $1
                AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2))""",
-            token, self.now_ms(),
-        ))  # fmt: skip
+                token,
+                self.now_ms(),
+            )
+        )
 
     async def add_registration_token(self, token: str | None, uses: int | None, expires_ts: int | None) -> str:
         token = token or secrets.token_hex(10)  # no dash in front: it is typed on command lines
         result = await self._database.execute(
             "INSERT INTO registration_tokens (token, uses_allowed, expires_ts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            token, uses, expires_ts,
-        )  # fmt: skip
+            token,
+            uses,
+            expires_ts,
+        )
         if not result.endswith(" 1"):
             raise BadRequest("This token exists already", "M_INVALID_PARAM")
         return token
@@ -402,10 +432,7 @@ class Accounts:
 
     async def change_registration_token(self, token: str, uses: int | None, expires_ts: int | None) -> None:
         await self._database.execute(
-            "UPDATE registration_tokens SET uses_allowed = $2, expires_ts = $3 WHERE token = $1",
-            token,
-            uses,
-            expires_ts,
+            "UPDATE registration_tokens SET uses_allowed = $2, expires_ts = $3 WHERE token = $1", token, uses, expires_ts
         )
 
     async def remove_registration_token(self, token: str) -> bool:

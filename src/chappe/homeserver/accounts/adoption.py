@@ -39,8 +39,7 @@ async def adopt(database: Database, services: ApplicationServices) -> None:
             found.setdefault(service.id, []).append(user_id)
     for service_id, user_ids in found.items():
         await database.execute(
-            "UPDATE users SET appservice = $1 WHERE user_id = ANY($2::text[]) AND password_hash IS NULL",
-            service_id, user_ids,
-        )  # fmt: skip
+            "UPDATE users SET appservice = $1 WHERE user_id = ANY($2::text[]) AND password_hash IS NULL", service_id, user_ids
+        )
         fields = {"service": service_id, "accounts": len(user_ids)}
         log.info("an application service has taken over accounts of its names", extra={"fields": fields})

@@ -69,9 +69,7 @@ class ApplicationService:
     def require_made(self, account: User) -> None:
         """Raises M_FORBIDDEN for an account that somebody else has made: a person's, or another service's."""
         if not self.made(account):
-            raise Forbidden(
-                "The application service has not made this account: its owner may give it a session of theirs"
-            )
+            raise Forbidden("The application service has not made this account: its owner may give it a session of theirs")
 
     def require_answers_for(self, account: User) -> None:
         """For what its owner would prove to be theirs. Raises M_FORBIDDEN likewise, and for an account that administers."""
@@ -131,9 +129,7 @@ class ApplicationServices:
     def require_alias_free(self, alias: str, user_id: str) -> None:
         """Raises M_EXCLUSIVE for an alias that only another application service's users may make."""
         for service in self.services.values():
-            if any(n.exclusive and n.pattern.fullmatch(alias) for n in service.aliases) and not service.has_user(
-                user_id
-            ):
+            if any(n.exclusive and n.pattern.fullmatch(alias) for n in service.aliases) and not service.has_user(user_id):
                 raise BadRequest("This alias is reserved for a bridge", "M_EXCLUSIVE")
 
     def has_alias(self, alias: str, service_id: str) -> bool:
@@ -189,13 +185,20 @@ def _parse(name: str, value: Mapping[str, Any], default_domain: str) -> Applicat
     sender_id = sender if sender.startswith("@") else f"@{sender}:{default_domain}"
     domain_of(sender_id)
     return ApplicationService(
-        value["id"], url.rstrip("/") if url else None, hashlib.sha256(value["as_token"].encode()).digest(),
-        value["hs_token"], UserId(sender_id), _namespaces(name, namespaces, "users"),
-        _namespaces(name, namespaces, "aliases"), _namespaces(name, namespaces, "rooms"),
-        tuple(str(p) for p in value.get("protocols") or ()), bool(value.get("rate_limited", True)),
+        value["id"],
+        url.rstrip("/") if url else None,
+        hashlib.sha256(value["as_token"].encode()).digest(),
+        value["hs_token"],
+        UserId(sender_id),
+        _namespaces(name, namespaces, "users"),
+        _namespaces(name, namespaces, "aliases"),
+        _namespaces(name, namespaces, "rooms"),
+        tuple(str(p) for p in value.get("protocols") or ()),
+        bool(value.get("rate_limited", True)),
         _flag(value, "receive_ephemeral", "de.sorunome.msc2409.push_ephemeral", "push_ephemeral"),
-        _flag(value, "org.matrix.msc3202"), _flag(value, "io.element.msc4190"),
-    )  # fmt: skip
+        _flag(value, "org.matrix.msc3202"),
+        _flag(value, "io.element.msc4190"),
+    )
 
 
 def _flag(value: Mapping[str, Any], *names: str) -> bool:

@@ -46,9 +46,7 @@ class BrowserSessions:
         """What a form must send back: bound to the browser and to its session, so that no other site can know it."""
         return hmac.new(self._secret, f"form\0{browser}\0{session}".encode(), hashlib.sha256).hexdigest()
 
-    async def begin(
-        self, user_id: str, method: str, address: str, user_agent: str | None, proven: Proven | None = None
-    ) -> str:
+    async def begin(self, user_id: str, method: str, address: str, user_agent: str | None, proven: Proven | None = None) -> str:
         """A session that is always new (nobody can have planted its id). Returns the cookie's value.
 
         `proven`: by a provider, at the time that it says; where it says none, the session is never fresh.
@@ -58,10 +56,18 @@ class BrowserSessions:
             """INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
                                              address, provider, subject, upstream_session)
                VALUES ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10)""",
-            hash_cookie(value), user_id, method, now, now + LIFETIME_MS, (user_agent or "")[:300], address,
-            proven and proven.provider, proven and proven.subject, proven and proven.session,
+            hash_cookie(value),
+            user_id,
+            method,
+            now,
+            now + LIFETIME_MS,
+            (user_agent or "")[:300],
+            address,
+            proven and proven.provider,
+            proven and proven.subject,
+            proven and proven.session,
             now if proven is None else proven.seen_ts or 0,
-        )  # fmt: skip
+        )
         return value
 
     async def find(self, cookie: str) -> BrowserSession | None:
@@ -82,13 +88,17 @@ class BrowserSessions:
         await self._database.execute(
             """INSERT INTO known_browsers VALUES ($1, $2, $3)
                ON CONFLICT (user_id, browser_hash) DO UPDATE SET last_ts = excluded.last_ts""",
-            user_id, browser, self._now_ms(),
-        )  # fmt: skip
+            user_id,
+            browser,
+            self._now_ms(),
+        )
 
     async def knows(self, user_id: str, browser: bytes) -> bool:
-        return bool(await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM known_browsers WHERE user_id = $1 AND browser_hash = $2)", user_id, browser
-        ))  # fmt: skip
+        return bool(
+            await self._database.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM known_browsers WHERE user_id = $1 AND browser_hash = $2)", user_id, browser
+            )
+        )
 
     async def forget_browsers(self, user_id: str) -> None:
         """Somebody else may have been at one of them: from now on they are as any other, until the account signs in there."""
@@ -104,9 +114,8 @@ class BrowserSessions:
 
     async def of(self, user_id: str) -> Sequence[Row]:
         return await self._database.fetch(
-            "SELECT * FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts",
-            user_id, self._now_ms(),
-        )  # fmt: skip
+            "SELECT * FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts", user_id, self._now_ms()
+        )
 
     async def end(self, id_hash: bytes) -> None:
         await self._end("id_hash = $2", id_hash)
@@ -121,8 +130,9 @@ class BrowserSessions:
             f"""WITH kept AS (UPDATE browser_sessions SET expires_ts = least(expires_ts, $1), user_agent = NULL, address = NULL
                                WHERE provider IS NOT NULL AND {which} RETURNING 1)
                 DELETE FROM browser_sessions WHERE provider IS NULL AND {which}""",
-            self._now_ms(), *arguments,
-        )  # fmt: skip
+            self._now_ms(),
+            *arguments,
+        )
 
     async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Row]:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
@@ -131,20 +141,26 @@ class BrowserSessions:
         comes of them, so that an end that is cut short can be asked for again. Their `expires_ts` is below 0, less the time of the
         end: what is being granted at this moment learns by it that the provider says no (`Sessions.require_not_ended_upstream`).
         """
-        return list(await self._database.fetch(
-            """UPDATE browser_sessions SET expires_ts = -$4::bigint, user_agent = NULL, address = NULL
+        return list(
+            await self._database.fetch(
+                """UPDATE browser_sessions SET expires_ts = -$4::bigint, user_agent = NULL, address = NULL
                 WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
                   AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",
-            provider, subject, upstream_session, self._now_ms(),
-        ))  # fmt: skip
+                provider,
+                subject,
+                upstream_session,
+                self._now_ms(),
+            )
+        )
 
     async def prune(self) -> None:
         await self._database.execute(
             """DELETE FROM browser_sessions b WHERE expires_ts < $1 AND (provider IS NULL OR abs(expires_ts) < $2
                   AND NOT EXISTS (SELECT 1 FROM devices d WHERE d.browser = b.id_hash)
                   AND NOT EXISTS (SELECT 1 FROM oauth_sessions s WHERE s.browser = b.id_hash))""",
-            self._now_ms(), self._now_ms() - GRANTED_FOR_MS,
-        )  # fmt: skip
+            self._now_ms(),
+            self._now_ms() - GRANTED_FOR_MS,
+        )
         await self._database.execute(
             "UPDATE browser_sessions SET user_agent = NULL, address = NULL WHERE expires_ts < $1 AND address IS NOT NULL",
             self._now_ms(),

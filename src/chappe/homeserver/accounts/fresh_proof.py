@@ -64,9 +64,7 @@ class OwnerMail:
         for address in dict.fromkeys([*known, *also]):
             try:
                 mails.append(
-                    self._mail.compose(
-                        kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed
-                    )
+                    self._mail.compose(kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed)
                 )
             except BadRequest:  # of an older grammar
                 continue

@@ -45,8 +45,13 @@ class LoginTokens:
         await (connection or self._database).execute(
             """INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id, browser, parent_user)
                VALUES ($1, $2, $3, $4, $5, $6)""",
-            _hash(token), user_id, self._now_ms() + LIFETIME_MS, device_id, browser, parent_user,
-        )  # fmt: skip
+            _hash(token),
+            user_id,
+            self._now_ms() + LIFETIME_MS,
+            device_id,
+            browser,
+            parent_user,
+        )
         return token
 
     async def use(self, token: str) -> Carried:
@@ -54,8 +59,9 @@ class LoginTokens:
         row = await self._database.fetchrow(
             """DELETE FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2
                RETURNING user_id, browser, parent_user, device_id""",
-            _hash(token), self._now_ms(),
-        )  # fmt: skip
+            _hash(token),
+            self._now_ms(),
+        )
         if row is None:
             raise Forbidden("This login token is unknown, or has been used or has expired")
         parent = None if row["parent_user"] is None else (row["parent_user"], row["device_id"])

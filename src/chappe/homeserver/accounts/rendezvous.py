@@ -55,8 +55,14 @@ class Rendezvous:
             row = await connection.fetchrow(
                 """INSERT INTO rendezvous (id, content_type, data, changed_ts, expires_ts, network, crowd)
                    VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *""",
-                secrets.token_urlsafe(24), content_type, data, now, now + LIFETIME_MS, network, crowd_of(network),
-            )  # fmt: skip
+                secrets.token_urlsafe(24),
+                content_type,
+                data,
+                now,
+                now + LIFETIME_MS,
+                network,
+                crowd_of(network),
+            )
         return _payload(row)
 
     async def get(self, session: str) -> Payload:
@@ -77,8 +83,12 @@ class Rendezvous:
         row = await self._database.fetchrow(
             """UPDATE rendezvous SET data = $3, content_type = $4, version = version + 1, changed_ts = $5
                 WHERE id = $1 AND version = $2 RETURNING *""",
-            session, current.version, data, content_type, self.now_ms(),
-        )  # fmt: skip
+            session,
+            current.version,
+            data,
+            content_type,
+            self.now_ms(),
+        )
         return None if row is None else _payload(row)
 
     async def delete(self, session: str) -> None:

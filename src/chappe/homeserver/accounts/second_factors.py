@@ -58,9 +58,13 @@ class SecondFactors:
     """`required_domains`, `required_for_admins`: who must have one."""
 
     def __init__(
-        self, database: Database, now_ms: Callable[[], int], required_domains: Sequence[str], required_for_admins: bool,
+        self,
+        database: Database,
+        now_ms: Callable[[], int],
+        required_domains: Sequence[str],
+        required_for_admins: bool,
         tell_owner: OwnerMail,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._now_ms, self._tell_owner = database, now_ms, tell_owner
         self._required_domains, self._required_for_admins = frozenset(required_domains), required_for_admins
 
@@ -85,9 +89,7 @@ class SecondFactors:
         await self._database.execute(
             "INSERT INTO totp_secrets (user_id, secret) VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, secret
         )
-        stored = await self._database.fetchval(
-            "SELECT secret FROM totp_secrets WHERE user_id = $1 AND NOT confirmed", user_id
-        )
+        stored = await self._database.fetchval("SELECT secret FROM totp_secrets WHERE user_id = $1 AND NOT confirmed", user_id)
         if stored is None:
             raise BadRequest("One-time codes are set up already", "M_INVALID_PARAM")
         text = base64.b32encode(stored).decode()
@@ -113,8 +115,10 @@ class SecondFactors:
             row = await connection.fetchrow(
                 """SELECT secret, last_step, array(SELECT t FROM unnest(wrong_ts) t WHERE t > $3 ORDER BY t) AS wrong
                      FROM totp_secrets WHERE user_id = $1 AND confirmed = $2 FOR UPDATE""",
-                user_id, confirming is None, now - WRONG_FOR_MS,
-            )  # fmt: skip
+                user_id,
+                confirming is None,
+                now - WRONG_FOR_MS,
+            )
             if row is None:
                 return False
             if len(row["wrong"]) >= WRONG_AT_MOST and confirming is None:
@@ -128,8 +132,10 @@ class SecondFactors:
             await connection.execute(
                 """UPDATE totp_secrets SET last_step = $2, confirmed = true, wrong_ts = '{}',
                           confirmed_ts = CASE WHEN confirmed THEN confirmed_ts ELSE $3 END WHERE user_id = $1""",
-                user_id, step, now,
-            )  # fmt: skip
+                user_id,
+                step,
+                now,
+            )
             if confirming is not None:
                 await confirming.put(connection)
         return True
@@ -181,8 +187,7 @@ class SecondFactors:
 
     async def passkeys(self, user_id: str) -> Sequence[Row]:
         return await self._database.fetch(
-            "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
-            user_id,
+            "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts", user_id
         )
 
     async def begin_passkey(self, browser: bytes, proof: FreshProof, host: str, name: str) -> str:
@@ -190,15 +195,16 @@ class SecondFactors:
         user_id = proof.user_id
         known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
         options = webauthn.generate_registration_options(
-            rp_id=host, rp_name=name, user_name=user_id, user_id=hashlib.sha256(user_id.encode()).digest(),
+            rp_id=host,
+            rp_name=name,
+            user_name=user_id,
+            user_id=hashlib.sha256(user_id.encode()).digest(),
             exclude_credentials=known,
-        )  # fmt: skip
+        )
         await self._remember(browser, options.challenge, user_id)
         return webauthn.options_to_json(options)
 
-    async def add_passkey(
-        self, browser: bytes, proof: FreshProof, credential: str, host: str, origin: str, name: str
-    ) -> None:
+    async def add_passkey(self, browser: bytes, proof: FreshProof, credential: str, host: str, origin: str, name: str) -> None:
         """Raises M_FORBIDDEN for an answer that does not fit its question."""
         user_id = proof.user_id
         challenge = await self._recall(browser, user_id)
@@ -213,8 +219,13 @@ class SecondFactors:
             result = await connection.execute(
                 """INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, created_ts)
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
-                done.credential_id, user_id, done.credential_public_key, done.sign_count, name[:60] or "passkey", self._now_ms(),
-            )  # fmt: skip
+                done.credential_id,
+                user_id,
+                done.credential_public_key,
+                done.sign_count,
+                name[:60] or "passkey",
+                self._now_ms(),
+            )
             if result.endswith(" 1"):
                 await notice.put(connection)
 
@@ -235,15 +246,21 @@ class SecondFactors:
             if row is None:
                 return False
             done = webauthn.verify_authentication_response(
-                credential=credential, expected_challenge=challenge, expected_rp_id=host, expected_origin=origin,
-                credential_public_key=row["public_key"], credential_current_sign_count=row["sign_count"],
-            )  # fmt: skip
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=host,
+                expected_origin=origin,
+                credential_public_key=row["public_key"],
+                credential_current_sign_count=row["sign_count"],
+            )
         except (WebAuthnException, ValueError, KeyError, TypeError, Forbidden):
             return False
         await self._database.execute(
             "UPDATE passkeys SET sign_count = $2, last_used_ts = $3 WHERE credential_id = $1",
-            raw_id, done.new_sign_count, self._now_ms(),
-        )  # fmt: skip
+            raw_id,
+            done.new_sign_count,
+            self._now_ms(),
+        )
         return True
 
     async def remove_passkey(self, proof: FreshProof, credential_id: bytes) -> None:
@@ -254,14 +271,19 @@ class SecondFactors:
         await self._database.execute(
             """INSERT INTO passkey_challenges VALUES ($1, $2, $3, $4) ON CONFLICT (id_hash) DO UPDATE SET
                challenge = excluded.challenge, user_id = excluded.user_id, expires_ts = excluded.expires_ts""",
-            browser, challenge, user_id, self._now_ms() + CHALLENGE_MS,
-        )  # fmt: skip
+            browser,
+            challenge,
+            user_id,
+            self._now_ms() + CHALLENGE_MS,
+        )
 
     async def _recall(self, browser: bytes, user_id: str) -> bytes:
         challenge: bytes | None = await self._database.fetchval(
             "DELETE FROM passkey_challenges WHERE id_hash = $1 AND user_id = $2 AND expires_ts > $3 RETURNING challenge",
-            browser, user_id, self._now_ms(),
-        )  # fmt: skip
+            browser,
+            user_id,
+            self._now_ms(),
+        )
         if challenge is None:
             raise Forbidden("This took too long: please try again")
         return challenge

@@ -55,11 +55,7 @@ class Tokens:
     expires_in_ms: int | None
 
     def answer(self) -> dict[str, Any]:
-        result: dict[str, Any] = {
-            "user_id": self.user_id,
-            "device_id": self.device_id,
-            "access_token": self.access_token,
-        }
+        result: dict[str, Any] = {"user_id": self.user_id, "device_id": self.device_id, "access_token": self.access_token}
         if self.refresh_token is not None:
             result["refresh_token"] = self.refresh_token
         if self.expires_in_ms is not None:
@@ -83,9 +79,15 @@ MAX_PROGRAM = 300  # characters of a User-Agent
 
 class Sessions:
     def __init__(
-        self, store: AccountStore, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int], lifetime_ms: int,
-        services: ApplicationServices, standings: Standings,
-    ) -> None:  # fmt: skip
+        self,
+        store: AccountStore,
+        writer: GroupWriter,
+        clock: Clock,
+        now_ms: Callable[[], int],
+        lifetime_ms: int,
+        services: ApplicationServices,
+        standings: Standings,
+    ) -> None:
         self.most_devices = MOST_DEVICES
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
         self.services, self._standings = services, standings
@@ -157,9 +159,15 @@ class Sessions:
                 raise BadRequest("This user has no such device", "M_UNKNOWN_DEVICE")
             self._ghost_devices.add((user_id, device))
         return Requester(
-            user_id, DeviceId(device or f"appservice {service.id}"), False, False, token_hash, standing,
-            appservice=service.id, is_limited=service.is_limited,
-        )  # fmt: skip
+            user_id,
+            DeviceId(device or f"appservice {service.id}"),
+            False,
+            False,
+            token_hash,
+            standing,
+            appservice=service.id,
+            is_limited=service.is_limited,
+        )
 
     async def _load(self, token_hash: bytes) -> tuple[Requester, int | None]:
         """Reads until nothing has changed while it was read: what was heard meanwhile must not be overwritten."""
@@ -219,9 +227,15 @@ class Sessions:
     # -------------------------------------------------------------------------------------------------- signing in
 
     async def sign_in(
-        self, user_id: UserId, device_id: str | None, display_name: str | None, wants_refresh: bool,
-        browser: bytes | None = None, beside: InTransaction | None = None, parent: tuple[str, str] | None = None,
-    ) -> Tokens:  # fmt: skip
+        self,
+        user_id: UserId,
+        device_id: str | None,
+        display_name: str | None,
+        wants_refresh: bool,
+        browser: bytes | None = None,
+        beside: InTransaction | None = None,
+        parent: tuple[str, str] | None = None,
+    ) -> Tokens:
         """A new session on a new or known device; an account with too many devices loses the one used longest ago.
 
         `beside`: what is written in the transaction that adds its tokens. `parent`: a session (user, device) that it ends with.
@@ -239,13 +253,7 @@ class Sessions:
         if device_id is not None:
             await self._end_what_came_of(user_id, device)
         await self._store.add_tokens(
-            user_id,
-            device,
-            hash_token(access),
-            expires,
-            hash_token(refresh) if refresh else None,
-            _family(refresh),
-            beside,
+            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh), beside
         )
         await self._changed(user_id)  # other processes forget the device's earlier token
         await self.require_not_ended_upstream(user_id, device, browser)

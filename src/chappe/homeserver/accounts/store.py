@@ -23,8 +23,14 @@ RENEWED_AT_ONCE = 200
 FRAGMENTS = (
     Fragment(
         "account_changes",
-        (("who", "text"), ("password_hash", "text"), ("is_admin", "boolean"), ("deactivated", "boolean"), ("erased", "boolean"),
-         ("profile", "bytea")),
+        (
+            ("who", "text"),
+            ("password_hash", "text"),
+            ("is_admin", "boolean"),
+            ("deactivated", "boolean"),
+            ("erased", "boolean"),
+            ("profile", "bytea"),
+        ),
         """
         FOR r IN SELECT * FROM unnest(account_changes_rows) LOOP  -- NULL: stays as it is
             UPDATE users SET
@@ -38,15 +44,23 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "profile_carries", (("who", "text"),),
+        "profile_carries",
+        (("who", "text"),),
         """
         INSERT INTO profile_carries (user_id, serial) SELECT DISTINCT c.who, upto FROM unnest(profile_carries_rows) c
         ON CONFLICT (user_id) DO UPDATE SET serial = excluded.serial;""",
     ),
     Fragment(
         "account_states",
-        (("who", "text"), ("locked", "boolean"), ("suspended", "boolean"), ("expires_ts", "bigint"), ("whose", "text"),
-         ("ends_by", "text"), ("now", "bigint")),
+        (
+            ("who", "text"),
+            ("locked", "boolean"),
+            ("suspended", "boolean"),
+            ("expires_ts", "bigint"),
+            ("whose", "text"),
+            ("ends_by", "text"),
+            ("now", "bigint"),
+        ),
         """
         FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
             -- a lock and a suspension are lifted in the right in which they were made, or in the installation's (NULL), and stay in it
@@ -78,7 +92,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "devices_removed", (("who", "text"), ("device", "text")),
+        "devices_removed",
+        (("who", "text"), ("device", "text")),
         """
         FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
             DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
@@ -94,7 +109,7 @@ FRAGMENTS = (
             DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
         END LOOP;""",
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +147,24 @@ def _user(row: Row | None) -> User | None:
     if row is None:
         return None
     return User(
-        row["user_id"], row["server_name"], row["password_hash"], row["is_admin"], row["is_guest"], row["deactivated"],
-        row["created"], orjson.loads(row["profile"]), row["locked"], row["locked_by"], row["suspended"], row["erased"],
-        row["expires_ts"], row["appservice"], row["kind"], row["owner"], row["purpose"],
-    )  # fmt: skip
+        row["user_id"],
+        row["server_name"],
+        row["password_hash"],
+        row["is_admin"],
+        row["is_guest"],
+        row["deactivated"],
+        row["created"],
+        orjson.loads(row["profile"]),
+        row["locked"],
+        row["locked_by"],
+        row["suspended"],
+        row["erased"],
+        row["expires_ts"],
+        row["appservice"],
+        row["kind"],
+        row["owner"],
+        row["purpose"],
+    )
 
 
 class AccountStore:
@@ -165,8 +194,7 @@ class AccountStore:
     async def profile_carries(self, user_id: str | None = None) -> list[tuple[UserId, int]]:
         """Whose profile is not in all their rooms yet, with the serial of its latest change; of everybody, or of one."""
         rows = await self._database.fetch(
-            "SELECT user_id, serial FROM profile_carries WHERE $1::text IS NULL OR user_id = $1 ORDER BY serial",
-            user_id,
+            "SELECT user_id, serial FROM profile_carries WHERE $1::text IS NULL OR user_id = $1 ORDER BY serial", user_id
         )
         return [(UserId(row["user_id"]), row["serial"]) for row in rows]
 
@@ -181,11 +209,15 @@ class AccountStore:
 
     async def signed_in_within(self, user_id: str, device_id: str, interval: str) -> bool:
         """Whether a device is that new: it began with a sign-in."""
-        return bool(await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM devices WHERE user_id = $1 AND device_id = $2
+        return bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM devices WHERE user_id = $1 AND device_id = $2
                                  AND created > now() - $3::text::interval)""",
-            user_id, device_id, interval,
-        ))  # fmt: skip
+                user_id,
+                device_id,
+                interval,
+            )
+        )
 
     async def administers_since(self, user_id: str) -> int | None:
         """Since when (ms) somebody administers the installation; None: they do not."""
@@ -194,9 +226,7 @@ class AccountStore:
         )
         return since
 
-    async def add_user(
-        self, user: User, limit: InTransaction | None = None, beside: InTransaction | None = None
-    ) -> bool:
+    async def add_user(self, user: User, limit: InTransaction | None = None, beside: InTransaction | None = None) -> bool:
         """False where the user id is taken. `limit` counts, behind a lock, in the transaction that adds; raises for one too many.
 
         `beside`: what is written in that transaction, too.
@@ -205,9 +235,17 @@ class AccountStore:
             (user_id, server_name, password_hash, is_admin, is_guest, profile, appservice, kind, owner, purpose)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"""
         values = (
-            user.user_id, user.server_name, user.password_hash, user.is_admin, user.is_guest, orjson.dumps(user.profile),
-            user.appservice, user.kind, user.owner, user.purpose,
-        )  # fmt: skip
+            user.user_id,
+            user.server_name,
+            user.password_hash,
+            user.is_admin,
+            user.is_guest,
+            orjson.dumps(user.profile),
+            user.appservice,
+            user.kind,
+            user.owner,
+            user.purpose,
+        )
         added = await self._write(statement, values, beside, limit)
         if added and not user.is_guest:
             await self._add_to_directory(user)
@@ -247,21 +285,21 @@ class AccountStore:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """SELECT user_id, display_name FROM user_directory WHERE rules < 1 ORDER BY user_id LIMIT $1
-                      FOR UPDATE SKIP LOCKED""", RENEWED_AT_ONCE,
-            )  # fmt: skip
+                      FOR UPDATE SKIP LOCKED""",
+                RENEWED_AT_ONCE,
+            )
             entries = [directory_entry(row["user_id"], {"displayname": row["display_name"]}) for row in rows]
             if entries:
                 await connection.execute(
                     """UPDATE user_directory d SET search = x.search, rules = 1
                          FROM unnest($1::text[], $2::text[]) x(user_id, search) WHERE d.user_id = x.user_id""",
-                    [entry[0] for entry in entries], [entry[4] for entry in entries],
-                )  # fmt: skip
+                    [entry[0] for entry in entries],
+                    [entry[4] for entry in entries],
+                )
         return bool(rows)
 
     async def guests_among(self, user_ids: Sequence[str]) -> list[str]:
-        rows = await self._database.fetch(
-            "SELECT user_id FROM users WHERE is_guest AND user_id = ANY($1::text[])", user_ids
-        )
+        rows = await self._database.fetch("SELECT user_id FROM users WHERE is_guest AND user_id = ANY($1::text[])", user_ids)
         return [row["user_id"] for row in rows]
 
     async def list_users(self, server_name: str | None) -> list[User]:
@@ -299,18 +337,17 @@ class AccountStore:
         for row in rows:
             await self._database.execute(
                 "UPDATE threepids SET lookup_hash = $3 WHERE medium = $1 AND address = $2",
-                row["medium"], row["address"], self.lookup_hash(row["medium"], row["address"]),
-            )  # fmt: skip
+                row["medium"],
+                row["address"],
+                self.lookup_hash(row["medium"], row["address"]),
+            )
 
     async def threepids(self, user_id: str) -> Sequence[Row]:
         return await self._database.fetch(
-            "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
-            user_id,
+            "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at", user_id
         )
 
-    async def remove_threepid(
-        self, user_id: str, medium: str, address: str, beside: InTransaction | None = None
-    ) -> bool:
+    async def remove_threepid(self, user_id: str, medium: str, address: str, beside: InTransaction | None = None) -> bool:
         """Whether it was the account's. `beside`: what is written in the same transaction."""
         statement = "DELETE FROM threepids WHERE user_id = $1 AND medium = $2 AND address = $3"
         return await self._write(statement, (user_id, medium, address), beside)
@@ -338,12 +375,14 @@ class AccountStore:
 
     async def is_signed_in(self, user_id: str) -> bool:
         """Whether a session lives, or may yet come of a login token. A device alone is none: dehydrated, or left by a challenge."""
-        return bool(await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE user_id = $1)
+        return bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE user_id = $1)
                    OR EXISTS (SELECT 1 FROM access_tokens WHERE user_id = $1 AND expires_ts IS DISTINCT FROM 1)
                    OR EXISTS (SELECT 1 FROM login_tokens WHERE user_id = $1)""",
-            user_id,
-        ))  # fmt: skip
+                user_id,
+            )
+        )
 
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
@@ -369,13 +408,18 @@ class AccountStore:
         return await self._database.fetchrow(
             """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices
                WHERE user_id = $1 AND device_id = $2""",
-            user_id, device_id,
-        )  # fmt: skip
+            user_id,
+            device_id,
+        )
 
     async def put_device(
-        self, user_id: str, device_id: str, display_name: str | None, browser: bytes | None = None,
+        self,
+        user_id: str,
+        device_id: str,
+        display_name: str | None,
+        browser: bytes | None = None,
         parent: tuple[str, str] | None = None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """A known device keeps its name. `browser`: whose sign-in the session comes from; `parent`: the one that it ends with.
 
         False where the parent has ended: the device is not written. One that ends at this moment waits, and finds it.
@@ -386,8 +430,12 @@ class AccountStore:
                SELECT $1, $2, $3, $4, $5::text, $6::text WHERE $5::text IS NULL OR EXISTS (SELECT 1 FROM parent)
                ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
                parent_user = excluded.parent_user, parent_device = excluded.parent_device""",
-            user_id, device_id, display_name, browser, *(parent or (None, None)),
-        )  # fmt: skip
+            user_id,
+            device_id,
+            display_name,
+            browser,
+            *(parent or (None, None)),
+        )
         return result.endswith(" 1")
 
     async def forget_login_tokens(self, user_id: str, device_id: str) -> None:
@@ -423,8 +471,9 @@ class AccountStore:
         found: bytes | None = await self._database.fetchval(
             """SELECT coalesce(s.browser, d.browser) FROM devices d LEFT JOIN oauth_sessions s USING (user_id, device_id)
                 WHERE user_id = $1 AND device_id = $2""",
-            user_id, device_id,
-        )  # fmt: skip
+            user_id,
+            device_id,
+        )
         return found
 
     async def devices_beyond(self, user_id: str, most: int) -> list[str]:
@@ -432,16 +481,14 @@ class AccountStore:
         rows = await self._database.fetch(
             """SELECT device_id FROM devices WHERE user_id = $1
                 ORDER BY greatest(last_seen_ts, (extract(epoch FROM created) * 1000)::bigint) DESC, device_id OFFSET $2""",
-            user_id, most,
-        )  # fmt: skip
+            user_id,
+            most,
+        )
         return [row["device_id"] for row in rows]
 
     async def rename_device(self, user_id: str, device_id: str, display_name: str) -> bool:
         result = await self._database.execute(
-            "UPDATE devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2",
-            user_id,
-            device_id,
-            display_name,
+            "UPDATE devices SET display_name = $3 WHERE user_id = $1 AND device_id = $2", user_id, device_id, display_name
         )
         return result.endswith(" 1")
 
@@ -457,26 +504,29 @@ class AccountStore:
     # ----------------------------------------------------------------------------------------------------- tokens
 
     async def add_tokens(
-        self, user_id: str, device_id: str, access: bytes, expires_ts: int | None, refresh: bytes | None,
-        family: bytes | None, beside: InTransaction | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        user_id: str,
+        device_id: str,
+        access: bytes,
+        expires_ts: int | None,
+        refresh: bytes | None,
+        family: bytes | None,
+        beside: InTransaction | None = None,
+    ) -> None:
         """`beside`: what is written in the same transaction."""
         async with self._database.transaction() as connection:
             # a new sign-in on a device ends the earlier one
-            await connection.execute(
-                "DELETE FROM access_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id
-            )
-            await connection.execute(
-                "DELETE FROM refresh_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id
-            )
-            await connection.execute(
-                "DELETE FROM oauth_sessions WHERE user_id = $1 AND device_id = $2", user_id, device_id
-            )
+            await connection.execute("DELETE FROM access_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id)
+            await connection.execute("DELETE FROM refresh_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id)
+            await connection.execute("DELETE FROM oauth_sessions WHERE user_id = $1 AND device_id = $2", user_id, device_id)
             if refresh is not None:
                 await connection.execute(
                     "INSERT INTO refresh_tokens (token_hash, user_id, device_id, family) VALUES ($1, $2, $3, $4)",
-                    refresh, user_id, device_id, family,
-                )  # fmt: skip
+                    refresh,
+                    user_id,
+                    device_id,
+                    family,
+                )
             await connection.execute(
                 "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)", access, user_id, device_id, expires_ts, refresh
             )
@@ -512,31 +562,35 @@ class AccountStore:
             if row["successor_hash"] is not None:
                 await connection.execute("DELETE FROM access_tokens WHERE refresh_hash = $1", row["successor_hash"])
                 await connection.execute("DELETE FROM refresh_tokens WHERE token_hash = $1", row["successor_hash"])
-            await connection.execute(
-                "UPDATE refresh_tokens SET successor_hash = $2 WHERE token_hash = $1", old, refresh
-            )
+            await connection.execute("UPDATE refresh_tokens SET successor_hash = $2 WHERE token_hash = $1", old, refresh)
             await connection.execute(
                 "INSERT INTO refresh_tokens (token_hash, user_id, device_id, family) VALUES ($1, $2, $3, $4)",
-                refresh, row["user_id"], row["device_id"], family,
-            )  # fmt: skip
+                refresh,
+                row["user_id"],
+                row["device_id"],
+                family,
+            )
             await connection.execute(
                 "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)",
-                access, row["user_id"], row["device_id"], expires_ts, refresh,
-            )  # fmt: skip
+                access,
+                row["user_id"],
+                row["device_id"],
+                expires_ts,
+                refresh,
+            )
         return True
 
     async def end_family(self, family: bytes) -> tuple[str, str] | None:
         """(user, device) of the session whose tokens end now; None where there is none. The device stays."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                "DELETE FROM refresh_tokens WHERE family = $1 RETURNING user_id, device_id", family
-            )
+            row = await connection.fetchrow("DELETE FROM refresh_tokens WHERE family = $1 RETURNING user_id, device_id", family)
             if row is None:
                 return None
             await connection.execute(
                 "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1 AND device_id = $2",
-                row["user_id"], row["device_id"],
-            )  # fmt: skip
+                row["user_id"],
+                row["device_id"],
+            )
             return row["user_id"], row["device_id"]
 
     async def retire_predecessor(self, refresh: bytes) -> list[bytes]:

@@ -55,9 +55,7 @@ class Threepids:
         self._check_link(wanted)
         owner = await self.store.user_by_threepid("email", address)
         sid, token, now = secrets.token_urlsafe(16), secrets.token_urlsafe(24), self.now_ms()
-        kind = {RESET: "reset" if owner else "no_account", IDENTITY: "verify"}.get(
-            purpose, "in_use" if owner else "verify"
-        )
+        kind = {RESET: "reset" if owner else "no_account", IDENTITY: "verify"}.get(purpose, "in_use" if owner else "verify")
         if kind in ("no_account", "in_use"):
             stored = secrets.token_bytes(32)  # nobody knows what hashes to it
         else:
@@ -72,9 +70,16 @@ class Threepids:
                    expires_ts = CASE WHEN v.send_attempt < excluded.send_attempt THEN excluded.expires_ts ELSE v.expires_ts END,
                    tries = 0, send_attempt = greatest(v.send_attempt, excluded.send_attempt)
                    RETURNING v.sid, v.token_hash = $6 AS is_new""",
-                sid, wanted.client_secret, address, purpose, wanted.server_name, stored, wanted.send_attempt, wanted.next_link,
+                sid,
+                wanted.client_secret,
+                address,
+                purpose,
+                wanted.server_name,
+                stored,
+                wanted.send_attempt,
+                wanted.next_link,
                 now + self.mail.link_minutes * 60_000,
-            )  # fmt: skip
+            )
             assert row is not None
             if row["is_new"]:
                 query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
@@ -97,8 +102,9 @@ class Threepids:
         row = await self._database.fetchrow(
             """UPDATE validation_sessions SET tries = tries + 1 WHERE sid = $1 AND client_secret = $2
                RETURNING token_hash, expires_ts, validated_ts, tries, next_link""",
-            sid, client_secret,
-        )  # fmt: skip
+            sid,
+            client_secret,
+        )
         if row is None or row["tries"] > MAX_TRIES:
             raise BadRequest("This link is no longer valid: please ask for a new one", "M_NO_VALID_SESSION")
         if not secrets.compare_digest(row["token_hash"], _hash(token)):
@@ -108,8 +114,10 @@ class Threepids:
                 raise BadRequest("This link has expired: please ask for a new one", "M_SESSION_EXPIRED")
             await self._database.execute(
                 "UPDATE validation_sessions SET validated_ts = $2, expires_ts = $3 WHERE sid = $1 AND validated_ts IS NULL",
-                sid, self.now_ms(), self.now_ms() + VALID_FOR_MS,
-            )  # fmt: skip
+                sid,
+                self.now_ms(),
+                self.now_ms() + VALID_FOR_MS,
+            )
         next_link: str | None = row["next_link"]
         return next_link
 
@@ -127,8 +135,9 @@ class Threepids:
             row = await self._database.fetchrow(
                 """SELECT address, purpose, validated_ts, expires_ts FROM validation_sessions
                     WHERE sid = $1 AND client_secret = $2""",
-                sid.replace("\0", ""), client_secret.replace("\0", ""),
-            )  # fmt: skip
+                sid.replace("\0", ""),
+                client_secret.replace("\0", ""),
+            )
         if row is None or row["purpose"] not in purposes or row["expires_ts"] < self.now_ms():
             raise MatrixError(400, "M_NO_VALID_SESSION", "This proof of an address is unknown or has expired")
         if row["validated_ts"] is None:
@@ -145,8 +154,9 @@ class Threepids:
         await self._database.execute(
             """DELETE FROM validation_sessions WHERE purpose = $2
                 AND (medium, address) IN (SELECT medium, address FROM threepids WHERE user_id = $1)""",
-            user_id, RESET,
-        )  # fmt: skip
+            user_id,
+            RESET,
+        )
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM validation_sessions WHERE expires_ts < $1", self.now_ms() - 60_000)

@@ -31,7 +31,9 @@ Flows = Sequence[Sequence[str]]
 DUMMY, PASSWORD, REGISTRATION_TOKEN = "m.login.dummy", "m.login.password", "m.login.registration_token"
 EMAIL, SSO, OAUTH = "m.login.email.identity", "m.login.sso", "m.oauth"
 CROSS_SIGNING_RESET = "org.matrix.cross_signing_reset"
-RESET_BY = "device_signing of "  # how the purpose begins of a session of the OAuth 2.0 API that replaces keys: its device follows
+RESET_BY = (
+    "device_signing of "  # how the purpose begins of a session of the OAuth 2.0 API that replaces keys: its device follows
+)
 APPROVED_RESET, APPROVAL_LASTS = "device_signing approved", "10 minutes"
 SIGN_IN_LASTS = "10 minutes"  # how long it counts as a proof
 FACTS_OF_SESSION = "24 hours"
@@ -143,8 +145,10 @@ class UserInteractiveAuth:
         purpose: str | None = await self._database.fetchval(
             """SELECT purpose FROM uia_sessions
                 WHERE session = $1 AND user_id = $2 AND created > now() - $3::text::interval""",
-            session, user_id, APPROVAL_LASTS,
-        )  # fmt: skip
+            session,
+            user_id,
+            APPROVAL_LASTS,
+        )
         return purpose
 
     async def complete(self, session: str, user_id: str, stages: Sequence[str]) -> bool:
@@ -152,8 +156,11 @@ class UserInteractiveAuth:
         result = await self._database.execute(
             """UPDATE uia_sessions SET completed = (SELECT array_agg(DISTINCT x) FROM unnest(completed || $3::text[]) x)
                 WHERE session = $1 AND user_id = $2 AND created > now() - $4::text::interval""",
-            session, user_id, list(stages), APPROVAL_LASTS,
-        )  # fmt: skip
+            session,
+            user_id,
+            list(stages),
+            APPROVAL_LASTS,
+        )
         return result.endswith(" 1")
 
     async def key_resets(self, user_id: str) -> set[str]:
@@ -161,8 +168,10 @@ class UserInteractiveAuth:
         rows = await self._database.fetch(
             """SELECT DISTINCT purpose FROM uia_sessions WHERE user_id = $1 AND starts_with(purpose, $2)
                 AND created > now() - $3::text::interval""",
-            user_id, RESET_BY, APPROVAL_LASTS,
-        )  # fmt: skip
+            user_id,
+            RESET_BY,
+            APPROVAL_LASTS,
+        )
         return {row["purpose"].removeprefix(RESET_BY) for row in rows}
 
     async def approve_key_reset(self, proof: FreshProof, device_id: str) -> None:
@@ -174,25 +183,37 @@ class UserInteractiveAuth:
         user_id = proof.user_id
         await self._database.execute(
             "UPDATE uia_sessions SET completed = $3 WHERE user_id = $1 AND purpose = $2",
-            user_id, RESET_BY + device_id, [OAUTH, CROSS_SIGNING_RESET],
-        )  # fmt: skip
+            user_id,
+            RESET_BY + device_id,
+            [OAUTH, CROSS_SIGNING_RESET],
+        )
         await self._database.execute(
             """INSERT INTO uia_sessions (session, purpose, body, user_id) VALUES ($1, $2, '', $3)
                ON CONFLICT (session) DO UPDATE SET created = now()""",
-            _approval(user_id, device_id), APPROVED_RESET, user_id,
-        )  # fmt: skip
+            _approval(user_id, device_id),
+            APPROVED_RESET,
+            user_id,
+        )
 
     async def _use_approval(self, user_id: str, device_id: str) -> bool:
         gone = await self._database.execute(
             "DELETE FROM uia_sessions WHERE session = $1 AND purpose = $2 AND created > now() - $3::text::interval",
-            _approval(user_id, device_id), APPROVED_RESET, APPROVAL_LASTS,
-        )  # fmt: skip
+            _approval(user_id, device_id),
+            APPROVED_RESET,
+            APPROVAL_LASTS,
+        )
         return gone.endswith(" 1")
 
     async def require(
-        self, request: Request, purpose: str, body: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
+        self,
+        request: Request,
+        purpose: str,
+        body: dict[str, Any],
+        flows: Flows,
+        user_id: str | None,
+        server_name: str,
         params: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Returns what was proven once a flow is complete; raises the 401 that asks the client to go on until then.
 
         `body`: the whole request body, `auth` included.
@@ -215,10 +236,7 @@ class UserInteractiveAuth:
                 raise self._ask(session, flows, completed, error, params) from None
             completed.append(stage)
             await self._database.execute(
-                "UPDATE uia_sessions SET completed = $2, facts = $3 WHERE session = $1",
-                session,
-                completed,
-                orjson.dumps(facts),
+                "UPDATE uia_sessions SET completed = $2, facts = $3 WHERE session = $1", session, completed, orjson.dumps(facts)
             )
         if not any(set(flow) <= set(completed) for flow in flows):
             raise self._ask(session, flows, completed, params=params)
@@ -231,8 +249,11 @@ class UserInteractiveAuth:
         session = secrets.token_urlsafe(18)
         await self._database.execute(
             "INSERT INTO uia_sessions (session, purpose, body, user_id) VALUES ($1, $2, $3, $4)",
-            session, purpose, digest, user_id,
-        )  # fmt: skip
+            session,
+            purpose,
+            digest,
+            user_id,
+        )
         return session
 
     async def _load(
@@ -250,19 +271,29 @@ class UserInteractiveAuth:
         return list(row["completed"]), orjson.loads(row["facts"])
 
     @staticmethod
-    def _ask(session: str, flows: Flows, completed: list[str], error: MatrixError | None = None,
-             params: dict[str, Any] | None = None) -> MatrixError:  # fmt: skip
+    def _ask(
+        session: str, flows: Flows, completed: list[str], error: MatrixError | None = None, params: dict[str, Any] | None = None
+    ) -> MatrixError:
         body: dict[str, Any] = {
-            "flows": [{"stages": list(flow)} for flow in flows], "params": params or {}, "session": session, "completed": completed,
-        }  # fmt: skip
+            "flows": [{"stages": list(flow)} for flow in flows],
+            "params": params or {},
+            "session": session,
+            "completed": completed,
+        }
         if error is not None:
             body |= {"errcode": error.errcode, "error": error.message}
         return AuthenticationNeeded(body, error is not None and error.waits)
 
     async def _counted(
-        self, request: Request, stage: object, auth: dict[str, Any], flows: Flows, user_id: str | None, server_name: str,
+        self,
+        request: Request,
+        stage: object,
+        auth: dict[str, Any],
+        flows: Flows,
+        user_id: str | None,
+        server_name: str,
         purpose: str,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Guesses at an account's password, at registration tokens and at proofs of addresses are counted like any other."""
         if stage not in (PASSWORD, REGISTRATION_TOKEN, EMAIL):
             return await self._prove(stage, auth, flows, user_id, server_name, purpose)

@@ -12,14 +12,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerRefused, PeerUnreachable
 from chappe.matrix.errors import MatrixError, NotFound
-from chappe.matrix.identifiers import (
-    RoomAlias,
-    domain_of,
-    is_server_name,
-    is_user_id,
-    parse_server_name,
-    plain_form,
-)
+from chappe.matrix.identifiers import RoomAlias, domain_of, is_server_name, is_user_id, parse_server_name, plain_form
 from chappe.matrix.room_summaries import told_rooms, told_space
 
 V1 = "/_matrix/federation/v1"
@@ -32,9 +25,7 @@ _BESIDE_CHUNK = (("next_batch", str), ("prev_batch", str), ("total_room_count_es
 class AskServers:
     """Raises MatrixError: M_NOT_FOUND where the other server says so, 502 where it does not answer."""
 
-    def __init__(
-        self, client: FederationClient, domains: Domains, boundaries: Boundaries, people_of: Sequence[str]
-    ) -> None:
+    def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries, people_of: Sequence[str]) -> None:
         self._client, self._domains, self._boundaries, self._people_of = (
             client,
             domains,
@@ -45,9 +36,7 @@ class AskServers:
     def _own(self, server: str) -> str:
         return self._boundaries.speaker(self._domains.names(), server)
 
-    async def _get(
-        self, server: str, path: str, query: dict[str, Any], *, most_bytes: int = SMALL_ANSWER
-    ) -> dict[str, Any]:
+    async def _get(self, server: str, path: str, query: dict[str, Any], *, most_bytes: int = SMALL_ANSWER) -> dict[str, Any]:
         try:
             answer = await self._client.get(self._own(server), server, path, query, most_bytes=most_bytes)
         except PeerRefused as error:
@@ -92,12 +81,7 @@ class AskServers:
         if any(value is not None for value in wanted.values()):
             content["filter"] = {name: value for name, value in wanted.items() if value is not None}
         answer = await self._client.request(
-            self._own(query.server_name),
-            query.server_name,
-            "POST",
-            f"{V1}/publicRooms",
-            content=content,
-            most_bytes=LIST_BYTES,
+            self._own(query.server_name), query.server_name, "POST", f"{V1}/publicRooms", content=content, most_bytes=LIST_BYTES
         )
         if type(answer) is not dict or type(answer.get("chunk")) is not list:
             raise PeerUnreachable(query.server_name, "its answer has no chunk")
@@ -119,9 +103,7 @@ class AskServers:
                 return []
             results = answer.get("results") if type(answer) is dict else None
             return [
-                e
-                for e in map(_person, results if type(results) is list else ())
-                if e and domain_of(e["user_id"]) == server
+                e for e in map(_person, results if type(results) is list else ()) if e and domain_of(e["user_id"]) == server
             ]
 
         return [entry for part in await asyncio.gather(*(one(server) for server in names)) for entry in part[:limit]]

@@ -12,9 +12,7 @@ from chappe.matrix.identifiers import UserId
 
 
 class BindThreepid:
-    def __init__(
-        self, accounts: AccountStore, invites: ThirdPartyInvites, policy: Policy, tell_owner: OwnerMail
-    ) -> None:
+    def __init__(self, accounts: AccountStore, invites: ThirdPartyInvites, policy: Policy, tell_owner: OwnerMail) -> None:
         self._accounts, self._invites, self._policy, self._tell_owner = accounts, invites, policy, tell_owner
 
     async def __call__(self, user_id: UserId, medium: str, address: str, now_ms: int) -> None:

@@ -34,6 +34,4 @@ class DeactivateAccount:
                 try:
                     await self._membership.leave(user_id, membership.room_id, None)
                 except MatrixError as error:
-                    log.warning(
-                        "a deactivated account could not leave a room", extra={"fields": {"error": error.errcode}}
-                    )
+                    log.warning("a deactivated account could not leave a room", extra={"fields": {"error": error.errcode}})

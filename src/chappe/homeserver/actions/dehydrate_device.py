@@ -29,9 +29,7 @@ class DehydrateDevice:
         self._keys, self._to_device = keys, to_device
         self._one = asyncio.Lock()  # a process holds one connection at most while it waits for others
 
-    async def put(
-        self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]
-    ) -> None:
+    async def put(self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]) -> None:
         """In place of the one before. `body`: `device_keys` and the keys that go with them, as for /keys/upload."""
         if type(body.get("device_keys")) is not dict:
             raise BadRequest("A dehydrated device needs `device_keys`", "M_MISSING_PARAM")
@@ -47,9 +45,7 @@ class DehydrateDevice:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"dehydrated {user_id}")
             yield
 
-    async def _put(
-        self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]
-    ) -> None:
+    async def _put(self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]) -> None:
         old = await self._row(user_id)
         if await self._accounts.device(user_id, device_id) is not None and (old is None or old[0] != device_id):
             raise BadRequest("A device of this name is signed in", "M_INVALID_PARAM")
@@ -64,8 +60,10 @@ class DehydrateDevice:
         await self._database.execute(
             """INSERT INTO dehydrated_devices VALUES ($1, $2, $3)
                ON CONFLICT (user_id) DO UPDATE SET device_id = excluded.device_id, device_data = excluded.device_data""",
-            user_id, device_id, orjson.dumps(data),
-        )  # fmt: skip
+            user_id,
+            device_id,
+            orjson.dumps(data),
+        )
 
     async def _row(self, user_id: str) -> tuple[str, bytes] | None:
         row = await self._database.fetchrow(

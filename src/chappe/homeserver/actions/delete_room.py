@@ -17,9 +17,15 @@ class DeleteRoom:
         self._at_work: set[str] = set()
 
     async def close(
-        self, by: str, room_id: str, block: bool, new_room_user: UserId | None, words: tuple[str, str], is_purge: bool,
+        self,
+        by: str,
+        room_id: str,
+        block: bool,
+        new_room_user: UserId | None,
+        words: tuple[str, str],
+        is_purge: bool,
         is_forced: bool,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Makes everybody leave; `resume` does the rest. Returns the deletion's id.
 
         `words`: name and message of the room that explains it. Raises M_FORBIDDEN for a room that must be kept, M_NOT_FOUND.

@@ -31,9 +31,16 @@ MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 5, 10, 4096  # anybody may say `onbind`:
 
 class ExchangeInvites:
     def __init__(
-        self, rooms: Rooms, membership: MembershipChanges, residence: Residence, invites: ThirdPartyInvites,
-        client: FederationClient, domains: Domains, boundaries: Boundaries, fetcher: Fetcher,
-    ) -> None:  # fmt: skip
+        self,
+        rooms: Rooms,
+        membership: MembershipChanges,
+        residence: Residence,
+        invites: ThirdPartyInvites,
+        client: FederationClient,
+        domains: Domains,
+        boundaries: Boundaries,
+        fetcher: Fetcher,
+    ) -> None:
         self._rooms, self._membership, self._residence = rooms, membership, residence
         self._invites, self._client, self._fetcher = invites, client, fetcher
         self._domains, self._boundaries = domains, boundaries
@@ -83,9 +90,12 @@ class ExchangeInvites:
             await self._membership.invite(UserId(sender), room_id, target, {"third_party_invite": dict(proof)})
             return
         event = {
-            "type": "m.room.member", "room_id": room_id, "sender": sender, "state_key": target,
+            "type": "m.room.member",
+            "room_id": room_id,
+            "sender": sender,
+            "state_key": target,
             "content": {"membership": "invite", "third_party_invite": dict(proof)},
-        }  # fmt: skip
+        }
         path = path_of(V1, "exchange_third_party_invite", room_id)
         await self._client.request(domain_of(target), domain_of(sender), "PUT", path, content=event)
 
@@ -96,11 +106,7 @@ class ExchangeInvites:
         signed = proof.get("signed") if type(proof) is dict else None
         if event.get("type") != "m.room.member" or event.get("room_id") != room_id or type(content) is not dict:
             raise BadRequest("The event is no membership in the room that the request names", "M_INVALID_PARAM")
-        if (
-            content.get("membership") != "invite"
-            or type(signed) is not dict
-            or not (is_user_id(sender) and is_user_id(target))
-        ):
+        if content.get("membership") != "invite" or type(signed) is not dict or not (is_user_id(sender) and is_user_id(target)):
             raise BadRequest("The event is no invitation by a third party", "M_INVALID_PARAM")
         if domain_of(str(target)) != origin:
             raise Forbidden("A server can ask this for its own users only")

@@ -21,9 +21,7 @@ DIRECT, TOMBSTONE = "m.direct", ("m.room.tombstone", "")
 
 
 class JoinRoom:
-    def __init__(
-        self, rooms: Rooms, membership: MembershipChanges, account_data: AccountData, push_rules: PushRules
-    ) -> None:
+    def __init__(self, rooms: Rooms, membership: MembershipChanges, account_data: AccountData, push_rules: PushRules) -> None:
         self._rooms, self._membership = rooms, membership
         self._account_data, self._push_rules = account_data, push_rules
 

@@ -31,16 +31,26 @@ MOST_RECIPIENTS = 1000
 
 class ReceiveEdus:
     def __init__(
-        self, rooms: Rooms, typing: Typing, receipts: Receipts, presence: Presence, to_device: ToDevice, keys: DeviceKeys,
+        self,
+        rooms: Rooms,
+        typing: Typing,
+        receipts: Receipts,
+        presence: Presence,
+        to_device: ToDevice,
+        keys: DeviceKeys,
         devices: RemoteDevices,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rooms, self._typing, self._receipts, self._presence = rooms, typing, receipts, presence
         self._to_device, self._keys, self._devices = to_device, keys, devices
         self._by_type: dict[str, Callable[[str, dict[str, Any]], Awaitable[None]]] = {
-            "m.typing": self._take_typing, "m.receipt": self._take_receipts, "m.presence": self._take_presence,
-            "m.direct_to_device": self._take_to_device, "m.device_list_update": self._take_device_list,
-            "m.signing_key_update": self._take_device_list, "org.matrix.signing_key_update": self._take_device_list,
-        }  # fmt: skip
+            "m.typing": self._take_typing,
+            "m.receipt": self._take_receipts,
+            "m.presence": self._take_presence,
+            "m.direct_to_device": self._take_to_device,
+            "m.device_list_update": self._take_device_list,
+            "m.signing_key_update": self._take_device_list,
+            "org.matrix.signing_key_update": self._take_device_list,
+        }
 
     async def __call__(self, origin: str, edus: list[Any]) -> None:
         """Returns once what must not be lost is durable. Raises only where the database is away."""

@@ -21,9 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class SendDelayedEvent:
-    def __init__(
-        self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings
-    ) -> None:
+    def __init__(self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings) -> None:
         self._delayed, self._rooms, self._membership, self._standings = delayed, rooms, membership, standings
 
     async def act(self, row: Row, action: str, is_old_dialect: bool) -> None:

@@ -24,9 +24,15 @@ class ServerNotices:
     """`name`: what the sender and the rooms are called."""
 
     def __init__(
-        self, accounts: Accounts, rooms: Rooms, creation: RoomCreation, membership: MembershipChanges,
-        account_data: AccountData, notice_rooms: NoticeRooms, name: str,
-    ) -> None:  # fmt: skip
+        self,
+        accounts: Accounts,
+        rooms: Rooms,
+        creation: RoomCreation,
+        membership: MembershipChanges,
+        account_data: AccountData,
+        notice_rooms: NoticeRooms,
+        name: str,
+    ) -> None:
         self._accounts, self._rooms, self._creation, self._membership = accounts, rooms, creation, membership
         self._account_data, self._notice_rooms, self._name = account_data, notice_rooms, name
 
@@ -58,9 +64,11 @@ class ServerNotices:
         if known is not None:
             return known
         request = CreateRoomRequest(
-            preset="private_chat", name=self._name, invite=[user_id],
+            preset="private_chat",
+            name=self._name,
+            invite=[user_id],
             power_level_content_override={"events_default": 50, "invite": 100},
-        )  # fmt: skip
+        )
         room_id = await self._creation.create(sender, request)
         await self._account_data.set_tag(user_id, room_id, TAG, {})
         return await self._notice_rooms.remember(user_id, room_id)

@@ -67,9 +67,7 @@ class SetProfileField:
                 try:
                     await self._membership.update_profile(user_id, room_id)
                 except MatrixError as error:
-                    log.warning(
-                        "a profile could not be carried into a room", extra={"fields": {"error": error.errcode}}
-                    )
+                    log.warning("a profile could not be carried into a room", extra={"fields": {"error": error.errcode}})
 
         await asyncio.gather(*(carry(m.room_id) for m in await self._rooms.memberships.joined(user_id)))
 

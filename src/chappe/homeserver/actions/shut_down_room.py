@@ -33,13 +33,9 @@ class ShutDownRoom:
             return {"kicked_users": [], "failed_to_kick_users": [], "local_aliases": [], "new_room_id": None}
         new_room = None
         if new_room_user is not None:
-            request = CreateRoomRequest(
-                preset="private_chat", name=name, power_level_content_override={"users_default": -10}
-            )
+            request = CreateRoomRequest(preset="private_chat", name=name, power_level_content_override={"users_default": -10})
             new_room = await self._creation.create(new_room_user, request)
-            await self._rooms.send(
-                new_room_user, new_room, "m.room.message", {"msgtype": "m.text", "body": message}, None
-            )
+            await self._rooms.send(new_room_user, new_room, "m.room.message", {"msgtype": "m.text", "body": message}, None)
         kicked: list[str] = []
         failed: list[str] = []
         for user in await self._administration.people_of(room_id):
@@ -53,12 +49,7 @@ class ShutDownRoom:
             except MatrixError:
                 failed.append(user)
         aliases = await self._administration.unlist(room_id)
-        return {
-            "kicked_users": kicked,
-            "failed_to_kick_users": failed,
-            "local_aliases": aliases,
-            "new_room_id": new_room,
-        }
+        return {"kicked_users": kicked, "failed_to_kick_users": failed, "local_aliases": aliases, "new_room_id": new_room}
 
 
 class MakeRoomAdmin:

@@ -29,9 +29,7 @@ SAME_DAY_MS = 86_400_000  # within which the clocks of a directory and of this s
 
 
 class SignInUpstream:
-    def __init__(
-        self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: Callable[[], int]) -> None:
         self._database, self._accounts, self._bind_threepid, self._now_ms = database, accounts, bind_threepid, now_ms
 
     async def __call__(self, proven: Proven, server_name: str) -> User:
@@ -41,13 +39,18 @@ class SignInUpstream:
             known = await self._by_address(proven, server_name) or await self._create(proven, server_name)
             await self._database.execute(  # who had this place in the directory before has it no longer
                 "DELETE FROM upstream_links WHERE provider = $1 AND subject = $2 AND linked_ts < $3",
-                proven.provider, proven.place, (proven.made_ts or 0) - SAME_DAY_MS,
-            )  # fmt: skip
+                proven.provider,
+                proven.place,
+                (proven.made_ts or 0) - SAME_DAY_MS,
+            )
             known = await self._database.fetchval(  # whoever was faster has said which account it is
                 """INSERT INTO upstream_links AS l VALUES ($1, $2, $3, $4)
                    ON CONFLICT (provider, subject) DO UPDATE SET user_id = l.user_id RETURNING user_id""",
-                proven.provider, proven.subject, known, self._now_ms(),
-            )  # fmt: skip
+                proven.provider,
+                proven.subject,
+                known,
+                self._now_ms(),
+            )
         user = await self._accounts.store.find_user(known)
         if user is not None and user.deactivated and await self._accounts.come_back(_facts(proven)) == known:
             user = await self._accounts.store.find_user(known)
@@ -67,11 +70,10 @@ class SignInUpstream:
         rows = await self._database.fetch(
             """SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND subject = ANY($2)
                 ORDER BY array_position($2, subject)""",
-            proven.provider, names,
-        )  # fmt: skip
-        return next(
-            (row["user_id"] for row in rows if not _is_anothers(proven, row["subject"], row["linked_ts"])), None
+            proven.provider,
+            names,
         )
+        return next((row["user_id"] for row in rows if not _is_anothers(proven, row["subject"], row["linked_ts"])), None)
 
     async def _follow_name(self, proven: Proven) -> None:
         """Whoever was linked by their place in a directory, or by a lesser name, is linked by the name that counts."""
@@ -81,8 +83,10 @@ class SignInUpstream:
                        SELECT subject FROM upstream_links WHERE provider = $1 AND subject = ANY($3)
                         ORDER BY array_position($3, subject) LIMIT 1)
                     AND NOT EXISTS (SELECT FROM upstream_links WHERE provider = $1 AND subject = $2)""",
-                proven.provider, proven.subject, [*proven.also, proven.place],
-            )  # fmt: skip
+                proven.provider,
+                proven.subject,
+                [*proven.also, proven.place],
+            )
 
     async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
         """The provider vouches for another address than before: it is the account's, where nobody else has it."""
@@ -99,13 +103,9 @@ class SignInUpstream:
         owner = await self._accounts.store.user_by_threepid("email", proven.email)
         if owner is None or domain_of(owner) != server_name:
             return None
-        if (
-            proven.place is not None
-        ):  # an address may be given again; of a directory it is known to whom the account belongs
+        if proven.place is not None:  # an address may be given again; of a directory it is known to whom the account belongs
             links = await self._database.fetch(
-                "SELECT subject, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2",
-                proven.provider,
-                owner,
+                "SELECT subject, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2", proven.provider, owner
             )
             if any(_is_anothers(proven, link["subject"], link["linked_ts"]) for link in links):
                 return None

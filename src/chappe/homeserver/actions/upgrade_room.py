@@ -29,21 +29,26 @@ from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 log = logging.getLogger(__name__)
 COPIED = (
-    "m.room.join_rules", "m.room.history_visibility", "m.room.guest_access", "m.room.name", "m.room.topic", "m.room.avatar",
-    "m.room.encryption", "m.room.server_acl", "m.room.pinned_events", "m.room.policy", "m.room.retention", "m.space.child",
+    "m.room.join_rules",
+    "m.room.history_visibility",
+    "m.room.guest_access",
+    "m.room.name",
+    "m.room.topic",
+    "m.room.avatar",
+    "m.room.encryption",
+    "m.room.server_acl",
+    "m.room.pinned_events",
+    "m.room.policy",
+    "m.room.retention",
+    "m.space.child",
     "m.space.parent",
-)  # fmt: skip
+)
 POWER_LEVELS, TOMBSTONE, ALIAS = "m.room.power_levels", "m.room.tombstone", "m.room.canonical_alias"
 
 
 class UpgradeRoom:
     def __init__(
-        self,
-        rooms: Rooms,
-        creation: RoomCreation,
-        membership: MembershipChanges,
-        aliases: Aliases,
-        admission: Admission,
+        self, rooms: Rooms, creation: RoomCreation, membership: MembershipChanges, aliases: Aliases, admission: Admission
     ) -> None:
         self._rooms, self._creation, self._membership = rooms, creation, membership
         self._aliases, self._admission = aliases, admission

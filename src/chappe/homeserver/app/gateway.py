@@ -28,9 +28,19 @@ from chappe.homeserver.http.server import Listener
 from chappe.telemetry import Metrics
 
 KNOWN = (
-    Finding, KeysServer, FederationMedia, Query, RoomEvents, RoomHandshakes, ThirdPartyInvite, Transactions, PeopleForServers,
-    UserKeys, Version, WellKnown,
-)  # fmt: skip
+    Finding,
+    KeysServer,
+    FederationMedia,
+    Query,
+    RoomEvents,
+    RoomHandshakes,
+    ThirdPartyInvite,
+    Transactions,
+    PeopleForServers,
+    UserKeys,
+    Version,
+    WellKnown,
+)
 
 
 class Gateway:
@@ -45,9 +55,16 @@ class Gateway:
     async def start(self) -> None:
         router = Router(self._incoming.routes([e for kind in KNOWN for e in endpoints_of(kind)]))
         application = Application(
-            router, nobody, RateLimits({}), Metrics(), AccessLog(self._settings.access_log), self._closing,
-            PinnedAuthentication(self._settings), PeerBudgets(), wall_now_ms,
-        )  # fmt: skip
+            router,
+            nobody,
+            RateLimits({}),
+            Metrics(),
+            AccessLog(self._settings.access_log),
+            self._closing,
+            PinnedAuthentication(self._settings),
+            PeerBudgets(),
+            wall_now_ms,
+        )
         for one in self._settings.listeners:
             listener = Listener(application, one.address, one.port, one.tls_certificate, one.tls_key, one.proxies)
             self.listeners.append(listener)

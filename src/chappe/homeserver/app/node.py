@@ -53,11 +53,16 @@ class Homeserver(Parts):
         await self.inbox.start()
         await self.completing.start()
         for name, run in (
-            ("jobs", self.jobs.run), ("search index", self.search_index.follow), ("delayed events", self.delayed_event_sender.run),
-            ("mail", self.mail.run), ("application services", self.appservice_sender.run), ("webhooks", self.webhook_sender.run),
-            ("federation sender", self.federation_sender.run), ("push gatherer", self.push_gatherer.run),
+            ("jobs", self.jobs.run),
+            ("search index", self.search_index.follow),
+            ("delayed events", self.delayed_event_sender.run),
+            ("mail", self.mail.run),
+            ("application services", self.appservice_sender.run),
+            ("webhooks", self.webhook_sender.run),
+            ("federation sender", self.federation_sender.run),
+            ("push gatherer", self.push_gatherer.run),
             ("push deliverer", self.push_deliverer.run),
-        ):  # fmt: skip
+        ):
             loops.start(name, run)
         for work in self.assembly.work():
             if isinstance(work, Loop):
@@ -106,10 +111,11 @@ class Homeserver(Parts):
             application.is_current = self.sessions.is_current
             application.unread = self.unread
             application.is_public = "client" in listener.apis
-            self.listeners.append(Listener(
-                application, listener.address, listener.port, listener.tls_certificate, listener.tls_key,
-                listener.proxies,
-            ))  # fmt: skip
+            self.listeners.append(
+                Listener(
+                    application, listener.address, listener.port, listener.tls_certificate, listener.tls_key, listener.proxies
+                )
+            )
         for bound in self.listeners:
             await bound.start()
 

@@ -246,9 +246,7 @@ class Parts:
         self.rooms.may_be_called = self.aliases.require_lead_to
         self.administration = Administration(database, now_ms)
         self.ignored_users = IgnoredUsers(database, self.clock)
-        self.admission = Admission(
-            self.rooms, profile_of, self.administration.standing, self.ignored_users.require_may_invite
-        )
+        self.admission = Admission(self.rooms, profile_of, self.administration.standing, self.ignored_users.require_may_invite)
         self._build_remote_rooms(database)
         self.membership = MembershipChanges(self.rooms, self.admission, self.elsewhere)
         self.evict_guests = EvictGuests(store, self.administration, self.rooms, self.membership)
@@ -275,9 +273,7 @@ class Parts:
         )
         self.orphans = Orphans(database, blobs, now_ms)
         self.sessions.most_devices = shares.devices
-        bounds = UploadBounds(
-            shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20
-        )
+        bounds = UploadBounds(shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20)
         folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
         self.upload_share = self.media.share = UploadShare(database, now_ms, bounds, folders)
         # sync and actions
@@ -287,9 +283,7 @@ class Parts:
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
         )
-        self.fleeting_sender = FleetingSender(
-            self.rooms, self.typing, self.presence, self.federation_sender, self.clock
-        )
+        self.fleeting_sender = FleetingSender(self.rooms, self.typing, self.presence, self.federation_sender, self.clock)
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self._build_room_actions(database)
@@ -307,9 +301,7 @@ class Parts:
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
         given: dict[type, object] = {type(thing): thing for thing in made}
-        self.assembly = assembly = Assembly(
-            self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy}
-        )
+        self.assembly = assembly = Assembly(self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy})
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -371,9 +363,7 @@ class Parts:
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms
-        self.public_url = PublicUrl(
-            config.public_url, self.domains.names, [listener.address for listener in config.listeners]
-        )
+        self.public_url = PublicUrl(config.public_url, self.domains.names, [listener.address for listener in config.listeners])
         self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
         self.mail = MailQueue(
             database, config.email, config.brands, self.public_url.may_be_mailed, now_ms, config.extra_ca_file
@@ -409,12 +399,8 @@ class Parts:
             database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
         )
         rooms.may_announce = invites.require_may_announce
-        self.ask_servers = AskServers(
-            self.federation_client, self.domains, self.boundaries, config.federation.people_of
-        )
-        self.room_directory = directory = RoomDirectory(
-            database, rooms, self.aliases, self.domains, self.ask_servers.directory
-        )
+        self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries, config.federation.people_of)
+        self.room_directory = directory = RoomDirectory(database, rooms, self.aliases, self.domains, self.ask_servers.directory)
         self.creation = RoomCreation(
             rooms, self.aliases, self.admission, self.membership, invites, directory, config.default_room_version
         )
@@ -432,9 +418,14 @@ class Parts:
         self.join_room = JoinRoom(self.rooms, self.membership, self.account_data, self.push_rules)
         self.upgrade_room = UpgradeRoom(self.rooms, self.creation, self.membership, self.aliases, self.admission)
         self.server_notices = ServerNotices(
-            self.accounts, self.rooms, self.creation, self.membership, self.account_data, NoticeRooms(database),
+            self.accounts,
+            self.rooms,
+            self.creation,
+            self.membership,
+            self.account_data,
+            NoticeRooms(database),
             config.server_notices_name,
-        )  # fmt: skip
+        )
 
     def _build_appservices(self, database: Database) -> None:
         services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
@@ -467,9 +458,14 @@ class Parts:
         hides = self.ignored_users.hides_invitation
         notifications = PushNotifications(self.rooms, self.counts, hides, self.vapid, now_ms)
         digest = Digest(
-            database, notifications, self.mail, self.accounts.store, config.email.digest_minutes, self.public_url.for_domain,
+            database,
+            notifications,
+            self.mail,
+            self.accounts.store,
+            config.email.digest_minutes,
+            self.public_url.for_domain,
             now_ms,
-        )  # fmt: skip
+        )
         self.push_deliverer = PushDeliverer(database, self.push_fetcher, notifications, digest, self.standings, now_ms)
         quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
         self.push_gatherer = PushGatherer(
@@ -489,18 +485,9 @@ class Parts:
             return await self.media.store_file(user_id, content_type, name, raw)
 
         self.webhooks = Webhooks(
-            database,
-            self.bots,
-            self.rooms,
-            self.membership,
-            store,
-            self.push_fetcher.check,
-            self.standings,
-            self.now_ms,
+            database, self.bots, self.rooms, self.membership, store, self.push_fetcher.check, self.standings, self.now_ms
         )
-        self.webhook_sender = WebhookSender(
-            database, self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms
-        )
+        self.webhook_sender = WebhookSender(database, self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms)
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
@@ -515,9 +502,15 @@ class Parts:
         self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
         self.exchange_invites = ExchangeInvites(
-            self.rooms, self.membership, self.residence, self.third_party_invites, self.federation_client, self.domains,
-            self.boundaries, self.fetcher,
-        )  # fmt: skip
+            self.rooms,
+            self.membership,
+            self.residence,
+            self.third_party_invites,
+            self.federation_client,
+            self.domains,
+            self.boundaries,
+            self.fetcher,
+        )
         self.url_previews = UrlPreviews(
             database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000
         )
@@ -537,8 +530,15 @@ class Parts:
             await self.keys.prune()
             await self.kept_sessions.prune()
             await self.account_data.kept.prune()
-            for kept in (self.threepids, self.login_tokens, self.browser_sessions, self.providers, self.grants,
-                         self.rendezvous, self.second_factors):  # fmt: skip
+            for kept in (
+                self.threepids,
+                self.login_tokens,
+                self.browser_sessions,
+                self.providers,
+                self.grants,
+                self.rendezvous,
+                self.second_factors,
+            ):
                 await kept.prune()
 
         self.jobs = Jobs(self.leases)
@@ -583,9 +583,7 @@ class Parts:
         self.metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(self.notifier.waiters))
         self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
         self.metrics.gauge(
-            "chappe_clock_skew_seconds",
-            "This machine's clock ahead of the database's",
-            lambda: self.time.skew_ms / 1000,
+            "chappe_clock_skew_seconds", "This machine's clock ahead of the database's", lambda: self.time.skew_ms / 1000
         )
         self.metrics.gauge(
             "chappe_clock_in_doubt", "1: nothing is erased or ended", lambda: self.time_evidence.doubt is not None

@@ -89,10 +89,14 @@ def routes_of_node(parts: Parts) -> list[Route]:
     """Every endpoint of this node."""
     delays = parts.config.delayed_events
     versions = Versions(
-        parts.config.default_room_version, delays.max_delay_hours * 3_600_000, delays.max_scheduled,
-        parts.config.url_previews.enabled, parts.mail.is_on, parts.vapid.public,
+        parts.config.default_room_version,
+        delays.max_delay_hours * 3_600_000,
+        delays.max_scheduled,
+        parts.config.url_previews.enabled,
+        parts.mail.is_on,
+        parts.vapid.public,
         parts.policy.fixed_fields,
-    )  # fmt: skip
+    )
     rest = AdminRest(parts.administration, parts.accounts, parts.server_notices, f"Chappe {version('chappe')}")
     owners = (
         versions,
@@ -119,31 +123,47 @@ def _account_parts(parts: Parts) -> list[object]:
     config, store = parts.config, parts.accounts.store
     return [
         WellKnown(
-            parts.database, parts.domains, parts.metrics, parts.public_url, config.support, parts.voip, config.federation,
+            parts.database,
+            parts.domains,
+            parts.metrics,
+            parts.public_url,
+            config.support,
+            parts.voip,
+            config.federation,
             parts.upload_share,
         ),
         SharedSecretRegistration(
-            config.registration.shared_secret, parts.accounts, parts.sessions, parts.domains, parts.critical_acts.proofs.level == OPEN,
+            config.registration.shared_secret,
+            parts.accounts,
+            parts.sessions,
+            parts.domains,
+            parts.critical_acts.proofs.level == OPEN,
             parts.guesses,
         ),
         Account(parts.accounts, parts.uia, parts.deactivate_account, parts.domains, parts.reset_password),
         Admin(parts.accounts, parts.sessions, parts.critical_acts.proofs.level != OPEN),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys),
-        Profile(parts.accounts, parts.set_profile_field, parts.rooms.sight), OpenIdApi(parts.openid),
-        IdentityKeys(parts.third_party_invites), _web_client(parts),
-    ]  # fmt: skip
+        Profile(parts.accounts, parts.set_profile_field, parts.rooms.sight),
+        OpenIdApi(parts.openid),
+        IdentityKeys(parts.third_party_invites),
+        _web_client(parts),
+    ]
 
 
 def _federation_parts(parts: Parts) -> list[object]:
     own = KeysServer(parts.domains, parts.now_ms)
     return [
-        own, KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms), Version(),
-        Query(parts.accounts, parts.aliases, parts.rooms.sight), Transactions(parts.inbox, parts.receive_edus),
+        own,
+        KeysQuery(parts.domains, parts.keyring, own, parts.boundaries, parts.now_ms),
+        Version(),
+        Query(parts.accounts, parts.aliases, parts.rooms.sight),
+        Transactions(parts.inbox, parts.receive_edus),
         UserKeys(parts.keys, parts.rooms.sight, parts.config.federation.device_names),
         FederationMedia(parts.media, parts.rooms.sight, parts.limits),
-        RoomHandshakes(parts.residence, parts.serving, parts.elsewhere, parts.limits), RoomEvents(parts.serving, parts.rooms),
+        RoomHandshakes(parts.residence, parts.serving, parts.elsewhere, parts.limits),
+        RoomEvents(parts.serving, parts.rooms),
         ThirdPartyInvite(parts.exchange_invites),
-    ]  # fmt: skip
+    ]
 
 
 def _web_client(parts: Parts) -> WebClient:
@@ -160,20 +180,41 @@ def _sign_in_parts(parts: Parts) -> list[object]:
     config = parts.config
     return [
         Registration(
-            config.registration, parts.accounts, parts.sessions, parts.uia, parts.domains, parts.rooms.sight,
-            parts.threepids, parts.bind_threepid, parts.guesses, parts.now_ms,
+            config.registration,
+            parts.accounts,
+            parts.sessions,
+            parts.uia,
+            parts.domains,
+            parts.rooms.sight,
+            parts.threepids,
+            parts.bind_threepid,
+            parts.guesses,
+            parts.now_ms,
         ),
         Login(
-            parts.accounts, parts.sessions, parts.domains, parts.guesses, parts.login_tokens, parts.second_factors,
-            parts.providers, parts.uia, parts.check_password,
+            parts.accounts,
+            parts.sessions,
+            parts.domains,
+            parts.guesses,
+            parts.login_tokens,
+            parts.second_factors,
+            parts.providers,
+            parts.uia,
+            parts.check_password,
         ),
         AdministrativeContact(
-            parts.accounts.store, parts.threepids, parts.uia, parts.bind_threepid, parts.domains, parts.public_url, parts.limits,
+            parts.accounts.store,
+            parts.threepids,
+            parts.uia,
+            parts.bind_threepid,
+            parts.domains,
+            parts.public_url,
+            parts.limits,
             parts.now_ms,
         ),
         OAuthApi(parts.grants, parts.public_url, config.registration, parts.mail.names),
-         RendezvousApi(parts.rendezvous, parts.public_url),
-    ]  # fmt: skip
+        RendezvousApi(parts.rendezvous, parts.public_url),
+    ]
 
 
 def _identity_parts(parts: Parts) -> list[object]:
@@ -181,10 +222,16 @@ def _identity_parts(parts: Parts) -> list[object]:
     return [
         IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
         IdentityAddresses(
-            identity, parts.threepids, parts.accounts.store, parts.third_party_invites, parts.exchange_invites, parts.domains,
-            parts.public_url, parts.guesses,
+            identity,
+            parts.threepids,
+            parts.accounts.store,
+            parts.third_party_invites,
+            parts.exchange_invites,
+            parts.domains,
+            parts.public_url,
+            parts.guesses,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _admin_parts(parts: Parts) -> list[object]:
@@ -193,43 +240,55 @@ def _admin_parts(parts: Parts) -> list[object]:
     return [
         AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
         AdminUserChanges(
-            parts.administration, accounts, parts.sessions, parts.reset_password, parts.deactivate_account,
-            parts.set_profile_field, parts.bind_threepid, parts.server_notices,
+            parts.administration,
+            accounts,
+            parts.sessions,
+            parts.reset_password,
+            parts.deactivate_account,
+            parts.set_profile_field,
+            parts.bind_threepid,
+            parts.server_notices,
         ),
         CriticalRequestsApi(parts.critical_acts),
-        AdminRooms(parts.administration, rooms, parts.aliases, parts.delete_room, make_admin, parts.join_room,
-                   PurgeHistory(rooms, parts.writer, parts.room_purges)),
+        AdminRooms(
+            parts.administration,
+            rooms,
+            parts.aliases,
+            parts.delete_room,
+            make_admin,
+            parts.join_room,
+            PurgeHistory(rooms, parts.writer, parts.room_purges),
+        ),
         AdminMedia(parts.media, rooms, parts.domains),
-        AdminFigures(overview, accounts.store), AdminServers(parts.database, overview),
-    ]  # fmt: skip
+        AdminFigures(overview, accounts.store),
+        AdminServers(parts.database, overview),
+    ]
 
 
 def _page_parts(parts: Parts) -> list[object]:
     config, limits = parts.config, parts.limits
     pages = Pages(
-        parts.browser_sessions,
-        parts.second_factors,
-        parts.domains,
-        parts.mail,
-        parts.public_url,
-        parts.guesses,
-        parts.now_ms,
+        parts.browser_sessions, parts.second_factors, parts.domains, parts.mail, parts.public_url, parts.guesses, parts.now_ms
     )
     return [
-        SignInPages(
-            pages, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration
-        ),
+        SignInPages(pages, parts.providers, parts.check_password, parts.sign_in_upstream, config.registration),
         BackChannelLogout(pages, parts.providers, parts.sessions, parts.grants, parts.login_tokens),
         RegisterPages(pages, parts.accounts, config.registration, parts.threepids, parts.bind_threepid, limits),
         MailLinkPages(pages, parts.accounts, parts.threepids, parts.reset_password, limits),
-        ConsentPages(pages, parts.grants), SecondFactorPages(pages),
+        ConsentPages(pages, parts.grants),
+        SecondFactorPages(pages),
         AccountPages(
-            pages, parts.accounts, parts.sessions, parts.set_profile_field, parts.deactivate_account, parts.reset_password,
+            pages,
+            parts.accounts,
+            parts.sessions,
+            parts.set_profile_field,
+            parts.deactivate_account,
+            parts.reset_password,
             parts.uia,
         ),
         AddressPages(pages, parts.accounts, parts.threepids, parts.bind_threepid, limits),
         LegacySsoPages(pages, parts.providers, parts.login_tokens, parts.uia),
-    ]  # fmt: skip
+    ]
 
 
 def _room_parts(parts: Parts) -> list[object]:
@@ -238,11 +297,14 @@ def _room_parts(parts: Parts) -> list[object]:
         CreateRoom(parts.creation),
         Membership(rooms, parts.membership, parts.aliases, parts.join_room, parts.third_party_invites),
         RoomSend(rooms, parts.relations, parts.membership, parts.delayed_events),
-        RoomUpgrades(parts.upgrade_room, parts.join_room), RoomReads(rooms, parts.relations),
-        RelationsApi(rooms, parts.relations, parts.threads), Directory(parts.aliases, rooms),
-        DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms), ReportContent(parts.reports),
+        RoomUpgrades(parts.upgrade_room, parts.join_room),
+        RoomReads(rooms, parts.relations),
+        RelationsApi(rooms, parts.relations, parts.threads),
+        Directory(parts.aliases, rooms),
+        DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),
+        ReportContent(parts.reports),
         OldSync(rooms, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
-    ]  # fmt: skip
+    ]
 
 
 def _finding_parts(parts: Parts) -> list[object]:
@@ -252,11 +314,15 @@ def _finding_parts(parts: Parts) -> list[object]:
     people_of = parts.config.federation.people_of
     people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)
     return [
-        ListPublicRooms(directory, parts.domains, parts.appservices), Finding(directory, spaces),
-        SpaceHierarchy(spaces, parts.aliases, rooms.sight), Users(people, rooms), PeopleForServers(people, people_of),
-        Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations), ThirdPartyLookup(parts.appservices),
+        ListPublicRooms(directory, parts.domains, parts.appservices),
+        Finding(directory, spaces),
+        SpaceHierarchy(spaces, parts.aliases, rooms.sight),
+        Users(people, rooms),
+        PeopleForServers(people, people_of),
+        Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations),
+        ThirdPartyLookup(parts.appservices),
         VoipApi(parts.voip),
-    ]  # fmt: skip
+    ]
 
 
 def _data_parts(parts: Parts) -> list[object]:
@@ -267,12 +333,21 @@ def _data_parts(parts: Parts) -> list[object]:
     return [
         Sync(parts.sync, Filters(parts.database, parts.config.shares.filters), parts.presence),
         SlidingSyncApi(parts.sliding_sync, parts.presence),
-        PushRulesApi(parts.push_rules), NotificationsApi(notifications, parts.relations),
+        PushRulesApi(parts.push_rules),
+        NotificationsApi(notifications, parts.relations),
         PushersApi(parts.pushers),
         BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.uia, parts.limits),
         KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
         DehydratedDevice(dehydrate),
-        Keys(parts.keys, parts.to_device, parts.uia, rooms, DeviceLists(rooms, parts.keys), parts.appservices, parts.remote_devices,
-             parts.limits),
+        Keys(
+            parts.keys,
+            parts.to_device,
+            parts.uia,
+            rooms,
+            DeviceLists(rooms, parts.keys),
+            parts.appservices,
+            parts.remote_devices,
+            parts.limits,
+        ),
         ContentRepo(parts.media, parts.url_previews, parts.config.media.presigned),
-    ]  # fmt: skip
+    ]

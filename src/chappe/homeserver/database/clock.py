@@ -87,8 +87,7 @@ class Clock:
         async with self._repair:
             while True:
                 rows = await self._database.fetch(
-                    "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 ORDER BY upto LIMIT 1000",
-                    self.watermark,
+                    "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 ORDER BY upto LIMIT 1000", self.watermark
                 )
                 for row in rows:
                     self._heard_row(row)
@@ -108,8 +107,9 @@ class Clock:
         async with self._repair:
             rows = await self._database.fetch(
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $2 ORDER BY upto",
-                self.watermark, position,
-            )  # fmt: skip
+                self.watermark,
+                position,
+            )
             for row in rows:
                 self._heard_row(row)
 

@@ -31,10 +31,20 @@ log = logging.getLogger(__name__)
 SYSTEM_USER = "chappe-postgres"
 SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
 SETTINGS = {
-    "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "60", "shared_buffers": "96MB",
-    "jit": "off", "log_min_messages": "warning", "log_timezone": "UTC", "timezone": "UTC", "wal_buffers": "16MB",
-    "max_wal_size": "2GB", "checkpoint_timeout": "15min", "fsync": "on", "full_page_writes": "on",
-}  # fmt: skip
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "60",
+    "shared_buffers": "96MB",
+    "jit": "off",
+    "log_min_messages": "warning",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+    "wal_buffers": "16MB",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "fsync": "on",
+    "full_page_writes": "on",
+}
 
 
 class DataDirectoryInUse(Exception):
@@ -168,9 +178,14 @@ class EmbeddedPostgres:
         group = self._user.pw_gid if self._user else None
         extra = [] if self._user is None else [group]
         return subprocess.run(
-            [str(self._bin / arguments[0]), *arguments[1:]], user=user, group=group, capture_output=True, check=False,
-            cwd="/", extra_groups=None if self._user is None else [g for g in extra if g is not None],
-        )  # fmt: skip
+            [str(self._bin / arguments[0]), *arguments[1:]],
+            user=user,
+            group=group,
+            capture_output=True,
+            check=False,
+            cwd="/",
+            extra_groups=None if self._user is None else [g for g in extra if g is not None],
+        )
 
     def _stop_orphan(self) -> None:
         """A server left by a killed Chappe: stop it (we hold the lock, so it is nobody's)."""
@@ -205,10 +220,15 @@ class EmbeddedPostgres:
         with self.log_path.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self.directory), "-k", str(self._sockets), *settings],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True,
-                user=self._user.pw_uid if self._user else None, group=self._user.pw_gid if self._user else None,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+                user=self._user.pw_uid if self._user else None,
+                group=self._user.pw_gid if self._user else None,
                 extra_groups=[self._user.pw_gid] if self._user else None,
-            )  # fmt: skip
+            )
 
     def _wait_until_ready(self, deadline: float) -> bool:
         assert self._process is not None
@@ -270,8 +290,9 @@ def _system_user() -> pwd.struct_passwd:
         if useradd := shutil.which("useradd"):
             subprocess.run(
                 [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
-                capture_output=True, check=False,
-            )  # fmt: skip
+                capture_output=True,
+                check=False,
+            )
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(SYSTEM_USER)
         return pwd.getpwnam("nobody")

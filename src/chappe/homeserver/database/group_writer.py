@@ -28,9 +28,15 @@ MAX_BATCH = 400
 FIXED_ARGUMENTS = 6  # of the writing function, before the rows of the fragments
 MAX_STATEMENTS = 100  # of different sets of fragments, as the latest batches had them
 WRITER_SETTINGS = {
-    "synchronous_commit": "on", "jit": "off", "plan_cache_mode": "force_generic_plan", "transaction_timeout": "20s",
-    "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "application_name": "chappe writer",
-}  # fmt: skip
+    "synchronous_commit": "on",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "transaction_timeout": "20s",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "application_name": "chappe writer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +269,7 @@ class GroupWriter:
             halves = [ready[:1], ready[1:]]
         else:
             first = set(map(id, lanes[: len(lanes) // 2]))
-            halves = [
-                [w for w in ready if id(w.lane or w) in first],
-                [w for w in ready if id(w.lane or w) not in first],
-            ]
+            halves = [[w for w in ready if id(w.lane or w) in first], [w for w in ready if id(w.lane or w) not in first]]
         again: list[Write] = []
         for half in halves:
             again += await self._process(half)
@@ -358,11 +361,21 @@ class GroupWriter:
         self._clock.heard(Commit(since, upto, rooms, users))
 
     async def _execute(
-        self, taken: int, lanes: list[int], rooms: list[tuple[int, int]], users: list[tuple[int, str]],
+        self,
+        taken: int,
+        lanes: list[int],
+        rooms: list[tuple[int, int]],
+        users: list[tuple[int, str]],
         columns: dict[str, list[tuple[Any, ...]]],
-    ) -> Any:  # fmt: skip
-        arguments: list[Any] = [taken, lanes, [r[0] for r in rooms], [r[1] for r in rooms],
-                                [u[0] for u in users], [u[1] for u in users]]  # fmt: skip
+    ) -> Any:
+        arguments: list[Any] = [
+            taken,
+            lanes,
+            [r[0] for r in rooms],
+            [r[1] for r in rooms],
+            [u[0] for u in users],
+            [u[1] for u in users],
+        ]
         named = tuple(sorted(columns))
         statement = await self._prepared(named)
         return await statement.fetchrow(*arguments, *(columns[name] for name in named))

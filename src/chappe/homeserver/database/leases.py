@@ -32,8 +32,11 @@ class Leases:
                 WHERE (l.holder = $2 OR l.held_until < now())
                   AND (l.done IS NULL OR l.done <= now() - $4 * interval '1 second')
                RETURNING true""",
-            name, self.holder, LEASE_SECONDS, float(not_done_for),
-        )  # fmt: skip
+            name,
+            self.holder,
+            LEASE_SECONDS,
+            float(not_done_for),
+        )
         return taken is True
 
     @contextlib.asynccontextmanager
@@ -62,9 +65,7 @@ class Leases:
 
     async def done(self, name: str) -> None:
         """The work has been finished; the lease stays with this process until it ends."""
-        await self._database.execute(
-            "UPDATE leases SET done = now() WHERE name = $1 AND holder = $2", name, self.holder
-        )
+        await self._database.execute("UPDATE leases SET done = now() WHERE name = $1 AND holder = $2", name, self.holder)
 
     async def give_back(self, name: str) -> None:
         """There is nothing left to do: the lease is nobody's."""

@@ -33,9 +33,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         await connection.execute(_TABLE)
-        applied = {
-            r["number"]: r for r in await connection.fetch("SELECT number, name, checksum FROM schema_migrations")
-        }
+        applied = {r["number"]: r for r in await connection.fetch("SELECT number, name, checksum FROM schema_migrations")}
         known = {number for number, _, _ in available()}
         if unknown := sorted(applied.keys() - known):
             raise MigrationError(f"The database has migrations that this version of Chappe does not know: {unknown}")

@@ -28,14 +28,11 @@ def close_folder(folder: Path) -> None:
         folder.chmod(mode & 0o700)
     except PermissionError:
         fields = {"folder": str(folder), "mode": f"{mode:04o}"}
-        log.warning(
-            "other accounts of this machine can look into this folder: close it (chmod 700)", extra={"fields": fields}
-        )
+        log.warning("other accounts of this machine can look into this folder: close it (chmod 700)", extra={"fields": fields})
         return
     if mode & 0o007:
         log.warning(
-            "a folder was open to other accounts of this machine; it is closed now",
-            extra={"fields": {"folder": str(folder)}},
+            "a folder was open to other accounts of this machine; it is closed now", extra={"fields": {"folder": str(folder)}}
         )
 
 
@@ -61,9 +58,7 @@ def _with_search(folder: Path, mode: int, user_id: int) -> bytes:
         raw = os.getxattr(folder, _ACL)[_VERSION.size :]
         entries = [entry for entry in _ENTRY.iter_unpack(raw) if entry[:1] != (_MASK,)]
     except OSError:
-        entries = [
-            (_OWNER, mode >> 6 & 7, _NOBODY), (_GROUP, mode >> 3 & 7, _NOBODY), (_OTHER, mode & 7, _NOBODY)
-        ]  # fmt: skip
+        entries = [(_OWNER, mode >> 6 & 7, _NOBODY), (_GROUP, mode >> 3 & 7, _NOBODY), (_OTHER, mode & 7, _NOBODY)]
     entries = [entry for entry in entries if entry[0] != _USER or entry[2] != user_id] + [(_USER, _SEARCH, user_id)]
     mask = 0
     for tag, permissions, _ in entries:

@@ -16,13 +16,14 @@ import asyncpg
 T = TypeVar("T")
 Row = Any  # asyncpg.Record
 DATABASE_LOST = (
-    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError, OSError,
-)  # fmt: skip
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    OSError,
+)
 # A value that no column takes (U+0000 in a text), no index (8 KB of it), or that a rule of the table refuses.
-BAD_DATA = (
-    asyncpg.DataError, asyncpg.ProgramLimitExceededError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError,
-)  # fmt: skip
+BAD_DATA = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError)
 READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
 RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
 _WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s.*?\bSET)\b", re.IGNORECASE | re.DOTALL)
@@ -72,9 +73,7 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, size: int = 8) -> Database:
-        pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60
-        )
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, server_settings=READER_SETTINGS, command_timeout=60)
         return cls(url, pool, asyncio.Semaphore(max(1, size // 2)))
 
     async def close(self) -> None:
@@ -133,11 +132,7 @@ class Database:
         """
         self._look_at_what_is_held(reads_beside)
         gate = self._beside if reads_beside else contextlib.nullcontext()
-        async with (
-            gate,
-            self._pool.acquire() as connection,
-            connection.transaction(isolation=isolation, readonly=readonly),
-        ):
+        async with gate, self._pool.acquire() as connection, connection.transaction(isolation=isolation, readonly=readonly):
             self.statements += not IN_BACKGROUND.get()
             before, held = _held.get(), _Held(reads_beside)
             _held.set(held)

@@ -16,7 +16,7 @@ class UserCache(Generic[T]):
 
     def __init__(
         self, clock: Clock, kinds: Iterable[str], load: Callable[[list[str]], Awaitable[Mapping[str, T]]], limit: int = 20_000
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kinds, self._load, self._limit = frozenset(kinds), load, limit
         self._values: OrderedDict[str, T] = OrderedDict()
         self._loading: dict[str, set[object]] = {}  # the loads that a change must spoil

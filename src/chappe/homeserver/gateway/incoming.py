@@ -35,17 +35,13 @@ class PinnedAuthentication:
         if given.origin not in self._keys:
             raise Forbidden(f"{given.origin} is not among the servers that pass here")
         if given.destination not in self._domains:
-            raise Forbidden(
-                "The request does not say for which domain it is, or for one that is not behind this gateway"
-            )
+            raise Forbidden("The request does not say for which domain it is, or for one that is not behind this gateway")
         key = self._keys[given.origin].get(given.key_id)
         uri = request.raw_path.decode("ascii", "replace") + (f"?{request.query_string}" if request.query_string else "")
         signed = request_object(request.method, uri, given.origin, given.destination, await request.signed_content())
         signed["signatures"] = {given.origin: {given.key_id: given.signature}}
         if key is None or not verify_json(signed, given.origin, given.key_id, key):
-            raise MatrixError(
-                401, "M_UNAUTHORIZED", "The signature is not valid, or not made with a key that is pinned here"
-            )
+            raise MatrixError(401, "M_UNAUTHORIZED", "The signature is not valid, or not made with a key that is pinned here")
         return ServerName(given.origin), ServerName(given.destination)
 
 
@@ -59,17 +55,21 @@ class Incoming:
     def routes(self, known: list[Endpoint]) -> list[Route]:
         """Of the federation API that the inner server has: what is signed, and the little that everybody may read."""
         return [
-            Route(endpoint, self._pass_on) for endpoint in known
+            Route(endpoint, self._pass_on)
+            for endpoint in known
             if endpoint.auth == SERVER_AUTH or (endpoint.auth == NO_AUTH and endpoint.path in OPEN_TO_ALL)
-        ]  # fmt: skip
+        ]
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             context = ssl.create_default_context(cafile=self._settings.inner_ca_file)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context, limit=200), trust_env=False, auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=SECONDS, connect=10),
-            )  # fmt: skip
+                connector=aiohttp.TCPConnector(ssl=context, limit=200),
+                trust_env=False,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=SECONDS, connect=10),
+            )
         return self._session
 
     async def _pass_on(self, request: Request) -> Answer:
@@ -78,14 +78,10 @@ class Incoming:
         headers = {name.decode(): value for name in _PASSED_ON if (value := request.header(name)) is not None}
         body = await request.body()
         try:
-            answer = await self._open().request(
-                request.method, url, data=body or None, headers=headers, allow_redirects=False
-            )
+            answer = await self._open().request(request.method, url, data=body or None, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise MatrixError(502, "M_UNKNOWN", "The server behind this gateway does not answer") from None
-        kept = tuple(
-            (name.encode(), answer.headers[name].encode("latin-1")) for name in _SENT_BACK if name in answer.headers
-        )
+        kept = tuple((name.encode(), answer.headers[name].encode("latin-1")) for name in _SENT_BACK if name in answer.headers)
         if answer.content_length is not None:
             kept += ((b"content-length", str(answer.content_length).encode()),)
         kind = answer.headers.get("content-type", "application/json")

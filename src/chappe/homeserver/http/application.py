@@ -52,16 +52,20 @@ _CORS = (
         b"access-control-allow-headers",
         b"X-Requested-With, Content-Type, Authorization, Range, If-Match, If-None-Match, Chappe-Second-Factor",
     ),
-    (
-        b"access-control-expose-headers",
-        b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition",
-    ),
+    (b"access-control-expose-headers", b"ETag, Location, Retry-After, Content-Length, Content-Range, Content-Disposition"),
 )
 # What scripts of any site may ask, with a token: the APIs, not the pages on which people sign in.
 _FOR_ANY_ORIGIN = (
-    b"/_matrix/", b"/_synapse/", b"/_chappe/", b"/.well-known/", b"/oauth2/token", b"/oauth2/revoke", b"/oauth2/registration",
-    b"/oauth2/device", b"/health",
-)  # fmt: skip
+    b"/_matrix/",
+    b"/_synapse/",
+    b"/_chappe/",
+    b"/.well-known/",
+    b"/oauth2/token",
+    b"/oauth2/revoke",
+    b"/oauth2/registration",
+    b"/oauth2/device",
+    b"/health",
+)
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
@@ -98,10 +102,17 @@ class Application:
     """One per listener; `closing` is set when the server shuts down, and ends long polls."""
 
     def __init__(
-        self, router: Router, authenticate: Authenticate, limits: RateLimits, metrics: Metrics, access_log: AccessLog,
-        closing: asyncio.Event, authenticate_server: AuthenticateServer, peer_budgets: PeerBudgets,
+        self,
+        router: Router,
+        authenticate: Authenticate,
+        limits: RateLimits,
+        metrics: Metrics,
+        access_log: AccessLog,
+        closing: asyncio.Event,
+        authenticate_server: AuthenticateServer,
+        peer_budgets: PeerBudgets,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.router, self._authenticate, self._limits = router, authenticate, limits
         self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
@@ -255,11 +266,21 @@ class Application:
     def _account(self, request: Request, route: Route | None, status: int, seconds: float, size: int) -> None:
         self._metrics.request(request.method if route else "?", _template(route), status, seconds)
         if self._access_log.enabled:
-            self._access_log.add({
-                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "level": "info", "event": "request",
-                "request": request.id, "method": request.method, "route": _template(route), "status": status,
-                "ms": round(seconds * 1000, 2), "bytes": size, "user": request.user_label, "address": request.address,
-            })  # fmt: skip
+            self._access_log.add(
+                {
+                    "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                    "level": "info",
+                    "event": "request",
+                    "request": request.id,
+                    "method": request.method,
+                    "route": _template(route),
+                    "status": status,
+                    "ms": round(seconds * 1000, 2),
+                    "bytes": size,
+                    "user": request.user_label,
+                    "address": request.address,
+                }
+            )
 
 
 def _large(response: Response, request: Request) -> int:

@@ -17,9 +17,7 @@ from chappe.matrix.identifiers import is_server_name
 class PublicUrl:
     """`domains`: those hosted, the default one first. `listeners`: the addresses that the operator named for listeners."""
 
-    def __init__(
-        self, configured: str | None, domains: Callable[[], Collection[str]], listeners: Collection[str] = ()
-    ) -> None:
+    def __init__(self, configured: str | None, domains: Callable[[], Collection[str]], listeners: Collection[str] = ()) -> None:
         self._configured = configured.rstrip("/") if configured else None
         self._domains, self._listeners = domains, frozenset(listeners)
 

@@ -26,10 +26,7 @@ class RateLimits:
     """
 
     def __init__(
-        self,
-        settings: Mapping[str, tuple[float, int]],
-        now: Callable[[], float] = time.monotonic,
-        kept: int = KEPT,
+        self, settings: Mapping[str, tuple[float, int]], now: Callable[[], float] = time.monotonic, kept: int = KEPT
     ) -> None:
         self._settings, self._now, self._kept = dict(settings), now, kept
         # by action and key, and by action and slot

@@ -66,9 +66,21 @@ class Request:
     """`params`: the decoded parts of the path, by their names in the specification."""
 
     __slots__ = (
-        "_body", "_headers", "_query", "_receive", "_requester", "_scope", "_server", "_value", "body_limit", "closing", "id",
-        "judge_again", "params", "user_label",
-    )  # fmt: skip
+        "_body",
+        "_headers",
+        "_query",
+        "_receive",
+        "_requester",
+        "_scope",
+        "_server",
+        "_value",
+        "body_limit",
+        "closing",
+        "id",
+        "judge_again",
+        "params",
+        "user_label",
+    )
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, body_limit: int, closing: asyncio.Event) -> None:
         self._scope, self._receive, self.body_limit, self.closing = scope, receive, body_limit, closing

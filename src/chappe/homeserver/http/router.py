@@ -85,17 +85,17 @@ def endpoint(method: str, *paths: str, **options: Any) -> Callable[[Method], Met
 
 def _summary(function: Callable[..., Any]) -> str:
     """The first line of what a handler says of itself, else its name in words."""
-    return ((function.__doc__ or "").strip().split("\n")[0]) or function.__qualname__.replace(".", ": ").replace(
-        "_", " "
-    )
+    return ((function.__doc__ or "").strip().split("\n")[0]) or function.__qualname__.replace(".", ": ").replace("_", " ")
 
 
 def routes_of(*objects: object) -> list[Route]:
     """Every declared endpoint of some objects."""
     return [
         Route(declared, getattr(owner, name))
-        for owner in objects for name in dir(type(owner)) for declared in _declared(type(owner), name)
-    ]  # fmt: skip
+        for owner in objects
+        for name in dir(type(owner))
+        for declared in _declared(type(owner), name)
+    ]
 
 
 def endpoints_of(kind: type) -> list[Endpoint]:
@@ -156,9 +156,7 @@ class Router:
         route, names = entry
         return route, {name: _identifier(name, value) for name, value in zip(names, values, strict=True)}, True
 
-    def _descend(
-        self, node: _Node, segments: list[bytes], at: int, values: list[bytes]
-    ) -> tuple[_Node, list[bytes]] | None:
+    def _descend(self, node: _Node, segments: list[bytes], at: int, values: list[bytes]) -> tuple[_Node, list[bytes]] | None:
         if at == len(segments):
             return (node, values) if node.methods else None
         child = node.children.get(segments[at])

@@ -135,9 +135,14 @@ class Listener:
     """Bound at construction, so a taken port is an error before anything else starts. `port` is the real one."""
 
     def __init__(
-        self, application: Any, address: str, port: int, certificate: str | None, key: str | None,
+        self,
+        application: Any,
+        address: str,
+        port: int,
+        certificate: str | None,
+        key: str | None,
         trusted_proxies: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`trusted_proxies`: networks whose `X-Forwarded-For` is believed; none where clients connect directly."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         # the protocol is named, so that accepted ones do not delay
@@ -148,11 +153,20 @@ class Listener:
         self.is_secure = certificate is not None
         config = uvicorn.Config(
             Proxied(application, trusted_proxies) if trusted_proxies else application,
-            log_config=None, access_log=False, lifespan="off", ws="none", http=BoundedProtocol, loop="none",
-            server_header=False, proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=SHUTDOWN_PATIENCE, ssl_certfile=certificate,
-            ssl_keyfile=key, backlog=4096,
-        )  # fmt: skip
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http=BoundedProtocol,
+            loop="none",
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=SHUTDOWN_PATIENCE,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            backlog=4096,
+        )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None
 

@@ -77,8 +77,10 @@ class Watchdog:
         """The task, and where it is: innermost last."""
         frame = sys._current_frames().get(self._ident)
         stack = traceback.extract_stack(frame)[-_FRAMES_TOLD:] if frame is not None else []
-        places = [f"{entry.filename.rsplit('/site-packages/', 1)[-1].rsplit('/src/', 1)[-1]}:{entry.lineno} {entry.name}"
-                  for entry in stack]  # fmt: skip
+        places = [
+            f"{entry.filename.rsplit('/site-packages/', 1)[-1].rsplit('/src/', 1)[-1]}:{entry.lineno} {entry.name}"
+            for entry in stack
+        ]
         try:
             task = asyncio.current_task(self._loop)
         except RuntimeError:

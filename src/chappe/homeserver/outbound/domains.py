@@ -39,8 +39,10 @@ class Domains:
         name = parse_server_name(server_name.lower())
         result = await self._database.execute(
             "INSERT INTO domains (server_name, signing_seed, key_version) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            name, secrets.token_bytes(32), secrets.token_hex(3),
-        )  # fmt: skip
+            name,
+            secrets.token_bytes(32),
+            secrets.token_hex(3),
+        )
         await self.reload()
         return result.endswith(" 1")
 
@@ -53,16 +55,14 @@ class Domains:
         version = secrets.token_hex(3)
         async with self._database.transaction() as transaction:
             await transaction.execute(
-                "INSERT INTO old_signing_keys VALUES ($1, $2, $3, $4)",
-                server_name,
-                old.key_id,
-                old.public,
-                now_ms + 60_000,
+                "INSERT INTO old_signing_keys VALUES ($1, $2, $3, $4)", server_name, old.key_id, old.public, now_ms + 60_000
             )
             await transaction.execute(
                 "UPDATE domains SET signing_seed = $2, key_version = $3 WHERE server_name = $1",
-                server_name, secrets.token_bytes(32), version,
-            )  # fmt: skip
+                server_name,
+                secrets.token_bytes(32),
+                version,
+            )
         await self.reload()
         return self.signing_key(server_name).key_id
 

@@ -22,11 +22,7 @@ _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def encrypt(
-    message: bytes,
-    p256dh: bytes,
-    auth: bytes,
-    private: ec.EllipticCurvePrivateKey | None = None,
-    salt: bytes | None = None,
+    message: bytes, p256dh: bytes, auth: bytes, private: ec.EllipticCurvePrivateKey | None = None, salt: bytes | None = None
 ) -> bytes:
     """One record of `aes128gcm` for a subscription's key and secret. `private`, `salt`: for test vectors. Raises ValueError."""
     private, salt = private or ec.generate_private_key(ec.SECP256R1()), salt or os.urandom(16)

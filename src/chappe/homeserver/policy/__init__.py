@@ -85,9 +85,7 @@ class Policy:
 
     async def may_create_room(self, user_id: UserId, request: Mapping[str, Any]) -> None: ...
 
-    async def shape_room(
-        self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]
-    ) -> Sequence[StateItem]:
+    async def shape_room(self, user_id: UserId, request: Mapping[str, Any], state: Sequence[StateItem]) -> Sequence[StateItem]:
         """The state that a new room begins with, from the power levels on: as it was asked for, or otherwise."""
         return state
 

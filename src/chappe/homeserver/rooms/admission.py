@@ -87,9 +87,7 @@ class Rule:
 class Admission:
     """Raises MatrixError with the specification's codes."""
 
-    def __init__(
-        self, rooms: Rooms, profile_of: ProfileOf, standing_of: StandingOf, may_be_invited: MayBeInvited
-    ) -> None:
+    def __init__(self, rooms: Rooms, profile_of: ProfileOf, standing_of: StandingOf, may_be_invited: MayBeInvited) -> None:
         self._rooms, self._profile_of = rooms, profile_of
         self._standing_of, self._may_be_invited = standing_of, may_be_invited
 
@@ -257,7 +255,7 @@ RULES = (
     Rule("notices", frozenset(("leave",)), Admission._notices),
     Rule("last administrator", frozenset(("leave",)), Admission._hands_over),
     Rule("names", ANY, Admission._names, enters=False),
-)  # fmt: skip
+)
 
 
 def authorising_user(room: LiveRoom, is_hosted: Callable[[str], bool]) -> str | None:

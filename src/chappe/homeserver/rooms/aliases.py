@@ -157,9 +157,7 @@ class Aliases:
     async def hide_gone(self, entries: Iterable[dict[str, Any]]) -> None:
         """A room may still name an alias of here that is gone, or is another's: whoever is told of the room is not told of that,
         since they would find nothing there. `entries`: what is told of some rooms."""
-        named = [
-            e for e in entries if (alias := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(alias))
-        ]
+        named = [e for e in entries if (alias := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(alias))]
         leads_to = await self._rooms.store.are_called([e["canonical_alias"] for e in named]) if named else {}
         for entry in named:
             if leads_to.get(entry["canonical_alias"]) != entry["room_id"]:

@@ -134,17 +134,35 @@ class RoomWrite(EventWrite):
         check_size(pdu, raw)
         head = client_event_head(pdu, event_id, room.room_id, room.version)
         event = RoomEvent(
-            around.numbers[index], event_id, draft.type, draft.state_key, draft.sender, pdu["origin_server_ts"],
-            pdu["depth"], head, name_to_int(room.ahead_root),
-        )  # fmt: skip
+            around.numbers[index],
+            event_id,
+            draft.type,
+            draft.state_key,
+            draft.sender,
+            pdu["origin_server_ts"],
+            pdu["depth"],
+            head,
+            name_to_int(room.ahead_root),
+        )
         event.txn, event.thread = self.event_txn, draft.thread
         self._touched_room = True
         if draft.state_key is not None:
             self._state(index, draft, event, pdu)
         elif (relation := relation_of(draft.content)) is not None:
             event.relates_to = relation.target
-            self.add_row("relations", index, event.nid, room.number, relation.target, relation.rel_type, draft.type,
-                      draft.sender, relation.key, event.ts, event_id)  # fmt: skip
+            self.add_row(
+                "relations",
+                index,
+                event.nid,
+                room.number,
+                relation.target,
+                relation.rel_type,
+                draft.type,
+                draft.sender,
+                relation.key,
+                event.ts,
+                event_id,
+            )
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self.add_row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
@@ -228,9 +246,13 @@ def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:
     auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
     prev = list(room.tips)[:MAX_PREV_EVENTS]
     pdu: Pdu = {
-        "type": draft.type, "sender": draft.sender, "content": draft.content, "depth": depth_after(room.ahead_depth, room.version),
-        "origin_server_ts": now_ms if draft.ts is None else draft.ts, "room_id": room.room_id,
-    }  # fmt: skip
+        "type": draft.type,
+        "sender": draft.sender,
+        "content": draft.content,
+        "depth": depth_after(room.ahead_depth, room.version),
+        "origin_server_ts": now_ms if draft.ts is None else draft.ts,
+        "room_id": room.room_id,
+    }
     if room.version.event_ids_are_hashes:
         pdu["prev_events"], pdu["auth_events"] = prev, auth
     else:

@@ -19,14 +19,7 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
 from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.events import check_content, check_picture
-from chappe.matrix.identifiers import (
-    RoomAlias,
-    UserId,
-    domain_of,
-    is_user_id,
-    parse_room_alias,
-    parse_user_id,
-)
+from chappe.matrix.identifiers import RoomAlias, UserId, domain_of, is_user_id, parse_room_alias, parse_user_id
 from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 log = logging.getLogger(__name__)
@@ -52,9 +45,7 @@ class InvitesByAddress(Protocol):
 
     async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None: ...
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None: ...
-    async def require_may_announce(
-        self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]
-    ) -> None: ...
+    async def require_may_announce(self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]) -> None: ...
 
 
 class PublishedRooms(Protocol):
@@ -208,9 +199,7 @@ class RoomCreation:
             if isinstance(error, asyncpg.UniqueViolationError) and alias is not None:
                 raise MatrixError(400, "M_ROOM_IN_USE", f"{alias} is already taken") from None
             if isinstance(error, MatrixError) and error.status == 403:
-                raise BadRequest(
-                    f"The room's state would be invalid: {error.message}", "M_INVALID_ROOM_STATE"
-                ) from None
+                raise BadRequest(f"The room's state would be invalid: {error.message}", "M_INVALID_ROOM_STATE") from None
             raise
         return room.room_id
 
@@ -220,9 +209,14 @@ class RoomCreation:
         return self._last_moment
 
     async def _drafts(
-        self, user_id: UserId, request: CreateRoomRequest, version: RoomVersion, preset: str, invited: list[UserId],
+        self,
+        user_id: UserId,
+        request: CreateRoomRequest,
+        version: RoomVersion,
+        preset: str,
+        invited: list[UserId],
         alias: str | None,
-    ) -> list[Draft]:  # fmt: skip
+    ) -> list[Draft]:
         """In the order that the specification gives."""
         trusted = preset == "trusted_private_chat"
 
@@ -289,12 +283,25 @@ def _power_levels(
     users = {} if version.privileged_creators else dict.fromkeys((user_id, *trusted), 100)
     tombstone = 150 if version.privileged_creators else 100
     content: dict[str, Any] = {
-        "users": users, "users_default": 0, "events_default": 0, "state_default": 50, "ban": 50, "kick": 50,
-        "redact": 50, "invite": 50 if preset == "public_chat" else 0, "historical": 100,
+        "users": users,
+        "users_default": 0,
+        "events_default": 0,
+        "state_default": 50,
+        "ban": 50,
+        "kick": 50,
+        "redact": 50,
+        "invite": 50 if preset == "public_chat" else 0,
+        "historical": 100,
         "events": {
-            "m.room.name": 50, "m.room.power_levels": 100, "m.room.history_visibility": 100, "m.room.canonical_alias": 50,
-            "m.room.avatar": 50, "m.room.tombstone": tombstone, "m.room.server_acl": 100, "m.room.encryption": 100,
+            "m.room.name": 50,
+            "m.room.power_levels": 100,
+            "m.room.history_visibility": 100,
+            "m.room.canonical_alias": 50,
+            "m.room.avatar": 50,
+            "m.room.tombstone": tombstone,
+            "m.room.server_acl": 100,
+            "m.room.encryption": 100,
         },
-    }  # fmt: skip
+    }
     content.update(request.power_level_content_override)
     return content

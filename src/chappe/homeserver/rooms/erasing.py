@@ -23,8 +23,6 @@ async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, row
     write.touch_room(room.number, "events")
     for row in rows:
         await breath.take()
-        write.add(
-            "redactions", row["event_id"], ERASED, canonical_json(redact(orjson.loads(row["json"]), room.version))
-        )
+        write.add("redactions", row["event_id"], ERASED, canonical_json(redact(orjson.loads(row["json"]), room.version)))
     await writer.submit(write)
     live.read_anew(room.number)

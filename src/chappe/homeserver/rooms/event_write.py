@@ -80,17 +80,16 @@ class EventWrite(Write):
         if event.type == "m.room.create":
             return
         levels = room.power_levels()
-        context = PushContext(
-            room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name)
-        )
+        context = PushContext(room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name))
         verdict = shared_verdict(event.type, event.state_key, dict(content), context)
         event.notify_total, event.highlight_total = int(verdict.everyone.notify), int(verdict.everyone.highlight)
         if event.type == "m.room.member":
             return
         for user in verdict.mentioned:
             if user != event.sender and user in room.joined:
-                self.add_row("push_hits", index, user, room.number, event.thread, not event.notify_total,
-                             not event.highlight_total)  # fmt: skip
+                self.add_row(
+                    "push_hits", index, user, room.number, event.thread, not event.notify_total, not event.highlight_total
+                )
                 self.touch_user(user, "mention")
 
     def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -104,11 +103,30 @@ class EventWrite(Write):
             total[0] += event.notify_total
             total[1] += event.highlight_total
             total[2] = start + index + 1
-            yield "events", (
-                start + index + 1, event.nid, room.number, event.event_id, event.type, event.state_key, event.sender,
-                event.ts, event.depth, event.state_before, event.replaces.nid if event.replaces else None, event.thread,
-                total[0], total[1], event.txn, event.state_after, event.room_before, event.moved is not None, pdu,
-            )  # fmt: skip
+            yield (
+                "events",
+                (
+                    start + index + 1,
+                    event.nid,
+                    room.number,
+                    event.event_id,
+                    event.type,
+                    event.state_key,
+                    event.sender,
+                    event.ts,
+                    event.depth,
+                    event.state_before,
+                    event.replaces.nid if event.replaces else None,
+                    event.thread,
+                    total[0],
+                    total[1],
+                    event.txn,
+                    event.state_after,
+                    event.room_before,
+                    event.moved is not None,
+                    pdu,
+                ),
+            )
         for fragment, index, values in self._rows:
             if fragment in _AT_POSITION:
                 yield fragment, (*values, start + index + 1)

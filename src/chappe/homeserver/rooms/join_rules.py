@@ -28,9 +28,10 @@ def allowed_rooms(room: LiveRoom) -> list[str]:
     event = room.get(("m.room.join_rules", ""))
     allow = event.content.get("allow") if event is not None else None
     return [
-        condition["room_id"] for condition in (allow if type(allow) is list else ())
+        condition["room_id"]
+        for condition in (allow if type(allow) is list else ())
         if type(condition) is dict and condition.get("type") == "m.room_membership" and type(condition.get("room_id")) is str
-    ]  # fmt: skip
+    ]
 
 
 def is_allowed_in(memberships: Mapping[int, Membership], room: LiveRoom) -> bool:

@@ -186,13 +186,26 @@ class LiveRoom:
         used = dict.fromkeys(p for w in mine for p in w.used)
         leaf = next((leaf for w in reversed(mine) for leaf in w.leaves), None)
         strict = self.is_federated and not self.is_new
-        yield "lane", (
-            self.number, -1 if self.is_new else self.state_version, self.revoke_version,
-            sum(w.state_changes for w in mine), sum(1 for w in mine if w.revokes),
-            list(used), leaf, name_to_int(mine[-1].root_after), max(w.depth for w in mine), main[0], main[1],
-            max((s + len(w.events) for w, s in zip(mine, starts, strict=True) if w.events), default=0), bump,
-            list(self.leaves) if strict else None, list(self._leaves_after(mine)) if self.is_federated else None,
-        )  # fmt: skip
+        yield (
+            "lane",
+            (
+                self.number,
+                -1 if self.is_new else self.state_version,
+                self.revoke_version,
+                sum(w.state_changes for w in mine),
+                sum(1 for w in mine if w.revokes),
+                list(used),
+                leaf,
+                name_to_int(mine[-1].root_after),
+                max(w.depth for w in mine),
+                main[0],
+                main[1],
+                max((s + len(w.events) for w, s in zip(mine, starts, strict=True) if w.events), default=0),
+                bump,
+                list(self.leaves) if strict else None,
+                list(self._leaves_after(mine)) if self.is_federated else None,
+            ),
+        )
         for root, (notify, highlight, offset) in totals.items():
             yield "threads", (self.number, root, notify, highlight, offset)
         if (summary := next((w.summary for w in reversed(mine) if w.summary is not None), None)) is not None:
@@ -342,7 +355,7 @@ class LiveRoom:
             self.state = {
                 **{key: event for state in self.shown.values() for key, event in state.items()},
                 **{event.key: event for user in self.shown if (event := self.beside(user)) is not None},
-            }  # fmt: skip
+            }
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
         self.invited = sum(1 for e in members if e.membership == "invite")
@@ -419,13 +432,25 @@ def shown_state(invitations: Sequence[Any], room_id: str) -> dict[str, dict[Stat
         state = shown[row["user_id"]] = {}
         for value in (*orjson.loads(row["stripped"]), {**orjson.loads(row["event"]), "event_id": row["event_id"]}):
             head = {
-                "content": value["content"], "event_id": value.get("event_id", ""), "room_id": room_id, "sender": value["sender"],
-                "origin_server_ts": value.get("origin_server_ts", 0), "state_key": value["state_key"], "type": value["type"],
-            }  # fmt: skip
+                "content": value["content"],
+                "event_id": value.get("event_id", ""),
+                "room_id": room_id,
+                "sender": value["sender"],
+                "origin_server_ts": value.get("origin_server_ts", 0),
+                "state_key": value["state_key"],
+                "type": value["type"],
+            }
             event = RoomEvent(
-                0, head["event_id"], value["type"], value["state_key"], value["sender"], head["origin_server_ts"], 0,
-                orjson.dumps(head)[:-1], 0,
-            )  # fmt: skip
+                0,
+                head["event_id"],
+                value["type"],
+                value["state_key"],
+                value["sender"],
+                head["origin_server_ts"],
+                0,
+                orjson.dumps(head)[:-1],
+                0,
+            )
             state[event.key] = event
     return shown
 
@@ -453,5 +478,6 @@ async def attach_context(fetch: Any, room: LiveRoom, rows: Sequence[Any], events
         if event.position in moved:
             event.moved = {
                 (m["type"], m["state_key"]): (by_nid.get(m["was"]), by_nid.get(m["nid"]))
-                for m in moves if m["position"] == event.position
-            }  # fmt: skip
+                for m in moves
+                if m["position"] == event.position
+            }

@@ -60,11 +60,20 @@ class Memberships:
     async def _load_one(self, user_id: str) -> dict[int, Membership]:
         return {
             r["room_nid"]: Membership(
-                r["room_nid"], r["room_id"], r["membership"], r["event_nid"], r["sender"], r["position"],
-                r["joined_since"], r["was_joined"], r["forgotten"], r["retold"],
+                r["room_nid"],
+                r["room_id"],
+                r["membership"],
+                r["event_nid"],
+                r["sender"],
+                r["position"],
+                r["joined_since"],
+                r["was_joined"],
+                r["forgotten"],
+                r["retold"],
                 r["state_retold"],
-            ) for r in await self._store.memberships_of(user_id)
-        }  # fmt: skip
+            )
+            for r in await self._store.memberships_of(user_id)
+        }
 
     def drop(self, user_id: str) -> None:
         """After a change that takes no position (forgetting a room)."""

@@ -28,15 +28,45 @@ class RoomEvent:
     """
 
     __slots__ = (
-        "_content", "_joined", "chain", "depth", "event_id", "head", "highlight_total", "is_erased", "is_target", "moved", "nid",
-        "notify_total", "position", "redacted_because", "relates_to", "replaces", "room_before", "sender", "state_after",
-        "state_before", "state_key", "thread", "ts", "txn", "type",
-    )  # fmt: skip
+        "_content",
+        "_joined",
+        "chain",
+        "depth",
+        "event_id",
+        "head",
+        "highlight_total",
+        "is_erased",
+        "is_target",
+        "moved",
+        "nid",
+        "notify_total",
+        "position",
+        "redacted_because",
+        "relates_to",
+        "replaces",
+        "room_before",
+        "sender",
+        "state_after",
+        "state_before",
+        "state_key",
+        "thread",
+        "ts",
+        "txn",
+        "type",
+    )
 
     def __init__(
-        self, nid: int, event_id: str, event_type: str, state_key: str | None, sender: str, ts: int, depth: int,
-        head: bytes, state_before: int,
-    ) -> None:  # fmt: skip
+        self,
+        nid: int,
+        event_id: str,
+        event_type: str,
+        state_key: str | None,
+        sender: str,
+        ts: int,
+        depth: int,
+        head: bytes,
+        state_before: int,
+    ) -> None:
         self.nid, self.event_id, self.type, self.state_key, self.sender = nid, event_id, event_type, state_key, sender
         self.ts, self.depth, self.head, self.state_before = ts, depth, head, state_before
         self.position = self.notify_total = self.highlight_total = 0
@@ -100,9 +130,7 @@ class RoomEvent:
         """Takes another client form, as after a redaction."""
         self.head, self._content, self._joined = head, None, None
 
-    def unsigned(
-        self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None
-    ) -> dict[str, Any]:
+    def unsigned(self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None) -> dict[str, Any]:
         """What readers get beside the event. `membership`: the reader's at the event; `marks`: what only its author gets;
         `relations`: what relates to it, as this reader sees it."""
         result: dict[str, Any] = {"membership": membership, **marks}
@@ -154,9 +182,16 @@ def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
             row["json"], row["type"], row["sender"], row["state_key"], row["ts"], row["event_id"], room_id
         )
     event = RoomEvent(
-        row["nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["ts"], row["depth"], head,
+        row["nid"],
+        row["event_id"],
+        row["type"],
+        row["state_key"],
+        row["sender"],
+        row["ts"],
+        row["depth"],
+        head,
         row["state_before"],
-    )  # fmt: skip
+    )
     event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
     event.is_erased = row.get("redacted_by") == ERASED
     event.is_target = row.get("is_target", True)

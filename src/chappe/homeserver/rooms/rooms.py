@@ -15,15 +15,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
-from chappe.homeserver.rooms.create_event import (
-    Draft,
-    Redaction,
-    RoomWrite,
-    StateMoved,
-    Surroundings,
-    ground_of,
-    judged_again,
-)
+from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.following import Following
@@ -110,9 +102,16 @@ class Rooms:
     """See the module. Raises MatrixError subclasses only."""
 
     def __init__(
-        self, database: Database, clock: Clock, writer: GroupWriter, domains: Domains, policy: Policy, now_ms: NowMs,
-        secret: bytes, live_limit: int = 5000,
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        clock: Clock,
+        writer: GroupWriter,
+        domains: Domains,
+        policy: Policy,
+        now_ms: NowMs,
+        secret: bytes,
+        live_limit: int = 5000,
+    ) -> None:
         writer.register(*FRAGMENTS)
         self.store = RoomStore(database)
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
@@ -170,8 +169,8 @@ class Rooms:
     # ------------------------------------------------------------------------------------------------- writing
 
     async def submit(
-        self, room: LiveRoom, drafts: list[Draft], txn: str | None = None, prepare: Callable[[RoomWrite], None] | None = None,
-    ) -> str:  # fmt: skip
+        self, room: LiveRoom, drafts: list[Draft], txn: str | None = None, prepare: Callable[[RoomWrite], None] | None = None
+    ) -> str:
         """Writes events together and returns the last one's id once it is durable.
 
         `txn`: a repetition with the same one returns the first answer, whatever has happened to the room since. Raises
@@ -203,9 +202,12 @@ class Rooms:
                 return known
         numbers = await self.numbers.take(len(drafts))
         around = Surroundings(
-            self.key_hash, self._domains.signing_key(domain_of(drafts[0].sender)), self.now_ms(), numbers,
+            self.key_hash,
+            self._domains.signing_key(domain_of(drafts[0].sender)),
+            self.now_ms(),
+            numbers,
             "" if room.version.event_ids_are_hashes else secrets.token_urlsafe(12),
-        )  # fmt: skip
+        )
         write = RoomWrite(room, drafts, around, txn or f"!{numbers[0]}")
         write.event_txn = txn
         if prepare is not None:
@@ -257,9 +259,7 @@ class Rooms:
                 if relation.target not in room.threads:
                     _, related = await self._thread_here(room, relation.target)
                     if related:
-                        raise BadRequest(
-                            "A thread cannot begin at an event that is itself related to another", "M_UNKNOWN"
-                        )
+                        raise BadRequest("A thread cannot begin at an event that is itself related to another", "M_UNKNOWN")
                 draft.thread = relation.target
                 continue
             draft.thread, _ = await self._thread_here(room, relation.target)
@@ -293,9 +293,8 @@ class Rooms:
             await self._writer.submit(write)
 
     async def send(
-        self, user_id: UserId, room_id: str, event_type: str, content: dict[str, Any], txn: str | None,
-        ts: int | None = None,
-    ) -> str:  # fmt: skip
+        self, user_id: UserId, room_id: str, event_type: str, content: dict[str, Any], txn: str | None, ts: int | None = None
+    ) -> str:
         """A message event. Returns its id."""
         room = await self.live.find(room_id)
         if room is None:
@@ -308,9 +307,15 @@ class Rooms:
 
     @judged_again
     async def set_state(
-        self, user_id: UserId, room_id: str, event_type: str, state_key: str, content: dict[str, Any],
-        ts: int | None = None, txn: str | None = None,
-    ) -> str:  # fmt: skip
+        self,
+        user_id: UserId,
+        room_id: str,
+        event_type: str,
+        state_key: str,
+        content: dict[str, Any],
+        ts: int | None = None,
+        txn: str | None = None,
+    ) -> str:
         """A state event. Setting what is already so returns the event that says so."""
         room = await self.live.find(room_id)
         if room is None:
@@ -348,9 +353,7 @@ class Rooms:
         await self._require_may_send(user_id, room_id, event_type, content, "")
         await self.submit(room, [Draft(event_type, user_id, content, "", ground=ground)])
 
-    async def redact(
-        self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None
-    ) -> str:
+    async def redact(self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None) -> str:
         """Redacts an event: one's own, or with the power to redact anybody's. What was said is deleted from storage."""
         room = await self.require_joined(user_id, room_id)
         check_content(content, room.version)
@@ -393,9 +396,7 @@ class Rooms:
             await self._require_own_aliases(user_id, room_id, state_key, content)
         await self.policy.may_send(user_id, room_id, event_type, content, state_key)
 
-    async def _require_own_aliases(
-        self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]
-    ) -> None:
+    async def _require_own_aliases(self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]) -> None:
         """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""
         room = await self.live.require(room_id)
         levels, now = room.power_levels(), room.get((CANONICAL_ALIAS, state_key))
@@ -462,9 +463,7 @@ class Rooms:
         objects."""
         for own in self._servers_in(room)[2]:
             if not self.meets(server_name, own):
-                raise Forbidden(
-                    f"People of {own}, who are in this room, may not be in a room with people of {server_name}"
-                )
+                raise Forbidden(f"People of {own}, who are in this room, may not be in a room with people of {server_name}")
 
     def has_own_member(self, room: LiveRoom) -> bool:
         """Whether anybody of here is in a room."""

@@ -61,9 +61,7 @@ class _Difference:
 
 
 class StateResolver:
-    def __init__(
-        self, reader: TreeReader, key_hash: KeyHash, index: AuthIndex, version: RoomVersion, create: int
-    ) -> None:
+    def __init__(self, reader: TreeReader, key_hash: KeyHash, index: AuthIndex, version: RoomVersion, create: int) -> None:
         """`create`: the room's create event."""
         self._reader, self._hash, self._index = reader, key_hash, index
         self._version, self._create = version, create
@@ -106,9 +104,12 @@ class StateResolver:
             rows.update(await self._index.rows(others))
         events = await self._load(base, difference, rows, conflicted | others)
         conflict = Conflict(
-            self._version, events.of(self._create), [events.of(n) for n in sorted(conflicted)],
-            [events.of(n) for n in sorted(others)], events.unconflicted.get,
-        )  # fmt: skip
+            self._version,
+            events.of(self._create),
+            [events.of(n) for n in sorted(conflicted)],
+            [events.of(n) for n in sorted(others)],
+            events.unconflicted.get,
+        )
         large = len(conflicted) + len(others) > OFF_THE_LOOP
         state = await asyncio.to_thread(resolve, conflict) if large else resolve(conflict)
         final = {self._hash(*key): events.nid_of(event) for key, event in state.items()}
@@ -174,18 +175,14 @@ class StateResolver:
 
     # ------------------------------------------------------------------------------------------------------- events
 
-    async def _load(
-        self, base: bytes, difference: _Difference, rows: dict[int, AuthRow], full: Collection[int]
-    ) -> _Events:
+    async def _load(self, base: bytes, difference: _Difference, rows: dict[int, AuthRow], full: Collection[int]) -> _Events:
         """Every event that resolution may look at: the full conflicted set, what decides on it, and what they cite."""
         stored = dict(await self._index.events(full))
         wanted = {CREATE, POWER_LEVELS, JOIN_RULES}
         for event in stored.values():
             pdu = event.pdu
             wanted.update(auth_event_keys(pdu["type"], pdu["state_key"], pdu["sender"], pdu["content"], self._version))
-        by_hash = {
-            self._hash(*key): key for key in wanted | {(e.pdu["type"], e.pdu["state_key"]) for e in stored.values()}
-        }
+        by_hash = {self._hash(*key): key for key in wanted | {(e.pdu["type"], e.pdu["state_key"]) for e in stored.values()}}
         holders = await self._holders(base, difference, by_hash)
         heads = {*holders.values(), self._create} - rows.keys()
         rows.update(await self._index.rows(heads))
@@ -207,9 +204,7 @@ def _closed(rows: Iterable[AuthRow]) -> BitMap:
 class _Events:
     """The events as resolution reads them, each with what it cites; made in the order of their numbers."""
 
-    def __init__(
-        self, rows: Mapping[int, AuthRow], stored: Mapping[int, StoredEvent], holders: Mapping[StateKey, int]
-    ) -> None:
+    def __init__(self, rows: Mapping[int, AuthRow], stored: Mapping[int, StoredEvent], holders: Mapping[StateKey, int]) -> None:
         self._made: dict[int, ResolvableEvent] = {}
         self._nids: dict[str, int] = {}
         for row in sorted(rows.values(), key=lambda row: row.num):

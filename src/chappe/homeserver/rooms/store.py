@@ -27,10 +27,23 @@ WHATEVER_IS_HERE: Statuses = (0, 1, 2, 3)
 FRAGMENTS = (
     Fragment(
         "lane",
-        (("room", "bigint"), ("state_version", "bigint"), ("revoke_version", "bigint"), ("state_bump", "int"),
-         ("revoke_bump", "int"), ("used", "text[]"), ("leaf", "text"), ("root", "bigint"), ("depth", "bigint"),
-         ("notify_bump", "int"), ("highlight_bump", "int"), ("last_offset", "int"), ("bump_offset", "int"),
-         ("leaves_before", "text[]"), ("leaves_after", "text[]")),  # of rooms shared with other servers, else NULL
+        (
+            ("room", "bigint"),
+            ("state_version", "bigint"),
+            ("revoke_version", "bigint"),
+            ("state_bump", "int"),
+            ("revoke_bump", "int"),
+            ("used", "text[]"),
+            ("leaf", "text"),
+            ("root", "bigint"),
+            ("depth", "bigint"),
+            ("notify_bump", "int"),
+            ("highlight_bump", "int"),
+            ("last_offset", "int"),
+            ("bump_offset", "int"),
+            ("leaves_before", "text[]"),
+            ("leaves_after", "text[]"),
+        ),  # of rooms shared with other servers, else NULL
         """
         FOR r IN SELECT * FROM unnest(lane_rows) LOOP
             CONTINUE WHEN r.state_version < 0;  -- a new room
@@ -54,16 +67,34 @@ FRAGMENTS = (
           FROM unnest(new_rooms_rows) n WHERE n._lane <> ALL (bad);""",
     ),
     Fragment(  # an outlier's place in the graph becomes known: the event is written anew under its number
-        "promotions", (("nid", "bigint"),),
+        "promotions",
+        (("nid", "bigint"),),
         """
         DELETE FROM events e USING unnest(promotions_rows) p WHERE e.nid = p.nid AND e.status IN (1, 2) AND p._lane <> ALL (bad);""",
     ),
     Fragment(
         "events",
-        (("at", "int"), ("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"),
-         ("state_key", "text"), ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"),
-         ("replaces", "bigint"), ("thread", "text"), ("notify", "int"), ("highlight", "int"), ("txn", "text"),
-         ("state_after", "bigint"), ("room_before", "bigint"), ("moved", "boolean"), ("json", "bytea")),
+        (
+            ("at", "int"),
+            ("nid", "bigint"),
+            ("room", "bigint"),
+            ("event_id", "text"),
+            ("type", "text"),
+            ("state_key", "text"),
+            ("sender", "text"),
+            ("ts", "bigint"),
+            ("depth", "bigint"),
+            ("state_before", "bigint"),
+            ("replaces", "bigint"),
+            ("thread", "text"),
+            ("notify", "int"),
+            ("highlight", "int"),
+            ("txn", "text"),
+            ("state_after", "bigint"),
+            ("room_before", "bigint"),
+            ("moved", "boolean"),
+            ("json", "bytea"),
+        ),
         """
         INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
                             thread, notify_total, highlight_total, txn, state_after, room_before, moved, json)
@@ -106,14 +137,25 @@ FRAGMENTS = (
     ),
     Fragment(
         "relations",
-        (("nid", "bigint"), ("room", "bigint"), ("target", "text"), ("rel_type", "text"), ("type", "text"),
-         ("sender", "text"), ("key", "text"), ("ts", "bigint"), ("event_id", "text"), ("at", "int")),
+        (
+            ("nid", "bigint"),
+            ("room", "bigint"),
+            ("target", "text"),
+            ("rel_type", "text"),
+            ("type", "text"),
+            ("sender", "text"),
+            ("key", "text"),
+            ("ts", "bigint"),
+            ("event_id", "text"),
+            ("at", "int"),
+        ),
         """
         INSERT INTO relations SELECT x.nid, x.room, x.target, x.rel_type, x.type, x.sender, x.key, x.ts, x.event_id, since + x.at
           FROM unnest(relations_rows) x WHERE x._lane <> ALL (bad);""",
     ),
     Fragment(
-        "state_packs", (("pack", "bigint"), ("room", "bigint"), ("data", "bytea")),
+        "state_packs",
+        (("pack", "bigint"), ("room", "bigint"), ("data", "bytea")),
         """
         INSERT INTO state_packs (pack, room_nid, data) SELECT p.pack, p.room, p.data
           FROM unnest(state_packs_rows) p WHERE p._lane <> ALL (bad);""",
@@ -127,15 +169,15 @@ FRAGMENTS = (
           FROM unnest(auth_events_rows) a WHERE a._lane <> ALL (bad);""",
     ),
     Fragment(
-        "auth_bases", (("room", "bigint"), ("base", "int"), ("chain", "bytea")),
+        "auth_bases",
+        (("room", "bigint"), ("base", "int"), ("chain", "bytea")),
         """
         INSERT INTO auth_bases (room_nid, base, chain) SELECT b.room, b.base, b.chain
           FROM unnest(auth_bases_rows) b WHERE b._lane <> ALL (bad);""",
     ),
     Fragment(
         "memberships",
-        (("who", "text"), ("room", "bigint"), ("membership", "text"), ("nid", "bigint"), ("sender", "text"),
-         ("at", "int")),
+        (("who", "text"), ("room", "bigint"), ("membership", "text"), ("nid", "bigint"), ("sender", "text"), ("at", "int")),
         """
         FOR r IN SELECT * FROM unnest(memberships_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -152,7 +194,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "redactions", (("event_id", "text"), ("redacted_by", "text"), ("json", "bytea")),
+        "redactions",
+        (("event_id", "text"), ("redacted_by", "text"), ("json", "bytea")),
         """
         FOR r IN SELECT * FROM unnest(redactions_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -181,8 +224,14 @@ FRAGMENTS = (
     ),
     Fragment(
         "push_hits",
-        (("who", "text"), ("room", "bigint"), ("thread", "text"), ("notify", "boolean"), ("highlight", "boolean"),
-         ("at", "int")),
+        (
+            ("who", "text"),
+            ("room", "bigint"),
+            ("thread", "text"),
+            ("notify", "boolean"),
+            ("highlight", "boolean"),
+            ("at", "int"),
+        ),
         """
         INSERT INTO push_hits (user_id, room_nid, thread, position, notify, highlight)
         SELECT h.who, h.room, h.thread, since + h.at, h.notify, h.highlight
@@ -197,19 +246,21 @@ FRAGMENTS = (
           FROM unnest(state_moves_rows) m WHERE m._lane <> ALL (bad);""",
     ),
     Fragment(
-        "aliases", (("alias", "text"), ("room_id", "text"), ("creator", "text")),
+        "aliases",
+        (("alias", "text"), ("room_id", "text"), ("creator", "text")),
         """
         INSERT INTO room_aliases (alias, room_id, creator) SELECT a.alias, a.room_id, a.creator
           FROM unnest(aliases_rows) a WHERE a._lane <> ALL (bad);""",
     ),
     Fragment(
-        "published_rooms", (("server_name", "text"), ("room", "bigint")),
+        "published_rooms",
+        (("server_name", "text"), ("room", "bigint")),
         """
         INSERT INTO published_rooms (server_name, room_nid) SELECT p.server_name, p.room
           FROM unnest(published_rooms_rows) p WHERE p._lane <> ALL (bad);""",
     ),
     SUMMARY,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +287,7 @@ class RoomStore:
         return await self.database.fetchval("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)  # type: ignore[no-any-return]
 
     async def numbers_of(self, room_ids: list[str]) -> dict[str, int]:
-        rows = await self.database.fetch(
-            "SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids
-        )
+        rows = await self.database.fetch("SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids)
         return {row["room_id"]: row["room_nid"] for row in rows}
 
     async def next_room_number(self) -> int:
@@ -260,9 +309,7 @@ class RoomStore:
         return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
 
     async def events_by_number(self, numbers: Sequence[int]) -> Sequence[Row]:
-        return await self.database.fetch(
-            f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
-        )
+        return await self.database.fetch(f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers))
 
     async def places(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
         """By number of those events that are in a timeline: the position, and the root of the state before."""
@@ -278,8 +325,10 @@ class RoomStore:
         return await self.database.fetch(
             f"""SELECT {EVENT_COLUMNS} FROM events e
                  WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2 AND e.status = ANY($3::smallint[])""",
-            list(event_ids), room, which,
-        )  # fmt: skip
+            list(event_ids),
+            room,
+            which,
+        )
 
     async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> Sequence[Row]:
         """(event_id, sender, position, json) of what is no state and has not been erased, with positions in (after, upto], in
@@ -288,8 +337,12 @@ class RoomStore:
             """SELECT event_id, sender, position, json FROM events WHERE room_nid = $1 AND position > $2
                 AND position <= $3 AND ts < $4 AND state_key IS NULL AND redacted_by IS DISTINCT FROM ''
               ORDER BY position LIMIT $5""",
-            room, after, upto, before_ts, limit,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+            before_ts,
+            limit,
+        )
 
     async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Row]:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
@@ -298,8 +351,11 @@ class RoomStore:
             f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target
                   FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
                 ORDER BY e.position {order} LIMIT $4""",
-            room, after, upto, limit,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+            limit,
+        )
 
     async def events_matching(self, room: int, after: int, upto: int, limit: int, f: RoomEventFilter) -> Scan:
         """Of the newest events in (after, upto], those whose type and sender pass a filter, the newest `limit`."""
@@ -315,9 +371,16 @@ class RoomStore:
                        AND ($7::text[] IS NULL OR e.sender = ANY ($7)) AND NOT e.sender = ANY ($8)
                      ORDER BY e.position DESC LIMIT $9) e ON true
                  ORDER BY e.position DESC""",
-            room, after, upto, SCANNED_AT_ONCE, None if f.types is None else _like(f.types), _like(f.not_types),
-            None if f.senders is None else list(f.senders), list(f.not_senders), limit,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+            SCANNED_AT_ONCE,
+            None if f.types is None else _like(f.types),
+            _like(f.not_types),
+            None if f.senders is None else list(f.senders),
+            list(f.not_senders),
+            limit,
+        )
         found = [row for row in rows if row["nid"] is not None]
         if len(found) >= limit:
             return Scan(found, found[-1]["position"] - 1)
@@ -328,8 +391,10 @@ class RoomStore:
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT position FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                 ORDER BY position LIMIT 1""",
-            room, after, upto,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+        )
 
     async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Row]:
         """Events at a time or beyond it, the nearest first."""
@@ -338,8 +403,11 @@ class RoomStore:
             f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.ts {comparison} $2
                    AND e.status = 0
                 ORDER BY e.ts {order}, e.position {order} OFFSET $3 LIMIT $4""",
-            room, ts, offset, limit,
-        )  # fmt: skip
+            room,
+            ts,
+            offset,
+            limit,
+        )
 
     async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Row]:
         """What the room's state got with positions in (after, upto], in order: state events as they came, and what state
@@ -351,16 +419,20 @@ class RoomStore:
                 SELECT {EVENT_COLUMNS}, m.position FROM state_moves m JOIN events e ON e.nid = m.nid
                  WHERE m.room_nid = $1 AND m.position > $2 AND m.position <= $3
                 ORDER BY at""",
-            room, after, upto,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+        )
 
     async def state_before_next(self, room: int, after: int, upto: int) -> int | None:
         """The root of the state before the first event with a position in (after, upto]."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT state_before FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                 ORDER BY position LIMIT 1""",
-            room, after, upto,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+        )
 
     async def root_after(self, room: int, position: int) -> int:
         """The root of the room's state once everything up to `position` had happened."""
@@ -383,8 +455,9 @@ class RoomStore:
         return await self.database.fetchrow(
             """SELECT membership, event_nid, position, joined_since, was_joined, forgotten FROM memberships
                 WHERE user_id = $1 AND room_nid = $2""",
-            user_id, room,
-        )  # fmt: skip
+            user_id,
+            room,
+        )
 
     async def acquainted(self, user_id: str, people: Collection[str]) -> set[str]:
         """Those of some people who are in a room with a user: both joined, or one of them invited."""
@@ -392,15 +465,14 @@ class RoomStore:
             """SELECT DISTINCT t.user_id FROM memberships m JOIN memberships t USING (room_nid)
                 WHERE m.user_id = $1 AND t.user_id = ANY($2::text[]) AND m.membership IN ('join', 'invite')
                   AND t.membership IN ('join', 'invite') AND 'join' IN (m.membership, t.membership)""",
-            user_id, list(people),
-        )  # fmt: skip
+            user_id,
+            list(people),
+        )
         return {row["user_id"] for row in rows}
 
     async def invited_by(self, user_id: str) -> set[str]:
         """Whose invitation by a user waits for an answer."""
-        rows = await self.database.fetch(
-            "SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id
-        )
+        rows = await self.database.fetch("SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id)
         return {row["user_id"] for row in rows}
 
     async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> Sequence[Row]:
@@ -434,8 +506,9 @@ class RoomStore:
         rows = await self.database.fetch(
             """SELECT e.event_id, e.thread, EXISTS (SELECT 1 FROM relations x WHERE x.nid = e.nid) AS related
                  FROM events e WHERE e.room_nid = $1 AND e.event_id = ANY($2::text[])""",
-            room, list(event_ids),
-        )  # fmt: skip
+            room,
+            list(event_ids),
+        )
         return {row["event_id"]: (row["thread"], row["related"]) for row in rows}
 
     async def related_targets(
@@ -446,17 +519,26 @@ class RoomStore:
             """SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])
                 AND ($2::text[] IS NULL OR rel_type = ANY($2)) AND ($3::text[] IS NULL OR sender = ANY($3))
                 AND room_nid = $4""",
-            list(event_ids), rel_types, senders, room,
-        )  # fmt: skip
+            list(event_ids),
+            rel_types,
+            senders,
+            room,
+        )
         return {row["target"] for row in rows}
 
     async def annotated(self, room: int, target: str, sender: str, event_type: str, key: str) -> bool:
         """Whether somebody has put this annotation on an event already."""
-        return bool(await self.database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM relations WHERE target = $1 AND sender = $2 AND rel_type = 'm.annotation'
+        return bool(
+            await self.database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM relations WHERE target = $1 AND sender = $2 AND rel_type = 'm.annotation'
                 AND type = $3 AND key = $4 AND room_nid = $5)""",
-            target, sender, event_type, key, room,
-        ))  # fmt: skip
+                target,
+                sender,
+                event_type,
+                key,
+                room,
+            )
+        )
 
     async def listed(self, rooms: Sequence[int]) -> Sequence[Row]:
         """What lists of rooms order and filter by."""
@@ -471,9 +553,7 @@ class RoomStore:
 
     async def are_called(self, aliases: Sequence[str]) -> dict[str, str]:
         """The rooms of some aliases, by alias: those that are there."""
-        rows = await self.database.fetch(
-            "SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", list(aliases)
-        )
+        rows = await self.database.fetch("SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", list(aliases))
         return {row["alias"]: row["room_id"] for row in rows}
 
     async def published_in(self, room: int) -> list[str]:
@@ -514,7 +594,7 @@ class RoomStore:
             """DELETE FROM retractions t USING unnest($1::bigint[], $2::text[], $3::bigint[]) AS r(room, thread, read)
                 WHERE t.room_nid = r.room AND t.thread = r.thread AND (r.read IS NULL OR t.position <= r.read)""",
             *(list(column) for column in zip(*read, strict=True)),
-        )  # fmt: skip
+        )
 
 
 SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers,

@@ -190,9 +190,7 @@ class ReadingOrder:
 class Walk:
     """Walks through a room in the order in which it is read. `at`: everything up to this position, seen from the start, was read."""
 
-    def __init__(
-        self, order: ReadingOrder, start: int, stop: int | None, backwards: bool, newest: int, closings: int
-    ) -> None:
+    def __init__(self, order: ReadingOrder, start: int, stop: int | None, backwards: bool, newest: int, closings: int) -> None:
         self._order, self.backwards, self._newest, self.closings = order, backwards, newest, closings
         self.index, self.at = order.place(start)
         self._end = None if stop is None else order.place(stop)

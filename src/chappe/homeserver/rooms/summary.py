@@ -14,14 +14,33 @@ from chappe.matrix.history_visibility import parse_visibility
 from chappe.matrix.search_lexemes import names
 from chappe.matrix.search_words import fold
 
-SHOWN = frozenset((
-    "m.room.create", "m.room.name", "m.room.topic", "m.room.canonical_alias", "m.room.avatar", "m.room.join_rules",
-    "m.room.history_visibility", "m.room.guest_access", "m.room.encryption", "m.room.tombstone",
-))  # fmt: skip
-NEWS = frozenset((
-    "m.room.create", "m.room.message", "m.room.encrypted", "m.sticker", "m.call.invite", "m.poll.start",
-    "org.matrix.msc3381.poll.start", "m.beacon_info", "org.matrix.msc3672.beacon_info",
-))  # fmt: skip
+SHOWN = frozenset(
+    (
+        "m.room.create",
+        "m.room.name",
+        "m.room.topic",
+        "m.room.canonical_alias",
+        "m.room.avatar",
+        "m.room.join_rules",
+        "m.room.history_visibility",
+        "m.room.guest_access",
+        "m.room.encryption",
+        "m.room.tombstone",
+    )
+)
+NEWS = frozenset(
+    (
+        "m.room.create",
+        "m.room.message",
+        "m.room.encrypted",
+        "m.sticker",
+        "m.call.invite",
+        "m.poll.start",
+        "org.matrix.msc3381.poll.start",
+        "m.beacon_info",
+        "org.matrix.msc3672.beacon_info",
+    )
+)
 
 FORMS_OF = 5000  # characters: of what is longer, the rest is found as it is written
 
@@ -29,9 +48,22 @@ RENEWED_AT_ONCE = 50
 
 FRAGMENT = Fragment(
     "room_summaries",
-    (("room", "bigint"), ("name", "text"), ("topic", "text"), ("alias", "text"), ("avatar", "text"), ("kind", "text"),
-     ("join_rule", "text"), ("visibility", "text"), ("guests", "text"), ("encryption", "text"), ("joined", "bigint"),
-     ("invited", "bigint"), ("successor", "text"), ("search", "text")),
+    (
+        ("room", "bigint"),
+        ("name", "text"),
+        ("topic", "text"),
+        ("alias", "text"),
+        ("avatar", "text"),
+        ("kind", "text"),
+        ("join_rule", "text"),
+        ("visibility", "text"),
+        ("guests", "text"),
+        ("encryption", "text"),
+        ("joined", "bigint"),
+        ("invited", "bigint"),
+        ("successor", "text"),
+        ("search", "text"),
+    ),
     """
     FOR r IN SELECT * FROM unnest(room_summaries_rows) LOOP
         CONTINUE WHEN r._lane = ANY (bad);
@@ -44,7 +76,7 @@ FRAGMENT = Fragment(
             encryption = coalesce(excluded.encryption, room_summaries.encryption),
             invited = excluded.invited, successor = excluded.successor, search = excluded.search;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 # nobody is waited for: what another transaction holds is made by the present rules there
@@ -79,9 +111,7 @@ async def renew_search(database: Database) -> bool:
     return bool(rows)
 
 
-def summary_row(
-    number: int, get: Callable[[StateKey], StateEvent | None], joined: int, invited: int
-) -> tuple[Any, ...]:
+def summary_row(number: int, get: Callable[[StateKey], StateEvent | None], joined: int, invited: int) -> tuple[Any, ...]:
     """The row of a room with this state."""
 
     def text(event_type: str, field: str) -> str | None:
@@ -89,15 +119,20 @@ def summary_row(
         value = event.content.get(field) if event is not None else None
         return value.replace("\0", "") if type(value) is str and value else None
 
-    name, topic, alias = (
-        text("m.room.name", "name"),
-        text("m.room.topic", "topic"),
-        text("m.room.canonical_alias", "alias"),
-    )
+    name, topic, alias = (text("m.room.name", "name"), text("m.room.topic", "topic"), text("m.room.canonical_alias", "alias"))
     return (
-        number, name, topic, alias, text("m.room.avatar", "url"), text("m.room.create", "type"),
+        number,
+        name,
+        topic,
+        alias,
+        text("m.room.avatar", "url"),
+        text("m.room.create", "type"),
         text("m.room.join_rules", "join_rule") or "invite",
         parse_visibility(text("m.room.history_visibility", "history_visibility")),
-        text("m.room.guest_access", "guest_access") or "forbidden", algorithm_of(get), joined, invited,
-        text("m.room.tombstone", "replacement_room"), searched(name, topic, alias),
-    )  # fmt: skip
+        text("m.room.guest_access", "guest_access") or "forbidden",
+        algorithm_of(get),
+        joined,
+        invited,
+        text("m.room.tombstone", "replacement_room"),
+        searched(name, topic, alias),
+    )

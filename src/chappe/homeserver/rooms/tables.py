@@ -17,11 +17,7 @@ from chappe.homeserver.database.table import (
 OWNER = "homeserver.rooms"
 TABLES = (
     *alike(
-        Table(OWNER, rows=OF_ROOM, stays_too=True, room="room_nid"),
-        "auth_bases",
-        "missing_events",
-        "state_moves",
-        "stretches",
+        Table(OWNER, rows=OF_ROOM, stays_too=True, room="room_nid"), "auth_bases", "missing_events", "state_moves", "stretches"
     ),
     Table(OWNER, "auth_events", rows=OF_ROOM, stays_too=True, room="room_nid", event="event_nid"),
     Table(
@@ -128,14 +124,7 @@ TABLES = (
         says=True,
         readers=("homeserver.modules.relations", "homeserver.modules.search"),
     ),
-    Table(
-        OWNER,
-        "retractions",
-        rows=OF_ROOM,
-        stays_too=True,
-        room="room_nid",
-        readers=("homeserver.modules.push",),
-    ),
+    Table(OWNER, "retractions", rows=OF_ROOM, stays_too=True, room="room_nid", readers=("homeserver.modules.push",)),
     Table(
         OWNER,
         "room_aliases",

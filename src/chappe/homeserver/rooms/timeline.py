@@ -46,18 +46,14 @@ class Scans:
 
 
 class Timeline:
-    def __init__(
-        self, store: RoomStore, clock: Clock, visibility: Visibility, trees: TreeReader, key_hash: KeyHash
-    ) -> None:
+    def __init__(self, store: RoomStore, clock: Clock, visibility: Visibility, trees: TreeReader, key_hash: KeyHash) -> None:
         self._store, self._clock, self._visibility = store, clock, visibility
         self._trees, self._key_hash = trees, key_hash
         self.extend: Extend | None = None  # reads what is missing from other servers
         self.gap: Callable[[LiveRoom, int, int, bool], Awaitable[int | None]] | None = None
         self.look_back: Callable[[LiveRoom, int, bool, float], Awaitable[None]] | None = None
 
-    async def events_between(
-        self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool
-    ) -> list[RoomEvent]:
+    async def events_between(self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool) -> list[RoomEvent]:
         """Events with positions in (after, upto]: from the tail where it reaches, else one read."""
         tail = room.tail_after(after)
         if tail is not None:
@@ -99,9 +95,16 @@ class Timeline:
         return events
 
     async def page(
-        self, user_id: str, room: LiveRoom, start: int | None, stop: int | None, backwards: bool, limit: int,
-        event_filter: RoomEventFilter, closings: int = MOST_CLOSINGS,
-    ) -> Page:  # fmt: skip
+        self,
+        user_id: str,
+        room: LiveRoom,
+        start: int | None,
+        stop: int | None,
+        backwards: bool,
+        limit: int,
+        event_filter: RoomEventFilter,
+        closings: int = MOST_CLOSINGS,
+    ) -> Page:
         """`/messages`: up to `limit` events that the reader may see, from a position towards another, as they happened.
 
         `closings`: pages of other servers with which a gap is closed before it is read across forwards.

@@ -95,9 +95,7 @@ class Visibility:
                 visibility = more_open(visibility, parse_visibility(event.content.get("history_visibility")))
             if event.type == "m.room.member" and event.state_key == user_id and membership != "join":
                 membership = event.membership
-            if is_visible(visibility, membership, _joined_later(mine, room, event.position)) or self._is_own(
-                event, user_id
-            ):
+            if is_visible(visibility, membership, _joined_later(mine, room, event.position)) or self._is_own(event, user_id):
                 seen.append((event, membership))
         return self._after_erasures(mine, seen)
 
@@ -126,9 +124,10 @@ class Visibility:
         certain = {place: None if mine is None else mine.sees(place.position) for place in places}
         then = await self._state_then(user_id, room, {p.state_before for p, sees in certain.items() if sees is None})
         return {
-            place for place, sees in certain.items()
+            place
+            for place, sees in certain.items()
             if sees or (sees is None and is_visible(*then[place.state_before], _joined_later(mine, room, place.position)))
-        }  # fmt: skip
+        }
 
     async def sees_state(self, user_id: str, room: LiveRoom, position: int, root: int) -> bool:
         """Whether the user may know the state as it was at a position, `root`: as who would see an event there."""

@@ -59,9 +59,18 @@ class _Service:
 
 class AppserviceSender:
     def __init__(
-        self, database: Database, clock: Clock, services: ApplicationServices, calls: ServiceCalls, accounts: AccountStore,
-        rooms: Rooms, aliases: Aliases, typing: Typing, presence: Presence, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        clock: Clock,
+        services: ApplicationServices,
+        calls: ServiceCalls,
+        accounts: AccountStore,
+        rooms: Rooms,
+        aliases: Aliases,
+        typing: Typing,
+        presence: Presence,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._clock, self._calls = database, clock, calls
         self._accounts, self._rooms = accounts, rooms
         self._aliases, self._typing, self._presence, self._now_ms = aliases, typing, presence, now_ms
@@ -105,9 +114,7 @@ class AppserviceSender:
                 await asyncio.sleep(1)
                 continue
             except Exception:
-                log.exception(
-                    "an application service could not be served", extra={"fields": {"service": served.service.id}}
-                )
+                log.exception("an application service could not be served", extra={"fields": {"service": served.service.id}})
                 await asyncio.sleep(5)
                 continue
             try:
@@ -120,8 +127,11 @@ class AppserviceSender:
         result = await self._database.execute(
             """UPDATE appservice_progress SET holder = $2, lease_until = $3
                 WHERE appservice = $1 AND (holder = $2 OR holder IS NULL OR lease_until < $4)""",
-            served.service.id, self._holder, now + LEASE_MS, now,
-        )  # fmt: skip
+            served.service.id,
+            self._holder,
+            now + LEASE_MS,
+            now,
+        )
         return result.endswith(" 1")
 
     async def release(self) -> None:
@@ -152,14 +162,17 @@ class AppserviceSender:
         async with self._database.transaction(reads_beside=True) as connection:
             place = await connection.fetchrow(
                 "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
-                served.service.id, self._holder,
-            )  # fmt: skip
+                served.service.id,
+                self._holder,
+            )
             if place is None:
                 return False
             commits = await connection.fetch(
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                place["position"], COMMITS_AT_ONCE, self._clock.watermark,
-            )  # fmt: skip
+                place["position"],
+                COMMITS_AT_ONCE,
+                self._clock.watermark,
+            )
             if not commits and not typing:
                 return False
             body, taken = await self._transaction(served, commits, typing)
@@ -173,8 +186,10 @@ class AppserviceSender:
                 await connection.execute("DELETE FROM to_device WHERE seq = ANY($1::bigint[])", taken)
             await connection.execute(
                 "UPDATE appservice_progress SET position = $2, next_txn = next_txn + $3 WHERE appservice = $1",
-                served.service.id, commits[-1]["upto"] if commits else place["position"], int(bool(body)),
-            )  # fmt: skip
+                served.service.id,
+                commits[-1]["upto"] if commits else place["position"],
+                int(bool(body)),
+            )
         return bool(body) or len(commits) == COMMITS_AT_ONCE
 
     async def _transaction(
@@ -258,8 +273,11 @@ class AppserviceSender:
         rows = await self._database.fetch(
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts WHERE room_nid = ANY($1::bigint[])
                 AND position > $2 AND position <= $3 AND (type = 'm.read' OR user_id = ANY($4::text[])) ORDER BY position""",
-            list(rooms), since, upto, [],
-        )  # fmt: skip
+            list(rooms),
+            since,
+            upto,
+            [],
+        )
         by_room: dict[int, dict[str, Any]] = {}
         for row in rows:
             receipt = {"ts": row["ts"], **({"thread_id": row["thread"]} if row["thread"] else {})}
@@ -287,9 +305,7 @@ class AppserviceSender:
             "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT 500",
             list(own),
         )
-        messages = [
-            {**orjson.loads(r["message"]), "to_user_id": r["user_id"], "to_device_id": r["device_id"]} for r in rows
-        ]
+        messages = [{**orjson.loads(r["message"]), "to_user_id": r["user_id"], "to_device_id": r["device_id"]} for r in rows]
         return messages, [row["seq"] for row in rows]
 
     async def _encryption(self, served: _Service, own: set[str], since: int, upto: int) -> dict[str, Any]:
@@ -318,9 +334,7 @@ class AppserviceSender:
             fallback.setdefault(row["user_id"], {})[row["device_id"]] = [a for a in row["unused"] if a is not None]
         if one_time:
             body["org.matrix.msc3202.device_one_time_keys_count"] = body["device_one_time_keys_count"] = one_time
-            body["org.matrix.msc3202.device_unused_fallback_key_types"] = body["device_unused_fallback_key_types"] = (
-                fallback
-            )
+            body["org.matrix.msc3202.device_unused_fallback_key_types"] = body["device_unused_fallback_key_types"] = fallback
         return body
 
 

@@ -34,9 +34,7 @@ class Jobs:
         self.jobs: list[Job] = []
         self.failures: dict[str, int] = {}
 
-    def add(
-        self, name: str, seconds: float, job: Callable[[], Awaitable[object]], is_per_process: bool = False
-    ) -> None:
+    def add(self, name: str, seconds: float, job: Callable[[], Awaitable[object]], is_per_process: bool = False) -> None:
         """`seconds`: from one run's end to the next one's start, in the cluster or (`is_per_process`) in this process."""
         self.jobs.append(Job(name, seconds, job, is_per_process))
         self.failures[name] = 0

@@ -14,9 +14,7 @@ T = TypeVar("T")
 skipped: Counter[str] = Counter()  # by queue, since the process started
 
 
-async def narrowed(
-    queue: str, where: str, since: int, upto: int, look: Callable[[int, int], Awaitable[list[T]]]
-) -> list[T]:
+async def narrowed(queue: str, where: str, since: int, upto: int, look: Callable[[int, int], Awaitable[list[T]]]) -> list[T]:
     """What `look` finds after `since` up to `upto`, without the single positions at which it raises.
 
     `queue`, `where`: for the log. A database that is lost is no fault of an event: that is raised.
@@ -31,7 +29,4 @@ async def narrowed(
             log.exception("an event was skipped", extra={"fields": {"queue": queue, "where": where, "position": upto}})
             return []
     middle = (since + upto) // 2
-    return [
-        *await narrowed(queue, where, since, middle, look),
-        *await narrowed(queue, where, middle, upto, look),
-    ]
+    return [*await narrowed(queue, where, since, middle, look), *await narrowed(queue, where, middle, upto, look)]

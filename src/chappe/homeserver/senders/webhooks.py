@@ -36,7 +36,7 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
 class WebhookSender:
     def __init__(
         self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, standings: Standings, now_ms: Callable[[], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._clock, self._rooms, self._standings = database, clock, rooms, standings
         self._fetcher, self._now_ms = fetcher, now_ms
         self._news = asyncio.Event()
@@ -72,40 +72,40 @@ class WebhookSender:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):
-                await connection.execute(
-                    "UPDATE progress SET position = greatest(position, $1) WHERE name = 'webhooks'", goal
-                )
+                await connection.execute("UPDATE progress SET position = greatest(position, $1) WHERE name = 'webhooks'", goal)
                 return False
             at = await connection.fetchval("SELECT position FROM progress WHERE name = 'webhooks'")
             commits = await connection.fetch(
                 "SELECT since, upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at, COMMITS_AT_ONCE, goal,
-            )  # fmt: skip
+                at,
+                COMMITS_AT_ONCE,
+                goal,
+            )
             if not commits:
                 return False
             numbers = {number for commit in commits for number in commit["rooms"]}
             hooks = await connection.fetch(
                 """SELECT w.*, r.room_nid FROM webhooks w JOIN rooms r USING (room_id) WHERE w.direction = 'outgoing' AND w.enabled
                     AND r.room_nid = ANY($1::bigint[]) AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
-                list(numbers), self._now_ms(),
-            )  # fmt: skip
+                list(numbers),
+                self._now_ms(),
+            )
             acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
             for hook in hooks:
                 if hook["owner"] not in acting or not await may_be_there(self._rooms, hook["owner"], hook["room_id"]):
                     continue
                 bodies = await narrowed(
-                    "webhooks",
-                    hook["room_id"],
-                    commits[0]["since"],
-                    commits[-1]["upto"],
-                    functools.partial(self._bodies, hook),
+                    "webhooks", hook["room_id"], commits[0]["since"], commits[-1]["upto"], functools.partial(self._bodies, hook)
                 )
                 for event_id, body in bodies:
                     await connection.execute(
                         """INSERT INTO webhook_queue (webhook, event_id, body, due_ts) VALUES ($1, $2, $3, $4)
                            ON CONFLICT DO NOTHING""",
-                        hook["id"], event_id, body, self._now_ms(),
-                    )  # fmt: skip
+                        hook["id"],
+                        event_id,
+                        body,
+                        self._now_ms(),
+                    )
             await connection.execute("UPDATE progress SET position = $1 WHERE name = 'webhooks'", commits[-1]["upto"])
         return len(commits) == COMMITS_AT_ONCE
 
@@ -125,8 +125,10 @@ class WebhookSender:
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
                  FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
                 WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.room_id, w.enabled""",
-            now, now + 60_000, AT_ONCE,
-        )  # fmt: skip
+            now,
+            now + 60_000,
+            AT_ONCE,
+        )
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
@@ -136,29 +138,23 @@ class WebhookSender:
             return
         seconds = self._now_ms() // 1000
         headers = {
-            "Content-Type": "application/json", "X-Chappe-Delivery": str(row["id"]),
+            "Content-Type": "application/json",
+            "X-Chappe-Delivery": str(row["id"]),
             "X-Chappe-Signature": signature(row["secret"], seconds, row["body"]),
-        }  # fmt: skip
+        }
         try:
             status, _ = await self._fetcher.post(row["url"], row["body"], headers, 10)
             error = None if 200 <= status < 300 else f"answered {status}"
         except MatrixError as refusal:
             error = refusal.message
-        except (
-            Exception
-        ) as fault:  # whatever it is, it is this one's: others go on, and this one is given up in the end
+        except Exception as fault:  # whatever it is, it is this one's: others go on, and this one is given up in the end
             log.exception("a webhook could not be sent", extra={"fields": {"webhook": row["webhook"]}})
             error = type(fault).__name__
         await self._database.execute(
-            "UPDATE webhooks SET last_error = $2, last_used_ts = $3 WHERE id = $1",
-            row["webhook"],
-            error,
-            self._now_ms(),
+            "UPDATE webhooks SET last_error = $2, last_used_ts = $3 WHERE id = $1", row["webhook"], error, self._now_ms()
         )
         if error is None or row["attempts"] >= ATTEMPTS:
             await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
             return
         wait = min(FIRST_WAIT_MS << row["attempts"], LONGEST_WAIT_MS)
-        await self._database.execute(
-            "UPDATE webhook_queue SET due_ts = $2 WHERE id = $1", row["id"], self._now_ms() + wait
-        )
+        await self._database.execute("UPDATE webhook_queue SET due_ts = $2 WHERE id = $1", row["id"], self._now_ms() + wait)

@@ -63,9 +63,7 @@ class SyncContext:
         return [m.number for m in self.memberships.values() if m.membership == "join"]
 
 
-def changes_since(
-    clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]
-) -> Changes:
+def changes_since(clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]) -> Changes:
     return changes_after(clock, user_id, since.position if since else None, memberships)
 
 

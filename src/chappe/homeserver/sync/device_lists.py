@@ -39,9 +39,14 @@ class DeviceLists:
         return await self.between(user_id, memberships, after, upto, users, touched)
 
     async def between(
-        self, user_id: str, memberships: Mapping[int, Membership], after: int, upto: int,
-        candidates: set[str] | None, touched: set[int] | None,
-    ) -> tuple[list[str], list[str]]:  # fmt: skip
+        self,
+        user_id: str,
+        memberships: Mapping[int, Membership],
+        after: int,
+        upto: int,
+        candidates: set[str] | None,
+        touched: set[int] | None,
+    ) -> tuple[list[str], list[str]]:
         """(changed, left) in (after, upto]. `candidates`: whose keys changed; `touched`: the numbers of the rooms with events. None
         where this process does not remember that: the database is asked."""
         joined = {n: m for n, m in memberships.items() if m.membership == "join"}
@@ -99,9 +104,7 @@ def everybody(room: LiveRoom) -> set[str]:
     """Who is in a room, or invited to it."""
     found = set(room.joined)
     if room.invited:
-        found.update(
-            key for (kind, key), e in room.state.items() if kind == "m.room.member" and e.membership == "invite"
-        )
+        found.update(key for (kind, key), e in room.state.items() if kind == "m.room.member" and e.membership == "invite")
     return found
 
 

@@ -92,14 +92,7 @@ class SyncEngine:
         memberships = await self._rooms.memberships.of(requester.user_id)
         changes = changes_since(self._clock, requester.user_id, since, memberships)
         context = SyncContext(
-            requester,
-            since,
-            self._clock.watermark,
-            wanted.filter,
-            wanted.full_state,
-            wanted.state_after,
-            memberships,
-            changes,
+            requester, since, self._clock.watermark, wanted.filter, wanted.full_state, wanted.state_after, memberships, changes
         )
         answer = SyncAnswer()
         for section in self._of_account:
@@ -152,9 +145,12 @@ class SyncEngine:
         if context.since is None or context.full_state:
             leave = context.filter.room.include_leave
             return [
-                m for m in memberships
-                if m.membership in ("join", "invite", "knock") or m.position > after > 0 or (leave and m.was_joined and not m.forgotten)
-            ]  # fmt: skip
+                m
+                for m in memberships
+                if m.membership in ("join", "invite", "knock")
+                or m.position > after > 0
+                or (leave and m.was_joined and not m.forgotten)
+            ]
         # a leave is told, whoever has forgotten the room since
         news = {m.number for m in memberships if m.position > after}
         if context.changes.known:
@@ -165,9 +161,10 @@ class SyncEngine:
         for section in self._touched:
             touched.update(await section.touched(context))
         return [
-            m for m in memberships
+            m
+            for m in memberships
             if m.number in news or (m.membership == "join" and (m.number in touched or m.room_id in account_data))
-        ]  # fmt: skip
+        ]
 
     async def _joined(
         self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]], account_data: dict[str, list[bytes]]
@@ -199,9 +196,7 @@ class SyncEngine:
             or any(context.changes.touches(room.number, kind) for kind in ("events", "receipts", "private_receipts"))
         )
 
-    async def _ephemeral(
-        self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]
-    ) -> dict[int, list[bytes]]:
+    async def _ephemeral(self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]) -> dict[int, list[bytes]]:
         rooms = [JoinedRoom(m, r, context.since is None or m.told_since > context.after) for m, r in joined]
         result: dict[int, list[bytes]] = {}
         for section in self._ephemeral_of:

@@ -51,12 +51,7 @@ class RoomSections:
     # ------------------------------------------------------------------------------------------------ joined rooms
 
     async def joined(
-        self,
-        context: SyncContext,
-        room: LiveRoom,
-        membership: Membership,
-        sent: dict[tuple[int, str], str],
-        extras: Extras,
+        self, context: SyncContext, room: LiveRoom, membership: Membership, sent: dict[tuple[int, str], str], extras: Extras
     ) -> bytes | None:
         """The section, or None where there is nothing to say."""
         newly = context.since is None or membership.told_since > context.after
@@ -76,14 +71,25 @@ class RoomSections:
             return None
         summary = b',"summary":' + orjson.dumps(_summary(room, named_by())) if summary_changed else b""
         unread, by_thread = _unread(extras.counts, context.filter.room.timeline.unread_thread_notifications)
-        return b"".join((
-            b'{"timeline":', await self._timeline_bytes(context, room, timeline),
-            b',"', (context.state_after or "state").encode(),
-            b'":{"events":[', self._state_bytes(context, room, state, whole, timeline),
-            b']},"account_data":{"events":[', b",".join(extras.account_data),
-            b']},"ephemeral":{"events":[', b",".join(extras.ephemeral),
-            b']},"unread_notifications":', unread, by_thread, summary, b"}",
-        ))  # fmt: skip
+        return b"".join(
+            (
+                b'{"timeline":',
+                await self._timeline_bytes(context, room, timeline),
+                b',"',
+                (context.state_after or "state").encode(),
+                b'":{"events":[',
+                self._state_bytes(context, room, state, whole, timeline),
+                b']},"account_data":{"events":[',
+                b",".join(extras.account_data),
+                b']},"ephemeral":{"events":[',
+                b",".join(extras.ephemeral),
+                b']},"unread_notifications":',
+                unread,
+                by_thread,
+                summary,
+                b"}",
+            )
+        )
 
     async def _state(
         self,
@@ -126,9 +132,15 @@ class RoomSections:
         return kept, summary_changed
 
     def _needed(
-        self, room: LiveRoom, state: Mapping[StateKey, RoomEvent], timeline: RoomTimeline,
-        sent: dict[tuple[int, str], str], event_filter: RoomEventFilter, also: Iterable[str], members_only: bool = False,
-    ) -> list[RoomEvent]:  # fmt: skip
+        self,
+        room: LiveRoom,
+        state: Mapping[StateKey, RoomEvent],
+        timeline: RoomTimeline,
+        sent: dict[tuple[int, str], str],
+        event_filter: RoomEventFilter,
+        also: Iterable[str],
+        members_only: bool = False,
+    ) -> list[RoomEvent]:
         """Lazy loading: of the members, only who speaks in the timeline, and `also`; beside the whole state, each once."""
         wanted = dict.fromkeys([*(event.sender for event, _ in timeline.events), *also])
         result = [] if members_only else [e for e in state.values() if e.type != MEMBER]
@@ -149,8 +161,10 @@ class RoomSections:
         chunk = await self._events_bytes(context, room, timeline)
         prev = position_token(timeline.prev_batch)
         return b'{"events":[%b],"limited":%b,"prev_batch":"%b"}' % (
-            chunk, b"true" if timeline.limited else b"false", prev.encode(),
-        )  # fmt: skip
+            chunk,
+            b"true" if timeline.limited else b"false",
+            prev.encode(),
+        )
 
     async def _events_bytes(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline) -> bytes:
         events = timeline.events
@@ -219,11 +233,21 @@ class RoomSections:
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
         chunk = _join(context, [present_event(e, m, mine, None) for e, m in timeline.events])
         name = (context.state_after or "state").encode()
-        return b"".join((
-            b'{"timeline":{"events":[', chunk, b'],"limited":', b"true" if timeline.limited else b"false",
-            b',"prev_batch":"', position_token(timeline.prev_batch).encode(), b'"},"', name, b'":{"events":[',
-            _join(context, [e.for_joined() for e in state]), b']},"account_data":{"events":[]}}',
-        ))  # fmt: skip
+        return b"".join(
+            (
+                b'{"timeline":{"events":[',
+                chunk,
+                b'],"limited":',
+                b"true" if timeline.limited else b"false",
+                b',"prev_batch":"',
+                position_token(timeline.prev_batch).encode(),
+                b'"},"',
+                name,
+                b'":{"events":[',
+                _join(context, [e.for_joined() for e in state]),
+                b']},"account_data":{"events":[]}}',
+            )
+        )
 
     async def _was_inside(self, room: LiveRoom, membership: Membership) -> bool:
         """Whether it is a stay that ended, and not an invitation, a knock or (by a ban) nothing at all."""

@@ -47,8 +47,13 @@ class Client:
             native = self.metadata["application_type"] == "native"
             if native and a is not None and b is not None and b.scheme == "http" and _is_loopback(b.hostname):
                 if (a.scheme, a.hostname, a.path, a.query, a.fragment, a.username) == (
-                    b.scheme, b.hostname, b.path, b.query, b.fragment, None,
-                ):  # fmt: skip
+                    b.scheme,
+                    b.hostname,
+                    b.path,
+                    b.query,
+                    b.fragment,
+                    None,
+                ):
                     return True
         return False
 
@@ -81,8 +86,11 @@ class Clients:
         client_id = await self._database.fetchval(
             """INSERT INTO oauth_clients VALUES ($1, $2, $3, $4)
                ON CONFLICT (digest) DO UPDATE SET created_ts = excluded.created_ts RETURNING client_id""",
-            secrets.token_urlsafe(16), hashlib.sha256(raw).digest(), raw, self._now_ms(),
-        )  # fmt: skip
+            secrets.token_urlsafe(16),
+            hashlib.sha256(raw).digest(),
+            raw,
+            self._now_ms(),
+        )
         return Client(client_id, metadata)
 
     async def prune(self) -> None:

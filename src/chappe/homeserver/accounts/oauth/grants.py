@@ -88,9 +88,15 @@ class Grants:
         await self._database.execute(
             """INSERT INTO oauth_codes (code_hash, client_id, user_id, scope, redirect_uri, code_challenge, expires_ts, browser)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            hash_token(code), wanted.client.client_id, user_id, wanted.scope.text, wanted.redirect_uri, wanted.code_challenge,
-            self._now_ms() + CODE_MS, browser,
-        )  # fmt: skip
+            hash_token(code),
+            wanted.client.client_id,
+            user_id,
+            wanted.scope.text,
+            wanted.redirect_uri,
+            wanted.code_challenge,
+            self._now_ms() + CODE_MS,
+            browser,
+        )
         return code
 
     async def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -112,9 +118,7 @@ class Grants:
             if row is not None and row["device_id"] is None:
                 # one try, right or wrong: a stolen code cannot be used to guess the verifier
                 await connection.execute(
-                    "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1",
-                    code,
-                    parse_scope(row["scope"]).device_id,
+                    "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1", code, parse_scope(row["scope"]).device_id
                 )
         if row is None:
             raise _invalid("This code is unknown or has expired")
@@ -139,8 +143,13 @@ class Grants:
             """INSERT INTO oauth_sessions VALUES ($1, $2, $3, $4, $5, $6)
                ON CONFLICT (user_id, device_id) DO UPDATE SET client_id = excluded.client_id, scope = excluded.scope,
                browser = excluded.browser""",
-            row["user_id"], scope.device_id, client.client_id, scope.text, self._now_ms(), row["browser"],
-        )  # fmt: skip
+            row["user_id"],
+            scope.device_id,
+            client.client_id,
+            scope.text,
+            self._now_ms(),
+            row["browser"],
+        )
         try:
             await self._sessions.require_not_ended_upstream(row["user_id"], tokens.device_id, row["browser"])
         except MatrixError:
@@ -186,16 +195,21 @@ class Grants:
         user_code = "".join(secrets.choice(_USER_CODE) for _ in range(8))
         await self._database.execute(
             "INSERT INTO device_grants (device_hash, user_code, client_id, scope, expires_ts) VALUES ($1, $2, $3, $4, $5)",
-            hash_token(device_code), user_code, client.client_id, scope.text, self._now_ms() + DEVICE_CODE_MS,
-        )  # fmt: skip
+            hash_token(device_code),
+            user_code,
+            client.client_id,
+            scope.text,
+            self._now_ms() + DEVICE_CODE_MS,
+        )
         return device_code, f"{user_code[:4]}-{user_code[4:]}"
 
     async def waiting_device(self, user_code: str) -> tuple[Client, Scope] | None:
         """What waits under a code that somebody typed."""
         row = await self._database.fetchrow(
             "SELECT client_id, scope FROM device_grants WHERE user_code = $1 AND state = 'pending' AND expires_ts > $2",
-            plain_code(user_code), self._now_ms(),
-        )  # fmt: skip
+            plain_code(user_code),
+            self._now_ms(),
+        )
         client = await self.clients.find(row["client_id"]) if row is not None else None
         return None if row is None or client is None else (client, parse_scope(row["scope"]))
 
@@ -203,8 +217,12 @@ class Grants:
         result = await self._database.execute(
             """UPDATE device_grants SET state = $2, user_id = $3, browser = $4
                 WHERE user_code = $1 AND state = 'pending' AND expires_ts > $5""",
-            plain_code(user_code), "granted" if agrees else "denied", user_id, browser, self._now_ms(),
-        )  # fmt: skip
+            plain_code(user_code),
+            "granted" if agrees else "denied",
+            user_id,
+            browser,
+            self._now_ms(),
+        )
         return result.endswith(" 1")
 
     async def _by_device_code(self, client: Client, device_code: str) -> dict[str, Any]:
@@ -212,8 +230,9 @@ class Grants:
         row = await self._database.fetchrow(
             """UPDATE device_grants g SET polled_ts = $2 FROM (SELECT * FROM device_grants WHERE device_hash = $1 FOR UPDATE) o
                 WHERE g.device_hash = o.device_hash RETURNING o.*""",
-            hash_token(device_code), now,
-        )  # fmt: skip
+            hash_token(device_code),
+            now,
+        )
         if row is None or row["client_id"] != client.client_id:
             raise _invalid("This device code is unknown")
         if row["expires_ts"] < now:
@@ -267,6 +286,9 @@ def _invalid(message: str) -> OAuthError:
 
 def _answer(tokens: Tokens, scope: str) -> dict[str, Any]:
     return {
-        "access_token": tokens.access_token, "token_type": "Bearer", "expires_in": (tokens.expires_in_ms or 0) // 1000,
-        "refresh_token": tokens.refresh_token, "scope": scope,
-    }  # fmt: skip
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": (tokens.expires_in_ms or 0) // 1000,
+        "refresh_token": tokens.refresh_token,
+        "scope": scope,
+    }

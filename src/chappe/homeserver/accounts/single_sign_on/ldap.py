@@ -25,9 +25,12 @@ TIMEOUT = 10
 # What an entry is called as long as it exists, whatever it is renamed to and wherever it is moved; never given again:
 # RFC 4530; Active Directory; 389 and its like; IBM; eDirectory.
 STAYS: dict[str, Callable[[bytes], str]] = {
-    "entryUUID": bytes.decode, "objectGUID": lambda raw: str(UUID(bytes_le=raw)), "nsUniqueId": bytes.decode,
-    "ibm-entryUUID": bytes.decode, "GUID": lambda raw: str(UUID(bytes=raw)),
-}  # fmt: skip
+    "entryUUID": bytes.decode,
+    "objectGUID": lambda raw: str(UUID(bytes_le=raw)),
+    "nsUniqueId": bytes.decode,
+    "ibm-entryUUID": bytes.decode,
+    "GUID": lambda raw: str(UUID(bytes=raw)),
+}
 MADE = ("createTimestamp", "whenCreated")
 T = TypeVar("T")
 
@@ -68,9 +71,7 @@ class Directories:
                 return await asyncio.to_thread(what, *arguments)
             except LDAPException as error:
                 log.warning("the directory does not answer", extra={"fields": {"error": type(error).__name__}})
-                raise MatrixError(
-                    503, "M_UNKNOWN", "The directory of accounts does not answer: please try again"
-                ) from None
+                raise MatrixError(503, "M_UNKNOWN", "The directory of accounts does not answer: please try again") from None
 
 
 def _server(settings: Ldap) -> ldap3.Server:
@@ -126,10 +127,18 @@ def _proven(settings: Ldap, dn: str, attributes: Any, raw: Any) -> Proven:
     localpart = values.get(settings.localpart_attribute)
     names = _names(raw)
     return Proven(
-        f"ldap:{settings.id}", names[0] if names else dn, rewrite(email, settings.rewrite) if email else None,
-        fill(settings.display_name, values), localpart, None, settings.create_accounts, settings.link_by_email,
-        also=tuple(names[1:]), place=dn, made_ts=_made_ts(raw),
-    )  # fmt: skip
+        f"ldap:{settings.id}",
+        names[0] if names else dn,
+        rewrite(email, settings.rewrite) if email else None,
+        fill(settings.display_name, values),
+        localpart,
+        None,
+        settings.create_accounts,
+        settings.link_by_email,
+        also=tuple(names[1:]),
+        place=dn,
+        made_ts=_made_ts(raw),
+    )
 
 
 def _names(raw: Any) -> list[str]:

@@ -98,15 +98,27 @@ class Providers:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         await self._database.execute(
             "INSERT INTO upstream_logins VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            _hash(state), browser, provider.id, nonce, verifier, next_path, self._now_ms() + LOGIN_MS,
+            _hash(state),
+            browser,
+            provider.id,
+            nonce,
+            verifier,
+            next_path,
+            self._now_ms() + LOGIN_MS,
             self._now_ms() if fresh else None,
-        )  # fmt: skip
+        )
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
-            "response_type": "code", "client_id": provider.client_id, "redirect_uri": callback,
-            "scope": " ".join(provider.scopes), "state": state, "nonce": nonce, "code_challenge": challenge,
-            "code_challenge_method": "S256", **provider.extra_parameters,
-        }  # fmt: skip
+            "response_type": "code",
+            "client_id": provider.client_id,
+            "redirect_uri": callback,
+            "scope": " ".join(provider.scopes),
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            **provider.extra_parameters,
+        }
         if fresh:
             query |= {"prompt": "login", "max_age": "0"}
         endpoint = str(metadata["authorization_endpoint"])
@@ -116,9 +128,7 @@ class Providers:
         self, provider: IdentityProvider, browser: bytes, state: str, code: str, callback: str, issuer: str | None
     ) -> tuple[Proven, str]:
         """(who it is, where to go on). Raises M_FORBIDDEN for answers that do not fit a question of this browser."""
-        row = await self._database.fetchrow(
-            "DELETE FROM upstream_logins WHERE state_hash = $1 RETURNING *", _hash(state)
-        )
+        row = await self._database.fetchrow("DELETE FROM upstream_logins WHERE state_hash = $1 RETURNING *", _hash(state))
         if (
             row is None
             or row["browser_hash"] != browser
@@ -147,9 +157,7 @@ class Providers:
         if seen_ts is None and provider.tells_no_auth_time:
             return self._now_ms()
         if seen_ts is None:
-            log.warning(
-                "a provider does not say when it asked (auth_time)", extra={"fields": {"provider": provider.id}}
-            )
+            log.warning("a provider does not say when it asked (auth_time)", extra={"fields": {"provider": provider.id}})
             raise Forbidden("Your provider does not say when it asked who you are: tell your administrator")
         if seen_ts < fresh_since_ts - LEEWAY * 1000:
             raise Forbidden("Your provider has not asked you again who you are: please sign out there first")
@@ -188,20 +196,20 @@ class Providers:
 
     # ------------------------------------------------------------------------------------------------------ tokens
 
-    async def _claims(
-        self, provider: IdentityProvider, token: str, needed: tuple[str, ...] = ("sub",)
-    ) -> dict[str, Any]:
+    async def _claims(self, provider: IdentityProvider, token: str, needed: tuple[str, ...] = ("sub",)) -> dict[str, Any]:
         """What a token says that the provider has signed for this service, now. `needed`: one of these claims at least."""
         claims, now = await self._verified(provider, token), self._now_ms() / 1000
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
         good = (
-            claims.get("iss") == provider.issuer and provider.client_id in audiences
+            claims.get("iss") == provider.issuer
+            and provider.client_id in audiences
             and (len(audiences) == 1 or claims.get("azp") == provider.client_id)
             and any(_word(claims, name) for name in needed)
             and all(_is_time(claims[name]) for name in ("exp", "iat", "auth_time") if claims.get(name) is not None)
-            and (claims.get("exp") or 0) > now - LEEWAY and (claims.get("iat") or now) < now + LEEWAY
-        )  # fmt: skip
+            and (claims.get("exp") or 0) > now - LEEWAY
+            and (claims.get("iat") or now) < now + LEEWAY
+        )
         if not good:
             raise Forbidden("The provider's token is not meant for this service, or has expired")
         return claims
@@ -224,8 +232,10 @@ class Providers:
             raise Forbidden("This is not a logout token")
         result = await self._database.execute(
             "INSERT INTO upstream_logout_tokens VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            provider.id, claims["jti"], self._now_ms() + 86_400_000,
-        )  # fmt: skip
+            provider.id,
+            claims["jti"],
+            self._now_ms() + 86_400_000,
+        )
         if not result.endswith(" 1"):
             raise Forbidden("This logout token has been used")
         return _word(claims, "sub"), _word(claims, "sid")
@@ -278,10 +288,16 @@ def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int 
         localpart = email.partition("@")[0]
     session = claims.get("sid")
     return Proven(
-        provider.id, str(claims["sub"]), email, fill(provider.display_name, claims),
-        str(localpart) if localpart is not None else None, session if type(session) is str else None,
-        provider.create_accounts, provider.link_by_email, seen_ts,
-    )  # fmt: skip
+        provider.id,
+        str(claims["sub"]),
+        email,
+        fill(provider.display_name, claims),
+        str(localpart) if localpart is not None else None,
+        session if type(session) is str else None,
+        provider.create_accounts,
+        provider.link_by_email,
+        seen_ts,
+    )
 
 
 def rewrite(address: str, rules: Sequence[tuple[str, str]]) -> str | None:

@@ -27,9 +27,7 @@ class AdminMedia:
     async def of_user(self, request: Request) -> Answer:
         start, limit, _ = page_of(request)
         found, total = await self._media.of_user(parse_user_id(request.params["userId"]), start, limit)
-        return {"media": found, "total": total} | (
-            {"next_token": start + len(found)} if start + len(found) < total else {}
-        )
+        return {"media": found, "total": total} | ({"next_token": start + len(found)} if start + len(found) < total else {})
 
     @endpoint("GET", V1 + "/room/{roomId}/media", **ADMIN)
     async def of_room(self, request: Request) -> Answer:
@@ -54,11 +52,7 @@ class AdminMedia:
         return {}
 
     @endpoint(
-        "POST",
-        V1 + "/room/{roomId}/media/quarantine",
-        V1 + "/quarantine_media/{roomId}",
-        does="quarantine_file",
-        **ADMIN,
+        "POST", V1 + "/room/{roomId}/media/quarantine", V1 + "/quarantine_media/{roomId}", does="quarantine_file", **ADMIN
     )
     async def quarantine_room(self, request: Request) -> Answer:
         found = await self._in_room(request.params["roomId"])
@@ -68,9 +62,7 @@ class AdminMedia:
     async def quarantine_user(self, request: Request) -> Answer:
         found, _ = await self._media.of_user(parse_user_id(request.params["userId"]), 0, EVENTS_AT_MOST)
         server = domain_of(request.params["userId"])
-        return {
-            "num_quarantined": await self._media.quarantine([(server, f["media_id"]) for f in found], request.user_id)
-        }
+        return {"num_quarantined": await self._media.quarantine([(server, f["media_id"]) for f in found], request.user_id)}
 
     @endpoint("POST", V1 + "/media/protect/{mediaId}", V1 + "/media/unprotect/{mediaId}", does="protect_file", **ADMIN)
     async def protect(self, request: Request) -> Answer:
@@ -100,9 +92,7 @@ class AdminMedia:
     @endpoint("DELETE", V1 + "/users/{userId}/media", does="delete_file", **ADMIN)
     async def delete_of_user(self, request: Request) -> Answer:
         user_id: UserId = parse_user_id(request.params["userId"])
-        found, _ = await self._media.of_user(
-            user_id, request.query_int("from", 0), request.query_int("limit", 100, 1, 1000)
-        )
+        found, _ = await self._media.of_user(user_id, request.query_int("from", 0), request.query_int("limit", 100, 1, 1000))
         return _deleted(await self._media.delete([(domain_of(user_id), f["media_id"]) for f in found], right=THE_WHOLE))
 
     @endpoint("POST", V1 + "/media/delete", V1 + "/media/{serverName}/delete", does="delete_file", **ADMIN)

@@ -10,12 +10,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.administration.overview import TASKS, UPLOAD_ORDERS, Overview
-from chappe.homeserver.outbound.federation.destinations import (
-    DestinationState,
-    destination_states,
-    forget_failures,
-    wait_after,
-)
+from chappe.homeserver.outbound.federation.destinations import DestinationState, destination_states, forget_failures, wait_after
 from chappe.matrix.canonical_json import MAX_INTEGER
 from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.identifiers import UserId, parse_server_name, parse_user_id
@@ -35,9 +30,7 @@ class AdminFigures:
         since, until = request.query_int("from_ts", 0, 0), request.query_int("until_ts", MAX_INTEGER, 0)
         if since > until:
             raise BadRequest("`from_ts` is after `until_ts`", "M_INVALID_PARAM")
-        people, total = await self._overview.uploads(
-            request.query("search_term"), since, until, order, backwards, start, limit
-        )
+        people, total = await self._overview.uploads(request.query("search_term"), since, until, order, backwards, start, limit)
         more = start + len(people)
         return {"users": people, "total": total} | ({"next_token": more} if more < total else {})
 

@@ -31,9 +31,14 @@ class SharedSecretRegistration:
     """`makes_administrators`: not where critical acts need a proof, which a secret shared by scripts is not."""
 
     def __init__(
-        self, secret: str | None, accounts: Accounts, sessions: Sessions, domains: Domains, makes_administrators: bool,
+        self,
+        secret: str | None,
+        accounts: Accounts,
+        sessions: Sessions,
+        domains: Domains,
+        makes_administrators: bool,
         guesses: Guesses,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._guesses = guesses
         self._secret, self._accounts, self._sessions, self._domains = secret, accounts, sessions, domains
         self._makes_administrators = makes_administrators

@@ -53,9 +53,15 @@ class PurgeRequest(msgspec.Struct):
 
 class AdminRooms:
     def __init__(
-        self, administration: Administration, rooms: Rooms, aliases: Aliases, delete_room: DeleteRoom,
-        make_admin: MakeRoomAdmin, join_room: JoinRoom, purge_history: PurgeHistory,
-    ) -> None:  # fmt: skip
+        self,
+        administration: Administration,
+        rooms: Rooms,
+        aliases: Aliases,
+        delete_room: DeleteRoom,
+        make_admin: MakeRoomAdmin,
+        join_room: JoinRoom,
+        purge_history: PurgeHistory,
+    ) -> None:
         self._administration, self._rooms, self._aliases = administration, rooms, aliases
         self._delete_room, self._make_admin, self._join_room = delete_room, make_admin, join_room
         self._purge_history = purge_history
@@ -141,9 +147,7 @@ class AdminRooms:
         user = parse_user_id(body.new_room_user_id) if body.new_room_user_id else None
         room_id = parse_room_id(request.params["roomId"])
         words = (body.room_name, body.message)
-        return await self._delete_room.close(
-            request.user_id, room_id, body.block, user, words, body.purge, body.force_purge
-        )
+        return await self._delete_room.close(request.user_id, room_id, body.block, user, words, body.purge, body.force_purge)
 
     @endpoint("GET", V2 + "/rooms/{roomId}/delete_status", **ADMIN)
     async def delete_statuses(self, request: Request) -> Answer:
@@ -182,9 +186,7 @@ class AdminRooms:
             raise NotFound("There is no such redaction")
         return {"status": "complete", **found[1]}
 
-    @endpoint(
-        "POST", V1 + "/purge_history/{roomId}", V1 + "/purge_history/{roomId}/{eventId}", does="purge_history", **ADMIN
-    )
+    @endpoint("POST", V1 + "/purge_history/{roomId}", V1 + "/purge_history/{roomId}/{eventId}", does="purge_history", **ADMIN)
     async def purge(self, request: Request) -> Answer:
         """What was said before an event or a time goes. Answers when it is done."""
         body = await request.body_as(PurgeRequest, optional=True)
@@ -218,9 +220,7 @@ class NewToken(msgspec.Struct):
 
 
 class AdminRest:
-    def __init__(
-        self, administration: Administration, accounts: Accounts, notices: ServerNotices, version: str
-    ) -> None:
+    def __init__(self, administration: Administration, accounts: Accounts, notices: ServerNotices, version: str) -> None:
         self._administration, self._accounts, self._notices, self._version = administration, accounts, notices, version
         self._endpoints: list[Endpoint] = []
 
@@ -345,24 +345,30 @@ class AdminRest:
             names = re.findall(r"\{(\w+)\}", e.path)
             parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
             operation: dict[str, Any] = {
-                "operationId": f"{e.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', e.path)}", "summary": e.summary,
+                "operationId": f"{e.method.lower()}{re.sub(r'[^A-Za-z0-9]+', '_', e.path)}",
+                "summary": e.summary,
                 "parameters": parameters,
                 "responses": {"200": {"description": "done"}, "default": {"$ref": "#/components/responses/error"}},
-            }  # fmt: skip
+            }
             if e.auth != NO_AUTH:
                 operation["security"] = [{"administrator": []}]
             if e.method in ("POST", "PUT"):
                 operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}}
             paths.setdefault(e.path, {})[e.method.lower()] = operation
-        error = {"type": "object", "required": ["errcode", "error"],
-                 "properties": {"errcode": {"type": "string"}, "error": {"type": "string"}}}  # fmt: skip
+        error = {
+            "type": "object",
+            "required": ["errcode", "error"],
+            "properties": {"errcode": {"type": "string"}, "error": {"type": "string"}},
+        }
         return {
-            "openapi": "3.1.0", "info": {"title": "Chappe administration", "version": self._version}, "paths": paths,
+            "openapi": "3.1.0",
+            "info": {"title": "Chappe administration", "version": self._version},
+            "paths": paths,
             "components": {
                 "securitySchemes": {"administrator": {"type": "http", "scheme": "bearer"}},
                 "responses": {"error": {"description": "refused", "content": {"application/json": {"schema": error}}}},
             },
-        }  # fmt: skip
+        }
 
 
 def _of_person(report: dict[str, Any]) -> dict[str, Any]:
@@ -383,8 +389,13 @@ def _number(request: Request) -> int:
 
 
 def _token(row: dict[str, Any]) -> dict[str, Any]:
-    return {"token": row["token"], "uses_allowed": row["uses_allowed"], "pending": 0, "completed": row["used"],
-            "expiry_time": row["expires_ts"]}  # fmt: skip
+    return {
+        "token": row["token"],
+        "uses_allowed": row["uses_allowed"],
+        "pending": 0,
+        "completed": row["used"],
+        "expiry_time": row["expires_ts"],
+    }
 
 
 def _is_valid(token: dict[str, Any], now: int) -> bool:

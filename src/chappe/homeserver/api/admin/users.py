@@ -65,15 +65,22 @@ class Devices(msgspec.Struct):
 def page_of(request: Request) -> tuple[int, int, bool]:
     """(from, limit, backwards)."""
     return (
-        request.query_int("from", 0), request.query_int("limit", 100, 1, 1000), request.query_choice("dir", ("f", "b"), "f") == "b",
-    )  # fmt: skip
+        request.query_int("from", 0),
+        request.query_int("limit", 100, 1, 1000),
+        request.query_choice("dir", ("f", "b"), "f") == "b",
+    )
 
 
 class AdminUsers:
     def __init__(
-        self, administration: Administration, accounts: Accounts, sessions: Sessions, factors: SecondFactors, rooms: Rooms,
+        self,
+        administration: Administration,
+        accounts: Accounts,
+        sessions: Sessions,
+        factors: SecondFactors,
+        rooms: Rooms,
         pushers: Pushers,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._administration, self._accounts, self._sessions = administration, accounts, sessions
         self._factors, self._rooms, self._pushers = factors, rooms, pushers
 
@@ -84,9 +91,11 @@ class AdminUsers:
         deactivated = request.query("deactivated")
         filters = [
             deactivated != "false" if request.raw_path.startswith(b"/_synapse/admin/v3") else deactivated == "true",
-            request.query("guests") != "false", {"true": True, "false": False}.get(request.query("admins") or ""),
-            request.query("server_name"), request.query("locked") != "false",
-        ]  # fmt: skip
+            request.query("guests") != "false",
+            {"true": True, "false": False}.get(request.query("admins") or ""),
+            request.query("server_name"),
+            request.query("locked") != "false",
+        ]
         term = request.query("name") or request.query("user_id")
         users, total = await self._administration.users(term, filters, order, backwards, start, limit)
         answer: dict[str, Any] = {"users": users, "total": total}
@@ -147,9 +156,7 @@ class AdminUsers:
 
     @endpoint("GET", V1 + "/auth_providers/{provider}/users/{externalId}", **ADMIN)
     async def by_identity(self, request: Request) -> Answer:
-        return {
-            "user_id": await self._administration.user_by_link(request.params["provider"], request.params["externalId"])
-        }
+        return {"user_id": await self._administration.user_by_link(request.params["provider"], request.params["externalId"])}
 
     @endpoint("GET", V1 + "/threepid/{medium}/users/{address}", **ADMIN)
     async def by_address(self, request: Request) -> Answer:
@@ -181,9 +188,16 @@ class AdminUsers:
 
 class AdminUserChanges:
     def __init__(
-        self, administration: Administration, accounts: Accounts, sessions: Sessions, reset_password: ResetPassword,
-        deactivate: DeactivateAccount, set_profile_field: SetProfileField, bind_threepid: BindThreepid, notices: ServerNotices,
-    ) -> None:  # fmt: skip
+        self,
+        administration: Administration,
+        accounts: Accounts,
+        sessions: Sessions,
+        reset_password: ResetPassword,
+        deactivate: DeactivateAccount,
+        set_profile_field: SetProfileField,
+        bind_threepid: BindThreepid,
+        notices: ServerNotices,
+    ) -> None:
         self._administration, self._accounts, self._sessions = administration, accounts, sessions
         self._reset_password, self._deactivate = reset_password, deactivate
         self._set_profile_field, self._bind_threepid, self._notices = set_profile_field, bind_threepid, notices

@@ -16,15 +16,17 @@ from chappe.matrix.errors import BadRequest
 
 class Account:
     def __init__(
-        self, accounts: Accounts, uia: UserInteractiveAuth, deactivate: DeactivateAccount, domains: Domains,
+        self,
+        accounts: Accounts,
+        uia: UserInteractiveAuth,
+        deactivate: DeactivateAccount,
+        domains: Domains,
         reset_password: ResetPassword,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._accounts, self._uia, self._deactivate = accounts, uia, deactivate
         self._domains, self._reset_password = domains, reset_password
 
-    @endpoint(
-        "POST", "/_matrix/client/v3/account/password", auth=OPTIONAL_AUTH, limit="account", body_limit=SMALL_LIMIT
-    )
+    @endpoint("POST", "/_matrix/client/v3/account/password", auth=OPTIONAL_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def password(self, request: Request) -> Answer:
         body = await request.json_object()
         password, logout = body.get("new_password"), body.get("logout_devices", True)

@@ -43,9 +43,7 @@ class Admin:
     async def is_suspended(self, request: Request) -> Answer:
         return {"suspended": (await self._require(request)).suspended}
 
-    @endpoint(
-        "PUT", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH, does="suspend", body_limit=SMALL_LIMIT
-    )
+    @endpoint("PUT", "/_matrix/client/v1/admin/suspend/{userId}", auth=ADMIN_AUTH, does="suspend", body_limit=SMALL_LIMIT)
     async def suspend(self, request: Request) -> Answer:
         body, user = await request.body_as(SuspendRequest), await self._require(request, changes=True)
         await self._changes.set_state(user.user_id, suspended=body.suspended)

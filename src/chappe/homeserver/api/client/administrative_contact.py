@@ -47,9 +47,16 @@ class Removal(msgspec.Struct):
 
 class AdministrativeContact:
     def __init__(
-        self, store: AccountStore, threepids: Threepids, uia: UserInteractiveAuth, bind_threepid: BindThreepid,
-        domains: Domains, public_url: PublicUrl, limits: RateLimits, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        store: AccountStore,
+        threepids: Threepids,
+        uia: UserInteractiveAuth,
+        bind_threepid: BindThreepid,
+        domains: Domains,
+        public_url: PublicUrl,
+        limits: RateLimits,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._store, self._threepids, self._uia, self._bind_threepid = store, threepids, uia, bind_threepid
         self._domains, self._public_url, self._limits, self._now_ms = domains, public_url, limits, now_ms
 
@@ -59,9 +66,7 @@ class AdministrativeContact:
     async def for_registration(self, request: Request) -> Answer:
         return await self._request_token(request, REGISTER)
 
-    @endpoint(
-        "POST", _V3 + "/account/password/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT
-    )
+    @endpoint("POST", _V3 + "/account/password/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def for_password(self, request: Request) -> Answer:
         return await self._request_token(request, RESET)
 
@@ -73,15 +78,25 @@ class AdministrativeContact:
         body = await request.body_as(EmailToken)
         self._limits.check("email", parse_email(body.email))
         wanted = TokenRequest(
-            body.email, body.client_secret, body.send_attempt, body.next_link, self._domains.of_host(request.host),
-            self._public_url.of(request), request.header(b"accept-language"),
-        )  # fmt: skip
+            body.email,
+            body.client_secret,
+            body.send_attempt,
+            body.next_link,
+            self._domains.of_host(request.host),
+            self._public_url.of(request),
+            request.header(b"accept-language"),
+        )
         return {"sid": await self._threepids.request_token(purpose, wanted)}
 
     @endpoint(
-        "POST", _V3 + "/register/msisdn/requestToken", _V3 + "/account/password/msisdn/requestToken",
-        _V3 + "/account/3pid/msisdn/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT,
-    )  # fmt: skip
+        "POST",
+        _V3 + "/register/msisdn/requestToken",
+        _V3 + "/account/password/msisdn/requestToken",
+        _V3 + "/account/3pid/msisdn/requestToken",
+        auth=NO_AUTH,
+        limit="account",
+        body_limit=SMALL_LIMIT,
+    )
     async def by_telephone(self, request: Request) -> Answer:
         await request.json_object()
         raise BadRequest("This server does not use telephone numbers", "M_THREEPID_MEDIUM_NOT_SUPPORTED")
@@ -126,9 +141,7 @@ class AdministrativeContact:
         await self._threepids.use(proof.sid)
         return {}
 
-    @endpoint(
-        "POST", _V3 + "/account/3pid/delete", _V3 + "/account/3pid/unbind", limit="account", body_limit=SMALL_LIMIT
-    )
+    @endpoint("POST", _V3 + "/account/3pid/delete", _V3 + "/account/3pid/unbind", limit="account", body_limit=SMALL_LIMIT)
     async def remove(self, request: Request) -> Answer:
         raw = await request.json_object()
         body = convert(raw, Removal)

@@ -44,7 +44,7 @@ class BotsApi:
 
     def __init__(
         self, bots: Bots, webhooks: Webhooks, deactivate: DeactivateAccount, uia: UserInteractiveAuth, limits: RateLimits
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._bots, self._webhooks, self._deactivate, self._uia, self._limits = bots, webhooks, deactivate, uia, limits
 
     async def _require_maker(self, request: Request, purpose: str) -> FreshProof:
@@ -68,9 +68,7 @@ class BotsApi:
 
     @endpoint("DELETE", _V1 + "/bots/{userId}")
     async def delete(self, request: Request) -> Answer:
-        await self._deactivate(
-            await self._bots.require_own(request.user_id, request.params["userId"]), False, THEMSELVES
-        )
+        await self._deactivate(await self._bots.require_own(request.user_id, request.params["userId"]), False, THEMSELVES)
         return {}
 
     @endpoint("GET", _V1 + "/rooms/{roomId}/webhooks")
@@ -83,13 +81,9 @@ class BotsApi:
         await self._webhooks.require_moderator(request.user_id, room_id)
         body = await request.body_as(NewWebhook)
         wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
-        return await self._webhooks.create(
-            await self._require_maker(request, f"make_webhook {room_id}"), room_id, wanted
-        )
+        return await self._webhooks.create(await self._require_maker(request, f"make_webhook {room_id}"), room_id, wanted)
 
-    @endpoint(
-        "POST", _V1 + "/rooms/{roomId}/webhooks/{webhookId}/enable", acts=True, limit="account", body_limit=SMALL_LIMIT
-    )
+    @endpoint("POST", _V1 + "/rooms/{roomId}/webhooks/{webhookId}/enable", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def enable_hook(self, request: Request) -> Answer:
         room_id, hook = parse_room_id(request.params["roomId"]), request.params["webhookId"]
         await self._webhooks.require_moderator(request.user_id, room_id)

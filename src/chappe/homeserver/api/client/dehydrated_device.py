@@ -30,9 +30,13 @@ class DehydratedDevice:
         self._dehydrate = dehydrate
 
     @endpoint(
-        "PUT", _DEVICE, limit="keys", features=("org.matrix.msc3814",), body_limit=1 << 18,
+        "PUT",
+        _DEVICE,
+        limit="keys",
+        features=("org.matrix.msc3814",),
+        body_limit=1 << 18,
         body_reason="a device with its one-time keys",
-    )  # fmt: skip
+    )
     async def put(self, request: Request) -> Answer:
         body = await request.json_object(canonical=True)
         wanted = convert(body, Dehydrated)
@@ -72,7 +76,5 @@ class DehydratedDevice:
                 raise BadRequest("This is not a token of this list", "M_INVALID_PARAM")
             cursor = int(match[1])
         inbox = await self._dehydrate.events(request.user_id, request.params["deviceId"], cursor, PAGE)
-        more = (
-            f"d{inbox.cursor}" if inbox.messages and (len(inbox.messages) == PAGE or request.method == "POST") else None
-        )
+        more = f"d{inbox.cursor}" if inbox.messages and (len(inbox.messages) == PAGE or request.method == "POST") else None
         return {"events": [orjson.Fragment(message) for message in inbox.messages]}, more

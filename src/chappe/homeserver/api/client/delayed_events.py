@@ -33,10 +33,15 @@ class DelayedEventsApi:
         self._delayed, self._send, self._rooms = delayed, send, rooms
 
     @endpoint(
-        "PUT", "/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
-        _UNSTABLE + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}", auth=GUEST_AUTH, acts=True, limit="message",
-        **EVENT_BODY, features=("org.matrix.msc4140",),
-    )  # fmt: skip
+        "PUT",
+        "/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
+        _UNSTABLE + "/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
+        auth=GUEST_AUTH,
+        acts=True,
+        limit="message",
+        **EVENT_BODY,
+        features=("org.matrix.msc4140",),
+    )
     async def schedule(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Schedule)
         event_type = request.params["eventType"]
@@ -45,9 +50,15 @@ class DelayedEventsApi:
         if not event_type or "\0" in event_type + (body.state_key or ""):
             raise BadRequest("The event's type or state key is malformed", "M_INVALID_PARAM")
         wanted = Scheduled(
-            request.user_id, request.requester.device_id, room_id, event_type, body.state_key, body.content, body.delay_ms,
+            request.user_id,
+            request.requester.device_id,
+            room_id,
+            event_type,
+            body.state_key,
+            body.content,
+            body.delay_ms,
             transaction_key(request, f"{room_id}\x1fdelay\x1f{event_type}"),
-        )  # fmt: skip
+        )
         return {"delay_id": await self._delayed.schedule(wanted, is_old_dialect=False)}
 
     # ---------------------------------------------------------------------------------------------------- managing
@@ -59,12 +70,7 @@ class DelayedEventsApi:
         await self._send.act(row, _named_action(request), is_old_dialect=False)
         return {}
 
-    @endpoint(
-        "POST",
-        _UNSTABLE + "/delayed_events/{delayId}/{action}",
-        auth=NO_AUTH,
-        limit="delayed_events",
-    )
+    @endpoint("POST", _UNSTABLE + "/delayed_events/{delayId}/{action}", auth=NO_AUTH, limit="delayed_events")
     async def act_with_the_id_alone(self, request: Request) -> Answer:
         """Whoever was given the id may act: a media server that sees who is still connected, say."""
         await request.json_object(optional=True)
@@ -73,9 +79,12 @@ class DelayedEventsApi:
         return {}
 
     @endpoint(
-        "POST", "/_matrix/client/v1/delayed_events/{delayId}", _UNSTABLE + "/delayed_events/{delayId}", auth=NO_AUTH,
+        "POST",
+        "/_matrix/client/v1/delayed_events/{delayId}",
+        _UNSTABLE + "/delayed_events/{delayId}",
+        auth=NO_AUTH,
         limit="delayed_events",
-    )  # fmt: skip
+    )
     async def act_by_body(self, request: Request) -> Answer:
         action = _action((await request.json_object()).get("action"))
         await self._send.act(await self._delayed.find(request.params["delayId"], None), action, is_old_dialect=True)
@@ -83,9 +92,7 @@ class DelayedEventsApi:
 
     # ----------------------------------------------------------------------------------------------------- reading
 
-    @endpoint(
-        "GET", "/_matrix/client/v1/delayed_events/{delayId}", _UNSTABLE + "/delayed_events/{delayId}", auth=GUEST_AUTH
-    )
+    @endpoint("GET", "/_matrix/client/v1/delayed_events/{delayId}", _UNSTABLE + "/delayed_events/{delayId}", auth=GUEST_AUTH)
     async def one(self, request: Request) -> Answer:
         return _described(await self._delayed.find(request.params["delayId"], request.user_id))
 
@@ -124,11 +131,19 @@ def _action(value: Any) -> str:
 def _described(row: Row) -> dict[str, Any]:
     """With the names of both dialects."""
     found = {
-        "delay_id": row["delay_id"], "room_id": row["room_id"], "type": row["type"], "state_key": row["state_key"],
-        "delay": row["delay_ms"], "delay_ms": row["delay_ms"], "running_since": row["running_since"],
-        "scheduled_at": row["running_since"], "content": orjson.Fragment(row["content"]), "event_id": row["event_id"],
-        "finalised_ts": row["finalised_ts"], "error": None if row["error"] is None else orjson.Fragment(row["error"]),
-    }  # fmt: skip
+        "delay_id": row["delay_id"],
+        "room_id": row["room_id"],
+        "type": row["type"],
+        "state_key": row["state_key"],
+        "delay": row["delay_ms"],
+        "delay_ms": row["delay_ms"],
+        "running_since": row["running_since"],
+        "scheduled_at": row["running_since"],
+        "content": orjson.Fragment(row["content"]),
+        "event_id": row["event_id"],
+        "finalised_ts": row["finalised_ts"],
+        "error": None if row["error"] is None else orjson.Fragment(row["error"]),
+    }
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -137,7 +152,11 @@ def _finalised(row: Row) -> dict[str, Any]:
     reason = "error" if row["error"] is not None else "delay" if row["outcome"] == "send" and by_itself else "action"
     described = _described(row)
     result = {
-        "delayed_event": described, "outcome": row["outcome"], "reason": reason, "origin_server_ts": row["finalised_ts"],
-        "event_id": row["event_id"], "error": described.get("error"),
-    }  # fmt: skip
+        "delayed_event": described,
+        "outcome": row["outcome"],
+        "reason": reason,
+        "origin_server_ts": row["finalised_ts"],
+        "event_id": row["event_id"],
+        "error": described.get("error"),
+    }
     return {key: value for key, value in result.items() if value is not None}

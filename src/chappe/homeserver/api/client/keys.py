@@ -99,8 +99,7 @@ class Keys:
         reached = await self._rooms.sight.reached(request.person, "m.room.encrypted", body.one_time_keys)
         here, elsewhere = self._apart({user: body.one_time_keys[user] for user in reached})
         claimed = await self._keys.claim(here)
-        missing = {user: {d: a for d, a in devices.items() if d not in claimed.get(user, {})}
-                   for user, devices in here.items()}  # fmt: skip
+        missing = {user: {d: a for d, a in devices.items() if d not in claimed.get(user, {})} for user, devices in here.items()}
         for user, devices in (await self._appservices.claim_keys({u: d for u, d in missing.items() if d})).items():
             claimed.setdefault(user, {}).update(devices)
         far, failures = await self._remote.claim(domain_of(request.user_id), elsewhere)
@@ -120,9 +119,7 @@ class Keys:
                 raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
             positions.append(parse_position(text))
         memberships = await self._rooms.memberships.of(request.user_id)
-        changed, left = await self._device_lists.between(
-            request.user_id, memberships, positions[0], positions[1], None, None
-        )
+        changed, left = await self._device_lists.between(request.user_id, memberships, positions[0], positions[1], None, None)
         return {"changed": changed, "left": left}
 
     @endpoint(
@@ -154,9 +151,7 @@ class Keys:
         body = await request.json_object(canonical=True)
         return {"failures": await self._keys.upload_signatures(request.user_id, body)}
 
-    @endpoint(
-        "PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth=GUEST_AUTH, limit="to_device", **_TO_DEVICES
-    )
+    @endpoint("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", auth=GUEST_AUTH, limit="to_device", **_TO_DEVICES)
     async def send_to_device(self, request: Request) -> Answer:
         body = convert(await request.json_object(canonical=True), SendToDevice)
         for user in body.messages:

@@ -42,10 +42,17 @@ class RefreshRequest(msgspec.Struct):
 
 class Login:
     def __init__(
-        self, accounts: Accounts, sessions: Sessions, domains: Domains, guesses: Guesses, login_tokens: LoginTokens,
-        factors: SecondFactors, providers: Providers, uia: UserInteractiveAuth,
+        self,
+        accounts: Accounts,
+        sessions: Sessions,
+        domains: Domains,
+        guesses: Guesses,
+        login_tokens: LoginTokens,
+        factors: SecondFactors,
+        providers: Providers,
+        uia: UserInteractiveAuth,
         check_password: CheckPassword,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._accounts, self._sessions, self._domains, self._guesses = accounts, sessions, domains, guesses
         self._login_tokens, self._factors, self._providers, self._uia = login_tokens, factors, providers, uia
         self._check_password = check_password
@@ -53,16 +60,18 @@ class Login:
     @endpoint("GET", "/_matrix/client/v3/login", auth=NO_AUTH)
     async def flows(self, request: Request) -> Answer:
         domain = self._domains.of_host(request.host)
-        providers = [
-            {"id": p.id, "name": p.name} | ({"icon": p.icon} if p.icon else {}) for p in self._providers.of(domain)
-        ]
+        providers = [{"id": p.id, "name": p.name} | ({"icon": p.icon} if p.icon else {}) for p in self._providers.of(domain)]
         sso: dict[str, Any] = {"type": "m.login.sso", "identity_providers": providers}
         if providers:  # clients then offer this flow alone, which without a provider would take the password form away
             sso |= {"oauth_aware_preferred": True, "org.matrix.msc3824.delegated_oidc_compatibility": True}
-        return {"flows": [
-            {"type": "m.login.password"}, sso, {"type": "m.login.token", "get_login_token": True},
-            {"type": "m.login.application_service"},
-        ]}  # fmt: skip
+        return {
+            "flows": [
+                {"type": "m.login.password"},
+                sso,
+                {"type": "m.login.token", "get_login_token": True},
+                {"type": "m.login.application_service"},
+            ]
+        }
 
     @endpoint("POST", "/_matrix/client/v3/login", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def login(self, request: Request) -> Answer:
@@ -94,9 +103,13 @@ class Login:
         if user.locked:
             raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
         tokens = await self._sessions.sign_in(
-            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token,
-            carried.browser if carried else None, parent=carried.parent if carried else None,
-        )  # fmt: skip
+            UserId(user.user_id),
+            body.device_id,
+            body.initial_device_display_name,
+            body.refresh_token,
+            carried.browser if carried else None,
+            parent=carried.parent if carried else None,
+        )
         return {**tokens.answer(), "home_server": user.server_name}
 
     async def _by_token(self, body: LoginRequest) -> Answer:
@@ -130,10 +143,7 @@ class Login:
         await self._uia.require_owner(request, "login_token", body)
         user_id, device_id = request.user_id, request.requester.device_id
         browser = await self._accounts.store.browser_of_device(user_id, device_id)  # whoever ends that, ends both
-        return {
-            "login_token": await self._login_tokens.new(user_id, device_id, browser),
-            "expires_in_ms": LIFETIME_MS,
-        }
+        return {"login_token": await self._login_tokens.new(user_id, device_id, browser), "expires_in_ms": LIFETIME_MS}
 
     @endpoint("POST", "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", auth=NO_AUTH, limit="login")
     async def refresh(self, request: Request) -> Answer:

@@ -35,12 +35,7 @@ class Target(msgspec.Struct):
 
 class Membership:
     def __init__(
-        self,
-        rooms: Rooms,
-        changes: MembershipChanges,
-        aliases: Aliases,
-        join_room: JoinRoom,
-        invites: ThirdPartyInvites,
+        self, rooms: Rooms, changes: MembershipChanges, aliases: Aliases, join_room: JoinRoom, invites: ThirdPartyInvites
     ) -> None:
         self._rooms, self._changes, self._aliases = rooms, changes, aliases
         self._join_room, self._invites = join_room, invites
@@ -50,12 +45,7 @@ class Membership:
         return {"joined_rooms": [m.room_id for m in await self._rooms.memberships.joined(request.user_id)]}
 
     @endpoint(
-        "POST",
-        "/_matrix/client/v3/join/{roomIdOrAlias}",
-        acts=True,
-        auth=GUEST_AUTH,
-        limit="join",
-        body_limit=SMALL_LIMIT,
+        "POST", "/_matrix/client/v3/join/{roomIdOrAlias}", acts=True, auth=GUEST_AUTH, limit="join", body_limit=SMALL_LIMIT
     )
     async def join_by_alias(self, request: Request) -> Answer:
         room_id, servers = await self._room_or_alias(request)

@@ -24,11 +24,14 @@ class NotificationsApi:
         found, following = await self._notifications.of(request.user_id, start, limit, highlights)
         listed = []
         for item in found:
-            (event,) = await self._relations.present(
-                request.user_id, request.requester.device_id, item.room, [item.seen]
+            (event,) = await self._relations.present(request.user_id, request.requester.device_id, item.room, [item.seen])
+            listed.append(
+                {
+                    "actions": item.actions,
+                    "event": orjson.Fragment(event),
+                    "read": item.is_read,
+                    "room_id": item.room.room_id,
+                    "ts": item.seen[0].ts,
+                }
             )
-            listed.append({
-                "actions": item.actions, "event": orjson.Fragment(event), "read": item.is_read, "room_id": item.room.room_id,
-                "ts": item.seen[0].ts,
-            })  # fmt: skip
         return {"notifications": listed} | ({"next_token": position_token(following)} if following else {})

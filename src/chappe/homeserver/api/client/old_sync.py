@@ -33,9 +33,14 @@ LOOK_EVERY = 1.0  # seconds, at least; whoever looks into a room from outside is
 
 class OldSync:
     def __init__(
-        self, rooms: Rooms, relations: Relations, account_data: AccountData, receipts: Receipts, presence: Presence,
+        self,
+        rooms: Rooms,
+        relations: Relations,
+        account_data: AccountData,
+        receipts: Receipts,
+        presence: Presence,
         notifier: Notifier,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rooms, self._relations, self._account_data, self._notifier = rooms, relations, account_data, notifier
         self._receipts, self._presence = receipts, presence
 
@@ -98,7 +103,7 @@ class OldSync:
         return [
             {"type": "m.receipt", "room_id": live[number].room_id, "content": receipt_content(rows)}
             for number, rows in changed.items()
-        ]  # fmt: skip
+        ]
 
     async def _present_people(self, reader: str, users: Iterable[str]) -> list[Any]:
         """m.presence events, whose content says of whom."""
@@ -106,7 +111,7 @@ class OldSync:
         return [
             {"type": "m.presence", "sender": user, "content": {**self._presence.content(state), "user_id": user}}
             for user, state in states.items()
-        ]  # fmt: skip
+        ]
 
     async def _present(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[orjson.Fragment]:
         chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
@@ -140,11 +145,12 @@ class OldSync:
         others = await self._rooms.members_sharing(request.user_id) - {request.user_id}
         people = [request.user_id, *await self._presence.present_among(others)]
         return {
-            "end": position_token(position), "rooms": rooms,
+            "end": position_token(position),
+            "rooms": rooms,
             "presence": await self._present_people(request.user_id, people),
             "receipts": await self._read(request.user_id, numbers, 0, position),
             "account_data": [_data(row) for row in data if row["type"] != "m.push_rules"],
-        }  # fmt: skip
+        }
 
     async def _room(self, request: Request, membership: Membership, limit: int) -> dict[str, Any]:
         room = await self._rooms.live.by_number(membership.number)
@@ -155,19 +161,20 @@ class OldSync:
 
     async def _whole(self, request: Request, room: LiveRoom, membership: str, limit: int) -> dict[str, Any]:
         upto = self._rooms.clock.watermark
-        page = await self._rooms.timeline.page(
-            request.user_id, room, upto, None, True, max(1, limit), RoomEventFilter()
-        )
+        page = await self._rooms.timeline.page(request.user_id, room, upto, None, True, max(1, limit), RoomEventFilter())
         state = await self._rooms.timeline.state_at(request.user_id, room)
         data = await self._account_data.of_rooms(request.user_id, [room.room_id])
         start = room.order.before(page.events[-1][0].position) if page.events else upto
         events = await self._present(request, room, page.events[::-1]) if limit else []
         listed = await self._rooms.store.published_in(room.number)
         return {
-            "room_id": room.room_id, "membership": membership, "visibility": "public" if listed else "private",
+            "room_id": room.room_id,
+            "membership": membership,
+            "visibility": "public" if listed else "private",
             "messages": {"start": position_token(start), "end": position_token(upto), "chunk": events},
-            "state": [orjson.Fragment(e.for_joined()) for e in state.values()], "account_data": [_data(row) for row in data],
-        }  # fmt: skip
+            "state": [orjson.Fragment(e.for_joined()) for e in state.values()],
+            "account_data": [_data(row) for row in data],
+        }
 
     @endpoint("GET", "/_matrix/client/v3/rooms/{roomId}/initialSync", auth=GUEST_AUTH)
     async def room_initial_sync(self, request: Request) -> Answer:

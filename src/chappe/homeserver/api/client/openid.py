@@ -14,20 +14,18 @@ class OpenIdApi:
         self._openid = openid
 
     @endpoint(
-        "POST",
-        "/_matrix/client/v3/user/{userId}/openid/request_token",
-        acts=True,
-        limit="account",
-        body_limit=SMALL_LIMIT,
+        "POST", "/_matrix/client/v3/user/{userId}/openid/request_token", acts=True, limit="account", body_limit=SMALL_LIMIT
     )
     async def request_token(self, request: Request) -> Answer:
         if request.params["userId"] != request.user_id:
             raise Forbidden("You may ask for a token of your own only")
         await request.json_object(optional=True)
         return {
-            "access_token": await self._openid.new_token(request.user_id, request.requester.device_id), "token_type": "Bearer",
-            "matrix_server_name": domain_of(request.user_id), "expires_in": LIFETIME_MS // 1000,
-        }  # fmt: skip
+            "access_token": await self._openid.new_token(request.user_id, request.requester.device_id),
+            "token_type": "Bearer",
+            "matrix_server_name": domain_of(request.user_id),
+            "expires_in": LIFETIME_MS // 1000,
+        }
 
     @endpoint("GET", "/_matrix/federation/v1/openid/userinfo", auth=NO_AUTH)
     async def userinfo(self, request: Request) -> Answer:

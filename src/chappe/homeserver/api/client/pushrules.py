@@ -11,9 +11,7 @@ from chappe.matrix.errors import BadRequest
 
 _RULES = "/_matrix/client/v3/pushrules"
 _RULE = _RULES + "/global/{kind}/{ruleId}"
-_NOWHERE = (
-    _RULES + "/global/{kind}", _RULES + "/{scope}/{kind}", _RULES + "/{scope}/{kind}/{ruleId}", _RULE + "/{attribute}",
-)  # fmt: skip
+_NOWHERE = (_RULES + "/global/{kind}", _RULES + "/{scope}/{kind}", _RULES + "/{scope}/{kind}/{ruleId}", _RULE + "/{attribute}")
 
 
 class PushRulesApi:
@@ -47,9 +45,13 @@ class PushRulesApi:
     @endpoint("PUT", _RULE, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
     async def put(self, request: Request) -> Answer:
         await self._rules.put(
-            request.user_id, request.params["kind"], request.params["ruleId"], await request.json_object(),
-            request.query("before"), request.query("after"),
-        )  # fmt: skip
+            request.user_id,
+            request.params["kind"],
+            request.params["ruleId"],
+            await request.json_object(),
+            request.query("before"),
+            request.query("after"),
+        )
         return {}
 
     @endpoint("DELETE", _RULE, auth=GUEST_AUTH)

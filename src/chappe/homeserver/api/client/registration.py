@@ -37,9 +37,18 @@ class RegisterRequest(msgspec.Struct):
 
 class Registration:
     def __init__(
-        self, settings: Settings, accounts: Accounts, sessions: Sessions, uia: UserInteractiveAuth, domains: Domains, sight: Sight,
-        threepids: Threepids, bind_threepid: BindThreepid, guesses: Guesses, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        sessions: Sessions,
+        uia: UserInteractiveAuth,
+        domains: Domains,
+        sight: Sight,
+        threepids: Threepids,
+        bind_threepid: BindThreepid,
+        guesses: Guesses,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._guesses, self._answered = guesses, Answered(now_ms)
         self._settings, self._accounts, self._sessions = settings, accounts, sessions
         self._uia, self._domains, self._sight = uia, domains, sight
@@ -59,9 +68,7 @@ class Registration:
             return known
         return self._answered.keep(raw, await self._register(request, raw, body, domain))
 
-    async def _register(
-        self, request: Request, raw: dict[str, Any], body: RegisterRequest, domain: str
-    ) -> dict[str, Any]:
+    async def _register(self, request: Request, raw: dict[str, Any], body: RegisterRequest, domain: str) -> dict[str, Any]:
         first = await self._accounts.first_administrator_token() is not None
         if not (self._settings.open or self._settings.by_token or self._settings.email_required or first):
             raise Forbidden("Registration is closed: ask your administrator for an account")
@@ -90,9 +97,7 @@ class Registration:
             await self._bind_threepid(user_id, "email", address, self._now_ms())
         if body.inhibit_login:
             return {"user_id": user_id}
-        tokens = await self._sessions.sign_in(
-            user_id, body.device_id, body.initial_device_display_name, body.refresh_token
-        )
+        tokens = await self._sessions.sign_in(user_id, body.device_id, body.initial_device_display_name, body.refresh_token)
         return tokens.answer()
 
     @endpoint("GET", "/_matrix/client/v3/password_policy", auth=NO_AUTH)

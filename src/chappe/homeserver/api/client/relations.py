@@ -29,12 +29,16 @@ class RelationsApi:
         self._rooms, self._relations, self._subscriptions = rooms, relations, subscriptions
 
     @endpoint(
-        "GET", _RELATIONS, _RELATIONS + "/{relType}", _RELATIONS + "/{relType}/{eventType}",
+        "GET",
+        _RELATIONS,
+        _RELATIONS + "/{relType}",
+        _RELATIONS + "/{relType}/{eventType}",
         "/_matrix/client/unstable/rooms/{roomId}/relations/{eventId}",
         "/_matrix/client/unstable/rooms/{roomId}/relations/{eventId}/{relType}",
-        "/_matrix/client/unstable/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", auth=GUEST_AUTH,
+        "/_matrix/client/unstable/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}",
+        auth=GUEST_AUTH,
         features=("org.matrix.msc3440.stable", "org.matrix.msc3715.stable", "org.matrix.msc3981"),
-    )  # fmt: skip
+    )
     async def related(self, request: Request) -> Answer:
         backwards = request.query_choice("dir", ("b", "f"), "b") == "b"
         limit = request.query_int("limit", 10, 1, MAX_PAGE)
@@ -43,9 +47,17 @@ class RelationsApi:
         event_id = parse_event_id(request.params["eventId"])
         room = await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
         page = await self._relations.page(
-            request.user_id, room, event_id, request.params.get("relType"), request.params.get("eventType"), start, stop,
-            backwards, limit, recurse,
-        )  # fmt: skip
+            request.user_id,
+            room,
+            event_id,
+            request.params.get("relType"),
+            request.params.get("eventType"),
+            start,
+            stop,
+            backwards,
+            limit,
+            recurse,
+        )
         prev = None if start is None else position_token(start)
         extra = b',"recursion_depth":%d' % MAX_DEPTH if recurse else b""
         return await self._answer(request, room, page, prev, extra)
@@ -62,9 +74,12 @@ class RelationsApi:
         return b"".join([*parts, b"}"])
 
     @endpoint(
-        "GET", _ROOM + "/threads", "/_matrix/client/unstable/org.matrix.msc3856/rooms/{roomId}/threads", auth=GUEST_AUTH,
+        "GET",
+        _ROOM + "/threads",
+        "/_matrix/client/unstable/org.matrix.msc3856/rooms/{roomId}/threads",
+        auth=GUEST_AUTH,
         features=("org.matrix.msc3856.stable",),
-    )  # fmt: skip
+    )
     async def threads(self, request: Request) -> Answer:
         participated = request.query_choice("include", ("all", "participated"), "all") == "participated"
         limit, start = request.query_int("limit", 10, 1, MAX_PAGE), optional_position(request.query("from"))
@@ -85,15 +100,16 @@ class RelationsApi:
         return {"automatic": await self._subscriptions.get(request.user_id, room, root)}
 
     @endpoint(
-        "PUT", "/_matrix/client/v1" + _SUBSCRIPTION, MSC4306 + _SUBSCRIPTION, body_limit=SMALL_LIMIT,
+        "PUT",
+        "/_matrix/client/v1" + _SUBSCRIPTION,
+        MSC4306 + _SUBSCRIPTION,
+        body_limit=SMALL_LIMIT,
         features=("org.matrix.msc4306",),
-    )  # fmt: skip
+    )
     async def subscribe(self, request: Request) -> Answer:
         cause = (await request.body_as(Subscribe)).automatic
         room, root = await self._thread(request)
-        await self._subscriptions.subscribe(
-            request.user_id, room, root, None if cause is None else parse_event_id(cause)
-        )
+        await self._subscriptions.subscribe(request.user_id, room, root, None if cause is None else parse_event_id(cause))
         return {}
 
     @endpoint("DELETE", "/_matrix/client/v1" + _SUBSCRIPTION, MSC4306 + _SUBSCRIPTION)
@@ -103,10 +119,7 @@ class RelationsApi:
         return {}
 
     @endpoint(
-        "GET",
-        "/_matrix/client/v1/thread_subscriptions",
-        MSC4308 + "/thread_subscriptions",
-        features=("org.matrix.msc4308",),
+        "GET", "/_matrix/client/v1/thread_subscriptions", MSC4308 + "/thread_subscriptions", features=("org.matrix.msc4308",)
     )
     async def subscriptions(self, request: Request) -> Answer:
         request.query_choice("dir", ("b",), None)

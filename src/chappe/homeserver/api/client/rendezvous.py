@@ -57,7 +57,7 @@ class RendezvousApi:
         payload = await self._rendezvous.put(session, "text/plain", await _text(request), tag.strip('"'))
         if payload is None:
             old_name: dict[str, Any] = {"org.matrix.msc4108.errcode": "M_CONCURRENT_WRITE"}
-            raise MatrixError(412, "M_UNKNOWN", "The other device has written in the meantime", **old_name)  # fmt: skip
+            raise MatrixError(412, "M_UNKNOWN", "The other device has written in the meantime", **old_name)
         return Response(202, b"", "text/plain", _headers(payload))
 
     @endpoint("DELETE", _OLD + "/{rendezvousId}", auth=NO_AUTH)
@@ -114,7 +114,11 @@ async def _text(request: Request) -> bytes:
 
 def _headers(payload: Payload) -> tuple[tuple[bytes, bytes], ...]:
     return (
-        (b"etag", f'"{payload.tag}"'.encode()), (b"expires", formatdate(payload.expires_ts / 1000, usegmt=True).encode()),
+        (b"etag", f'"{payload.tag}"'.encode()),
+        (b"expires", formatdate(payload.expires_ts / 1000, usegmt=True).encode()),
         (b"last-modified", formatdate(payload.changed_ts / 1000, usegmt=True).encode()),
-        (b"cache-control", b"no-store, no-transform"), (b"pragma", b"no-cache"), (b"x-content-type-options", b"nosniff"), _EXPOSE,
-    )  # fmt: skip
+        (b"cache-control", b"no-store, no-transform"),
+        (b"pragma", b"no-cache"),
+        (b"x-content-type-options", b"nosniff"),
+        _EXPOSE,
+    )

@@ -30,18 +30,26 @@ class ReportContent:
         return {}
 
     @endpoint(
-        "POST", "/_matrix/client/v3/rooms/{roomId}/report", "/_matrix/client/unstable/org.matrix.msc4151/rooms/{roomId}/report",
-        limit="account", body_limit=SMALL_LIMIT, features=("org.matrix.msc4151",),
-    )  # fmt: skip
+        "POST",
+        "/_matrix/client/v3/rooms/{roomId}/report",
+        "/_matrix/client/unstable/org.matrix.msc4151/rooms/{roomId}/report",
+        limit="account",
+        body_limit=SMALL_LIMIT,
+        features=("org.matrix.msc4151",),
+    )
     async def room(self, request: Request) -> Answer:
         reason = (await request.body_as(Report, optional=True)).reason
         await self._reports.room(request.user_id, parse_room_id(request.params["roomId"]), reason)
         return {}
 
     @endpoint(
-        "POST", "/_matrix/client/v3/users/{userId}/report", "/_matrix/client/unstable/org.matrix.msc4260/users/{userId}/report",
-        limit="account", body_limit=SMALL_LIMIT, features=("org.matrix.msc4260",),
-    )  # fmt: skip
+        "POST",
+        "/_matrix/client/v3/users/{userId}/report",
+        "/_matrix/client/unstable/org.matrix.msc4260/users/{userId}/report",
+        limit="account",
+        body_limit=SMALL_LIMIT,
+        features=("org.matrix.msc4260",),
+    )
     async def user(self, request: Request) -> Answer:
         reason = (await request.body_as(Report, optional=True)).reason
         await self._reports.user(request.user_id, parse_user_id(request.params["userId"]), reason)

@@ -25,9 +25,7 @@ def transaction_key(request: Request, route: str) -> str:
 
 
 class RoomSend:
-    def __init__(
-        self, rooms: Rooms, relations: Relations, membership: MembershipChanges, delayed: DelayedEvents
-    ) -> None:
+    def __init__(self, rooms: Rooms, relations: Relations, membership: MembershipChanges, delayed: DelayedEvents) -> None:
         self._rooms, self._relations, self._membership, self._delayed = rooms, relations, membership, delayed
 
     # by POST, without a transaction id: as Synapse has it, which scripts and simple bots use
@@ -46,24 +44,25 @@ class RoomSend:
         return {"event_id": await self._rooms.send(request.user_id, room_id, event_type, content, txn, _ts(request))}
 
     async def _schedule(
-        self, request: Request, room_id: str, event_type: str, state_key: str | None, content: dict[str, Any], delay: int,
+        self,
+        request: Request,
+        room_id: str,
+        event_type: str,
+        state_key: str | None,
+        content: dict[str, Any],
+        delay: int,
         txn: str | None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Delayed events in the deployed dialect of MSC4140."""
         room = await self._rooms.require_joined(request.user_id, room_id)
         check_content(content, room.version)
         if "\0" in event_type + (state_key or ""):
             raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
-        wanted = Scheduled(
-            request.user_id, request.requester.device_id, room_id, event_type, state_key, content, delay, txn
-        )
+        wanted = Scheduled(request.user_id, request.requester.device_id, room_id, event_type, state_key, content, delay, txn)
         return {"delay_id": await self._delayed.schedule(wanted, is_old_dialect=True)}
 
     @endpoint("POST", _ROOM + "/redact/{eventId}", auth=GUEST_AUTH, limit="message")
-    @endpoint(
-        "PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message",
-        features=("org.matrix.msc3912",),
-    )  # fmt: skip
+    @endpoint("PUT", _ROOM + "/redact/{eventId}/{txnId}", auth=GUEST_AUTH, limit="message", features=("org.matrix.msc3912",))
     async def redact(self, request: Request) -> Answer:
         room_id, event_id = parse_room_id(request.params["roomId"]), parse_event_id(request.params["eventId"])
         body = await request.json_object(optional=True)
@@ -98,9 +97,13 @@ class RoomSend:
                 await self._rooms.redact(user_id, room_id, related, content, None)
 
     @endpoint(
-        "PUT", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",
-        limit="message", **EVENT_BODY,
-    )  # fmt: skip
+        "PUT",
+        _ROOM + "/state/{eventType}/{stateKey}",
+        _ROOM + "/state/{eventType}",
+        _ROOM + "/state/{eventType}/",
+        limit="message",
+        **EVENT_BODY,
+    )
     async def set_state(self, request: Request) -> Answer:
         room_id, event_type = parse_room_id(request.params["roomId"]), _event_type(request)
         content = await request.json_object()
@@ -113,9 +116,7 @@ class RoomSend:
         if event_type == "m.room.member":
             member = parse_user_id(state_key)
             return {"event_id": await self._membership.set_member(request.user_id, room_id, member, content)}
-        return {"event_id": await self._rooms.set_state(
-            request.user_id, room_id, event_type, state_key, content, _ts(request)
-        )}  # fmt: skip
+        return {"event_id": await self._rooms.set_state(request.user_id, room_id, event_type, state_key, content, _ts(request))}
 
 
 def _transaction(request: Request, route: str) -> str | None:

@@ -20,9 +20,7 @@ class RoomUpgrades:
     def __init__(self, upgrade: UpgradeRoom, join_room: JoinRoom) -> None:
         self._upgrade, self._join_room = upgrade, join_room
 
-    @endpoint(
-        "POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", acts=True, limit="create_room", body_limit=SMALL_LIMIT
-    )
+    @endpoint("POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", acts=True, limit="create_room", body_limit=SMALL_LIMIT)
     async def upgrade(self, request: Request) -> Answer:
         room_id, body = parse_room_id(request.params["roomId"]), await request.body_as(Upgrade)
         new_id = await self._upgrade(request.user_id, room_id, body.new_version, body.additional_creators)

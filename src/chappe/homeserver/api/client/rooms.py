@@ -88,13 +88,23 @@ class RoomReads:
         shown = [e for e in state.values() if _passes(event_filter, room, e)]
         last = after.events[-1][0] if after and after.events else event
         first = room.order.before((before.events[-1][0] if before and before.events else event).position)
-        return b"".join((
-            b'{"event":', await self._events(request, room, [(event, membership)]),
-            b',"events_before":[', await self._events(request, room, before.events if before else []),
-            b'],"events_after":[', await self._events(request, room, after.events if after else []),
-            b'],"state":[', b",".join(e.for_joined() for e in shown),
-            b'],"start":"', position_token(first).encode(), b'","end":"', position_token(last.position).encode(), b'"}',
-        ))  # fmt: skip
+        return b"".join(
+            (
+                b'{"event":',
+                await self._events(request, room, [(event, membership)]),
+                b',"events_before":[',
+                await self._events(request, room, before.events if before else []),
+                b'],"events_after":[',
+                await self._events(request, room, after.events if after else []),
+                b'],"state":[',
+                b",".join(e.for_joined() for e in shown),
+                b'],"start":"',
+                position_token(first).encode(),
+                b'","end":"',
+                position_token(last.position).encode(),
+                b'"}',
+            )
+        )
 
     @endpoint("GET", _ROOM + "/event/{eventId}", auth=GUEST_AUTH)
     async def event(self, request: Request) -> Answer:
@@ -103,9 +113,11 @@ class RoomReads:
         return await self._events(request, room, [await self._rooms.timeline.event(request.user_id, room, event_id)])
 
     @endpoint(
-        "GET", "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event",
-        "/_matrix/client/unstable/org.matrix.msc3030/rooms/{roomId}/timestamp_to_event", auth=GUEST_AUTH,
-    )  # fmt: skip
+        "GET",
+        "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event",
+        "/_matrix/client/unstable/org.matrix.msc3030/rooms/{roomId}/timestamp_to_event",
+        auth=GUEST_AUTH,
+    )
     async def timestamp_to_event(self, request: Request) -> Answer:
         backwards = request.query_choice("dir", ("b", "f"), None) == "b"
         if request.query("ts") is None:
@@ -125,9 +137,12 @@ class RoomReads:
         return b"[" + b",".join(e.for_joined() for e in state.values()) + b"]"
 
     @endpoint(
-        "GET", _ROOM + "/state/{eventType}/{stateKey}", _ROOM + "/state/{eventType}", _ROOM + "/state/{eventType}/",
+        "GET",
+        _ROOM + "/state/{eventType}/{stateKey}",
+        _ROOM + "/state/{eventType}",
+        _ROOM + "/state/{eventType}/",
         auth=GUEST_AUTH,
-    )  # fmt: skip
+    )
     async def state_event(self, request: Request) -> Answer:
         shape = request.query_choice("format", ("content", "event"), "content")
         room_id = parse_room_id(request.params["roomId"])
@@ -169,9 +184,7 @@ def _filter(request: Request) -> RoomEventFilter:
 
 
 def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
-    return is_open(event_filter) or passes_event(
-        event_filter, room.room_id, event.type, event.sender, lambda: event.content
-    )
+    return is_open(event_filter) or passes_event(event_filter, room.room_id, event.type, event.sender, lambda: event.content)
 
 
 def _memberships(request: Request, name: str) -> set[str]:

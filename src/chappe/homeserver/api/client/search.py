@@ -66,17 +66,17 @@ class Search:
         before: list[Seen] = []
         after: list[Seen] = []
         if limit := min(max(0, around.before_limit), MAX_AROUND):
-            before = (
-                await timeline.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())
-            ).events
+            before = (await timeline.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())).events
         if limit := min(max(0, around.after_limit), MAX_AROUND):
             after = (await timeline.page(user, hit.room, position, None, False, limit, RoomEventFilter(), 1)).events
         first = order.before(before[-1][0].position if before else position)
         last = after[-1][0].position if after else position
         context: dict[str, Any] = {
-            "start": position_token(first), "end": position_token(last),
-            "events_before": await self._events(request, hit, before), "events_after": await self._events(request, hit, after),
-        }  # fmt: skip
+            "start": position_token(first),
+            "end": position_token(last),
+            "events_before": await self._events(request, hit, before),
+            "events_after": await self._events(request, hit, after),
+        }
         if around.include_profile:
             state = await timeline.state_after(hit.room, position)
             senders = {e.sender for e, _ in (*before, hit.seen, *after)}

@@ -14,9 +14,13 @@ class SlidingSyncApi:
         self._engine, self._presence = engine, presence
 
     @endpoint(
-        "POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", auth=GUEST_AUTH,
-        body_limit=1 << 20, body_reason="subscriptions to thousands of rooms", features=("org.matrix.simplified_msc3575",),
-    )  # fmt: skip
+        "POST",
+        "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
+        auth=GUEST_AUTH,
+        body_limit=1 << 20,
+        body_reason="subscriptions to thousands of rooms",
+        features=("org.matrix.simplified_msc3575",),
+    )
     async def sync(self, request: Request) -> Answer:
         presence = request.query_choice("set_presence", ("online", "offline", "unavailable"), "online")
         timeout = request.query_int("timeout", 0)

@@ -16,24 +16,34 @@ class SpaceHierarchy:
         self._spaces, self._aliases, self._sight = spaces, aliases, sight
 
     @endpoint(
-        "GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy",
-        "/_matrix/client/unstable/org.matrix.msc2946/rooms/{roomId}/hierarchy", auth=GUEST_AUTH, limit="search",
-    )  # fmt: skip
+        "GET",
+        "/_matrix/client/v1/rooms/{roomId}/hierarchy",
+        "/_matrix/client/unstable/org.matrix.msc2946/rooms/{roomId}/hierarchy",
+        auth=GUEST_AUTH,
+        limit="search",
+    )
     async def hierarchy(self, request: Request) -> Answer:
         limit = request.query_int("limit", 50, 1, MAX_PAGE)
         depth = request.query_int("max_depth", MAX_DEPTH, 0, MAX_DEPTH)
         rooms, token = await self._spaces.hierarchy(
-            request.person, parse_room_id(request.params["roomId"]), request.query_bool("suggested_only"), limit, depth,
-            request.query("from"), request.query_all("via"),
-        )  # fmt: skip
+            request.person,
+            parse_room_id(request.params["roomId"]),
+            request.query_bool("suggested_only"),
+            limit,
+            depth,
+            request.query("from"),
+            request.query_all("via"),
+        )
         return {"rooms": rooms} | ({"next_batch": token} if token else {})
 
     @endpoint(
-        "GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}",
+        "GET",
+        "/_matrix/client/v1/room_summary/{roomIdOrAlias}",
         "/_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}",
-        "/_matrix/client/unstable/im.nheko.summary/rooms/{roomIdOrAlias}/summary", auth=OPTIONAL_AUTH,
+        "/_matrix/client/unstable/im.nheko.summary/rooms/{roomIdOrAlias}/summary",
+        auth=OPTIONAL_AUTH,
         features=("org.matrix.msc3266",),
-    )  # fmt: skip
+    )
     async def summary(self, request: Request) -> Answer:
         name = request.params["roomIdOrAlias"]
         if name[:1] not in ("!", "#"):

@@ -31,9 +31,11 @@ class Users:
         return {"results": found, "limited": limited}
 
     @endpoint(
-        "GET", "/_matrix/client/v1/mutual_rooms", "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms",
+        "GET",
+        "/_matrix/client/v1/mutual_rooms",
+        "/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms",
         features=("uk.half-shot.msc2666.query_mutual_rooms", "uk.half-shot.msc2666.query_mutual_rooms.stable"),
-    )  # fmt: skip
+    )
     async def mutual_rooms(self, request: Request) -> Answer:
         text = request.query("user_id")
         if not text:

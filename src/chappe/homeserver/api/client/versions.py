@@ -12,12 +12,22 @@ from chappe.matrix.room_versions import ROOM_VERSIONS
 VERSIONS = ["r0.6.0", "r0.6.1", *(f"v1.{minor}" for minor in range(1, 20))]
 
 ALWAYS = (
-    "m.lazy_load_members", "org.matrix.msc2285.stable", "org.matrix.msc3771", "org.matrix.msc3773",
-    "org.matrix.msc4380.stable", "org.matrix.msc4155", "uk.tcpip.msc4133", "uk.tcpip.msc4133.stable",
-    "org.matrix.msc3083", "org.matrix.msc3266.stable",
+    "m.lazy_load_members",
+    "org.matrix.msc2285.stable",
+    "org.matrix.msc3771",
+    "org.matrix.msc3773",
+    "org.matrix.msc4380.stable",
+    "org.matrix.msc4155",
+    "uk.tcpip.msc4133",
+    "uk.tcpip.msc4133.stable",
+    "org.matrix.msc3083",
+    "org.matrix.msc3266.stable",
     # long in the specification; clients of two years ago still ask for them, and hide what they find no flag for
-    "org.matrix.e2e_cross_signing", "org.matrix.msc2432", "org.matrix.msc3827.stable", "fi.mau.msc2659.stable",
-)  # fmt: skip
+    "org.matrix.e2e_cross_signing",
+    "org.matrix.msc2432",
+    "org.matrix.msc3827.stable",
+    "fi.mau.msc2659.stable",
+)
 
 
 class Versions:
@@ -50,24 +60,22 @@ class Versions:
     @endpoint("GET", "/_matrix/client/v3/capabilities", auth=GUEST_AUTH)
     async def capabilities(self, request: Request) -> Answer:
         moderates = {"m.account_moderation": {"suspend": True, "lock": True}} if request.requester.is_admin else {}
-        return {"capabilities": {
-            **moderates,
-            "m.change_password": {"enabled": True},
-            "m.room_versions": {
-                "default": self._default_room_version, "available": dict.fromkeys(ROOM_VERSIONS, "stable"),
-            },
-            "m.set_displayname": {"enabled": "displayname" not in self._fixed_fields},
-            "m.set_avatar_url": {"enabled": "avatar_url" not in self._fixed_fields},
-            "m.profile_fields": {
-                "enabled": True, **({"disallowed": self._fixed_fields} if self._fixed_fields else {}),
-            },
-            "m.3pid_changes": {"enabled": self._has_mail},
-            "m.get_login_token": {"enabled": True},
-            "m.forget_forced_upon_leave": {"enabled": False},
-            "m.webpush": {"enabled": True, "vapid": self._vapid},
-            "org.matrix.msc4174.webpush": {"enabled": True, "vapid": self._vapid},
-            "m.delayed_events": self._delays,
-            "org.matrix.msc4140.delayed_events": self._delays,
-            "m.preview_url": {"enabled": self._previews},
-            "io.element.msc4452.preview_url": {"enabled": self._previews},
-        }}  # fmt: skip
+        return {
+            "capabilities": {
+                **moderates,
+                "m.change_password": {"enabled": True},
+                "m.room_versions": {"default": self._default_room_version, "available": dict.fromkeys(ROOM_VERSIONS, "stable")},
+                "m.set_displayname": {"enabled": "displayname" not in self._fixed_fields},
+                "m.set_avatar_url": {"enabled": "avatar_url" not in self._fixed_fields},
+                "m.profile_fields": {"enabled": True, **({"disallowed": self._fixed_fields} if self._fixed_fields else {})},
+                "m.3pid_changes": {"enabled": self._has_mail},
+                "m.get_login_token": {"enabled": True},
+                "m.forget_forced_upon_leave": {"enabled": False},
+                "m.webpush": {"enabled": True, "vapid": self._vapid},
+                "org.matrix.msc4174.webpush": {"enabled": True, "vapid": self._vapid},
+                "m.delayed_events": self._delays,
+                "org.matrix.msc4140.delayed_events": self._delays,
+                "m.preview_url": {"enabled": self._previews},
+                "io.element.msc4452.preview_url": {"enabled": self._previews},
+            }
+        }

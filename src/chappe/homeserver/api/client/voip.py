@@ -16,8 +16,11 @@ class VoipApi:
         return self._voip.turn_server(request.user_id)
 
     @endpoint(
-        "GET", "/_matrix/client/v1/rtc/transports", "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports",
-        auth=GUEST_AUTH, features=("org.matrix.msc4143",),
-    )  # fmt: skip
+        "GET",
+        "/_matrix/client/v1/rtc/transports",
+        "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports",
+        auth=GUEST_AUTH,
+        features=("org.matrix.msc4143",),
+    )
     async def transports(self, request: Request) -> Answer:
         return {"rtc_transports": self._voip.transports()}

@@ -18,9 +18,8 @@ from chappe.matrix.signing import is_signed, verify_json
 
 class ServerAuthentication:
     def __init__(
-        self, domains: Domains, keyring: Keyring, boundaries: Boundaries, alive: Callable[[str], None],
-        limits: RateLimits,
-    ) -> None:  # fmt: skip
+        self, domains: Domains, keyring: Keyring, boundaries: Boundaries, alive: Callable[[str], None], limits: RateLimits
+    ) -> None:
         self._domains, self._keyring, self._boundaries = domains, keyring, boundaries
         self._alive, self._limits = alive, limits
 

@@ -19,9 +19,7 @@ class Finding:
     @endpoint("GET", _ROOMS, auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def rooms(self, request: Request) -> Answer:
         limit = request.query_int("limit", 0, 0, MAX_PAGE) or 100  # 0: as many as we like
-        return await self._directory.list(
-            DirectoryQuery(request.reader, request.destination, limit, request.query("since"))
-        )
+        return await self._directory.list(DirectoryQuery(request.reader, request.destination, limit, request.query("since")))
 
     @endpoint("POST", _ROOMS, auth=SERVER_AUTH, api="federation", is_heavy=True, body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
@@ -30,13 +28,7 @@ class Finding:
         limit = max(1, min(body.limit or 100, MAX_PAGE))
         return await self._directory.list(
             DirectoryQuery(
-                request.reader,
-                request.destination,
-                limit,
-                body.since,
-                wanted.generic_search_term,
-                wanted.room_types,
-                None,
+                request.reader, request.destination, limit, body.since, wanted.generic_search_term, wanted.room_types, None
             )
         )
 

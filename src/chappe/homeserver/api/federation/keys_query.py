@@ -37,9 +37,7 @@ class KeysQuery:
         minimum = request.query_int("minimum_valid_until_ts", 0)
         return {"server_keys": await self._answers(request, {name: (minimum, ())})}
 
-    @endpoint(
-        "POST", "/_matrix/key/v2/query", auth=NO_AUTH, limit="key_lookup", body_limit=SMALL_LIMIT, api="federation"
-    )
+    @endpoint("POST", "/_matrix/key/v2/query", auth=NO_AUTH, limit="key_lookup", body_limit=SMALL_LIMIT, api="federation")
     async def many(self, request: Request) -> Answer:
         wanted = (await request.json_object()).get("server_keys")
         if type(wanted) is not dict or len(wanted) > MOST_SERVERS:

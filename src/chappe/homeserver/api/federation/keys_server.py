@@ -31,10 +31,15 @@ class KeysServer:
         found = self._documents.get((server_name, key.key_id))
         if found is None or found["valid_until_ts"] < self._now_ms() + RENEW_BEFORE:
             old = await self._domains.old_keys(server_name)
-            found = sign_json({
-                "server_name": server_name, "valid_until_ts": self._now_ms() + VALID_FOR,
-                "verify_keys": {key.key_id: {"key": key.public}},
-                "old_verify_keys": {k.key_id: {"key": k.public_key, "expired_ts": k.expired_ts} for k in old},
-            }, server_name, key)  # fmt: skip
+            found = sign_json(
+                {
+                    "server_name": server_name,
+                    "valid_until_ts": self._now_ms() + VALID_FOR,
+                    "verify_keys": {key.key_id: {"key": key.public}},
+                    "old_verify_keys": {k.key_id: {"key": k.public_key, "expired_ts": k.expired_ts} for k in old},
+                },
+                server_name,
+                key,
+            )
             self._documents[server_name, key.key_id] = found
         return found

@@ -42,9 +42,7 @@ class FederationMedia:
         try:
             self._limits.check_server("files_by_strangers", server)
         except LimitExceeded:
-            log.warning(
-                "a server asks for many files of people it shares no room with", extra={"fields": {"server": server}}
-            )
+            log.warning("a server asks for many files of people it shares no room with", extra={"fields": {"server": server}})
             raise
 
     @endpoint("GET", _V1 + "/download/{mediaId}", auth=SERVER_AUTH, api="federation")
@@ -70,10 +68,19 @@ class FederationMedia:
 
 def _multipart(content: AsyncIterator[bytes], size: int, content_type: str, disposition: bytes) -> Response:
     boundary = secrets.token_hex(16).encode()
-    head = b"".join((
-        b"--", boundary, b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--", boundary, b"\r\nContent-Type: ",
-        content_type.encode(), b"\r\nContent-Disposition: ", disposition, b"\r\n\r\n",
-    ))  # fmt: skip
+    head = b"".join(
+        (
+            b"--",
+            boundary,
+            b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--",
+            boundary,
+            b"\r\nContent-Type: ",
+            content_type.encode(),
+            b"\r\nContent-Disposition: ",
+            disposition,
+            b"\r\n\r\n",
+        )
+    )
     tail = b"\r\n--" + boundary + b"--\r\n"
 
     async def body() -> AsyncIterator[bytes]:

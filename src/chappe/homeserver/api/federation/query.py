@@ -31,10 +31,7 @@ class Query:
         alias = parse_room_alias(_required(request, "room_alias"))
         if domain_of(alias) != request.destination:
             raise NotFound(f"The alias is not of {request.destination}")
-        return {
-            "room_id": (await self._aliases.resolve_for(request.reader, alias)).room_id,
-            "servers": [request.destination],
-        }
+        return {"room_id": (await self._aliases.resolve_for(request.reader, alias)).room_id, "servers": [request.destination]}
 
 
 def _required(request: Request, name: str) -> str:

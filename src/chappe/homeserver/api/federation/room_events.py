@@ -32,8 +32,10 @@ class RoomEvents:
 
     def _transaction(self, request: Request, events: Iterable[bytes]) -> bytes:
         return b'{"origin":%b,"origin_server_ts":%d,"pdus":%b}' % (
-            orjson.dumps(request.destination), self._rooms.now_ms(), _array(events),
-        )  # fmt: skip
+            orjson.dumps(request.destination),
+            self._rooms.now_ms(),
+            _array(events),
+        )
 
     @endpoint("GET", _V1 + "/state/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
     async def state(self, request: Request) -> Answer:
@@ -65,9 +67,7 @@ class RoomEvents:
         body = await request.json_object()
         earliest, latest, limit = body.get("earliest_events"), body.get("latest_events"), body.get("limit", 10)
         if not _are_ids(earliest) or not _are_ids(latest) or type(limit) is not int or limit < 1:
-            raise BadRequest(
-                "`earliest_events` and `latest_events` must be lists of event ids, `limit` a positive integer"
-            )
+            raise BadRequest("`earliest_events` and `latest_events` must be lists of event ids, `limit` a positive integer")
         assert isinstance(earliest, list) and isinstance(latest, list)
         events = await self._serving.missing_events(request.origin, _room(request), earliest, latest, limit)
         return b'{"events":%b}' % _array(events)

@@ -42,15 +42,11 @@ class RoomHandshakes:
         room_id = parse_room_id(request.params["roomId"])
         return await self._residence.template(kind, request.origin, room_id, user_id, versions)
 
-    @endpoint(
-        "PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY
-    )
+    @endpoint("PUT", _V2 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY)
     async def send_join(self, request: Request) -> Answer:
         return await self._entered(request, may_omit=request.query("omit_members") == "true")
 
-    @endpoint(
-        "PUT", _V1 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY
-    )
+    @endpoint("PUT", _V1 + "/send_join/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", is_heavy=True, **EVENT_BODY)
     async def send_join_of_old(self, request: Request) -> Answer:
         """The first form, which the specification has removed (1.18): the answer stands behind its status, in a list."""
         return b"[200,%b]" % await self._entered(request, may_omit=False)
@@ -61,11 +57,23 @@ class RoomHandshakes:
         without = self._serving.dispensable(room, accepted.checked.pdu["sender"]) if may_omit else set()
         state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited, is_brief=may_omit)
         servers = sorted({domain_of(user) for user in room.joined})
-        return b"".join((
-            b'{"origin":', orjson.dumps(request.destination), b',"members_omitted":', b"true" if without else b"false",
-            b',"servers_in_room":', orjson.dumps(servers), b',"event":', accepted.checked.raw,
-            b',"state":[', b",".join(state), b'],"auth_chain":[', b",".join(chain), b"]}",
-        ))  # fmt: skip
+        return b"".join(
+            (
+                b'{"origin":',
+                orjson.dumps(request.destination),
+                b',"members_omitted":',
+                b"true" if without else b"false",
+                b',"servers_in_room":',
+                orjson.dumps(servers),
+                b',"event":',
+                accepted.checked.raw,
+                b',"state":[',
+                b",".join(state),
+                b'],"auth_chain":[',
+                b",".join(chain),
+                b"]}",
+            )
+        )
 
     @endpoint("PUT", _V2 + "/send_leave/{roomId}/{eventId}", auth=SERVER_AUTH, api="federation", **EVENT_BODY)
     async def send_leave(self, request: Request) -> Answer:
@@ -96,9 +104,10 @@ class RoomHandshakes:
         version = ROOM_VERSIONS.get(str(body.get("room_version")))
         if version is None:
             raise BadRequest(
-                "This server does not know the room's version", "M_INCOMPATIBLE_ROOM_VERSION",
+                "This server does not know the room's version",
+                "M_INCOMPATIBLE_ROOM_VERSION",
                 room_version=str(body.get("room_version"))[:40],
-            )  # fmt: skip
+            )
         event = body.get("event")
         if type(event) is not dict:
             raise BadRequest("`event` must be an object")

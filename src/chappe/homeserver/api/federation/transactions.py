@@ -20,9 +20,13 @@ class Transactions:
         self._under_way: dict[tuple[str, str], asyncio.Task[dict[str, Any]]] = {}
 
     @endpoint(
-        "PUT", "/_matrix/federation/v1/send/{txnId}", auth=SERVER_AUTH, api="federation", body_limit=10 << 20,
+        "PUT",
+        "/_matrix/federation/v1/send/{txnId}",
+        auth=SERVER_AUTH,
+        api="federation",
+        body_limit=10 << 20,
         body_reason="fifty events and a hundred EDUs of a server that has signed",
-    )  # fmt: skip
+    )
     async def send(self, request: Request) -> Answer:
         """Events and ephemeral data. Answers once each is in its room, or durably waits for what it follows."""
         body = await request.json_object()

@@ -167,9 +167,16 @@ class IdentityAccounts:
 
 class IdentityAddresses:
     def __init__(
-        self, identity: IdentityServer, threepids: Threepids, accounts: AccountStore, invites: ThirdPartyInvites,
-        exchange: ExchangeInvites, domains: Domains, public_url: PublicUrl, guesses: Guesses,
-    ) -> None:  # fmt: skip
+        self,
+        identity: IdentityServer,
+        threepids: Threepids,
+        accounts: AccountStore,
+        invites: ThirdPartyInvites,
+        exchange: ExchangeInvites,
+        domains: Domains,
+        public_url: PublicUrl,
+        guesses: Guesses,
+    ) -> None:
         self._guesses = guesses
         self._identity, self._threepids, self._accounts = identity, threepids, accounts
         self._invites, self._exchange = invites, exchange
@@ -180,9 +187,14 @@ class IdentityAddresses:
         await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(EmailToken)
         wanted = TokenRequest(
-            parse_email(body.email), body.client_secret, body.send_attempt, body.next_link, self._domains.of_host(request.host),
-            self._public_url.of(request), request.header(b"accept-language"),
-        )  # fmt: skip
+            parse_email(body.email),
+            body.client_secret,
+            body.send_attempt,
+            body.next_link,
+            self._domains.of_host(request.host),
+            self._public_url.of(request),
+            request.header(b"accept-language"),
+        )
         return {"sid": await self._threepids.request_token(IDENTITY, wanted)}
 
     @endpoint("POST", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -274,8 +286,6 @@ def token_of(request: Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else request.query("access_token") or ""
 
 
-async def asker(
-    identity: IdentityServer, request: Request, doing: Doing = Doing.READ, needs_terms: bool = True
-) -> UserId:
+async def asker(identity: IdentityServer, request: Request, doing: Doing = Doing.READ, needs_terms: bool = True) -> UserId:
     """Who asks. Raises M_UNAUTHORIZED, M_TERMS_NOT_SIGNED, and what refuses the account."""
     return await identity.user_of(token_of(request), doing, needs_terms)

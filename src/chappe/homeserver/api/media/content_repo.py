@@ -15,23 +15,49 @@ from chappe.matrix.errors import BadRequest, MatrixError
 
 _FILE: dict[str, Any] = {"body_limit": 1 << 40, "body_reason": "a file, written to disk as it comes: `max_upload_mib`"}
 MAX_WAIT_MS = 60_000
-_SAFE_INLINE = frozenset((
-    "text/css", "text/plain", "text/csv", "application/json", "application/ld+json", "image/jpeg", "image/gif",
-    "image/png", "image/apng", "image/webp", "image/avif", "video/mp4", "video/webm", "video/ogg", "video/quicktime",
-    "audio/mp4", "audio/webm", "audio/aac", "audio/mpeg", "audio/ogg", "audio/wave", "audio/wav", "audio/x-wav",
-    "audio/x-pn-wav", "audio/flac", "audio/x-flac",
-))  # fmt: skip
+_SAFE_INLINE = frozenset(
+    (
+        "text/css",
+        "text/plain",
+        "text/csv",
+        "application/json",
+        "application/ld+json",
+        "image/jpeg",
+        "image/gif",
+        "image/png",
+        "image/apng",
+        "image/webp",
+        "image/avif",
+        "video/mp4",
+        "video/webm",
+        "video/ogg",
+        "video/quicktime",
+        "audio/mp4",
+        "audio/webm",
+        "audio/aac",
+        "audio/mpeg",
+        "audio/ogg",
+        "audio/wave",
+        "audio/wav",
+        "audio/x-wav",
+        "audio/x-pn-wav",
+        "audio/flac",
+        "audio/x-flac",
+    )
+)
 # What a browser would run as a script of this origin, if ever some page could be made to ask for it ("JavaScript MIME type").
 _SCRIPTS = re.compile(r"(text|application)/(x-)?(java|ecma|j|live)script[0-9.]*")
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?: *; *[A-Za-z0-9_.-]+=(?:\"[^\"\r\n]*\"|[^;\"\s]*))*")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _SECURITY = (
-    (b"content-security-policy",
-     b"sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';"),
+    (
+        b"content-security-policy",
+        b"sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';",
+    ),
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-)  # fmt: skip
+)
 _IMMUTABLE = (b"cache-control", b"private, max-age=31536000, immutable")
 _V1, _V3 = "/_matrix/client/v1/media", "/_matrix/media/v3"
 
@@ -41,12 +67,7 @@ class ContentRepo:
         self._repository, self._previews, self._presigned = repository, previews, presigned
 
     @endpoint(
-        "GET",
-        _V1 + "/preview_url",
-        _V3 + "/preview_url",
-        "/_matrix/media/r0/preview_url",
-        api="media",
-        limit="url_preview",
+        "GET", _V1 + "/preview_url", _V3 + "/preview_url", "/_matrix/media/r0/preview_url", api="media", limit="url_preview"
     )
     async def preview_url(self, request: Request) -> Answer:
         url = request.query("url")
@@ -68,15 +89,7 @@ class ContentRepo:
         uri, expires = await self._repository.create(request.user_id)
         return {"content_uri": uri, "unused_expires_at": expires}
 
-    @endpoint(
-        "POST",
-        _V3 + "/upload",
-        "/_matrix/media/r0/upload",
-        acts=True,
-        limit="upload",
-        api="media",
-        **_FILE,
-    )
+    @endpoint("POST", _V3 + "/upload", "/_matrix/media/r0/upload", acts=True, limit="upload", api="media", **_FILE)
     async def upload(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
         uri = await self._repository.upload(
@@ -88,17 +101,25 @@ class ContentRepo:
     async def upload_to(self, request: Request) -> Answer:
         request.body_limit = self._repository.max_upload
         await self._repository.upload_to(
-            request.user_id, request.params["serverName"], request.params["mediaId"], _content_type(request),
-            request.query("filename"), request.chunks(),
-        )  # fmt: skip
+            request.user_id,
+            request.params["serverName"],
+            request.params["mediaId"],
+            _content_type(request),
+            request.query("filename"),
+            request.chunks(),
+        )
         return {}
 
     # -------------------------------------------------------------------------------------------------- downloading
 
     @endpoint(
-        "GET", _V1 + "/download/{serverName}/{mediaId}", _V1 + "/download/{serverName}/{mediaId}/{fileName}",
-        auth=GUEST_AUTH, api="media", features=("org.matrix.msc3916.stable",),
-    )  # fmt: skip
+        "GET",
+        _V1 + "/download/{serverName}/{mediaId}",
+        _V1 + "/download/{serverName}/{mediaId}/{fileName}",
+        auth=GUEST_AUTH,
+        api="media",
+        features=("org.matrix.msc3916.stable",),
+    )
     async def download(self, request: Request) -> Answer:
         return await self._download(request, legacy_only=False)
 
@@ -107,26 +128,36 @@ class ContentRepo:
         return await self._thumbnail(request, legacy_only=False)
 
     @endpoint(
-        "GET", _V3 + "/download/{serverName}/{mediaId}", _V3 + "/download/{serverName}/{mediaId}/{fileName}",
-        "/_matrix/media/r0/download/{serverName}/{mediaId}", "/_matrix/media/r0/download/{serverName}/{mediaId}/{fileName}",
-        auth=NO_AUTH, api="media",
-    )  # fmt: skip
+        "GET",
+        _V3 + "/download/{serverName}/{mediaId}",
+        _V3 + "/download/{serverName}/{mediaId}/{fileName}",
+        "/_matrix/media/r0/download/{serverName}/{mediaId}",
+        "/_matrix/media/r0/download/{serverName}/{mediaId}/{fileName}",
+        auth=NO_AUTH,
+        api="media",
+    )
     async def frozen_download(self, request: Request) -> Answer:
         return await self._download(request, legacy_only=True)
 
     @endpoint(
-        "GET", _V3 + "/thumbnail/{serverName}/{mediaId}", "/_matrix/media/r0/thumbnail/{serverName}/{mediaId}",
-        auth=NO_AUTH, api="media",
-    )  # fmt: skip
+        "GET",
+        _V3 + "/thumbnail/{serverName}/{mediaId}",
+        "/_matrix/media/r0/thumbnail/{serverName}/{mediaId}",
+        auth=NO_AUTH,
+        api="media",
+    )
     async def frozen_thumbnail(self, request: Request) -> Answer:
         return await self._thumbnail(request, legacy_only=True)
 
     async def _find(self, request: Request, legacy_only: bool) -> Media:
         requester = request.optional_requester
         return await self._repository.find(
-            requester.user_id if requester else None, request.params["serverName"], request.params["mediaId"],
-            request.query_int("timeout_ms", 20_000, 0, MAX_WAIT_MS), legacy_only,
-        )  # fmt: skip
+            requester.user_id if requester else None,
+            request.params["serverName"],
+            request.params["mediaId"],
+            request.query_int("timeout_ms", 20_000, 0, MAX_WAIT_MS),
+            legacy_only,
+        )
 
     async def _download(self, request: Request, legacy_only: bool) -> Response:
         media = await self._find(request, legacy_only)
@@ -150,9 +181,13 @@ def file_response(repository: ContentRepository, media: Media, request: Request)
         return Response(304, b"", _served_type(media))
     start, end = _range(request, media.size)
     headers = [
-        (b"content-length", str(end - start).encode()), (b"accept-ranges", b"bytes"), (b"etag", etag.encode()),
-        (b"content-disposition", disposition_of(media, request.params.get("fileName"))), _IMMUTABLE, *_SECURITY,
-    ]  # fmt: skip
+        (b"content-length", str(end - start).encode()),
+        (b"accept-ranges", b"bytes"),
+        (b"etag", etag.encode()),
+        (b"content-disposition", disposition_of(media, request.params.get("fileName"))),
+        _IMMUTABLE,
+        *_SECURITY,
+    ]
     partial = end - start != media.size
     if partial:
         headers.append((b"content-range", f"bytes {start}-{end - 1}/{media.size}".encode()))

@@ -19,9 +19,13 @@ from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import MatrixError
 
 ACTIONS = [
-    "org.matrix.profile", "org.matrix.devices_list", "org.matrix.device_view", "org.matrix.device_delete",
-    "org.matrix.account_deactivate", "org.matrix.cross_signing_reset",
-]  # fmt: skip
+    "org.matrix.profile",
+    "org.matrix.devices_list",
+    "org.matrix.device_view",
+    "org.matrix.device_delete",
+    "org.matrix.account_deactivate",
+    "org.matrix.cross_signing_reset",
+]
 _NO_STORE = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
 
 
@@ -33,26 +37,37 @@ class OAuthApi:
         self._grants, self._public_url, self._registration = grants, public_url, registration
 
     @endpoint(
-        "GET", "/_matrix/client/v1/auth_metadata", "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
-        "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", auth=NO_AUTH,
+        "GET",
+        "/_matrix/client/v1/auth_metadata",
+        "/_matrix/client/unstable/org.matrix.msc2965/auth_metadata",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        auth=NO_AUTH,
         features=("org.matrix.msc2965.authentication",),
-    )  # fmt: skip
+    )
     async def metadata(self, request: Request) -> Answer:
         base = self._public_url.of(request)
         settings = self._registration
         creates = ["create"] if settings.open or settings.by_token or settings.email_required else []
         return {
-            "issuer": f"{base}/", "authorization_endpoint": f"{base}/oauth2/authorize",
-            "token_endpoint": f"{base}/oauth2/token", "revocation_endpoint": f"{base}/oauth2/revoke",
+            "issuer": f"{base}/",
+            "authorization_endpoint": f"{base}/oauth2/authorize",
+            "token_endpoint": f"{base}/oauth2/token",
+            "revocation_endpoint": f"{base}/oauth2/revoke",
             "registration_endpoint": f"{base}/oauth2/registration",
-            "device_authorization_endpoint": f"{base}/oauth2/device", "response_types_supported": ["code"],
-            "response_modes_supported": ["query", "fragment"], "grant_types_supported": list(GRANTS),
-            "code_challenge_methods_supported": ["S256"], "prompt_values_supported": creates,
-            "token_endpoint_auth_methods_supported": ["none"], "revocation_endpoint_auth_methods_supported": ["none"],
+            "device_authorization_endpoint": f"{base}/oauth2/device",
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query", "fragment"],
+            "grant_types_supported": list(GRANTS),
+            "code_challenge_methods_supported": ["S256"],
+            "prompt_values_supported": creates,
+            "token_endpoint_auth_methods_supported": ["none"],
+            "revocation_endpoint_auth_methods_supported": ["none"],
             "authorization_response_iss_parameter_supported": True,
-            "account_management_uri": f"{base}/account", "account_management_actions_supported": ACTIONS,
+            "account_management_uri": f"{base}/account",
+            "account_management_actions_supported": ACTIONS,
             "scopes_supported": ["urn:matrix:client:api:*", "urn:matrix:org.matrix.msc2967.client:api:*", *RIGHTS],
-        }  # fmt: skip
+        }
 
     @endpoint("GET", "/_matrix/client/unstable/org.matrix.msc2965/auth_issuer", auth=NO_AUTH)
     async def issuer(self, request: Request) -> Answer:
@@ -84,11 +99,16 @@ class OAuthApi:
     async def device(self, request: Request) -> Answer:
         device_code, user_code = await self._grants.begin_device(await read_form(request))
         link = f"{self._public_url.of(request)}/link"
-        return _answer({
-            "device_code": device_code, "user_code": user_code, "verification_uri": link,
-            "verification_uri_complete": f"{link}?code={user_code}", "expires_in": DEVICE_CODE_MS // 1000,
-            "interval": INTERVAL_S,
-        })  # fmt: skip
+        return _answer(
+            {
+                "device_code": device_code,
+                "user_code": user_code,
+                "verification_uri": link,
+                "verification_uri_complete": f"{link}?code={user_code}",
+                "expires_in": DEVICE_CODE_MS // 1000,
+                "interval": INTERVAL_S,
+            }
+        )
 
 
 def _answer(body: dict[str, Any]) -> Response:

@@ -28,9 +28,15 @@ from chappe.matrix.identifiers import UserId
 
 class AccountPages:
     def __init__(
-        self, pages: Pages, accounts: Accounts, sessions: Sessions, set_profile_field: SetProfileField,
-        deactivate: DeactivateAccount, reset_password: ResetPassword, uia: UserInteractiveAuth,
-    ) -> None:  # fmt: skip
+        self,
+        pages: Pages,
+        accounts: Accounts,
+        sessions: Sessions,
+        set_profile_field: SetProfileField,
+        deactivate: DeactivateAccount,
+        reset_password: ResetPassword,
+        uia: UserInteractiveAuth,
+    ) -> None:
         self._pages, self._accounts, self._sessions = pages, accounts, sessions
         self._set_profile_field, self._deactivate = set_profile_field, deactivate
         self._reset_password, self._uia = reset_password, uia
@@ -52,15 +58,19 @@ class AccountPages:
     async def _show(self, visit: Visit, notice: str | None = None) -> Response:
         session = await self._pages.require(visit)
         user_id = session.user_id
-        passkeys = [
-            {"id": r["credential_id"].hex(), "name": r["name"]} for r in await self._pages.factors.passkeys(user_id)
-        ]
+        passkeys = [{"id": r["credential_id"].hex(), "name": r["name"]} for r in await self._pages.factors.passkeys(user_id)]
         return self._pages.render(
-            visit, "account.html", user=session.user, notice=notice, has_mail=self._pages.has_mail, passkeys=passkeys,
+            visit,
+            "account.html",
+            user=session.user,
+            notice=notice,
+            has_mail=self._pages.has_mail,
+            passkeys=passkeys,
             devices=[_device(visit, row) for row in await self._accounts.store.devices(user_id)],
             addresses=[r["address"] for r in await self._accounts.store.threepids(user_id)],
-            factors=await self._pages.factors.of(user_id), is_local=session.provider is None,
-        )  # fmt: skip
+            factors=await self._pages.factors.of(user_id),
+            is_local=session.provider is None,
+        )
 
     # ------------------------------------------------------------------------------------------------------ profile
 
@@ -85,10 +95,16 @@ class AccountPages:
         if await self._accounts.store.device(session.user_id, device_id) is None:
             return await self._show(visit, visit.text("no_device"))
         return self._pages.render(
-            visit, "field.html", title=visit.text("end_session_title"), text=visit.text("end_session_text"), items=[device_id],
-            fields=[], action=f"/account/devices/end?{_query(device_id)}", button=visit.text("end_session"),
+            visit,
+            "field.html",
+            title=visit.text("end_session_title"),
+            text=visit.text("end_session_text"),
+            items=[device_id],
+            fields=[],
+            action=f"/account/devices/end?{_query(device_id)}",
+            button=visit.text("end_session"),
             links=[("/account", visit.text("back"))],
-        )  # fmt: skip
+        )
 
     @endpoint("POST", "/account/devices/end", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def end_device(self, request: Request) -> Answer:
@@ -115,11 +131,18 @@ class AccountPages:
             _field("password", visit.text("new_password"), "password", "new-password"),
         ]
         return self._pages.render(
-            visit, "field.html", 400 if error else 200, title=visit.text("change_password"), error=error, fields=fields,
-            text=visit.text("password_hint", count=self._accounts.passwords.minimum), action="/account/password",
+            visit,
+            "field.html",
+            400 if error else 200,
+            title=visit.text("change_password"),
+            error=error,
+            fields=fields,
+            text=visit.text("password_hint", count=self._accounts.passwords.minimum),
+            action="/account/password",
             warning=visit.text("password_signs_out"),
-            button=visit.text("change_password"), links=[("/account", visit.text("back"))],
-        )  # fmt: skip
+            button=visit.text("change_password"),
+            links=[("/account", visit.text("back"))],
+        )
 
     @endpoint("POST", "/account/password", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def change_password(self, request: Request) -> Answer:
@@ -157,9 +180,16 @@ class AccountPages:
             return self._pages.message(visit, title, visit.text("reset_keys_which"), links=links)
         text = visit.text("reset_keys_of", device=names[among[0]])
         return self._pages.render(
-            visit, "field.html", title=title, warning=visit.text("reset_keys_text"), text=text, fields=[],
-            action=f"/account/reset-keys?{_query(among[0])}", button=visit.text("allow"), links=[("/account", visit.text("back"))],
-        )  # fmt: skip
+            visit,
+            "field.html",
+            title=title,
+            warning=visit.text("reset_keys_text"),
+            text=text,
+            fields=[],
+            action=f"/account/reset-keys?{_query(among[0])}",
+            button=visit.text("allow"),
+            links=[("/account", visit.text("back"))],
+        )
 
     @endpoint("POST", "/account/reset-keys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def reset_keys(self, request: Request) -> Answer:
@@ -178,10 +208,19 @@ class AccountPages:
         session = await self._pages.require(visit, fresh=True)
         text = visit.text("deactivate_text", user=session.user_id)
         return self._pages.render(
-            visit, "field.html", 400 if error else 200, title=visit.text("deactivate"), text="", warning=text, error=error,
-            action="/account/deactivate", button=visit.text("deactivate"), erase=visit.text("erase"),
-            fields=[_field("confirm", visit.text("username"), "text", "off")], links=[("/account", visit.text("back"))],
-        )  # fmt: skip
+            visit,
+            "field.html",
+            400 if error else 200,
+            title=visit.text("deactivate"),
+            text="",
+            warning=text,
+            error=error,
+            action="/account/deactivate",
+            button=visit.text("deactivate"),
+            erase=visit.text("erase"),
+            fields=[_field("confirm", visit.text("username"), "text", "off")],
+            links=[("/account", visit.text("back"))],
+        )
 
     @endpoint("POST", "/account/deactivate", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def deactivate(self, request: Request) -> Answer:
@@ -217,9 +256,7 @@ class AddressPages:
         self._limits.check("email", address)
         secret = session.id_hash.hex()  # so that only this session can finish it
         link = f"{visit.base_url}/account/addresses/added"
-        wanted = TokenRequest(
-            address, secret, self._pages.now_ms(), link, visit.server_name, visit.base_url, visit.language
-        )
+        wanted = TokenRequest(address, secret, self._pages.now_ms(), link, visit.server_name, visit.base_url, visit.language)
         await self._threepids.request_token(ADD, wanted)
         return self._pages.message(
             visit, visit.text("check_mail"), visit.text("check_mail_text"), "/account", visit.text("back")
@@ -265,9 +302,15 @@ class SecondFactorPages:
         secret, address = await self._factors.begin_totp(proof, visit.brand.name)
         required = self._factors.are_required(session.user.server_name, session.user.is_admin)
         return self._pages.render(
-            visit, "enrol.html", 403 if error else 200, error=error, secret=secret, address=address, required=required,
+            visit,
+            "enrol.html",
+            403 if error else 200,
+            error=error,
+            secret=secret,
+            address=address,
+            required=required,
             query=urlencode({"next": safe_next(visit.request.query("next"))}),
-        )  # fmt: skip
+        )
 
     @endpoint("POST", "/account/second-factor", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def confirm(self, request: Request) -> Answer:
@@ -329,12 +372,7 @@ class SecondFactorPages:
         session = await self._pages.require(visit, enrolling=True)
         had = await self._factors.of(session.user_id)
         await self._factors.add_passkey(
-            visit.browser_hash,
-            proof,
-            form.get("credential", ""),
-            visit.host,
-            visit.base_url,
-            form.get("name", ""),
+            visit.browser_hash, proof, form.get("credential", ""), visit.host, visit.base_url, form.get("name", "")
         )
         await self._pages.browsers.passed_second_factor(session)
         if had.any:

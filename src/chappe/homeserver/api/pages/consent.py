@@ -50,16 +50,26 @@ class ConsentPages:
         if redirect_uri == f"{visit.base_url}/" and has_begun_here:
             return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
         names = {"client": client.name, "host": client.host, "user": session.user_id}
-        links = [(str(client.metadata[k]), visit.text(t)) for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))
-                 if k in client.metadata]  # fmt: skip
+        links = [
+            (str(client.metadata[k]), visit.text(t))
+            for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))
+            if k in client.metadata
+        ]
         again = urlencode({"next": here(visit.request)})
         return self._pages.render(
-            visit, "field.html", title=visit.text("consent_title", **names), text=visit.text("consent_text", **names),
+            visit,
+            "field.html",
+            title=visit.text("consent_title", **names),
+            text=visit.text("consent_text", **names),
             items=_items(visit, wanted.scope),
-            warning=visit.text("consent_warning"), fields=[], action=f"{AUTHORIZE}?{visit.request.query_string}",
-            button=visit.text("allow"), refuse=visit.text("refuse"), leads_to=redirect_uri,
+            warning=visit.text("consent_warning"),
+            fields=[],
+            action=f"{AUTHORIZE}?{visit.request.query_string}",
+            button=visit.text("allow"),
+            refuse=visit.text("refuse"),
+            leads_to=redirect_uri,
             links=[*links, (f"/switch-account?{again}", visit.text("not_you"))],
-        )  # fmt: skip
+        )
 
     @endpoint("POST", AUTHORIZE, auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
     async def decide(self, request: Request) -> Answer:
@@ -104,9 +114,14 @@ class ConsentPages:
 
     async def _switch(self, visit: Visit) -> Response:
         return self._pages.render(
-            visit, "field.html", title=visit.text("not_you"), text="", fields=[], button=visit.text("sign_out"),
+            visit,
+            "field.html",
+            title=visit.text("not_you"),
+            text="",
+            fields=[],
+            button=visit.text("sign_out"),
             action=f"/switch-account?{visit.request.query_string}",
-        )  # fmt: skip
+        )
 
     @endpoint("POST", "/switch-account", auth=NO_AUTH, body_limit=SMALL_LIMIT)
     async def switched(self, request: Request) -> Answer:
@@ -134,9 +149,15 @@ class ConsentPages:
         if waiting is None:
             fields = [_field("code", visit.text("code"), "text", "off", code or "")]
             return self._pages.render(
-                visit, "field.html", title=visit.text("link_title"), text=visit.text("link_text"), fields=fields, action="/link",
-                button=visit.text("continue"), error=visit.text("link_unknown") if code else None,
-            )  # fmt: skip
+                visit,
+                "field.html",
+                title=visit.text("link_title"),
+                text=visit.text("link_text"),
+                fields=fields,
+                action="/link",
+                button=visit.text("continue"),
+                error=visit.text("link_unknown") if code else None,
+            )
         return self._confirm_link(visit, session.user_id, str(code), *waiting)
 
     async def _waiting(self, visit: Visit, code: str) -> tuple[Client, Scope] | None:
@@ -149,12 +170,17 @@ class ConsentPages:
     def _confirm_link(self, visit: Visit, user_id: str, code: str, client: Client, scope: Scope) -> Response:
         """No redirect proves here whose the application is: whatever it says of itself, its host too, is only said."""
         return self._pages.render(
-            visit, "field.html", title=visit.text("unverified_title"),
+            visit,
+            "field.html",
+            title=visit.text("unverified_title"),
             text=visit.text("unverified_text", client=client.name, user=user_id),
             items=[*_items(visit, scope), f"{visit.text('code')} : {code}"],
-            warning=visit.text("link_warning"), fields=[], action=f"/link?{urlencode({'code': code})}",
-            button=visit.text("allow"), refuse=visit.text("refuse"),
-        )  # fmt: skip
+            warning=visit.text("link_warning"),
+            fields=[],
+            action=f"/link?{urlencode({'code': code})}",
+            button=visit.text("allow"),
+            refuse=visit.text("refuse"),
+        )
 
     @endpoint("POST", "/link", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
     async def decide_link(self, request: Request) -> Answer:

@@ -46,10 +46,16 @@ class LegacySsoPages:
         session = await self._pages.require(visit)
         host = urlsplit(target).netloc or urlsplit(target).scheme
         return self._pages.render(
-            visit, "field.html", title=visit.text("sso_title", host=host),
-            text=visit.text("sso_text", host=host, user=session.user_id), fields=[], button=visit.text("continue"),
-            action=here(visit.request), leads_to=target, links=[("/account", visit.text("cancel"))],
-        )  # fmt: skip
+            visit,
+            "field.html",
+            title=visit.text("sso_title", host=host),
+            text=visit.text("sso_text", host=host, user=session.user_id),
+            fields=[],
+            button=visit.text("continue"),
+            action=here(visit.request),
+            leads_to=target,
+            links=[("/account", visit.text("cancel"))],
+        )
 
     @endpoint("POST", _CONTINUE, auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def go_on(self, request: Request) -> Answer:
@@ -78,9 +84,16 @@ class LegacySsoPages:
         what, _, device = purpose.partition(" ")
         text = visit.text("uia_text", user=session.user_id, what=visit.text(f"uia_{what}", device=device))
         return self._pages.render(
-            visit, "field.html", title=visit.text("uia_title"), text=text, warning=visit.text("uia_warning"), fields=[],
-            action=here(visit.request), button=visit.text("confirm"), links=[("/account", visit.text("cancel"))],
-        )  # fmt: skip
+            visit,
+            "field.html",
+            title=visit.text("uia_title"),
+            text=text,
+            warning=visit.text("uia_warning"),
+            fields=[],
+            action=here(visit.request),
+            button=visit.text("confirm"),
+            links=[("/account", visit.text("cancel"))],
+        )
 
     @endpoint("POST", _FALLBACK, auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def confirm(self, request: Request) -> Answer:

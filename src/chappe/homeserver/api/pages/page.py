@@ -66,16 +66,25 @@ class Visit:
 
 class Pages:
     def __init__(
-        self, browsers: BrowserSessions, factors: SecondFactors, domains: Domains, mail: MailQueue, public_url: PublicUrl,
-        guesses: Guesses, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        browsers: BrowserSessions,
+        factors: SecondFactors,
+        domains: Domains,
+        mail: MailQueue,
+        public_url: PublicUrl,
+        guesses: Guesses,
+        now_ms: Callable[[], int],
+    ) -> None:
         self.guesses = guesses
         self.browsers, self.factors, self.now_ms = browsers, factors, now_ms
         self._domains, self._mail, self._public_url = domains, mail, public_url
         self._templates = Environment(
-            loader=PackageLoader("chappe.homeserver.api.pages"), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+            loader=PackageLoader("chappe.homeserver.api.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
 
     async def answer(self, request: Request, page: Callable[[Visit], Awaitable[Response]]) -> Response:
         """Runs a page; what goes wrong becomes a page as well."""
@@ -95,9 +104,15 @@ class Pages:
         return in_french(error) if visit.language == "fr" else error.message
 
     def message(
-        self, visit: Visit, title: str, text: str = "", link: str | None = None, label: str | None = None, status: int = 200,
+        self,
+        visit: Visit,
+        title: str,
+        text: str = "",
+        link: str | None = None,
+        label: str | None = None,
+        status: int = 200,
         **values: Any,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         return self.render(visit, "message.html", status, title=title, text=text, link=link, label=label, **values)
 
     @property
@@ -112,9 +127,16 @@ class Pages:
         value = cookies.get(SESSION, "")
         session = await self.browsers.find(value) if value else None
         visit = Visit(
-            request, domain, brand, _language(request, cookies, brand), base, cookies.get(BROWSER, ""), value if session else "",
-            session, challenge=cookies.get(CHALLENGE),
-        )  # fmt: skip
+            request,
+            domain,
+            brand,
+            _language(request, cookies, brand),
+            base,
+            cookies.get(BROWSER, ""),
+            value if session else "",
+            session,
+            challenge=cookies.get(CHALLENGE),
+        )
         if len(visit.browser) < 20:
             visit.browser = secrets.token_urlsafe(24)
             visit.cookies.append((BROWSER, visit.browser, YEAR))
@@ -134,9 +156,7 @@ class Pages:
         if request.header(b"sec-fetch-site") in ("cross-site", "same-site"):
             raise Forbidden("This form was sent by another site")
         try:
-            pairs = parse_qsl(
-                (await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=100
-            )
+            pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
         except ValueError:
             raise BadRequest("The form could not be read", "M_INVALID_PARAM") from None
         if any("\0" in value for _, value in pairs):
@@ -195,16 +215,19 @@ class Pages:
 
     # ------------------------------------------------------------------------------------------------------ answers
 
-    def render(
-        self, visit: Visit, template: str, status: int = 200, leads_to: str | None = None, **values: Any
-    ) -> Response:
+    def render(self, visit: Visit, template: str, status: int = 200, leads_to: str | None = None, **values: Any) -> Response:
         """A page. `leads_to`: the address outside of this server where the answer to its form redirects, if it does."""
         nonce = secrets.token_urlsafe(12)
         body = self._templates.get_template(template).render(
-            t=visit.text, visit=visit, brand=visit.brand, language=visit.language, nonce=nonce,
-            form_token=self.browsers.form_token(visit.browser, visit.session_cookie), here=here(visit.request),
+            t=visit.text,
+            visit=visit,
+            brand=visit.brand,
+            language=visit.language,
+            nonce=nonce,
+            form_token=self.browsers.form_token(visit.browser, visit.session_cookie),
+            here=here(visit.request),
             **{"error": None, "notice": None, **values},
-        )  # fmt: skip
+        )
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' https: data:; "
             f"connect-src 'self'; form-action 'self'{form_target(leads_to)}; base-uri 'none'; frame-ancestors 'none'"
@@ -234,9 +257,11 @@ class Pages:
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")  # a policy can hold no other: neither IPv6 nor what is not ASCII
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=-._~"  # those of RFC 3986, and what is encoded already
 _HEADERS = (
-    (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
-)  # fmt: skip
+)
 
 
 class SignInFirst(Exception):
@@ -263,11 +288,7 @@ def safe_next(text: str | None, default: str = "/account") -> str:
         parts = urlsplit(sent)
     except ValueError:
         return default
-    return (
-        sent
-        if sent.startswith("/") and not sent.startswith("//") and not parts.scheme and not parts.netloc
-        else default
-    )
+    return sent if sent.startswith("/") and not sent.startswith("//") and not parts.scheme and not parts.netloc else default
 
 
 def form_target(address: str | None) -> str:

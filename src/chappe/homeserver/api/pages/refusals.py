@@ -13,9 +13,7 @@ from chappe.matrix.errors import MatrixError
 
 GENERAL = "Cette demande n'a pas pu être acceptée. Réessayez ; si cela continue, demandez à votre administrateur."
 ANEW = "Cette connexion n'a pas abouti : recommencez depuis l'application."
-PROVIDER = (
-    "Votre fournisseur d'identité n'a pas confirmé cette connexion : recommencez, ou demandez à votre administrateur."
-)
+PROVIDER = "Votre fournisseur d'identité n'a pas confirmé cette connexion : recommencez, ou demandez à votre administrateur."
 LINK = "Ce lien n'est plus valable : demandez-en un nouveau."
 REFUSALS: dict[str, str] = {
     # forms, sessions

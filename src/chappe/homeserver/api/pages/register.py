@@ -20,9 +20,14 @@ from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 class RegisterPages:
     def __init__(
-        self, pages: Pages, accounts: Accounts, settings: RegistrationSettings, threepids: Threepids,
-        bind_threepid: BindThreepid, limits: RateLimits,
-    ) -> None:  # fmt: skip
+        self,
+        pages: Pages,
+        accounts: Accounts,
+        settings: RegistrationSettings,
+        threepids: Threepids,
+        bind_threepid: BindThreepid,
+        limits: RateLimits,
+    ) -> None:
         self._pages, self._accounts, self._settings = pages, accounts, settings
         self._threepids, self._bind_threepid, self._limits = threepids, bind_threepid, limits
 
@@ -33,18 +38,22 @@ class RegisterPages:
     async def _page(self, visit: Visit, error: str | None = None, values: dict[str, str] | None = None) -> Response:
         settings = self._settings
         if not (settings.open or settings.by_token or settings.email_required):
-            return self._pages.message(
-                visit, visit.text("create_account"), visit.text("registration_closed"), status=403
-            )
+            return self._pages.message(visit, visit.text("create_account"), visit.text("registration_closed"), status=403)
         known, proven = {"username": "", "token": "", **(values or {})}, await self._proven(visit)
-        is_named = (
-            proven is not None and await self._accounts.user_id_of({"email": proven}, visit.server_name) is not None
-        )
+        is_named = proven is not None and await self._accounts.user_id_of({"email": proven}, visit.server_name) is not None
         return self._pages.render(
-            visit, "register.html", 400 if error else 200, error=error, query=visit.request.query_string, values=known,
-            proven=proven, is_named=is_named, email_required=settings.email_required,
-            token_required=settings.by_token and not settings.open, minimum=self._accounts.passwords.minimum,
-        )  # fmt: skip
+            visit,
+            "register.html",
+            400 if error else 200,
+            error=error,
+            query=visit.request.query_string,
+            values=known,
+            proven=proven,
+            is_named=is_named,
+            email_required=settings.email_required,
+            token_required=settings.by_token and not settings.open,
+            minimum=self._accounts.passwords.minimum,
+        )
 
     async def _proven(self, visit: Visit) -> str | None:
         """The address that a mail's link has just proved."""
@@ -76,7 +85,9 @@ class RegisterPages:
     async def _send_link(self, visit: Visit, address: str) -> Response:
         self._limits.check("email", parse_email(address))
         secret = secrets.token_urlsafe(16)
-        again = f"{visit.base_url}/register?{urlencode({'next': safe_next(visit.request.query('next')), 'client_secret': secret})}"
+        again = (
+            f"{visit.base_url}/register?{urlencode({'next': safe_next(visit.request.query('next')), 'client_secret': secret})}"
+        )
         wanted = TokenRequest(address, secret, 1, again, visit.server_name, visit.base_url, visit.language)
         await self._threepids.request_token(REGISTER, wanted)
         return self._pages.message(visit, visit.text("check_mail"), visit.text("check_mail_text"))
@@ -123,10 +134,15 @@ class MailLinkPages:
         query = visit.request.query
         link = await self._threepids.next_link(query("sid"), query("client_secret"))
         return self._pages.render(
-            visit, "field.html", title=visit.text("confirm_address"), text=visit.text("confirm_address_text"), fields=[],
+            visit,
+            "field.html",
+            title=visit.text("confirm_address"),
+            text=visit.text("confirm_address_text"),
+            fields=[],
             leads_to=link,
-            action=f"{PATH}?{visit.request.query_string}", button=visit.text("confirm"),
-        )  # fmt: skip
+            action=f"{PATH}?{visit.request.query_string}",
+            button=visit.text("confirm"),
+        )
 
     @endpoint("POST", PATH, auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def submit(self, request: Request) -> Answer:
@@ -152,9 +168,14 @@ class MailLinkPages:
         if not self._pages.has_mail:
             return self._pages.message(visit, visit.text("forgot_title"), visit.text("no_mail"))
         return self._pages.render(
-            visit, "field.html", title=visit.text("forgot_title"), text=visit.text("forgot_text"), action="/forgot-password",
-            button=visit.text("send_link"), fields=[_field("email", visit.text("email"), "email", "email")],
-        )  # fmt: skip
+            visit,
+            "field.html",
+            title=visit.text("forgot_title"),
+            text=visit.text("forgot_text"),
+            action="/forgot-password",
+            button=visit.text("send_link"),
+            fields=[_field("email", visit.text("email"), "email", "email")],
+        )
 
     @endpoint("POST", "/forgot-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def send_link(self, request: Request) -> Answer:
@@ -178,11 +199,17 @@ class MailLinkPages:
         with self._pages.guesses.counted(visit.request):
             await self._threepids.proven(query("sid"), query("client_secret"), (RESET,))
         return self._pages.render(
-            visit, "field.html", 400 if error else 200, title=visit.text("forgot_title"), error=error,
-            text=visit.text("password_hint", count=self._accounts.passwords.minimum), button=visit.text("change_password"),
-            action=f"/reset-password?{visit.request.query_string}", warning=visit.text("password_signs_out"),
+            visit,
+            "field.html",
+            400 if error else 200,
+            title=visit.text("forgot_title"),
+            error=error,
+            text=visit.text("password_hint", count=self._accounts.passwords.minimum),
+            button=visit.text("change_password"),
+            action=f"/reset-password?{visit.request.query_string}",
+            warning=visit.text("password_signs_out"),
             fields=[_field("password", visit.text("new_password"), "password", "new-password")],
-        )  # fmt: skip
+        )
 
     @endpoint("POST", "/reset-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def submit_reset(self, request: Request) -> Answer:

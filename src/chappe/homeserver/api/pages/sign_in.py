@@ -22,9 +22,13 @@ from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 class SignInPages:
     def __init__(
-        self, pages: Pages, providers: Providers, check_password: CheckPassword,
-        upstream: SignInUpstream, registration: RegistrationSettings,
-    ) -> None:  # fmt: skip
+        self,
+        pages: Pages,
+        providers: Providers,
+        check_password: CheckPassword,
+        upstream: SignInUpstream,
+        registration: RegistrationSettings,
+    ) -> None:
         self._pages, self._providers = pages, providers
         self._check_password, self._upstream = check_password, upstream
         self._may_register = registration.open or registration.by_token or registration.email_required
@@ -49,9 +53,17 @@ class SignInPages:
         elif not login:
             login = (visit.request.query("login_hint") or "").removeprefix("mxid:")
         return self._pages.render(
-            visit, "login.html", status, login=login, error=error, again=again, query=_query(visit),
-            providers=self._providers.of(visit.server_name), has_mail=self._pages.has_mail, may_register=self._may_register,
-        )  # fmt: skip
+            visit,
+            "login.html",
+            status,
+            login=login,
+            error=error,
+            again=again,
+            query=_query(visit),
+            providers=self._providers.of(visit.server_name),
+            has_mail=self._pages.has_mail,
+            may_register=self._may_register,
+        )
 
     @endpoint("POST", "/login", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def submit(self, request: Request) -> Answer:
@@ -91,9 +103,7 @@ class SignInPages:
         if visit.session is not None:
             await self._pages.browsers.end(visit.session.id_hash)
         request = visit.request
-        cookie = await self._pages.browsers.begin(
-            user.user_id, method, request.address, request.header(b"user-agent"), proven
-        )
+        cookie = await self._pages.browsers.begin(user.user_id, method, request.address, request.header(b"user-agent"), proven)
         self._pages.signed_in(visit, cookie)
         visit.session = await self._pages.browsers.find(cookie)
         if await self._pages.needs(visit) is None:  # a password alone makes no browser known where more is asked
@@ -120,9 +130,13 @@ class SignInPages:
         if (await self._pages.factors.of(session.user_id)).passkeys:
             options = await self._pages.factors.ask_for_passkey(visit.browser_hash, session.user_id, visit.host)
         return self._pages.render(
-            visit, "second_factor.html", 403 if error else 200, error=error, query=_query(visit),
+            visit,
+            "second_factor.html",
+            403 if error else 200,
+            error=error,
+            query=_query(visit),
             passkey_options=script_json(options) if options else None,
-        )  # fmt: skip
+        )
 
     @endpoint("POST", "/login/second-factor", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def submit_second_factor(self, request: Request) -> Answer:
@@ -171,9 +185,8 @@ class SignInPages:
     async def _begin_oidc(self, visit: Visit) -> Response:
         provider = self._providers.require(visit.request.params["provider"], visit.server_name)
         location = await self._providers.begin(
-            provider, visit.browser_hash, _next(visit), _callback(visit, provider.id),
-            fresh=visit.request.query("again") == "1",
-        )  # fmt: skip
+            provider, visit.browser_hash, _next(visit), _callback(visit, provider.id), fresh=visit.request.query("again") == "1"
+        )
         return self._pages.redirect(visit, location)
 
     @endpoint("GET", "/login/oidc/{provider}/callback", auth=NO_AUTH, limit="login")

@@ -26,20 +26,30 @@ from chappe.matrix.errors import BadRequest, NotFound
 BUILT = Path(__file__).parents[3] / "webclient"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
 _TYPES = {
-    ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-    ".wasm": "application/wasm", ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
-    ".json": "application/json", ".txt": "text/plain; charset=utf-8", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
-}  # fmt: skip
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+}
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self' blob:; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _SAFE = (
-    (b"content-security-policy", _POLICY.encode()), (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
     (b"permissions-policy", b"camera=(self), microphone=(self), display-capture=(self), geolocation=()"),
-)  # fmt: skip
+)
 _REVALIDATE = (b"cache-control", b"no-cache")
 _FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="16" fill="%s"/>
@@ -66,9 +76,14 @@ class WebClient:
     """`folder`: the built files, elsewhere than they are installed (tests, development)."""
 
     def __init__(
-        self, config: Config, domains: Domains, public_url: PublicUrl, means: SignInMeans, accounts: Accounts,
+        self,
+        config: Config,
+        domains: Domains,
+        public_url: PublicUrl,
+        means: SignInMeans,
+        accounts: Accounts,
         folder: Path | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._config, self._domains, self._public_url, self._means = config, domains, public_url, means
         self._accounts = accounts
         self._folder = folder or BUILT
@@ -112,18 +127,27 @@ class WebClient:
         """What makes the web client installable, in the name and colour of the domain."""
         brand = self._brand(request)
         body = {
-            "name": brand.name, "short_name": brand.name[:24], "id": "/", "start_url": "/", "scope": "/",
-            "display": "standalone", "lang": brand.language, "background_color": "#ffffff", "theme_color": brand.colour,
+            "name": brand.name,
+            "short_name": brand.name[:24],
+            "id": "/",
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "lang": brand.language,
+            "background_color": "#ffffff",
+            "theme_color": brand.colour,
             "icons": [
                 {"src": "/icons/icon.svg", "sizes": "any", "type": "image/svg+xml"},
                 {"src": "/icons/icon-192.png", "sizes": "192x192", "type": "image/png"},
                 {"src": "/icons/icon-512.png", "sizes": "512x512", "type": "image/png", "purpose": "any maskable"},
             ],
             "share_target": {
-                "action": "/share", "method": "POST", "enctype": "multipart/form-data",
+                "action": "/share",
+                "method": "POST",
+                "enctype": "multipart/form-data",
                 "params": {"title": "title", "text": "text", "url": "url", "files": [{"name": "files", "accept": ["*/*"]}]},
             },
-        }  # fmt: skip
+        }
         return Response(200, orjson.dumps(body), "application/manifest+json", (_REVALIDATE,))
 
     def _name(self, request: Request) -> str:
@@ -166,13 +190,22 @@ class WebClient:
         """Brand, links and features of the domain that the request came to."""
         domain, brand = self._domains.of_host(request.host), self._brand(request)
         return {
-            "server_name": domain, "base_url": self._public_url.of(request), "may_register": self._means.may_register,
-            "brand": {"name": brand.name, "colour": brand.colour, "logo_url": brand.logo_url, "language": brand.language,
-                      "welcome": brand.welcome, "links": brand.links},
+            "server_name": domain,
+            "base_url": self._public_url.of(request),
+            "may_register": self._means.may_register,
+            "brand": {
+                "name": brand.name,
+                "colour": brand.colour,
+                "logo_url": brand.logo_url,
+                "language": brand.language,
+                "welcome": brand.welcome,
+                "links": brand.links,
+            },
             "features": brand.features,
-            "organisations": {name: self._config.brands[name].name for name in self._domains.names()
-                              if name in self._config.brands},
-        }  # fmt: skip
+            "organisations": {
+                name: self._config.brands[name].name for name in self._domains.names() if name in self._config.brands
+            },
+        }
 
     @endpoint("GET", "/_chappe/client/v1/organisation", auth=NO_AUTH, limit="lookup")
     async def organisation(self, request: Request) -> Answer:

@@ -21,7 +21,8 @@ TAGS = "m.tag"
 MAX_TAG_BYTES, MAX_TAGS = 255, 100  # of a tag; of a room
 
 FRAGMENT = Fragment(
-    "account_data", (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea"), ("deleted", "boolean")),
+    "account_data",
+    (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea"), ("deleted", "boolean")),
     """
     FOR r IN SELECT * FROM unnest(account_data_rows) LOOP
         INSERT INTO account_data (user_id, room_id, type, content, position, deleted)
@@ -29,10 +30,8 @@ FRAGMENT = Fragment(
         ON CONFLICT (user_id, room_id, type) DO UPDATE SET content = excluded.content, position = excluded.position,
             deleted = excluded.deleted;
     END LOOP;""",
-)  # fmt: skip
-Made = Mapping[
-    str, Callable[[str], Awaitable[dict[str, Any]]]
-]  # global types that another part makes: content by user id
+)
+Made = Mapping[str, Callable[[str], Awaitable[dict[str, Any]]]]  # global types that another part makes: content by user id
 
 
 class AccountData:
@@ -63,14 +62,14 @@ class AccountData:
             """SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS bytes, (SELECT content FROM account_data
                       WHERE user_id = $1 AND room_id = $2 AND type = $3 AND NOT deleted) AS old
                  FROM account_data WHERE user_id = $1""",
-            user_id, room_id, event_type,
-        )  # fmt: skip
+            user_id,
+            room_id,
+            event_type,
+        )
         if row is None:
             return None
         if row["entries"] >= MAX_ENTRIES or row["bytes"] >= self._most_bytes:
-            raise MatrixError(
-                403, "M_RESOURCE_LIMIT_EXCEEDED", "Your settings are full: your client has stored too much"
-            )
+            raise MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", "Your settings are full: your client has stored too much")
         old: bytes | None = row["old"]
         return old
 
@@ -152,8 +151,9 @@ class AccountData:
         """One global type of many users, where they have it."""
         rows = await self._database.fetch(
             "SELECT user_id, content FROM account_data WHERE room_id = '' AND type = $2 AND NOT deleted AND user_id = ANY($1::text[])",
-            user_ids, event_type,
-        )  # fmt: skip
+            user_ids,
+            event_type,
+        )
         return {row["user_id"]: orjson.loads(row["content"]) for row in rows}
 
     async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Row]:
@@ -161,22 +161,26 @@ class AccountData:
         return await self._database.fetch(
             """SELECT room_id, type, content FROM account_data
                 WHERE user_id = $1 AND position > $2 AND position <= $3 AND ($2 > 0 OR NOT deleted) ORDER BY position""",
-            user_id, since, upto,
-        )  # fmt: skip
+            user_id,
+            since,
+            upto,
+        )
 
     async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Row]:
         """Rows (room_id, type, content) of some types, global and of rooms."""
         return await self._database.fetch(
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[]) AND NOT deleted",
-            user_id, list(types),
-        )  # fmt: skip
+            user_id,
+            list(types),
+        )
 
     async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Row]:
         """Rows (room_id, type, content) of some rooms."""
         return await self._database.fetch(
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[]) AND NOT deleted",
-            user_id, list(room_ids),
-        )  # fmt: skip
+            user_id,
+            list(room_ids),
+        )
 
     # ------------------------------------------------------------------------------------------------------- tags
 

@@ -39,18 +39,23 @@ class AccountDataApi:
         return {}
 
     @endpoint(
-        "DELETE", _USER + "/account_data/{type}", _MSC3391 + "/account_data/{type}", auth=GUEST_AUTH,
+        "DELETE",
+        _USER + "/account_data/{type}",
+        _MSC3391 + "/account_data/{type}",
+        auth=GUEST_AUTH,
         features=("org.matrix.msc3391",),
-    )  # fmt: skip
+    )
     async def delete(self, request: Request) -> Answer:
         _require_own(request)
         await self._account_data.delete(request.user_id, GLOBAL, request.params["type"])
         return {}
 
     @endpoint(
-        "DELETE", _USER + "/rooms/{roomId}/account_data/{type}", _MSC3391 + "/rooms/{roomId}/account_data/{type}",
+        "DELETE",
+        _USER + "/rooms/{roomId}/account_data/{type}",
+        _MSC3391 + "/rooms/{roomId}/account_data/{type}",
         auth=GUEST_AUTH,
-    )  # fmt: skip
+    )
     async def delete_of_room(self, request: Request) -> Answer:
         _require_own(request)
         room_id = parse_room_id(request.params["roomId"])

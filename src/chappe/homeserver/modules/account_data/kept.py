@@ -18,14 +18,20 @@ from chappe.matrix.errors import MatrixError
 
 # What clients need to open everything else: as many of each are kept, whatever else an account has kept
 WELL_KNOWN = (
-    "m.secret_storage.default_key", "m.cross_signing.master", "m.cross_signing.self_signing", "m.cross_signing.user_signing",
-    "m.megolm_backup.v1", "m.dehydrated_device", "org.matrix.msc3814",
-)  # fmt: skip
+    "m.secret_storage.default_key",
+    "m.cross_signing.master",
+    "m.cross_signing.self_signing",
+    "m.cross_signing.user_signing",
+    "m.megolm_backup.v1",
+    "m.dehydrated_device",
+    "org.matrix.msc3814",
+)
 _DESCRIBES_KEYS = "m.secret_storage."
 # of the others, in all: beyond, none of them is replaced, so that nobody crowds out what was replaced first
 MOST_OTHERS = 1000
 FRAGMENT = Fragment(
-    "kept_secrets", (("who", "text"), ("type", "text"), ("content", "bytea"), ("days", "integer")),
+    "kept_secrets",
+    (("who", "text"), ("type", "text"), ("content", "bytea"), ("days", "integer")),
     """
     -- the first twenty of a type in so many days, whatever a hold keeps for longer; no real secret has 64 KiB
     FOR r IN SELECT * FROM unnest(kept_secrets_rows) LOOP
@@ -37,7 +43,7 @@ FRAGMENT = Fragment(
                        AND k.kept_since >= now() - make_interval(days => r.days)) < 20
         ON CONFLICT DO NOTHING;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 async def _nobody() -> Collection[str]:
@@ -72,8 +78,10 @@ class KeptSecrets:
         of_these_days = await self._database.fetchval(
             """SELECT count(*) FROM kept_secrets WHERE user_id = $1 AND type <> ALL($2::text[])
                 AND kept_since >= now() - make_interval(days => $3)""",
-            user_id, WELL_KNOWN, self.days,
-        )  # fmt: skip
+            user_id,
+            WELL_KNOWN,
+            self.days,
+        )
         if of_these_days >= MOST_OTHERS:
             raise MatrixError(
                 403, "M_RESOURCE_LIMIT_EXCEEDED", "Too many secrets were replaced: no more can be replaced for now"

@@ -16,13 +16,33 @@ from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.search_lexemes import patterns
 
 GIVEN_KINDS = ("bot", "support")  # that an administrator gives (`user_type`)
-USER_ORDERS = {"name": "u.user_id", "displayname": "lower(d.display_name)", "admin": "u.is_admin", "is_guest": "u.is_guest",
-               "deactivated": "u.deactivated", "creation_ts": "u.created", "last_seen_ts": "seen", "user_type": "u.kind",
-               "avatar_url": "d.avatar_url"}  # fmt: skip
-ROOM_ORDERS = {"name": "s.name", "canonical_alias": "s.canonical_alias", "joined_members": "s.joined",
-               "joined_local_members": "s.joined", "version": "r.version", "encryption": "s.encryption", "public": "public",
-               "join_rules": "s.join_rule", "guest_access": "s.guest_access", "history_visibility": "s.history_visibility",
-               "state_events": "r.room_nid", "alphabetical": "s.name", "size": "s.joined", "creator": "creator"}  # fmt: skip
+USER_ORDERS = {
+    "name": "u.user_id",
+    "displayname": "lower(d.display_name)",
+    "admin": "u.is_admin",
+    "is_guest": "u.is_guest",
+    "deactivated": "u.deactivated",
+    "creation_ts": "u.created",
+    "last_seen_ts": "seen",
+    "user_type": "u.kind",
+    "avatar_url": "d.avatar_url",
+}
+ROOM_ORDERS = {
+    "name": "s.name",
+    "canonical_alias": "s.canonical_alias",
+    "joined_members": "s.joined",
+    "joined_local_members": "s.joined",
+    "version": "r.version",
+    "encryption": "s.encryption",
+    "public": "public",
+    "join_rules": "s.join_rule",
+    "guest_access": "s.guest_access",
+    "history_visibility": "s.history_visibility",
+    "state_events": "r.room_nid",
+    "alphabetical": "s.name",
+    "size": "s.joined",
+    "creator": "creator",
+}
 _USERS = """FROM users u LEFT JOIN user_directory d USING (user_id)
     LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
    WHERE lower(u.user_id) || ' ' || coalesce(d.search, '') LIKE ALL ($1::text[])
@@ -51,8 +71,10 @@ class Administration:
         rows = await self._database.fetch(
             f"""SELECT u.*, d.display_name, d.avatar_url, seen {_USERS}
                  ORDER BY {USER_ORDERS[order]} {direction} NULLS LAST, u.user_id LIMIT $7 OFFSET $8""",
-            *arguments, limit, start,
-        )  # fmt: skip
+            *arguments,
+            limit,
+            start,
+        )
         total = await self._database.fetchval(f"SELECT count(*) {_USERS}", *arguments)
         return [_user(row) for row in rows], total
 
@@ -66,16 +88,16 @@ class Administration:
         if row is None:
             raise NotFound("There is no such account")
         addresses = await self._database.fetch(
-            "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
-            user_id,
+            "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at", user_id
         )
         links = await self._database.fetch(
             "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY provider", user_id
         )
         return {
-            **_user(row), "threepids": [dict(a) for a in addresses],
+            **_user(row),
+            "threepids": [dict(a) for a in addresses],
             "external_ids": [{"auth_provider": r["provider"], "external_id": r["subject"]} for r in links],
-        }  # fmt: skip
+        }
 
     async def user_by_link(self, provider: str, subject: str) -> str:
         """Raises M_NOT_FOUND."""
@@ -93,8 +115,11 @@ class Administration:
             for provider, subject in links:
                 result = await connection.execute(
                     "INSERT INTO upstream_links VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    provider, subject, user_id, self._now_ms(),
-                )  # fmt: skip
+                    provider,
+                    subject,
+                    user_id,
+                    self._now_ms(),
+                )
                 if not result.endswith(" 1"):
                     raise Forbidden("This identity belongs to another account", "M_UNKNOWN")
 
@@ -109,30 +134,26 @@ class Administration:
         self.require_kind(kind)
         done = await self._database.execute(
             "UPDATE users SET kind = $2 WHERE user_id = $1 AND kind IS DISTINCT FROM 'function' AND owner IS NULL",
-            user_id, kind,
-        )  # fmt: skip
+            user_id,
+            kind,
+        )
         if not done.endswith(" 1"):
             raise Forbidden("This account is a function's or a bot's: that cannot be changed")
 
     # ------------------------------------------------------------------------------------------------------- rooms
 
     async def rooms(
-        self,
-        term: str | None,
-        public: bool | None,
-        empty: bool | None,
-        order: str,
-        backwards: bool,
-        start: int,
-        limit: int,
+        self, term: str | None, public: bool | None, empty: bool | None, order: str, backwards: bool, start: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
         arguments = [patterns(term or ""), public, empty]
         direction = "DESC" if backwards else "ASC"
         rows = await self._database.fetch(
             f"""SELECT r.*, s.*, creator, EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid) AS public {_ROOMS}
                  ORDER BY {ROOM_ORDERS[order]} {direction} NULLS LAST, r.room_nid LIMIT $4 OFFSET $5""",
-            *arguments, limit, start,
-        )  # fmt: skip
+            *arguments,
+            limit,
+            start,
+        )
         total = await self._database.fetchval(f"SELECT count(*) {_ROOMS}", *arguments)
         return [_room(row) for row in rows], total
 
@@ -150,8 +171,11 @@ class Administration:
                 """INSERT INTO blocked_rooms AS b (room_id, blocked_by, blocked_ts, whose) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (room_id) DO UPDATE SET blocked_by = $2, blocked_ts = $3, whose = NULL
                     WHERE $4::text IS NULL AND b.whose IS NOT NULL""",
-                room_id, by, self._now_ms(), whose,
-            )  # fmt: skip
+                room_id,
+                by,
+                self._now_ms(),
+                whose,
+            )
         else:
             await self._database.execute(
                 "DELETE FROM blocked_rooms WHERE room_id = $1 AND ($2::text IS NULL OR whose = $2)", room_id, whose
@@ -169,8 +193,9 @@ class Administration:
                       OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
                       coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
                  FROM (SELECT $1::text AS user_id) asked LEFT JOIN users u USING (user_id)""",
-            user_id, room_id,
-        )  # fmt: skip
+            user_id,
+            room_id,
+        )
         assert row is not None
         return Standing(row["is_blocked"], row["is_guest"], row["scope"])
 
@@ -207,8 +232,10 @@ class Administration:
             """SELECT r.room_id, e.event_id FROM events e JOIN rooms r USING (room_nid)
                 WHERE e.sender = $1 AND e.state_key IS NULL AND e.redacted_by IS NULL AND e.type <> 'm.room.redaction'
                   AND (cardinality($2::text[]) = 0 OR r.room_id = ANY($2)) ORDER BY e.position DESC LIMIT $3""",
-            user_id, list(room_ids), limit,
-        )  # fmt: skip
+            user_id,
+            list(room_ids),
+            limit,
+        )
 
     # -------------------------------------------------------------------------------------------------- reports
 
@@ -222,9 +249,11 @@ class Administration:
         rows = await self._database.fetch(
             f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
                   LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
-                 ORDER BY p.report_id {'DESC' if backwards else 'ASC'} LIMIT $5 OFFSET $6""",
-            *arguments, limit, start,
-        )  # fmt: skip
+                 ORDER BY p.report_id {"DESC" if backwards else "ASC"} LIMIT $5 OFFSET $6""",
+            *arguments,
+            limit,
+            start,
+        )
         total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
         return [_report(row) for row in rows], total
 
@@ -285,34 +314,70 @@ class Administration:
         )
         assert rooms is not None and media is not None and waiting is not None
         return {
-            **dict(row), **active, **dict(rooms), "media_files": media["files"], "media_bytes": int(media["bytes"]),
+            **dict(row),
+            **active,
+            **dict(rooms),
+            "media_files": media["files"],
+            "media_bytes": int(media["bytes"]),
             "waiting": dict(waiting),
-        }  # fmt: skip
+        }
 
 
 def _user(row: Row) -> dict[str, Any]:
     return {
-        "name": row["user_id"], "user_type": row["kind"], "is_guest": row["is_guest"], "admin": row["is_admin"],
-        "deactivated": row["deactivated"], "erased": row["erased"], "locked": row["locked"], "suspended": row["suspended"],
-        "shadow_banned": False, "displayname": row["display_name"], "avatar_url": row["avatar_url"],
-        "creation_ts": int(row["created"].timestamp() * 1000), "last_seen_ts": row["seen"], "approved": True,
-        "appservice_id": row["appservice"], "expiration_ts": row["expires_ts"], "owner": row["owner"], "purpose": row["purpose"],
-    }  # fmt: skip
+        "name": row["user_id"],
+        "user_type": row["kind"],
+        "is_guest": row["is_guest"],
+        "admin": row["is_admin"],
+        "deactivated": row["deactivated"],
+        "erased": row["erased"],
+        "locked": row["locked"],
+        "suspended": row["suspended"],
+        "shadow_banned": False,
+        "displayname": row["display_name"],
+        "avatar_url": row["avatar_url"],
+        "creation_ts": int(row["created"].timestamp() * 1000),
+        "last_seen_ts": row["seen"],
+        "approved": True,
+        "appservice_id": row["appservice"],
+        "expiration_ts": row["expires_ts"],
+        "owner": row["owner"],
+        "purpose": row["purpose"],
+    }
 
 
 def _room(row: Row) -> dict[str, Any]:
     return {
-        "room_id": row["room_id"], "name": row["name"], "topic": row["topic"], "avatar": row["avatar"],
-        "canonical_alias": row["canonical_alias"], "joined_members": row["joined"], "joined_local_members": row["joined"],
-        "version": row["version"], "creator": row["creator"], "encryption": row["encryption"], "federatable": True,
-        "public": row["public"], "join_rules": row["join_rule"], "guest_access": row["guest_access"],
-        "history_visibility": row["history_visibility"], "room_type": row["room_type"], "state_events": None,
-    }  # fmt: skip
+        "room_id": row["room_id"],
+        "name": row["name"],
+        "topic": row["topic"],
+        "avatar": row["avatar"],
+        "canonical_alias": row["canonical_alias"],
+        "joined_members": row["joined"],
+        "joined_local_members": row["joined"],
+        "version": row["version"],
+        "creator": row["creator"],
+        "encryption": row["encryption"],
+        "federatable": True,
+        "public": row["public"],
+        "join_rules": row["join_rule"],
+        "guest_access": row["guest_access"],
+        "history_visibility": row["history_visibility"],
+        "room_type": row["room_type"],
+        "state_events": None,
+    }
 
 
 def _report(row: Row) -> dict[str, Any]:
     return {
-        "id": row["report_id"], "received_ts": row["received_ts"], "room_id": row["room_id"], "event_id": row["event_id"],
-        "user_id": row["reporter"], "sender": row["user_id"], "reason": row["reason"], "score": row["score"],
-        "name": row["name"], "canonical_alias": row["canonical_alias"],
-    }  # fmt: skip
+        "id": row["report_id"],
+        "received_ts": row["received_ts"],
+        "room_id": row["room_id"],
+        "event_id": row["event_id"],
+        "user_id": row["reporter"],
+        "sender": row["user_id"],
+        "reason": row["reason"],
+        "score": row["score"],
+        "name": row["name"],
+        "canonical_alias": row["canonical_alias"],
+    }

@@ -17,12 +17,7 @@ UPLOAD_ORDERS = {
 }
 LARGEST_ROOMS = 10
 TASKS_AT_MOST = 1000
-TASKS = {
-    "shutting_down": "active",
-    "purging": "active",
-    "complete": "complete",
-    "failed": "failed",
-}  # as tools name them
+TASKS = {"shutting_down": "active", "purging": "active", "complete": "complete", "failed": "failed"}  # as tools name them
 # events of one kind by somebody since a time, in the rooms that they are or were in: by the index of each room
 _MEMBER_EVENTS = """FROM memberships m JOIN events e ON e.room_nid = m.room_nid AND e.sender = $1
     WHERE m.user_id = $1 AND e.ts >= $2 AND e.type = 'm.room.member'"""

@@ -79,9 +79,7 @@ class Appservices:
 
     async def lookup(self, kind: str, name: str | None, query: Query) -> list[Any]:
         """`location` or `user`, by a protocol's fields or (`name` None) by Matrix name. Raises M_NOT_FOUND."""
-        services = (
-            self._of_protocol(name) if name is not None else [s for s in self.services.services.values() if s.url]
-        )
+        services = self._of_protocol(name) if name is not None else [s for s in self.services.services.values() if s.url]
         if not services:
             raise NotFound("No bridge to this network is connected")
         path = kind if name is None else f"{kind}/{name}"
@@ -151,9 +149,7 @@ class Appservices:
             mine = {user: value for user, value in by_user.items() if user in own}
             if not mine:
                 continue
-            answer = await self._calls.keys(
-                str(service.url), service.hs_token, path, mine if key is None else {key: mine}
-            )
+            answer = await self._calls.keys(str(service.url), service.hs_token, path, mine if key is None else {key: mine})
             part = answer.get(key) if key is not None and type(answer) is dict else answer
             if type(part) is dict:
                 found.update((user, keys) for user, keys in part.items() if user in mine and type(keys) is dict)

@@ -24,9 +24,14 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})  # categories of
 
 class Bots:
     def __init__(
-        self, database: Database, accounts: Accounts, sessions: Sessions, settings: Settings, tell_owner: OwnerMail,
+        self,
+        database: Database,
+        accounts: Accounts,
+        sessions: Sessions,
+        settings: Settings,
+        tell_owner: OwnerMail,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
         self.tell_owner, self._now_ms = tell_owner, now_ms
         self.max_webhooks = settings.max_webhooks_per_user
@@ -46,9 +51,7 @@ class Bots:
             raise Forbidden("Bots are switched off on this server")
         notice = await self.tell_owner.notice(owner, "bot_made", name)
         user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts, notice)
-        await self._database.execute(
-            "UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None
-        )
+        await self._database.execute("UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None)
         tokens = await self._sessions.sign_in(user_id, None, name, False)
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
 
@@ -72,18 +75,22 @@ class Bots:
         return {**shown, "access_token": tokens.access_token, "device_id": tokens.device_id}
 
     async def account(
-        self, owner: UserId, kind: str, name: str, purpose: str, localpart: str | None, expires_ts: int | None,
+        self,
+        owner: UserId,
+        kind: str,
+        name: str,
+        purpose: str,
+        localpart: str | None,
+        expires_ts: int | None,
         notice: Notice | None = None,
-    ) -> UserId:  # fmt: skip
+    ) -> UserId:
         """An account marked as what it is: in its name, its user name, its profile and in the database. `notice`: about it.
 
         Raises M_FORBIDDEN for who may make none, or has as many as may be; M_INVALID_PARAM, M_INVALID_USERNAME.
         """
         await self.require_may_own(owner)
         if not 0 < len(name) <= MAX_NAME or not 0 < len(purpose) <= MAX_PURPOSE:
-            raise BadRequest(
-                f"`name` and `purpose` need 1 to {MAX_NAME} and {MAX_PURPOSE} characters", "M_INVALID_PARAM"
-            )
+            raise BadRequest(f"`name` and `purpose` need 1 to {MAX_NAME} and {MAX_PURPOSE} characters", "M_INVALID_PARAM")
         if expires_ts is not None and expires_ts <= self._now_ms():
             raise BadRequest("`expires_ts` has passed", "M_INVALID_PARAM")
         stem = localpart or f"{_slug(name) or kind}-{secrets.token_hex(3)}{SUFFIX}"
@@ -155,17 +162,21 @@ class Bots:
         )
         assert row is not None
         name = (await self._accounts.profile(user_id)).get("displayname")
-        return {"user_id": user_id, "name": name, "owner": row["owner"], "purpose": row["purpose"], "rooms": row["scope"],
-                "expires_ts": row["expires_ts"]}  # fmt: skip
+        return {
+            "user_id": user_id,
+            "name": name,
+            "owner": row["owner"],
+            "purpose": row["purpose"],
+            "rooms": row["scope"],
+            "expires_ts": row["expires_ts"],
+        }
 
 
 def shown_name(name: str) -> str:
     """How a bot is called: marked, wherever only its name is shown. Raises M_INVALID_PARAM for what reads as an agent's name."""
     folded = unicodedata.normalize("NFKC", name)  # full-width brackets are brackets to whoever reads them
     if any(unicodedata.category(c) in _UNSEEN for c in name) or re.search(r"=\?.*\?=", folded, re.DOTALL):
-        raise BadRequest(
-            "A name holds no control characters, no marks of direction, nothing encoded", "M_INVALID_PARAM"
-        )
+        raise BadRequest("A name holds no control characters, no marks of direction, nothing encoded", "M_INVALID_PARAM")
     if "[" in folded or "]" in folded:
         raise BadRequest("The name of a bot holds no [ and ]: they stand for an organisation", "M_INVALID_PARAM")
     return name if name.endswith(NAME_MARK) else f"{name}{NAME_MARK}"

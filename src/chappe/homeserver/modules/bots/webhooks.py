@@ -73,9 +73,16 @@ class Wanted:
 
 class Webhooks:
     def __init__(
-        self, database: Database, bots: Bots, rooms: Rooms, membership: MembershipChanges, store: Store,
-        check_url: Callable[[str], object], standings: Standings, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        bots: Bots,
+        rooms: Rooms,
+        membership: MembershipChanges,
+        store: Store,
+        check_url: Callable[[str], object],
+        standings: Standings,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._bots, self._rooms, self._membership = database, bots, rooms, membership
         self._standings = standings
         self._store, self._check_url, self._now_ms = store, check_url, now_ms
@@ -121,10 +128,19 @@ class Webhooks:
                 """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
                                          created_ts, enabled)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
-                hook, room_id, wanted.direction, owner, wanted.name, hashlib.sha256(secret.encode()).digest(),
-                secret if wanted.direction == OUT else None, wanted.url, list(wanted.types), wanted.expires_ts,
-                self._now_ms(), wanted.direction == OUT,
-            )  # fmt: skip
+                hook,
+                room_id,
+                wanted.direction,
+                owner,
+                wanted.name,
+                hashlib.sha256(secret.encode()).digest(),
+                secret if wanted.direction == OUT else None,
+                wanted.url,
+                list(wanted.types),
+                wanted.expires_ts,
+                self._now_ms(),
+                wanted.direction == OUT,
+            )
             if wanted.direction == OUT:
                 await notice.put(connection)
 
@@ -146,8 +162,19 @@ class Webhooks:
         rows = await self._of_room(room_id)
         acting = await self._standings.who_may((row["owner"] for row in rows), Doing.ACT)
         able = {owner for owner in acting if await may_be_there(self._rooms, owner, room_id)}
-        names = ("id", "direction", "owner", "user_id", "name", "types", "expires_ts", "created_ts", "last_used_ts", "enabled",
-                 "last_error")  # fmt: skip
+        names = (
+            "id",
+            "direction",
+            "owner",
+            "user_id",
+            "name",
+            "types",
+            "expires_ts",
+            "created_ts",
+            "last_used_ts",
+            "enabled",
+            "last_error",
+        )
         return [{name: row[name] for name in names} | {"may_act": row["owner"] in able} for row in rows]
 
     async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
@@ -169,8 +196,10 @@ class Webhooks:
         done = await self._database.execute(
             """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
                 AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
-            hook, room_id, user_id,
-        )  # fmt: skip
+            hook,
+            room_id,
+            user_id,
+        )
         if done.endswith(" 0"):
             raise NotFound("You have no such webhook in this room")
 
@@ -197,9 +226,7 @@ class Webhooks:
     async def incoming(self, hook: str, secret: str) -> Row:
         """Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
         row = await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
-        good = secrets.compare_digest(
-            row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest()
-        )
+        good = secrets.compare_digest(row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest())
         if row is None or not good or not row["enabled"]:
             raise NotFound("There is no such webhook")
         if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
@@ -297,11 +324,15 @@ def _card(card: Card) -> dict[str, Any]:
     title = html.escape(card.title)
     head = f'<a href="{html.escape(card.url)}">{title}</a>' if card.url else title
     rows = "".join(f"<li><strong>{html.escape(f.name)}</strong> : {html.escape(f.value)}</li>" for f in card.fields)
-    formatted = (
-        f"<blockquote><strong>{head}</strong>{markdown(card.text)}{f'<ul>{rows}</ul>' if rows else ''}</blockquote>"
+    formatted = f"<blockquote><strong>{head}</strong>{markdown(card.text)}{f'<ul>{rows}</ul>' if rows else ''}</blockquote>"
+    plain = "\n".join(
+        [
+            card.title,
+            *([card.text] if card.text else []),
+            *(f"{f.name} : {f.value}" for f in card.fields),
+            *([card.url] if card.url else []),
+        ]
     )
-    plain = "\n".join([card.title, *([card.text] if card.text else []), *(f"{f.name} : {f.value}" for f in card.fields),
-                       *([card.url] if card.url else [])])  # fmt: skip
     return _html(plain, formatted)
 
 

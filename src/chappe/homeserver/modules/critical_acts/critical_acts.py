@@ -60,15 +60,12 @@ class CriticalActs:
         number, is_new = await self.requests.ask(WHOLE, acts, arguments, request.user_id, API)
         if is_new and self.tell is not None:
             await self.tell(WHOLE, request.user_id, acts)
-        how = (
-            " or send a code of your second factor in the header Chappe-Second-Factor"
-            if self.proofs.takes_codes
-            else ""
-        )
+        how = " or send a code of your second factor in the header Chappe-Second-Factor" if self.proofs.takes_codes else ""
         raise Forbidden(
             f"This is a critical act ({acts}): another administrator must agree to request {number}, then ask again{how}",
-            request=number, acts=acts,
-        )  # fmt: skip
+            request=number,
+            acts=acts,
+        )
 
     async def agree(self, approver: str, number: int, code: str | None) -> None:
         """To what was asked for at an API. Raises M_NOT_FOUND, M_FORBIDDEN."""
@@ -98,6 +95,8 @@ async def _arguments(request: Request) -> dict[str, Any]:
     """What is asked for, for whoever is to agree: without passwords."""
     body = await request.json_object(optional=True)
     return {
-        "method": request.method, **request.params, "query": request.query_items(),
+        "method": request.method,
+        **request.params,
+        "query": request.query_items(),
         "body": {key: HIDDEN if key in _PASSWORDS else value for key, value in body.items()},
-    }  # fmt: skip
+    }

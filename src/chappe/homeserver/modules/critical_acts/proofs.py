@@ -21,9 +21,14 @@ class Proofs:
     """
 
     def __init__(
-        self, accounts: AccountStore, factors: SecondFactors, requests: CriticalRequests, level: str, approver_hours: int,
+        self,
+        accounts: AccountStore,
+        factors: SecondFactors,
+        requests: CriticalRequests,
+        level: str,
+        approver_hours: int,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._accounts, self._factors, self._requests, self._now_ms = accounts, factors, requests, now_ms
         self.level, self._approver_ms = level, approver_hours * HOUR_MS
         self.rights_since: Callable[[str, str], Awaitable[int | None]] = self._administers_everything_since

@@ -23,9 +23,7 @@ class CriticalRequests:
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self._now_ms = database, now_ms
 
-    async def ask(
-        self, organisation: str, action: str, arguments: Mapping[str, Any], by: str, door: str
-    ) -> tuple[int, bool]:
+    async def ask(self, organisation: str, action: str, arguments: Mapping[str, Any], by: str, door: str) -> tuple[int, bool]:
         """(the request's number, whether it is new): the same is not asked twice."""
         text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
         async with self._database.transaction() as connection:
@@ -33,15 +31,25 @@ class CriticalRequests:
             number = await connection.fetchval(
                 """SELECT id FROM critical_requests WHERE organisation = $1 AND action = $2 AND arguments = $3 AND asked_by = $4
                       AND door = $5 AND decided_ts IS NULL AND asked_ts > $6""",
-                organisation, action, text, by, door, self._now_ms() - WAITS_MS,
-            )  # fmt: skip
+                organisation,
+                action,
+                text,
+                by,
+                door,
+                self._now_ms() - WAITS_MS,
+            )
             if number is not None:
                 return int(number), False
             number = await connection.fetchval(
                 """INSERT INTO critical_requests (organisation, action, arguments, asked_by, asked_ts, door)
                    VALUES ($1, $2, $3, $4, $5, $6) RETURNING id""",
-                organisation, action, text, by, self._now_ms(), door,
-            )  # fmt: skip
+                organisation,
+                action,
+                text,
+                by,
+                self._now_ms(),
+                door,
+            )
             return int(number), True
 
     async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Row | None:
@@ -52,27 +60,38 @@ class CriticalRequests:
                    SELECT id FROM critical_requests WHERE action = $2 AND arguments = $3 AND asked_by = $4 AND door = 'api'
                       AND outcome = 'agreed' AND used_ts IS NULL AND decided_ts > $5 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
                RETURNING id, decided_by""",
-            self._now_ms(), action, text, by, self._now_ms() - AGREED_MS,
-        )  # fmt: skip
+            self._now_ms(),
+            action,
+            text,
+            by,
+            self._now_ms() - AGREED_MS,
+        )
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
         """What waits, and the latest decisions."""
         rows = await self._database.fetch(
             """SELECT * FROM critical_requests WHERE organisation = $1 AND (decided_ts IS NOT NULL OR asked_ts > $2)
                 ORDER BY decided_ts IS NOT NULL, id DESC LIMIT 100""",
-            organisation, self._now_ms() - WAITS_MS,
-        )  # fmt: skip
+            organisation,
+            self._now_ms() - WAITS_MS,
+        )
         return [
-            {key: value for key, value in {**dict(row), "arguments": orjson.loads(row["arguments"])}.items() if value is not None}
+            {
+                key: value
+                for key, value in {**dict(row), "arguments": orjson.loads(row["arguments"])}.items()
+                if value is not None
+            }
             for row in rows
-        ]  # fmt: skip
+        ]
 
     async def waiting(self, number: int, organisation: str) -> Row:
         """Raises M_NOT_FOUND."""
         row = await self._database.fetchrow(
             "SELECT * FROM critical_requests WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3",
-            number, organisation, self._now_ms() - WAITS_MS,
-        )  # fmt: skip
+            number,
+            organisation,
+            self._now_ms() - WAITS_MS,
+        )
         if row is None:
             raise NotFound("There is no such request that waits")
         return row
@@ -81,8 +100,11 @@ class CriticalRequests:
         """Raises M_NOT_FOUND where another administrator was quicker."""
         decided = await self._database.execute(
             "UPDATE critical_requests SET decided_by = $2, decided_ts = $3, outcome = $4 WHERE id = $1 AND decided_ts IS NULL",
-            number, by, self._now_ms(), outcome,
-        )  # fmt: skip
+            number,
+            by,
+            self._now_ms(),
+            outcome,
+        )
         if not decided.endswith(" 1"):
             raise NotFound("Another administrator has decided this meanwhile")
 
@@ -95,8 +117,11 @@ class CriticalRequests:
             """UPDATE critical_requests SET decided_by = coalesce(decided_by, $1), decided_ts = coalesce(decided_ts, $2),
                       outcome = $3
                 WHERE asked_by = $1 AND (decided_ts IS NULL OR (outcome = $4 AND used_ts IS NULL))""",
-            user_id, self._now_ms(), WITHDRAWN, AGREED,
-        )  # fmt: skip
+            user_id,
+            self._now_ms(),
+            WITHDRAWN,
+            AGREED,
+        )
 
     # --------------------------------------------------------------------------------------------- who opened what
 
@@ -104,10 +129,17 @@ class CriticalRequests:
         """Somebody could use the account from now on, or decides who does."""
         await self._database.execute(
             "INSERT INTO accounts_opened VALUES ($1, $2, $3) ON CONFLICT (user_id, by) DO UPDATE SET ts = excluded.ts",
-            user_id, by, self._now_ms(),
-        )  # fmt: skip
+            user_id,
+            by,
+            self._now_ms(),
+        )
 
     async def opened_since(self, user_id: str, by: str, since_ts: int) -> bool:
-        return bool(await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM accounts_opened WHERE user_id = $1 AND by = $2 AND ts > $3)", user_id, by, since_ts
-        ))  # fmt: skip
+        return bool(
+            await self._database.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM accounts_opened WHERE user_id = $1 AND by = $2 AND ts > $3)",
+                user_id,
+                by,
+                since_ts,
+            )
+        )

@@ -65,9 +65,18 @@ class DelayedEvents:
                 """INSERT INTO delayed_events (delay_id, user_id, device_id, room_id, type, state_key, content, txn, delay_ms,
                                                running_since, send_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
-                delay_id, wanted.user_id, wanted.device_id, wanted.room_id, wanted.event_type, wanted.state_key,
-                orjson.dumps(wanted.content), wanted.txn, wanted.delay_ms, now, now + wanted.delay_ms,
-            )  # fmt: skip
+                delay_id,
+                wanted.user_id,
+                wanted.device_id,
+                wanted.room_id,
+                wanted.event_type,
+                wanted.state_key,
+                orjson.dumps(wanted.content),
+                wanted.txn,
+                wanted.delay_ms,
+                now,
+                now + wanted.delay_ms,
+            )
         self.changed()
         return delay_id
 
@@ -102,8 +111,11 @@ class DelayedEvents:
         result = await self._database.execute(
             """UPDATE delayed_events SET claimed_ts = $2 WHERE delay_id = $1 AND finalised_ts IS NULL
                 AND (claimed_ts IS NULL OR claimed_ts < $3) AND (NOT $4 OR send_at <= $2)""",
-            delay_id, now, now - CLAIM_MS, is_due,
-        )  # fmt: skip
+            delay_id,
+            now,
+            now - CLAIM_MS,
+            is_due,
+        )
         return result.endswith(" 1")
 
     async def release(self, delay_id: str) -> None:
@@ -118,8 +130,9 @@ class DelayedEvents:
         result = await self._database.execute(
             """UPDATE delayed_events SET running_since = $2, send_at = $2 + delay_ms
                 WHERE delay_id = $1 AND finalised_ts IS NULL AND claimed_ts IS NULL""",
-            delay_id, now,
-        )  # fmt: skip
+            delay_id,
+            now,
+        )
         return result.endswith(" 1")
 
     async def cancel(self, delay_id: str) -> bool:
@@ -127,8 +140,10 @@ class DelayedEvents:
         result = await self._database.execute(
             """UPDATE delayed_events SET finalised_ts = $2, outcome = $3
                 WHERE delay_id = $1 AND finalised_ts IS NULL AND claimed_ts IS NULL""",
-            delay_id, self._now_ms(), CANCEL,
-        )  # fmt: skip
+            delay_id,
+            self._now_ms(),
+            CANCEL,
+        )
         return result.endswith(" 1")
 
     async def finalise(
@@ -138,8 +153,12 @@ class DelayedEvents:
         result = await self._database.execute(
             """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, event_id = $4, error = $5
                 WHERE delay_id = $1 AND finalised_ts IS NULL""",
-            delay_id, self._now_ms(), outcome, event_id, None if error is None else orjson.dumps(error),
-        )  # fmt: skip
+            delay_id,
+            self._now_ms(),
+            outcome,
+            event_id,
+            None if error is None else orjson.dumps(error),
+        )
         return result.endswith(" 1")
 
     async def sign_out(self, user_id: str, but_device: str | None) -> None:
@@ -152,14 +171,17 @@ class DelayedEvents:
         await self._database.execute(
             """UPDATE delayed_events SET claimed_ts = 0, send_at = least(send_at, $2)
                 WHERE delay_id = ANY($1) AND finalised_ts IS NULL AND claimed_ts IS NULL""",
-            list(leaving), self._now_ms(),
-        )  # fmt: skip
+            list(leaving),
+            self._now_ms(),
+        )
         await self._database.execute(
             """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, error = $4
                 WHERE delay_id = ANY($1) AND finalised_ts IS NULL""",
             [row["delay_id"] for row in rows if row["delay_id"] not in leaving],
-            self._now_ms(), CANCEL, orjson.dumps(_SIGNED_OUT),
-        )  # fmt: skip
+            self._now_ms(),
+            CANCEL,
+            orjson.dumps(_SIGNED_OUT),
+        )
         self.changed()
 
     async def cancel_all(self, user_id: str) -> None:
@@ -167,8 +189,11 @@ class DelayedEvents:
         await self._database.execute(
             """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, error = $4
                 WHERE user_id = $1 AND finalised_ts IS NULL""",
-            user_id, self._now_ms(), CANCEL, orjson.dumps(_ENDED),
-        )  # fmt: skip
+            user_id,
+            self._now_ms(),
+            CANCEL,
+            orjson.dumps(_ENDED),
+        )
 
     # ----------------------------------------------------------------------------------------------------- reading
 
@@ -178,8 +203,9 @@ class DelayedEvents:
         rows = await self._database.fetch(
             """SELECT * FROM delayed_events WHERE finalised_ts IS NULL AND (claimed_ts IS NULL OR claimed_ts < $2)
                 ORDER BY send_at, delay_id LIMIT $1""",
-            PAGE, now - CLAIM_MS,
-        )  # fmt: skip
+            PAGE,
+            now - CLAIM_MS,
+        )
         due = [row for row in rows if row["send_at"] <= now]
         return due, None if len(due) == len(rows) else rows[len(due)]["send_at"]
 
@@ -187,20 +213,22 @@ class DelayedEvents:
         return await self._database.fetch(
             """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY send_at LIMIT $3""",
-            user_id, ids, self.max_scheduled,
-        )  # fmt: skip
+            user_id,
+            ids,
+            self.max_scheduled,
+        )
 
     async def finalised(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Row]:
         return await self._database.fetch(
             """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY finalised_ts DESC LIMIT $3""",
-            user_id, ids, PAGE,
-        )  # fmt: skip
+            user_id,
+            ids,
+            PAGE,
+        )
 
     async def prune(self) -> None:
-        await self._database.execute(
-            "DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS
-        )
+        await self._database.execute("DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS)
 
 
 def _leaves_a_call(row: Row) -> bool:

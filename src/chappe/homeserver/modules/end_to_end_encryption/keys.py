@@ -70,9 +70,7 @@ class DeviceKeys:
         if device_keys is not None:
             await self._device_keys(user_id, device_id, device_keys, write)
         one_time = _key_objects(body.get("one_time_keys"), "one_time_keys")
-        fallback = _key_objects(
-            body.get("fallback_keys") or body.get("org.matrix.msc2732.fallback_keys"), "fallback_keys"
-        )
+        fallback = _key_objects(body.get("fallback_keys") or body.get("org.matrix.msc2732.fallback_keys"), "fallback_keys")
         if one_time:
             await self._one_time_keys(user_id, device_id, one_time)
         if fallback:
@@ -163,8 +161,12 @@ class DeviceKeys:
     async def query(self, reader: str, wanted: Mapping[str, list[str]]) -> dict[str, Any]:
         """`POST /keys/query`: devices and cross-signing keys, with the signatures that the reader may see."""
         answer: dict[str, dict[str, Any]] = {
-            "device_keys": {}, "failures": {}, "master_keys": {}, "self_signing_keys": {}, "user_signing_keys": {},
-        }  # fmt: skip
+            "device_keys": {},
+            "failures": {},
+            "master_keys": {},
+            "self_signing_keys": {},
+            "user_signing_keys": {},
+        }
         for user, published in (await self._published.get_many(wanted)).items():
             chosen = set(wanted[user])
             answer["device_keys"][user] = {
@@ -286,9 +288,7 @@ class DeviceKeys:
             await self._writer.submit(write)
         return failures
 
-    async def _sign(
-        self, user_id: str, owner: str, target: str, signed: Any, keys: Mapping[str, str], write: Write
-    ) -> None:
+    async def _sign(self, user_id: str, owner: str, target: str, signed: Any, keys: Mapping[str, str], write: Write) -> None:
         if type(signed) is not dict:
             raise BadRequest("A signed object is expected")
         known = await self._stored_object(owner, target)
@@ -306,7 +306,7 @@ class DeviceKeys:
     @staticmethod
     def _add_signatures(
         signer: str, owner: str, target: str, message: bytes, signed: Mapping[str, Any], keys: Mapping[str, str], write: Write
-    ) -> int:  # fmt: skip
+    ) -> int:
         """How many signatures of `message` in `signed` are kept: those that the signer's keys have made. One that they have
         not would stand in the place of one that they have."""
         good = [

@@ -39,9 +39,14 @@ TRIES = 3  # to fetch a list that changes while it is fetched
 
 class RemoteDevices:
     def __init__(
-        self, database: Database, writer: GroupWriter, clock: Clock, client: FederationClient, following: Following,
+        self,
+        database: Database,
+        writer: GroupWriter,
+        clock: Clock,
+        client: FederationClient,
+        following: Following,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._writer, self._clock, self._client = database, writer, clock, client
         self._following, self._now_ms = following, now_ms
         self._heard_since_ms = now_ms()  # before, other servers may have found nobody to tell
@@ -95,9 +100,7 @@ class RemoteDevices:
         except MatrixError as error:
             return error
         except BAD_DATA as error:  # of this server: the others' people are answered all the same
-            log.warning(
-                "a list of devices could not be kept", extra={"fields": {"user": user_id, "why": str(error)[:200]}}
-            )
+            log.warning("a list of devices could not be kept", extra={"fields": {"user": user_id, "why": str(error)[:200]}})
             return PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
         return None
 
@@ -108,9 +111,7 @@ class RemoteDevices:
             async with self._gate:
                 self._client.require_awake(server)  # thousands of people of a dead server cost no statement
                 asked_ts, position, news = self._now_ms(), self._clock.watermark, await self._expect(user_id)
-                answer = await self._client.get(
-                    own, server, f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES
-                )
+                answer = await self._client.get(own, server, f"{V1}/devices/{quote(user_id, safe='')}", most_bytes=KEYS_BYTES)
             if await self._keep(user_id, answer, (position, asked_ts), news) or news is None:
                 return
 
@@ -119,8 +120,7 @@ class RemoteDevices:
         if not await self._following.is_followed(user_id):
             return None
         await self._database.execute(
-            "INSERT INTO remote_device_lists (user_id, stale, fetched_ts) VALUES ($1, true, 0) ON CONFLICT DO NOTHING",
-            user_id,
+            "INSERT INTO remote_device_lists (user_id, stale, fetched_ts) VALUES ($1, true, 0) ON CONFLICT DO NOTHING", user_id
         )
         return int(await self._database.fetchval("SELECT news FROM remote_device_lists WHERE user_id = $1", user_id))
 
@@ -132,9 +132,10 @@ class RemoteDevices:
             raise PeerUnreachable(domain_of(user_id), "its list of devices is malformed")
         kept = [device for raw in devices[:MOST_DEVICES] if (device := _device(user_id, raw)) is not None]
         own_keys = [
-            (usage, orjson.dumps(_clean(key))) for field, usage in USAGES.items()
+            (usage, orjson.dumps(_clean(key)))
+            for field, usage in USAGES.items()
             if type(key := given.get(field)) is dict and key.get("user_id") == user_id and type(key.get("keys")) is dict
-        ]  # fmt: skip
+        ]
         async with self._database.transaction() as transaction:
             stale = await transaction.fetchval(  # first, so that one process at a time writes a list
                 """INSERT INTO remote_device_lists AS l (user_id, stale, position, fetched_ts) VALUES ($1, true, $2, $3)
@@ -148,12 +149,16 @@ class RemoteDevices:
             await transaction.execute("DELETE FROM remote_cross_signing_keys WHERE user_id = $1", user_id)
             await transaction.execute(
                 "INSERT INTO remote_devices SELECT $1, * FROM unnest($2::text[], $3::bytea[]) ON CONFLICT DO NOTHING",
-                user_id, [d for d, _ in kept], [k for _, k in kept],
-            )  # fmt: skip
+                user_id,
+                [d for d, _ in kept],
+                [k for _, k in kept],
+            )
             await transaction.execute(
                 "INSERT INTO remote_cross_signing_keys SELECT $1, * FROM unnest($2::text[], $3::bytea[])",
-                user_id, [u for u, _ in own_keys], [k for _, k in own_keys],
-            )  # fmt: skip
+                user_id,
+                [u for u, _ in own_keys],
+                [k for _, k in own_keys],
+            )
         return not stale
 
     async def _add_known(self, reader: str, wanted: Mapping[str, list[str]], answer: dict[str, Any]) -> None:
@@ -172,11 +177,15 @@ class RemoteDevices:
         for row in await self._database.fetch(  # what the reader has signed of them stays here
             """SELECT user_id, target, signer_key, signature FROM key_signatures
                 WHERE user_id = ANY($1::text[]) AND signer = $2""",
-            users, reader,
-        ):  # fmt: skip
+            users,
+            reader,
+        ):
             objects = [answer["device_keys"][row["user_id"]].get(row["target"])]
-            objects += [k for k in (answer[f"{u}_keys"].get(row["user_id"]) for u in USAGES.values())
-                        if k is not None and row["target"] in k["keys"].values()]  # fmt: skip
+            objects += [
+                k
+                for k in (answer[f"{u}_keys"].get(row["user_id"]) for u in USAGES.values())
+                if k is not None and row["target"] in k["keys"].values()
+            ]
             for value in objects:
                 if value is not None:
                     signatures = value["signatures"] = _signatures(value)  # an older row may hold anything
@@ -187,11 +196,15 @@ class RemoteDevices:
         raw = await self._database.fetchval(
             "SELECT keys FROM remote_devices WHERE user_id = $1 AND device_id = $2", user_id, target
         )
-        found = [orjson.loads(raw)] if raw is not None else [
-            key for row in await self._database.fetch(
-                "SELECT key FROM remote_cross_signing_keys WHERE user_id = $1", user_id
-            ) if target in (key := orjson.loads(row["key"]))["keys"].values()
-        ]  # fmt: skip
+        found = (
+            [orjson.loads(raw)]
+            if raw is not None
+            else [
+                key
+                for row in await self._database.fetch("SELECT key FROM remote_cross_signing_keys WHERE user_id = $1", user_id)
+                if target in (key := orjson.loads(row["key"]))["keys"].values()
+            ]
+        )
         return {k: v for k, v in found[0].items() if k not in ("signatures", "unsigned")} if found else None
 
     async def claim(
@@ -207,13 +220,7 @@ class RemoteDevices:
         async def ask(server: str, users: dict[str, Mapping[str, str]]) -> None:
             try:
                 answer = await self._client.request(
-                    own,
-                    server,
-                    "POST",
-                    f"{V1}/keys/claim",
-                    content={"one_time_keys": users},
-                    seconds=10,
-                    most_bytes=KEYS_BYTES,
+                    own, server, "POST", f"{V1}/keys/claim", content={"one_time_keys": users}, seconds=10, most_bytes=KEYS_BYTES
                 )
             except MatrixError as error:
                 failures[server] = {"errcode": error.errcode, "error": error.message}
@@ -228,9 +235,7 @@ class RemoteDevices:
 
     async def changed(self, user_id: str) -> None:
         """Their server says that something changed: who is told of them asks anew."""
-        await self._database.execute(
-            "UPDATE remote_device_lists SET stale = true, news = news + 1 WHERE user_id = $1", user_id
-        )
+        await self._database.execute("UPDATE remote_device_lists SET stale = true, news = news + 1 WHERE user_id = $1", user_id)
         if not is_compliant(user_id) or not await self._following.is_followed(user_id):
             return
         write = Write()
@@ -248,9 +253,7 @@ def _device(user_id: str, raw: object) -> tuple[str, bytes] | None:
         return None
     if keys.get("user_id") != user_id or keys.get("device_id") != device_id:
         return None
-    return device_id, orjson.dumps(
-        {**_clean(keys), "unsigned": {"device_display_name": name} if type(name) is str else {}}
-    )
+    return device_id, orjson.dumps({**_clean(keys), "unsigned": {"device_display_name": name} if type(name) is str else {}})
 
 
 def _clean(signed: Mapping[str, Any]) -> dict[str, Any]:

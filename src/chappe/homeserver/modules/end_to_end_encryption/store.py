@@ -9,7 +9,8 @@ from chappe.homeserver.database.pool import Database, Row
 
 FRAGMENTS = (
     Fragment(
-        "device_list_changes", (("who", "text"),),
+        "device_list_changes",
+        (("who", "text"),),
         """
         INSERT INTO device_list_changes (user_id, position, changed_ts)
         SELECT c.who, upto, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -17,7 +18,8 @@ FRAGMENTS = (
         ON CONFLICT (user_id) DO UPDATE SET position = excluded.position, changed_ts = excluded.changed_ts;""",
     ),
     Fragment(
-        "device_keys", (("who", "text"), ("device", "text"), ("keys", "bytea")),
+        "device_keys",
+        (("who", "text"), ("device", "text"), ("keys", "bytea")),
         """
         FOR r IN SELECT * FROM unnest(device_keys_rows) LOOP
             INSERT INTO device_keys VALUES (r.who, r.device, r.keys)
@@ -25,7 +27,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "cross_signing", (("who", "text"), ("usage", "text"), ("key", "bytea")),
+        "cross_signing",
+        (("who", "text"), ("usage", "text"), ("key", "bytea")),
         """
         FOR r IN SELECT * FROM unnest(cross_signing_rows) LOOP
             INSERT INTO cross_signing_keys VALUES (r.who, r.usage, r.key)
@@ -42,7 +45,7 @@ FRAGMENTS = (
             ON CONFLICT (user_id, target, signer, signer_key) DO UPDATE SET signature = excluded.signature;
         END LOOP;""",
     ),
-)  # fmt: skip
+)
 
 CLAIMED_FOR = "14 days"  # how long it is known that a one-time key was given out
 Key = tuple[str, str, str]  # user, device, algorithm
@@ -78,12 +81,17 @@ class KeyStore:
             list(user_ids),
         )
 
-    async def existing_one_time_keys(self, user_id: str, device_id: str, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:  # fmt: skip  # noqa: E501
+    async def existing_one_time_keys(
+        self, user_id: str, device_id: str, ids: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], bytes]:
         rows = await self._database.fetch(
             """SELECT algorithm, key_id, key FROM one_time_keys WHERE user_id = $1 AND device_id = $2
                 AND (algorithm, key_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
-            user_id, device_id, [i[0] for i in ids], [i[1] for i in ids],
-        )  # fmt: skip
+            user_id,
+            device_id,
+            [i[0] for i in ids],
+            [i[1] for i in ids],
+        )
         return {(r["algorithm"], r["key_id"]): r["key"] for r in rows}
 
     async def add_one_time_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
@@ -93,15 +101,20 @@ class KeyStore:
                 """INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, key)
                    SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k(algorithm, key_id, key)
                    ON CONFLICT DO NOTHING""",
-                user_id, device_id, *map(list, zip(*keys, strict=True)),
-            )  # fmt: skip
+                user_id,
+                device_id,
+                *map(list, zip(*keys, strict=True)),
+            )
             # by itself: whoever claimed a key while the first statement ran has been waited for, and is seen by the second alone
             await connection.execute(
                 """DELETE FROM one_time_keys k USING claimed_keys c WHERE k.user_id = $1 AND k.device_id = $2
                       AND (k.algorithm, k.key_id) IN (SELECT * FROM unnest($3::text[], $4::text[])) AND c.user_id = k.user_id
                       AND c.device_id = k.device_id AND c.algorithm = k.algorithm AND c.key_id = k.key_id AND c.hash = sha256(k.key)""",
-                user_id, device_id, [key[0] for key in keys], [key[1] for key in keys],
-            )  # fmt: skip
+                user_id,
+                device_id,
+                [key[0] for key in keys],
+                [key[1] for key in keys],
+            )
 
     async def put_fallback_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
         """A new key replaces its algorithm's old one and is unused; the same key again changes nothing."""
@@ -110,16 +123,19 @@ class KeyStore:
                SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bytea[]) k
                ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET key_id = excluded.key_id, key = excluded.key,
                    used = f.used AND f.key_id = excluded.key_id AND f.key = excluded.key""",
-            user_id, device_id, *map(list, zip(*keys, strict=True)),
-        )  # fmt: skip
+            user_id,
+            device_id,
+            *map(list, zip(*keys, strict=True)),
+        )
 
     async def counts(self, user_id: str, device_id: str) -> tuple[dict[str, int], list[str]]:
         """One-time keys by algorithm, and the algorithms with an unused fallback key. One statement."""
         rows = await self._database.fetch(
             """SELECT algorithm, count(*)::int AS n FROM one_time_keys WHERE user_id = $1 AND device_id = $2 GROUP BY 1
                UNION ALL SELECT algorithm, -1 FROM fallback_keys WHERE user_id = $1 AND device_id = $2 AND NOT used""",
-            user_id, device_id,
-        )  # fmt: skip
+            user_id,
+            device_id,
+        )
         counts = {r["algorithm"]: r["n"] for r in rows if r["n"] >= 0}
         return counts, [r["algorithm"] for r in rows if r["n"] < 0]
 

@@ -52,7 +52,5 @@ TABLES = (
         "remote_device_lists",
         "remote_devices",
     ),
-    Table(
-        OWNER, "claimed_keys", stays="lasts days", person=USER, not_in_package="lasts days, holds no key", erased=True
-    ),
+    Table(OWNER, "claimed_keys", stays="lasts days", person=USER, not_in_package="lasts days, holds no key", erased=True),
 )

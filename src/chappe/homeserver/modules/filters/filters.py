@@ -38,8 +38,11 @@ class Filters:
                SELECT $1, coalesce(max(filter_id) + 1, 0), $2, $3 FROM filters WHERE user_id = $1
                HAVING coalesce(max(filter_id) + 1, 0) < $4
                ON CONFLICT DO NOTHING RETURNING filter_id""",
-            user_id, raw, digest, self._most,
-        )  # fmt: skip
+            user_id,
+            raw,
+            digest,
+            self._most,
+        )
         if number is not None:
             return str(number)
         if await self._database.fetchval("SELECT count(*) FROM filters WHERE user_id = $1", user_id) >= self._most:

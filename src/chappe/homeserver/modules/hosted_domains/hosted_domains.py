@@ -71,7 +71,7 @@ _INSTEAD = {
         "is_unfit": "is_unfit OR EXISTS (SELECT FROM moving_withheld w WHERE w.nid = events.nid)",
     },
     "event_search": {  # the words are those of the edit
-        "words": "CASE WHEN edit IN (SELECT event_id FROM moving_withheld) THEN ''::tsvector ELSE words END",
+        "words": "CASE WHEN edit IN (SELECT event_id FROM moving_withheld) THEN ''::tsvector ELSE words END"
     },
 }
 
@@ -81,7 +81,7 @@ class HostedDomains:
 
     def __init__(
         self, database: Database, writer: GroupWriter, domains: Domains, blobs: BlobStore, tables: Sequence[Table], rooms: Rooms
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._writer, self._domains, self._blobs = database, writer, domains, blobs
         self._tables, self._rooms = tables, rooms
 
@@ -109,10 +109,12 @@ class HostedDomains:
             tables = await _in_order(connection, self._tables)
             counts = {table.name: await _export(connection, table, server_name, folder) for table in tables}
             manifest = {
-                "format": FORMAT, "server_name": server_name, "tables": counts,
+                "format": FORMAT,
+                "server_name": server_name,
+                "tables": counts,
                 "position": await connection.fetchval("SELECT max(upto) FROM journal"),
                 "migrations": [r[0] for r in await connection.fetch("SELECT name FROM schema_migrations ORDER BY number")],
-            }  # fmt: skip
+            }
             rooms = await _remove(connection, server_name, tables) if moves_out else []
         media = await self._database.fetch("SELECT media_id, size FROM media WHERE server_name = $1", server_name)
         for row in media:
@@ -146,8 +148,13 @@ class HostedDomains:
                 event = row["event_id"], row["json"], b"[%b]" % shown
             await connection.execute(
                 "INSERT INTO moving_invitations VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                row["user_id"], row["room_nid"], row["membership"], row["sender"], row["position"], *event,
-            )  # fmt: skip
+                row["user_id"],
+                row["room_nid"],
+                row["membership"],
+                row["sender"],
+                row["position"],
+                *event,
+            )
 
     async def _copy_out(self, server_name: str, media_id: str, size: int | None, folder: Path) -> None:
         key = f"media/{server_name}/{media_id[:2]}/{media_id}"
@@ -171,9 +178,7 @@ async def _export(connection: Any, table: Table, server_name: str, folder: Path)
     if table.name in _OF_INVITATIONS:
         query += f" UNION ALL SELECT {columns} FROM ({_OF_INVITATIONS[table.name]}) AS invited"
     arguments = [server_name] if "$1" in query else []
-    status = await connection.copy_from_query(
-        query, *arguments, output=str(folder / f"{table.name}.copy"), format="binary"
-    )
+    status = await connection.copy_from_query(query, *arguments, output=str(folder / f"{table.name}.copy"), format="binary")
     return int(status.split()[-1])
 
 
@@ -219,9 +224,7 @@ async def import_domain(
         raise BadRequest("This installation is in use: a domain moves into an empty one", "M_INVALID_PARAM")
     counts = {}
     async with connection.transaction():
-        await connection.execute(
-            f"DELETE FROM old_signing_keys; DELETE FROM domains; DELETE FROM secrets WHERE {NO_SECRETS}"
-        )
+        await connection.execute(f"DELETE FROM old_signing_keys; DELETE FROM domains; DELETE FROM secrets WHERE {NO_SECRETS}")
         for table in await _in_order(connection, tables):
             columns = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
             with (folder / f"{table.name}.copy").open("rb") as source:

@@ -28,9 +28,16 @@ from chappe.matrix.room_versions import RoomVersion, require_room_version
 
 AT_ONCE = 500  # events
 HISTORY, SOFT_FAILED = 0, 3  # `events.status` of what people, or at least servers, are shown
-WHOLE = frozenset((
-    "m.room.create", "m.room.member", "m.room.power_levels", "m.room.join_rules", "m.room.third_party_invite", VISIBILITY_KEY[0],
-))  # fmt: skip
+WHOLE = frozenset(
+    (
+        "m.room.create",
+        "m.room.member",
+        "m.room.power_levels",
+        "m.room.join_rules",
+        "m.room.third_party_invite",
+        VISIBILITY_KEY[0],
+    )
+)
 _OURS = of_domain("m.user_id")
 _SHARED = f"""
     SELECT r.room_nid, r.version, r.root FROM rooms r JOIN moving_rooms USING (room_nid) WHERE EXISTS (

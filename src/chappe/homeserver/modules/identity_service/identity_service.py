@@ -31,9 +31,15 @@ TOKEN_MS = 86_400_000  # clients ask for another by themselves
 
 class IdentityServer:
     def __init__(
-        self, database: Database, accounts: AccountStore, domains: Domains, standings: Standings, sight: Sight,
-        settings: Settings, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        accounts: AccountStore,
+        domains: Domains,
+        standings: Standings,
+        sight: Sight,
+        settings: Settings,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._accounts, self._domains, self._sight = database, accounts, domains, sight
         self._standings, self._settings, self._now_ms = standings, settings, now_ms
 
@@ -48,25 +54,26 @@ class IdentityServer:
         await self._database.execute(
             """INSERT INTO identity_tokens (token_hash, user_id, device_id, created_ts, expires_ts)
                VALUES ($1, $2, $3, $4, $5)""",
-            _hash(token), user_id, device_id, now, now + TOKEN_MS,
-        )  # fmt: skip
+            _hash(token),
+            user_id,
+            device_id,
+            now,
+            now + TOKEN_MS,
+        )
         return token
 
     async def user_of(self, token: str, doing: Doing = Doing.READ, needs_terms: bool = True) -> UserId:
         """Raises M_UNAUTHORIZED (401), M_TERMS_NOT_SIGNED (403), and what refuses the account here (`Standing`)."""
         user = await self._database.fetchval(
-            "SELECT user_id FROM identity_tokens WHERE token_hash = $1 AND expires_ts > $2",
-            _hash(token), self._now_ms(),
-        )  # fmt: skip
+            "SELECT user_id FROM identity_tokens WHERE token_hash = $1 AND expires_ts > $2", _hash(token), self._now_ms()
+        )
         if user is None:
             raise MatrixError(401, "M_UNAUTHORIZED", "This token is unknown or has expired")
         if self._domains.is_hosted(domain_of(user)):
             await self._standings.require(user, doing)
         if needs_terms and self._settings.terms_url is not None:
             agreed = await self._database.fetchval(
-                "SELECT EXISTS (SELECT 1 FROM identity_terms WHERE user_id = $1 AND url = $2)",
-                user,
-                self._settings.terms_url,
+                "SELECT EXISTS (SELECT 1 FROM identity_terms WHERE user_id = $1 AND url = $2)", user, self._settings.terms_url
             )
             if not agreed:
                 raise Forbidden("Please accept the terms first", "M_TERMS_NOT_SIGNED")
@@ -92,10 +99,7 @@ class IdentityServer:
         for url in urls:
             if url == self._settings.terms_url:
                 await self._database.execute(
-                    "INSERT INTO identity_terms VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                    user_id,
-                    url,
-                    self._now_ms(),
+                    "INSERT INTO identity_terms VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", user_id, url, self._now_ms()
                 )
 
     # ------------------------------------------------------------------------------------------------------ lookup
@@ -131,8 +135,12 @@ class IdentityServer:
         holder = await self._database.fetchval(
             """INSERT INTO bound_elsewhere VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (medium, address) DO UPDATE SET bound_ts = bound_elsewhere.bound_ts RETURNING user_id""",
-            medium, address, user_id, self._accounts.lookup_hash(medium, address), self._now_ms(),
-        )  # fmt: skip
+            medium,
+            address,
+            user_id,
+            self._accounts.lookup_hash(medium, address),
+            self._now_ms(),
+        )
         if holder != user_id:
             raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
 

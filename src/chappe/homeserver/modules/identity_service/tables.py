@@ -6,9 +6,7 @@ from chappe.homeserver.database.table import OF_OTHERS, OF_USER, SECRET, USER, T
 
 OWNER = "homeserver.modules.identity_service"
 TABLES = (
-    Table(
-        OWNER, "bound_elsewhere", stays="people of other servers", person=USER, not_in_package=OF_OTHERS, kept=OF_OTHERS
-    ),
+    Table(OWNER, "bound_elsewhere", stays="people of other servers", person=USER, not_in_package=OF_OTHERS, kept=OF_OTHERS),
     Table(
         OWNER,
         "identity_terms",

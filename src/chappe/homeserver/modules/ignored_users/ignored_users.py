@@ -47,8 +47,9 @@ class IgnoredUsers:
         rows = await self._database.fetch(
             """SELECT user_id, type, content FROM account_data WHERE user_id = ANY($1::text[]) AND room_id = ''
                 AND type = ANY($2::text[]) AND NOT deleted""",
-            users, [IGNORED, PERMISSION, STABLE_BLOCKING, FILTERING],
-        )  # fmt: skip
+            users,
+            [IGNORED, PERMISSION, STABLE_BLOCKING, FILTERING],
+        )
         found: dict[str, dict[str, Any]] = {}
         for row in rows:
             found.setdefault(row["user_id"], {})[row["type"]] = orjson.loads(row["content"])

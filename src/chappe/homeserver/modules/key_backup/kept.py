@@ -86,8 +86,9 @@ class KeptSessions:
         of_all = await connection.fetchval(  # not what is kept for longer: else it would tell people that they are under a hold
             """SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version < 0
                   AND kept_since >= now() - make_interval(days => $2)""",
-            user_id, self.days,
-        )  # fmt: skip
+            user_id,
+            self.days,
+        )
         if of_all > MAX_KEPT:
             raise MatrixError(
                 403,
@@ -144,9 +145,7 @@ class KeptSessions:
             kept,
             into,
         )
-        await connection.execute(
-            "UPDATE key_backups SET etag = etag + 1 WHERE user_id = $1 AND version = $2", user_id, into
-        )
+        await connection.execute("UPDATE key_backups SET etag = etag + 1 WHERE user_id = $1 AND version = $2", user_id, into)
         await connection.execute("DELETE FROM key_backups WHERE user_id = $1 AND version = $2", user_id, kept)
         return into, int(moved.rsplit(" ", 1)[1])
 

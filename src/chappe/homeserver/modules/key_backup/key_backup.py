@@ -57,8 +57,11 @@ class KeyBackup:
             """INSERT INTO key_backups (user_id, version, algorithm, auth_data)
                SELECT $1, coalesce(max(version), 0) + 1, $2, $3 FROM key_backups WHERE user_id = $1
                HAVING count(*) FILTER (WHERE NOT deleted) < $4 RETURNING version""",
-            user_id, body.algorithm, orjson.dumps(body.auth_data), MAX_VERSIONS,
-        )  # fmt: skip
+            user_id,
+            body.algorithm,
+            orjson.dumps(body.auth_data),
+            MAX_VERSIONS,
+        )
         if number is None:
             raise _full(f"You have {MAX_VERSIONS} key backups: please delete an older one first")
         return str(number)
@@ -70,17 +73,21 @@ class KeyBackup:
             "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row["version"]
         )
         return {
-            "algorithm": row["algorithm"], "auth_data": orjson.Fragment(row["auth_data"]), "version": str(row["version"]),
-            "count": count, "etag": str(row["etag"]),
-        }  # fmt: skip
+            "algorithm": row["algorithm"],
+            "auth_data": orjson.Fragment(row["auth_data"]),
+            "version": str(row["version"]),
+            "count": count,
+            "etag": str(row["etag"]),
+        }
 
     async def _row(self, user_id: str, version: str | None) -> Row:
         number = None if version is None else _number(version)
         row = await self._database.fetchrow(
             """SELECT version, algorithm, auth_data, etag FROM key_backups
                 WHERE user_id = $1 AND NOT deleted AND ($2::bigint IS NULL OR version = $2) ORDER BY version DESC LIMIT 1""",
-            user_id, number,
-        )  # fmt: skip
+            user_id,
+            number,
+        )
         if row is None:
             raise NotFound("There is no such key backup" if version else "There is no key backup")
         return row
@@ -97,8 +104,10 @@ class KeyBackup:
             await self._kept.before_update(connection, user_id, row["version"], auth_data)
             await connection.execute(
                 "UPDATE key_backups SET auth_data = $3 WHERE user_id = $1 AND version = $2 AND NOT deleted",
-                user_id, row["version"], auth_data,
-            )  # fmt: skip
+                user_id,
+                row["version"],
+                auth_data,
+            )
 
     async def delete_version(self, user_id: str, version: str) -> None:
         row = await self._row(user_id, version)
@@ -135,8 +144,10 @@ class KeyBackup:
                          WHERE (excluded.is_verified, -excluded.first_message_index, -excluded.forwarded_count)
                              > (s.is_verified, -s.first_message_index, -s.forwarded_count)
                        RETURNING 1""",
-                    user_id, number, *map(list, zip(*rows, strict=True)),
-                )  # fmt: skip
+                    user_id,
+                    number,
+                    *map(list, zip(*rows, strict=True)),
+                )
                 changed = len(done)
             answer = await self._touched(connection, user_id, number, changed)
             if is_looked_at(answer["count"], changed) and await _of_all(connection, user_id) > MAX_SESSIONS:
@@ -160,8 +171,10 @@ class KeyBackup:
         """The answer."""
         etag = await connection.fetchval(
             "UPDATE key_backups SET etag = etag + $3 WHERE user_id = $1 AND version = $2 RETURNING etag",
-            user_id, number, 1 if changed else 0,
-        )  # fmt: skip
+            user_id,
+            number,
+            1 if changed else 0,
+        )
         count = await connection.fetchval(
             "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, number
         )
@@ -177,14 +190,19 @@ class KeyBackup:
         rows = await self._database.fetch(
             f"""SELECT room_id, session_id, {_SESSION} FROM key_backup_sessions WHERE user_id = $1 AND version = $2
                  AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
-            user_id, row["version"], room_id, session_id,
-        )  # fmt: skip
+            user_id,
+            row["version"],
+            room_id,
+            session_id,
+        )
         result: dict[str, dict[str, Any]] = {}
         for found in rows:
             result.setdefault(found["room_id"], {})[found["session_id"]] = {
-                "first_message_index": found["first_message_index"], "forwarded_count": found["forwarded_count"],
-                "is_verified": found["is_verified"], "session_data": orjson.Fragment(found["session_data"]),
-            }  # fmt: skip
+                "first_message_index": found["first_message_index"],
+                "forwarded_count": found["forwarded_count"],
+                "is_verified": found["is_verified"],
+                "session_data": orjson.Fragment(found["session_data"]),
+            }
         return result
 
     async def delete(
@@ -198,8 +216,11 @@ class KeyBackup:
             done = await connection.execute(
                 """DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2
                     AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
-                user_id, row["version"], room_id, session_id,
-            )  # fmt: skip
+                user_id,
+                row["version"],
+                room_id,
+                session_id,
+            )
             return await self._touched(connection, user_id, row["version"], int(done.rsplit(" ", 1)[1]))
 
 
@@ -235,6 +256,4 @@ def _rows(rooms: Mapping[str, Mapping[str, BackedUpSession]]) -> Iterable[tuple[
             data = orjson.dumps(session.session_data)
             if len(data) > MAX_SESSION_BYTES:
                 raise MatrixError(413, "M_TOO_LARGE", f"The data of a session may have {MAX_SESSION_BYTES} bytes")
-            yield (
-                room_id, session_id, session.first_message_index, session.forwarded_count, session.is_verified, data,
-            )  # fmt: skip
+            yield (room_id, session_id, session.first_message_index, session.forwarded_count, session.is_verified, data)

@@ -56,9 +56,15 @@ class ContentRepository:
     """`max_upload`: in bytes. Raises MatrixError subclasses only."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, thumbnailer: Thumbnailer, policy: Policy, reading: Reading,
-        now_ms: Callable[[], int], max_upload: int,
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        blobs: BlobStore,
+        thumbnailer: Thumbnailer,
+        policy: Policy,
+        reading: Reading,
+        now_ms: Callable[[], int],
+        max_upload: int,
+    ) -> None:
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
         self._reading, self._now_ms, self.max_upload = reading, now_ms, max_upload
         self.soundness = Soundness(blobs)
@@ -84,13 +90,15 @@ class ContentRepository:
                 raise LimitExceeded(60_000, "Too many uploads were begun and not finished")
             await connection.execute(
                 "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
-                domain_of(user_id), media_id, user_id, now, expires,
-            )  # fmt: skip
+                domain_of(user_id),
+                media_id,
+                user_id,
+                now,
+                expires,
+            )
         return f"mxc://{domain_of(user_id)}/{media_id}", expires
 
-    async def upload(
-        self, user_id: UserId, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]
-    ) -> str:
+    async def upload(self, user_id: UserId, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]) -> str:
         """Stores a file and returns its `mxc://` URI."""
         media_id = secrets.token_urlsafe(18)
         await self._store(user_id, domain_of(user_id), media_id, content_type, file_name, chunks, reserved=False)
@@ -115,9 +123,14 @@ class ContentRepository:
         return await self.upload(user_id, content_type, name, chunks())
 
     async def upload_to(
-        self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
+        self,
+        user_id: UserId,
+        server_name: str,
+        media_id: str,
+        content_type: str,
+        file_name: str | None,
         chunks: AsyncIterator[bytes],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Fills a reserved URI. Raises M_NOT_FOUND, M_FORBIDDEN, or M_CANNOT_OVERWRITE_MEDIA (409)."""
         row = await self._row(server_name, media_id)
         if row is None or (row["size"] is None and (row["expires_ts"] or 0) < self._now_ms()):
@@ -135,9 +148,15 @@ class ContentRepository:
         await self._store(UserId(""), server_name, media_id, content_type, file_name, chunks, reserved=False)
 
     async def _store(
-        self, user_id: UserId, server_name: str, media_id: str, content_type: str, file_name: str | None,
-        chunks: AsyncIterator[bytes], reserved: bool,
-    ) -> None:  # fmt: skip
+        self,
+        user_id: UserId,
+        server_name: str,
+        media_id: str,
+        content_type: str,
+        file_name: str | None,
+        chunks: AsyncIterator[bytes],
+        reserved: bool,
+    ) -> None:
         if file_name is not None and len(file_name) > MAX_FILE_NAME:
             raise BadRequest("The file name is too long", "M_INVALID_PARAM")
         if user_id:
@@ -167,9 +186,12 @@ class ContentRepository:
         """
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", media.key)
-            if await connection.fetchval(
-                "SELECT size FROM media WHERE server_name = $1 AND media_id = $2", media.server_name, media.media_id
-            ) is not None:  # fmt: skip
+            if (
+                await connection.fetchval(
+                    "SELECT size FROM media WHERE server_name = $1 AND media_id = $2", media.server_name, media.media_id
+                )
+                is not None
+            ):
                 return False
             await self._blobs.move(temporary, media.key)
             await connection.execute(
@@ -177,9 +199,15 @@ class ContentRepository:
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
                    content_type = excluded.content_type, file_name = excluded.file_name, size = excluded.size,
                    sha256 = excluded.sha256""",
-                media.server_name, media.media_id, user_id, media.content_type, media.file_name, counted.size, counted.digest(),
+                media.server_name,
+                media.media_id,
+                user_id,
+                media.content_type,
+                media.file_name,
+                counted.size,
+                counted.digest(),
                 self._now_ms(),
-            )  # fmt: skip
+            )
         return True
 
     # -------------------------------------------------------------------------------------------------- downloading
@@ -192,9 +220,14 @@ class ContentRepository:
         )
 
     async def find(
-        self, reader: UserId | None, server_name: str, media_id: str, timeout_ms: int, legacy_only: bool,
+        self,
+        reader: UserId | None,
+        server_name: str,
+        media_id: str,
+        timeout_ms: int,
+        legacy_only: bool,
         is_scanned: bool = False,
-    ) -> Media:  # fmt: skip
+    ) -> Media:
         """A file, waiting up to `timeout_ms` for one whose upload has begun. Raises M_NOT_FOUND, M_NOT_YET_UPLOADED (504).
 
         `legacy_only`: the deprecated routes serve only what was stored before they were frozen. `is_scanned`: by the caller.
@@ -216,9 +249,7 @@ class ContentRepository:
             if time.monotonic() >= deadline:
                 raise MatrixError(504, "M_NOT_YET_UPLOADED", "The file is still being uploaded")
             await asyncio.sleep(POLL_SECONDS)
-        media = Media(
-            server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"]
-        )
+        media = Media(server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"])
         await self._policy.may_download(reader, server_name, media_id)
         await self.require_whole(media)
         if self.scan is not None and not is_scanned:
@@ -230,8 +261,10 @@ class ContentRepository:
         owner: str | None = await self._database.fetchval(
             """SELECT user_id FROM media m WHERE server_name = $1 AND media_id = $2 AND NOT EXISTS (
                    SELECT 1 FROM user_directory d WHERE d.user_id = m.user_id AND d.avatar_url = $3)""",
-            media.server_name, media.media_id, f"mxc://{media.server_name}/{media.media_id}",
-        )  # fmt: skip
+            media.server_name,
+            media.media_id,
+            f"mxc://{media.server_name}/{media.media_id}",
+        )
         return owner
 
     async def read_by(self, user_id: UserId, media: Media) -> None:
@@ -287,11 +320,11 @@ class ContentRepository:
             """SELECT media_id, content_type AS media_type, size AS media_length, file_name AS upload_name, created_ts,
                       last_access_ts, quarantined_by, protected AS safe_from_quarantine
                  FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts DESC, media_id LIMIT $2 OFFSET $3""",
-            user_id, limit, start,
-        )  # fmt: skip
-        total = await self._database.fetchval(
-            "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NOT NULL", user_id
+            user_id,
+            limit,
+            start,
         )
+        total = await self._database.fetchval("SELECT count(*) FROM media WHERE user_id = $1 AND size IS NOT NULL", user_id)
         return [dict(row) for row in rows], total
 
     async def known_of(self, server_name: str, media_id: str) -> dict[str, Any]:
@@ -318,8 +351,11 @@ class ContentRepository:
                  FROM unnest($1::text[], $2::text[]) f(s, i)
                 WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected
                   AND ($4::text IS NULL OR m.quarantined_by IS NULL OR m.quarantined_whose = $4) RETURNING 1""",
-            [s for s, _ in files], [i for _, i in files], by, whose,
-        )  # fmt: skip
+            [s for s, _ in files],
+            [i for _, i in files],
+            by,
+            whose,
+        )
         return len(rows)
 
     async def protect(self, server_name: str, media_id: str, wanted: bool) -> None:
@@ -354,8 +390,10 @@ class ContentRepository:
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) f(server_name, media_id)
                 USING (server_name, media_id)
                 WHERE quarantined_by IS NOT NULL AND NOT coalesce(quarantined_whose = $3::text, false)""",
-            [server for server, _ in files], [name for _, name in files], right,
-        )  # fmt: skip
+            [server for server, _ in files],
+            [name for _, name in files],
+            right,
+        )
         kept = {(row["server_name"], row["media_id"]) for row in rows}
         return [file for file in files if file not in kept]
 
@@ -367,8 +405,10 @@ class ContentRepository:
                     SELECT 1 FROM user_directory d WHERE d.avatar_url = 'mxc://' || server_name || '/' || media_id
                     UNION SELECT 1 FROM room_summaries r WHERE r.avatar = 'mxc://' || server_name || '/' || media_id))
                 LIMIT 10000""",
-            before_ts, larger_than, with_avatars,
-        )  # fmt: skip
+            before_ts,
+            larger_than,
+            with_avatars,
+        )
         return await self.delete([(row["server_name"], row["media_id"]) for row in rows], right=THE_WHOLE)
 
     async def delete_copies(self, before_ts: int, own: Sequence[str]) -> list[str]:

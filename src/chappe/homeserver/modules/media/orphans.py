@@ -69,8 +69,9 @@ class Orphans:
             rows = await self._database.fetch(
                 """SELECT server_name, media_id, size FROM media WHERE (server_name, media_id) > ($1, $2) AND size IS NOT NULL
                     ORDER BY server_name, media_id LIMIT $3""",
-                *last, PAGE,
-            )  # fmt: skip
+                *last,
+                PAGE,
+            )
             if not rows:
                 break
             last = (rows[-1]["server_name"], rows[-1]["media_id"])
@@ -126,8 +127,9 @@ class Orphans:
         rows = await self._database.fetch(
             """SELECT m.server_name, m.media_id FROM media m
                  JOIN unnest($1::text[], $2::text[]) f(s, i) ON m.server_name = f.s AND m.media_id = f.i""",
-            [name[0] for name in names.values()], [name[1] for name in names.values()],
-        )  # fmt: skip
+            [name[0] for name in names.values()],
+            [name[1] for name in names.values()],
+        )
         known = {(row["server_name"], row["media_id"]) for row in rows}
         return {key for key in keys if key not in names or names[key] in known}
 

@@ -25,9 +25,7 @@ _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 
 class RemoteMedia:
-    def __init__(
-        self, repository: ContentRepository, client: FederationClient, domains: Domains, fetcher: Fetcher
-    ) -> None:
+    def __init__(self, repository: ContentRepository, client: FederationClient, domains: Domains, fetcher: Fetcher) -> None:
         self._repository, self._client, self._domains, self._fetcher = repository, client, domains, fetcher
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 

@@ -37,9 +37,13 @@ def main() -> int:
             moving = False
         options = f"[n={min(frames, MAX_FRAMES)}]" if moving else ""
         image = pyvips.Image.thumbnail_buffer(
-            picture, width, height=height, size="down", option_string=options,
+            picture,
+            width,
+            height=height,
+            size="down",
+            option_string=options,
             crop="centre" if method == "crop" and not moving else "none",
-        )  # fmt: skip
+        )
         if moving:
             kind, data = b"image/webp", image.write_to_buffer(".webp", Q=75)
         elif image.hasalpha():

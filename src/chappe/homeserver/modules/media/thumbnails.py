@@ -71,10 +71,17 @@ class Thumbnailer:
         """A thumbnail, as `Thumbnail.of` reads it. Raises M_UNKNOWN (400) where the bytes are no picture that we can read."""
         async with self._slots:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "chappe.homeserver.modules.media.thumbnail_process", str(size.width),
-                str(size.height), size.method, "1" if size.animated else "0",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
+                sys.executable,
+                "-m",
+                "chappe.homeserver.modules.media.thumbnail_process",
+                str(size.width),
+                str(size.height),
+                size.method,
+                "1" if size.animated else "0",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
             try:
                 output, _ = await asyncio.wait_for(process.communicate(picture), SECONDS)
             except TimeoutError:

@@ -30,9 +30,7 @@ class UploadBounds:
 class UploadShare:
     """`folders`: where files and the embedded database lie; those that do not exist do not count."""
 
-    def __init__(
-        self, database: Database, now_ms: Callable[[], int], bounds: UploadBounds, folders: Sequence[Path]
-    ) -> None:
+    def __init__(self, database: Database, now_ms: Callable[[], int], bounds: UploadBounds, folders: Sequence[Path]) -> None:
         self._database, self._now_ms, self._bounds, self._folders = database, now_ms, bounds, folders
         # by account, and of all, while an upload is under way: how many are; bytes that have come, and not into the table yet
         self.uploads: Counter[str] = Counter()
@@ -56,9 +54,7 @@ class UploadShare:
         """Raises M_RESOURCE_LIMIT_EXCEEDED (507)."""
         if self.is_disk_low:
             raise MatrixError(
-                507,
-                "M_RESOURCE_LIMIT_EXCEEDED",
-                "The server has no room for files just now: your messages still go through",
+                507, "M_RESOURCE_LIMIT_EXCEEDED", "The server has no room for files just now: your messages still go through"
             )
 
     async def begin(self, user_id: str) -> UnderWay:
@@ -69,9 +65,7 @@ class UploadShare:
         try:
             if bounds.of_account and user_id:
                 used = await self._database.fetchval(
-                    "SELECT coalesce(sum(size), 0)::bigint FROM media WHERE user_id = $1 AND created_ts > $2",
-                    user_id,
-                    since,
+                    "SELECT coalesce(sum(size), 0)::bigint FROM media WHERE user_id = $1 AND created_ts > $2", user_id, since
                 )
                 upload.bounded(user_id, bounds.of_account - used)
             if bounds.of_all:
@@ -121,6 +115,4 @@ class UnderWay:
 
 
 def too_much() -> MatrixError:
-    return MatrixError(
-        403, "M_RESOURCE_LIMIT_EXCEEDED", "That is more than may be uploaded in a day: please go on tomorrow"
-    )
+    return MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", "That is more than may be uploaded in a day: please go on tomorrow")

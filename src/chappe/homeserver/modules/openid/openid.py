@@ -34,16 +34,20 @@ class OpenId:
         token = secrets.token_urlsafe(32)
         await self._database.execute(
             "INSERT INTO openid_tokens (token_hash, user_id, device_id, expires_ts) VALUES ($1, $2, $3, $4)",
-            _hash(token), user_id, device_id, self._now_ms() + LIFETIME_MS,
-        )  # fmt: skip
+            _hash(token),
+            user_id,
+            device_id,
+            self._now_ms() + LIFETIME_MS,
+        )
         return token
 
     async def proven_by(self, token: str) -> Proven:
         """Raises M_UNKNOWN_TOKEN (401), for accounts that may not act as well: the service that asks learns no more."""
         row = await self._database.fetchrow(
             "SELECT user_id, device_id FROM openid_tokens WHERE token_hash = $1 AND expires_ts > $2",
-            _hash(token), self._now_ms(),
-        )  # fmt: skip
+            _hash(token),
+            self._now_ms(),
+        )
         if row is None or await self._standings.refusal(row["user_id"], Doing.ACT) is not None:
             raise MatrixError(401, "M_UNKNOWN_TOKEN", "This token is unknown or has expired")
         return Proven(row["user_id"], row["device_id"])

@@ -33,11 +33,5 @@ async def close(presence: Presence) -> None:
 
 
 PART = Part(
-    "presence",
-    gives=(presence,),
-    endpoints=(PresenceApi,),
-    sections=(PresenceSection,),
-    tables=TABLES,
-    runs=runs,
-    closes=close,
+    "presence", gives=(presence,), endpoints=(PresenceApi,), sections=(PresenceSection,), tables=TABLES, runs=runs, closes=close
 )

@@ -29,14 +29,15 @@ FOLLOW_AFTER = 1.0  # seconds
 FORGOTTEN_AFTER_MS = 600_000
 
 FRAGMENT = Fragment(
-    "presence", (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
+    "presence",
+    (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
     """
     FOR r IN SELECT * FROM unnest(presence_rows) LOOP
         INSERT INTO presence VALUES (r.who, r.presence, r.status, r.active_ts, upto)
         ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence, status_msg = excluded.status_msg,
             last_active_ts = excluded.last_active_ts, position = excluded.position;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,13 @@ class Presence:
     """`is_enabled`: whether a domain wants presence at all."""
 
     def __init__(
-        self, database: Database, writer: GroupWriter, clock: Clock, now_ms: Callable[[], int],
+        self,
+        database: Database,
+        writer: GroupWriter,
+        clock: Clock,
+        now_ms: Callable[[], int],
         is_enabled: Callable[[str], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
         self._states = UserCache(clock, ("presence", SEEN), self._load)
         self._devices: dict[str, dict[str, str]] = {}  # of people who sync here: what each device says
@@ -206,9 +211,7 @@ class Presence:
 
     async def changed_users(self, since: int, upto: int) -> list[str]:
         """Whose presence changed in (since, upto]."""
-        rows = await self._database.fetch(
-            "SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto
-        )
+        rows = await self._database.fetch("SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto)
         return [row["user_id"] for row in rows]
 
     async def present_among(self, users: Iterable[str]) -> list[str]:

@@ -30,7 +30,7 @@ class Notification:
 class Notifications:
     def __init__(
         self, rooms: Rooms, rules: PushRules, counts: UnreadCounts, ignored_by: IgnoredBy, hides_invitation: HidesInvitation
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rooms, self._rules, self._counts, self._ignored_by = rooms, rules, counts, ignored_by
         self._hides_invitation = hides_invitation
 
@@ -46,9 +46,7 @@ class Notifications:
         heap = [(-min(last, upto), number) for number, last in positions.items() if min(last, upto) > 0]
         heapq.heapify(heap)
         rules, ignored = await self._rules.rules(user_id), await self._ignored_by(user_id)
-        waiting = sorted(
-            (m for m in everywhere if m.membership == "invite" and m.position <= upto), key=lambda m: -m.position
-        )
+        waiting = sorted((m for m in everywhere if m.membership == "invite" and m.position <= upto), key=lambda m: -m.position)
         found = await self._invitations(user_id, rules, waiting, limit, only_highlights)
         for _ in range(MAX_READS):
             if not heap or (len(found) >= limit and found[limit - 1][0] >= -heap[0][0]):

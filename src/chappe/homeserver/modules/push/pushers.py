@@ -46,10 +46,20 @@ class Pushers:
             raise BadRequest("`enabled` and `append` must be true or false")
         tag = body.get("profile_tag")
         values = (
-            user_id, device_id, kind, app_id, pushkey, _text(body, "app_display_name", 512),
-            _text(body, "device_display_name", 512), tag if type(tag) is str else None, _text(body, "lang", 64),
-            orjson.dumps(data), enabled, self._now_ms(), host,
-        )  # fmt: skip
+            user_id,
+            device_id,
+            kind,
+            app_id,
+            pushkey,
+            _text(body, "app_display_name", 512),
+            _text(body, "device_display_name", 512),
+            tag if type(tag) is str else None,
+            _text(body, "lang", 64),
+            orjson.dumps(data),
+            enabled,
+            self._now_ms(),
+            host,
+        )
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
             if await connection.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
@@ -97,8 +107,9 @@ class Pushers:
         """Those of mailboxes as well, which are of no device."""
         await self._database.execute(
             "DELETE FROM pushers WHERE user_id = $1 AND ($2::text IS NULL OR device_id IS DISTINCT FROM $2)",
-            user_id, but_device,
-        )  # fmt: skip
+            user_id,
+            but_device,
+        )
 
     async def _checked(self, user_id: str, kind: object, pushkey: str, data: object) -> tuple[dict[str, Any], str]:
         """(what is kept of `data`, the host that pushes go to)."""
@@ -158,9 +169,13 @@ def _shown(row: Row) -> dict[str, Any]:
     names = ("kind", "app_id", "pushkey", "app_display_name", "device_display_name", "lang", "profile_tag")
     shown = {name: row[name] for name in names if row[name] is not None}
     return {
-        **shown, "data": orjson.loads(row["data"]), "enabled": row["enabled"], "org.matrix.msc3881.enabled": row["enabled"],
-        "device_id": row["device_id"], "org.matrix.msc3881.device_id": row["device_id"],
-    }  # fmt: skip
+        **shown,
+        "data": orjson.loads(row["data"]),
+        "enabled": row["enabled"],
+        "org.matrix.msc3881.enabled": row["enabled"],
+        "device_id": row["device_id"],
+        "org.matrix.msc3881.device_id": row["device_id"],
+    }
 
 
 def by_user(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -86,6 +86,9 @@ def _time(value: object) -> time:
 
 def _plain(settings: Settings) -> dict[str, Any]:
     return {
-        "start": settings.start, "end": settings.end, "timezone": settings.timezone, "days": list(settings.days),
+        "start": settings.start,
+        "end": settings.end,
+        "timezone": settings.timezone,
+        "days": list(settings.days),
         "allow_highlights": settings.allow_highlights,
-    }  # fmt: skip
+    }

@@ -19,7 +19,8 @@ MAX_RULES = 1000
 MAX_RULES_BYTES = 1 << 16  # of all that one account has changed
 
 FRAGMENT = Fragment(
-    "push_rules", (("who", "text"), ("rules", "bytea")),
+    "push_rules",
+    (("who", "text"), ("rules", "bytea")),
     """
     FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
         INSERT INTO push_rules VALUES (r.who, r.rules)
@@ -27,7 +28,7 @@ FRAGMENT = Fragment(
         INSERT INTO account_data (user_id, room_id, type, content, position) VALUES (r.who, '', 'm.push_rules', '{}', upto)
         ON CONFLICT (user_id, room_id, type) DO UPDATE SET position = excluded.position;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 class PushRules:
@@ -39,9 +40,7 @@ class PushRules:
         writer.register(FRAGMENT)
 
     async def _load(self, users: list[str]) -> dict[str, dict[str, Any]]:
-        rows = await self._database.fetch(
-            "SELECT user_id, rules FROM push_rules WHERE user_id = ANY($1::text[])", users
-        )
+        rows = await self._database.fetch("SELECT user_id, rules FROM push_rules WHERE user_id = ANY($1::text[])", users)
         return {**{user: {} for user in users}, **{row["user_id"]: orjson.loads(row["rules"]) for row in rows}}
 
     async def _differences(self, user_id: str) -> dict[str, Any]:
@@ -138,9 +137,7 @@ class PushRules:
             known = {rule["rule_id"] for rule in rules}
             for rule in list(rules):
                 if (kind == "room" or _is_about(rule, old_id)) and old_id in rule["rule_id"]:
-                    twin = orjson.loads(
-                        orjson.dumps(rule).replace(orjson.dumps(old_id)[1:-1], orjson.dumps(new_id)[1:-1])
-                    )
+                    twin = orjson.loads(orjson.dumps(rule).replace(orjson.dumps(old_id)[1:-1], orjson.dumps(new_id)[1:-1]))
                     if twin["rule_id"] not in known:
                         rules.append(twin)
                         changed = True
@@ -150,9 +147,7 @@ class PushRules:
     async def _save(self, user_id: str, differences: dict[str, Any]) -> None:
         raw = orjson.dumps(differences)
         if len(raw) > MAX_RULES_BYTES:
-            raise MatrixError(
-                413, "M_TOO_LARGE", f"All push rules of an account have {MAX_RULES_BYTES >> 10} KiB together"
-            )
+            raise MatrixError(413, "M_TOO_LARGE", f"All push rules of an account have {MAX_RULES_BYTES >> 10} KiB together")
         write = Write()
         write.add("push_rules", user_id, raw)
         write.touch_user(user_id, "push_rules")
@@ -172,9 +167,7 @@ def _check_kind(kind: str) -> None:
 def _actions(value: Any) -> list[Any]:
     """As they were given: `dont_notify` and `coalesce` of old mean nothing, and clients look for what they have written."""
     good = type(value) is list and all(
-        a in ("notify", "dont_notify", "coalesce")
-        if type(a) is str
-        else type(a) is dict and type(a.get("set_tweak")) is str
+        a in ("notify", "dont_notify", "coalesce") if type(a) is str else type(a) is dict and type(a.get("set_tweak")) is str
         for a in value
     )
     if not good:

@@ -21,9 +21,12 @@ class ReceiptsApi:
     async def receipt(self, request: Request) -> Answer:
         body = await request.json_object(optional=True)
         await self._mark_read.receipt(
-            request.user_id, parse_room_id(request.params["roomId"]), request.params["receiptType"],
-            request.params["eventId"], body.get("thread_id"),
-        )  # fmt: skip
+            request.user_id,
+            parse_room_id(request.params["roomId"]),
+            request.params["receiptType"],
+            request.params["eventId"],
+            body.get("thread_id"),
+        )
         return {}
 
     @endpoint("POST", _ROOM + "/read_markers", auth=GUEST_AUTH, body_limit=SMALL_LIMIT)

@@ -9,6 +9,4 @@ from chappe.homeserver.modules.receipts.section import ReceiptsSection
 from chappe.homeserver.modules.receipts.tables import TABLES
 from chappe.homeserver.part import Part
 
-PART = Part(
-    "receipts", gives=(Receipts, MarkRead), endpoints=(ReceiptsApi,), sections=(ReceiptsSection,), tables=TABLES
-)
+PART = Part("receipts", gives=(Receipts, MarkRead), endpoints=(ReceiptsApi,), sections=(ReceiptsSection,), tables=TABLES)

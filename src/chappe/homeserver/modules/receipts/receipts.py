@@ -13,8 +13,15 @@ RECENT = 100  # receipts of others that a room's first appearance shows
 
 FRAGMENT = Fragment(
     "receipts",
-    (("room", "bigint"), ("who", "text"), ("type", "text"), ("thread", "text"), ("event_id", "text"),
-     ("event_position", "bigint"), ("ts", "bigint")),
+    (
+        ("room", "bigint"),
+        ("who", "text"),
+        ("type", "text"),
+        ("thread", "text"),
+        ("event_id", "text"),
+        ("event_position", "bigint"),
+        ("ts", "bigint"),
+    ),
     """
     FOR r IN SELECT * FROM unnest(receipts_rows) LOOP  -- receipts only move forward
         INSERT INTO receipts AS old (room_nid, user_id, type, thread, event_id, event_position, ts, position)
@@ -24,7 +31,7 @@ FRAGMENT = Fragment(
             event_position = excluded.event_position, ts = excluded.ts, position = excluded.position
           WHERE old.event_position < excluded.event_position;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 class Receipts:
@@ -33,9 +40,16 @@ class Receipts:
         writer.register(FRAGMENT)
 
     async def set(
-        self, user_id: str, room: int, receipt_type: str, thread: str, event_id: str, event_position: int, ts: int,
+        self,
+        user_id: str,
+        room: int,
+        receipt_type: str,
+        thread: str,
+        event_id: str,
+        event_position: int,
+        ts: int,
         tell: Callable[[Write], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """One per user, type and thread; one that points further back than the present one changes nothing.
 
         `tell`: what other servers are told is written with it."""
@@ -53,8 +67,11 @@ class Receipts:
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
                 WHERE room_nid = ANY($1::bigint[]) AND position > $2 AND position <= $3
                   AND (type = 'm.read' OR user_id = $4) ORDER BY position""",
-            list(rooms), since, upto, user_id,
-        )  # fmt: skip
+            list(rooms),
+            since,
+            upto,
+            user_id,
+        )
         result: dict[int, list[Row]] = {}
         for row in rows:
             result.setdefault(row["room_nid"], []).append(row)
@@ -69,8 +86,11 @@ class Receipts:
                SELECT x.room_nid, x.user_id, x.type, x.thread, x.event_id, x.ts FROM unnest($1::bigint[]) n(room),
                  LATERAL (SELECT * FROM receipts y WHERE y.room_nid = n.room AND y.position <= $3 AND y.type = 'm.read'
                            AND y.user_id <> $2 ORDER BY y.position DESC LIMIT $4) x""",
-            list(rooms), user_id, upto, RECENT,
-        )  # fmt: skip
+            list(rooms),
+            user_id,
+            upto,
+            RECENT,
+        )
         result: dict[int, list[Row]] = {}
         for row in rows:
             result.setdefault(row["room_nid"], []).append(row)

@@ -46,9 +46,10 @@ class Relations:
     ) -> dict[str, bytes]:
         """`m.relations` by event. Reads nothing where all events are in the tail and nothing relates to them."""
         targets = {
-            e.event_id: e for e in events
+            e.event_id: e
+            for e in events
             if e.state_key is None and (e.event_id in room.related or (e.is_target and e.position <= room.complete_from))
-        }  # fmt: skip
+        }
         kinds = await self._store.kinds(room.number, list(targets)) if targets else {}
         if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
             return {}
@@ -65,9 +66,7 @@ class Relations:
                 found.setdefault(target, {})[THREAD] = thread
         return {target: orjson.dumps(relations) for target, relations in found.items()}
 
-    async def _edits(
-        self, user_id: str, room: LiveRoom, targets: dict[str, RoomEvent], ignored: list[str]
-    ) -> dict[str, bytes]:
+    async def _edits(self, user_id: str, room: LiveRoom, targets: dict[str, RoomEvent], ignored: list[str]) -> dict[str, bytes]:
         """The latest edit that counts, by time, then by id."""
         candidates: dict[str, list[str]] = {}
         left = await self._left_at(user_id, room) if room.history_visibility != "world_readable" else None
@@ -86,9 +85,7 @@ class Relations:
                     del candidates[target]
         return result
 
-    async def _references(
-        self, user_id: str, room: LiveRoom, targets: list[str], ignored: list[str]
-    ) -> dict[str, list[str]]:
+    async def _references(self, user_id: str, room: LiveRoom, targets: list[str], ignored: list[str]) -> dict[str, list[str]]:
         rows = await self._store.references(room.number, targets, ignored)
         if not rows:
             return {}
@@ -119,10 +116,13 @@ class Relations:
         shown = {e.event_id: e.for_reader(m, relations=nested.get(e.event_id)) for e, m in latest}
         return {
             root: {
-                "latest_event": orjson.Fragment(shown[row["latest_id"]]), "count": row["count"],
+                "latest_event": orjson.Fragment(shown[row["latest_id"]]),
+                "count": row["count"],
                 "current_user_participated": row["participated"] or targets[root].sender == user_id,
-            } for root, row in rows.items() if row["latest_id"] in shown
-        }  # fmt: skip
+            }
+            for root, row in rows.items()
+            if row["latest_id"] in shown
+        }
 
     async def _seen_threads(
         self, user_id: str, room: LiveRoom, roots: list[str], ignored: list[str], left: int | None
@@ -159,9 +159,18 @@ class Relations:
     # ------------------------------------------------------------------------------------------------------- in pages
 
     async def page(
-        self, user_id: str, room: LiveRoom, event_id: str, rel_type: str | None, event_type: str | None, start: int | None,
-        stop: int | None, backwards: bool, limit: int, recurse: bool,
-    ) -> RelationPage:  # fmt: skip
+        self,
+        user_id: str,
+        room: LiveRoom,
+        event_id: str,
+        rel_type: str | None,
+        event_type: str | None,
+        start: int | None,
+        stop: int | None,
+        backwards: bool,
+        limit: int,
+        recurse: bool,
+    ) -> RelationPage:
         """What relates to an event, as far as the reader may see it. Raises M_NOT_FOUND as for the event itself."""
         await self._rooms.timeline.event(user_id, room, event_id)
         found: list[Seen] = []
@@ -169,9 +178,17 @@ class Relations:
         until = None if stop is None else order.place(stop)
         for _ in range(MAX_READS):
             rows = await self._store.related(
-                room.number, event_id, rel_type, event_type, None if at is None else order.place(at), until, backwards,
-                limit + 1, MAX_DEPTH if recurse else 1, order.spans,
-            )  # fmt: skip
+                room.number,
+                event_id,
+                rel_type,
+                event_type,
+                None if at is None else order.place(at),
+                until,
+                backwards,
+                limit + 1,
+                MAX_DEPTH if recurse else 1,
+                order.spans,
+            )
             visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [r["event_id"] for r in rows])}
             for row in rows:
                 if row["event_id"] in visible:

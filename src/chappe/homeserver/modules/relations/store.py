@@ -28,9 +28,7 @@ class RelationStore:
     async def kinds(self, room: int, targets: list[str]) -> dict[str, list[str]]:
         """By relation type: the targets to which something relates like that."""
         rows = await self._database.fetch(
-            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2",
-            targets,
-            room,
+            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2", targets, room
         )
         found: dict[str, list[str]] = {}
         for row in rows:
@@ -47,8 +45,12 @@ class RelationStore:
                       AND ($5::bigint IS NULL OR r.position <= $5)
                     ORDER BY r.ts DESC, r.event_id COLLATE "C" DESC LIMIT $3) x
                 ORDER BY x.ts DESC, x.event_id COLLATE "C" DESC""",
-            targets, ignored, MAX_EDITS, room, upto,
-        )  # fmt: skip
+            targets,
+            ignored,
+            MAX_EDITS,
+            room,
+            upto,
+        )
 
     async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
         return await self._database.fetch(
@@ -57,12 +59,13 @@ class RelationStore:
                     WHERE r.target = t AND r.rel_type = 'm.reference' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
                     ORDER BY r.position LIMIT $3) x
                 ORDER BY x.position""",
-            targets, ignored, MAX_REFERENCES, room,
-        )  # fmt: skip
+            targets,
+            ignored,
+            MAX_REFERENCES,
+            room,
+        )
 
-    async def threads(
-        self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
-    ) -> Sequence[Row]:
+    async def threads(self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None) -> Sequence[Row]:
         """(target, count, participated, first, latest_id), of what came no later than a position."""
         return await self._database.fetch(
             """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
@@ -71,8 +74,12 @@ class RelationStore:
                          FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.thread'
                           AND sender <> ALL($3::text[]) AND ($4::bigint IS NULL OR position <= $4)
                           AND room_nid = $5 GROUP BY target) g""",
-            roots, user_id, ignored, upto, room,
-        )  # fmt: skip
+            roots,
+            user_id,
+            ignored,
+            upto,
+            room,
+        )
 
     async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
         """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 1,000."""
@@ -81,13 +88,26 @@ class RelationStore:
                 WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.thread' AND x.sender <> ALL($2::text[])
                   AND ($3::bigint IS NULL OR x.position <= $3) AND x.room_nid = $4
                 ORDER BY x.position DESC LIMIT $5""",
-            roots, ignored, upto, room, MAX_IN_THREADS,
-        )  # fmt: skip
+            roots,
+            ignored,
+            upto,
+            room,
+            MAX_IN_THREADS,
+        )
 
     async def related(
-        self, room: int, target: str, rel_type: str | None, event_type: str | None, start: Cursor | None, stop: Cursor | None,
-        backwards: bool, limit: int, depth: int, spans: Sequence[Span],
-    ) -> Sequence[Row]:  # fmt: skip
+        self,
+        room: int,
+        target: str,
+        rel_type: str | None,
+        event_type: str | None,
+        start: Cursor | None,
+        stop: Cursor | None,
+        backwards: bool,
+        limit: int,
+        depth: int,
+        spans: Sequence[Span],
+    ) -> Sequence[Row]:
         """(event_id, position) beyond `start`, before `stop`, in the order asked for. `spans`: those of the room's order."""
         beyond, before, order = ("<", ">", "DESC") if backwards else (">", "<", "ASC")
         return await self._database.fetch(
@@ -104,21 +124,28 @@ class RelationStore:
                    AND ($5::bigint[] IS NULL OR ARRAY[s.place, f.position] {beyond} $5)
                    AND ($6::bigint[] IS NULL OR ARRAY[s.place, f.position] {before} $6)
                  ORDER BY s.place {order}, f.position {order} LIMIT $7""",
-            room, target, rel_type, event_type, *(None if c is None else [c.span + 1, c.at] for c in (start, stop)), limit,
-            depth, [s.low for s in spans], [s.high for s in spans],
-        )  # fmt: skip
+            room,
+            target,
+            rel_type,
+            event_type,
+            *(None if c is None else [c.span + 1, c.at] for c in (start, stop)),
+            limit,
+            depth,
+            [s.low for s in spans],
+            [s.high for s in spans],
+        )
 
     async def related_ids(self, room: int, target: str, rel_types: Sequence[str]) -> list[str]:
         rows = await self._database.fetch(
             """SELECT event_id FROM relations WHERE room_nid = $1 AND target = $2
                 AND ('*' = ANY($3::text[]) OR rel_type = ANY($3::text[])) ORDER BY position LIMIT 1000""",
-            room, target, list(rel_types),
-        )  # fmt: skip
+            room,
+            target,
+            list(rel_types),
+        )
         return [row["event_id"] for row in rows]
 
-    async def roots(
-        self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
-    ) -> Sequence[Row]:
+    async def roots(self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int) -> Sequence[Row]:
         """(root, latest) of threads as of a position, newest first; with a participant, those where they have written.
 
         Of a room that has no stretches beside the log and what was before it.
@@ -131,8 +158,12 @@ class RelationStore:
                       FROM threads WHERE room_nid = $1 AND latest <> 0) t
                 WHERE t.latest <> 0 AND ($3::bigint IS NULL OR t.latest < $3) AND {_PARTICIPATED}
                 ORDER BY t.latest DESC LIMIT $5""",
-            room, participant, start, upto, limit,
-        )  # fmt: skip
+            room,
+            participant,
+            start,
+            upto,
+            limit,
+        )
 
     async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> Sequence[Row]:
         """(root, position) of the latest answer in each thread: one in the log as of a position, and one in each stretch."""
@@ -141,5 +172,7 @@ class RelationStore:
                   JOIN relations x ON x.target = t.root AND x.room_nid = $1 AND x.rel_type = 'm.thread'
                  WHERE t.room_nid = $1 AND t.latest <> 0 AND ($3::bigint IS NULL OR x.position <= $3) AND {_PARTICIPATED}
                  GROUP BY t.root, CASE WHEN x.position < 0 THEN (-x.position - 1) / {BLOCK} ELSE -1 END""",
-            room, participant, upto,
-        )  # fmt: skip
+            room,
+            participant,
+            upto,
+        )

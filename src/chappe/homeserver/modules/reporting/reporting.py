@@ -41,9 +41,14 @@ class Reports:
         await self._add(reporter, None, None, user_id, reason, None)
 
     async def _add(
-        self, reporter: str, room_id: str | None, event_id: str | None, user_id: str | None, reason: str | None,
+        self,
+        reporter: str,
+        room_id: str | None,
+        event_id: str | None,
+        user_id: str | None,
+        reason: str | None,
         score: int | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if reason is not None and len(reason) > MAX_REASON:
             raise BadRequest("The reason is too long", "M_INVALID_PARAM")
         now = self._now_ms()
@@ -51,8 +56,16 @@ class Reports:
             """INSERT INTO reports (reporter, room_id, event_id, user_id, reason, score, received_ts)
                SELECT $1, $2, $3, $4, $5, $6, $7
                 WHERE (SELECT count(*) FROM reports WHERE reporter = $1 AND received_ts > $8) < $9 RETURNING true""",
-            reporter, room_id, event_id, user_id, reason and reason.replace("\0", ""), score, now, now - DAY_MS, MAX_PER_DAY,
-        )  # fmt: skip
+            reporter,
+            room_id,
+            event_id,
+            user_id,
+            reason and reason.replace("\0", ""),
+            score,
+            now,
+            now - DAY_MS,
+            MAX_PER_DAY,
+        )
         if added is None:
             raise LimitExceeded(DAY_MS // MAX_PER_DAY, "You have reported much today: please go on tomorrow")
 

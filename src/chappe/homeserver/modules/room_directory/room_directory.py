@@ -42,9 +42,7 @@ AskServer = Callable[[DirectoryQuery], Awaitable[dict[str, Any]]]
 class RoomDirectory:
     """`ask_server`: another one, for its directory."""
 
-    def __init__(
-        self, database: Database, rooms: Rooms, aliases: Aliases, domains: Domains, ask_server: AskServer
-    ) -> None:
+    def __init__(self, database: Database, rooms: Rooms, aliases: Aliases, domains: Domains, ask_server: AskServer) -> None:
         self._database, self._rooms, self._aliases = database, rooms, aliases
         self._domains, self._ask_server = domains, ask_server
 
@@ -54,9 +52,13 @@ class RoomDirectory:
         room = await self._rooms.require(room_id)
         if self._rooms.sight.finds(reader) is Finds.SHARED and not await self._rooms.sight.knows(reader, room):
             raise NotFound("This room is not known here")
-        return bool(await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1 AND server_name = $2)", room.number, server_name
-        ))  # fmt: skip
+        return bool(
+            await self._database.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1 AND server_name = $2)",
+                room.number,
+                server_name,
+            )
+        )
 
     async def publish(self, user_id: UserId, room_id: str, listed: bool, is_admin: bool) -> None:
         """In the directory of the user's own domain: by those who may change the room's address."""
@@ -102,10 +104,13 @@ class RoomDirectory:
         backwards, joined, number = _parse(query.since)
         types, reader = query.room_types, query.reader
         arguments = [
-            query.server_name, patterns(query.term or ""),
-            None if types is None else [t for t in types if t is not None], types is None or None in types, query.only,
+            query.server_name,
+            patterns(query.term or ""),
+            None if types is None else [t for t in types if t is not None],
+            types is None or None in types,
+            query.only,
             list(query.also),
-        ]  # fmt: skip
+        ]
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
         rows: list[Row] = []
         for _ in range(MAX_READS):
@@ -113,8 +118,11 @@ class RoomDirectory:
                 f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
                      WHERE {_WHERE} AND ($7::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($7, $8::bigint))
                      ORDER BY s.joined {order}, s.room_nid {order} LIMIT $9""",
-                *arguments, joined, number, query.limit + 1,
-            )  # fmt: skip
+                *arguments,
+                joined,
+                number,
+                query.limit + 1,
+            )
             rows += [row for row in batch if await self._is_for(reader, row)]
             if len(batch) <= query.limit or len(rows) > query.limit:
                 break
@@ -160,9 +168,15 @@ def _parse(token: str | None) -> tuple[bool, int | None, int | None]:
 
 def _entry(row: Any) -> dict[str, Any]:
     entry = {
-        "room_id": row["room_id"], "num_joined_members": row["joined"], "join_rule": row["join_rule"],
-        "world_readable": row["history_visibility"] == "world_readable", "guest_can_join": row["guest_access"] == "can_join",
-        "name": row["name"], "topic": row["topic"], "canonical_alias": row["canonical_alias"], "avatar_url": row["avatar"],
+        "room_id": row["room_id"],
+        "num_joined_members": row["joined"],
+        "join_rule": row["join_rule"],
+        "world_readable": row["history_visibility"] == "world_readable",
+        "guest_can_join": row["guest_access"] == "can_join",
+        "name": row["name"],
+        "topic": row["topic"],
+        "canonical_alias": row["canonical_alias"],
+        "avatar_url": row["avatar"],
         "room_type": row["room_type"],
-    }  # fmt: skip
+    }
     return {key: value for key, value in entry.items() if value is not None}

@@ -28,9 +28,8 @@ class RoomPurges:
     """`tables`: every table of the installation. `may_purge`: raises why a room is to be kept; asked before every batch."""
 
     def __init__(
-        self, database: Database, writer: GroupWriter, tables: Sequence[Table], rooms: Rooms,
-        now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self, database: Database, writer: GroupWriter, tables: Sequence[Table], rooms: Rooms, now_ms: Callable[[], int]
+    ) -> None:
         self._database, self._writer, self._rooms, self._now_ms = database, writer, rooms, now_ms
         self._tables = [t for t in tables if t.room and t.name not in ("rooms", "events")]
         self._of_events = [t for t in tables if t.event]
@@ -45,8 +44,13 @@ class RoomPurges:
         await self._database.execute(
             """INSERT INTO room_purges (purge_id, room_nid, room_id, asked_by, is_purge, is_forced, asked_ts)
                VALUES ($1, (SELECT room_nid FROM rooms WHERE room_id = $2), $2, $3, $4, $5, $6)""",
-            purge_id, room_id, by, is_purge, is_forced, self._now_ms(),
-        )  # fmt: skip
+            purge_id,
+            room_id,
+            by,
+            is_purge,
+            is_forced,
+            self._now_ms(),
+        )
         return purge_id
 
     async def closed(self, purge_id: str, result: dict[str, Any]) -> None:
@@ -55,8 +59,10 @@ class RoomPurges:
             """UPDATE room_purges SET result = $2, closed_ts = $3::bigint,
                       state = CASE WHEN is_purge THEN 'purging' ELSE 'complete' END,
                       ended_ts = CASE WHEN NOT is_purge THEN $3::bigint END WHERE purge_id = $1 AND state = 'shutting_down'""",
-            purge_id, orjson.dumps(result), self._now_ms(),
-        )  # fmt: skip
+            purge_id,
+            orjson.dumps(result),
+            self._now_ms(),
+        )
 
     async def waiting(self) -> Sequence[Row]:
         return await self._database.fetch("SELECT * FROM room_purges WHERE ended_ts IS NULL ORDER BY asked_ts")
@@ -72,8 +78,10 @@ class RoomPurges:
     async def failed(self, purge_id: str, why: str) -> None:
         await self._database.execute(
             "UPDATE room_purges SET state = 'failed', error = $2, ended_ts = $3 WHERE purge_id = $1 AND ended_ts IS NULL",
-            purge_id, why, self._now_ms(),
-        )  # fmt: skip
+            purge_id,
+            why,
+            self._now_ms(),
+        )
 
     async def go_on(self, purge_id: str) -> None:
         """Deletes what is left, to the end; or ends as failed and says why. Does nothing while other servers must still hear."""
@@ -90,13 +98,15 @@ class RoomPurges:
     async def _must_wait(self, row: Row) -> bool:
         if row["has_begun"] or row["room_nid"] is None or self._now_ms() > row["closed_ts"] + OTHERS_WAIT_MS:
             return False
-        return bool(await self._database.fetchval(
-            """SELECT r.federated AND (
+        return bool(
+            await self._database.fetchval(
+                """SELECT r.federated AND (
                    r.last_position > coalesce((SELECT min(p.position) FROM federation_progress p), 0)
                    OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid WHERE e.room_nid = r.room_nid))
                  FROM rooms r WHERE r.room_nid = $1""",
-            row["room_nid"],
-        ))  # fmt: skip
+                row["room_nid"],
+            )
+        )
 
     async def _begin(self, row: Row) -> bool:
         """From here on the room is known nowhere."""
@@ -146,9 +156,7 @@ class RoomPurges:
         if row["room_nid"] is not None:
             await self._tell(row["room_nid"], ())
         await self._database.execute(
-            "UPDATE room_purges SET state = 'complete', ended_ts = $2 WHERE purge_id = $1",
-            row["purge_id"],
-            self._now_ms(),
+            "UPDATE room_purges SET state = 'complete', ended_ts = $2 WHERE purge_id = $1", row["purge_id"], self._now_ms()
         )
 
     async def _delete_events(self, row: Row) -> int:
@@ -189,7 +197,10 @@ def _count(status: str) -> int:
 def _told(row: Row) -> dict[str, Any]:
     """As Synapse's "Room Admin API" tells it."""
     told = {
-        "delete_id": row["purge_id"], "room_id": row["room_id"], "status": row["state"],
-        "shutdown_room": orjson.loads(row["result"]), "purged": row["is_purge"] and row["state"] == "complete",
-    }  # fmt: skip
+        "delete_id": row["purge_id"],
+        "room_id": row["room_id"],
+        "status": row["state"],
+        "shutdown_room": orjson.loads(row["result"]),
+        "purged": row["is_purge"] and row["state"] == "complete",
+    }
     return told if row["error"] is None else {**told, "error": row["error"]}

@@ -91,15 +91,11 @@ class MessageSearch:
             hits += await self._hits(user_id, rows, wanted.filter)
             offset += len(rows)
         count = len(visible) if wanted.filter.contains_url is None else None
-        return Found(
-            hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None
-        )
+        return Found(hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None)
 
     async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()
-        return {
-            m.number: m for m in memberships if m.was_joined and not m.forgotten and passes_room(f, m.room_id)
-        }  # fmt: skip
+        return {m.number: m for m in memberships if m.was_joined and not m.forgotten and passes_room(f, m.room_id)}
 
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
@@ -115,9 +111,14 @@ class MessageSearch:
                    AND NOT EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) l(room, upto)
                                     WHERE l.room = s.room_nid AND s.position > l.upto)
                  ORDER BY {order} LIMIT {LOOKED_AT}""",
-            term, list(rooms), [t for t in types if passes(wanted.filter, t, None)], _names(wanted.filter.senders),
-            _names(wanted.filter.not_senders), list(left), list(left.values()),
-        )  # fmt: skip
+            term,
+            list(rooms),
+            [t for t in types if passes(wanted.filter, t, None)],
+            _names(wanted.filter.senders),
+            _names(wanted.filter.not_senders),
+            list(left),
+            list(left.values()),
+        )
 
     async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Row]) -> list[Row]:
         """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
@@ -126,9 +127,10 @@ class MessageSearch:
         erased = self._rooms.visibility.is_erased_for
         sees = {row["nid"]: rooms[row["room_nid"]].sees(row["position"]) for row in rows}
         rows = [
-            row for row in rows
+            row
+            for row in rows
             if sees[row["nid"]] or row["type"] != "m.room.message" or not erased(rooms[row["room_nid"]], row["sender"])
-        ]  # fmt: skip
+        ]
         by_room: dict[int, list[int]] = {}
         for row in rows:
             if sees[row["nid"]] is None:

@@ -16,7 +16,5 @@ class NoticeRooms:
 
     async def remember(self, user_id: str, room_id: str) -> str:
         """Returns the user's room: this one, or one that was remembered meanwhile."""
-        await self._database.execute(
-            "INSERT INTO server_notice_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, room_id
-        )
+        await self._database.execute("INSERT INTO server_notice_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, room_id)
         return str(await self.find(user_id))

@@ -37,14 +37,20 @@ def room_summary(room: LiveRoom) -> dict[str, Any]:
 
     rule = join_rule_of(room)
     summary = {
-        "room_id": room.room_id, "num_joined_members": len(room.joined), "join_rule": rule,
+        "room_id": room.room_id,
+        "num_joined_members": len(room.joined),
+        "join_rule": rule,
         "world_readable": room.history_visibility == "world_readable",
-        "guest_can_join": text("m.room.guest_access", "guest_access") == "can_join", "name": text("m.room.name", "name"),
-        "topic": text("m.room.topic", "topic"), "canonical_alias": text("m.room.canonical_alias", "alias"),
-        "avatar_url": text("m.room.avatar", "url"), "room_type": text("m.room.create", "type"),
-        "encryption": algorithm_of(room.state.get), "room_version": room.version.id,
+        "guest_can_join": text("m.room.guest_access", "guest_access") == "can_join",
+        "name": text("m.room.name", "name"),
+        "topic": text("m.room.topic", "topic"),
+        "canonical_alias": text("m.room.canonical_alias", "alias"),
+        "avatar_url": text("m.room.avatar", "url"),
+        "room_type": text("m.room.create", "type"),
+        "encryption": algorithm_of(room.state.get),
+        "room_version": room.version.id,
         "allowed_room_ids": allowed_rooms(room) if rule in ("restricted", "knock_restricted") else None,
-    }  # fmt: skip
+    }
     return {key: value for key, value in summary.items() if value is not None}
 
 
@@ -88,12 +94,7 @@ class Spaces:
         return {"room": shown, "children": children, "inaccessible_children": hidden}
 
     async def _elsewhere(
-        self,
-        reader: Person | Guest,
-        room_id: str,
-        via: list[str],
-        suggested_only: bool,
-        told: _Told,
+        self, reader: Person | Guest, room_id: str, via: list[str], suggested_only: bool, told: _Told
     ) -> dict[str, Any] | None:
         """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
         summary = told.rooms.get(room_id)
@@ -114,9 +115,7 @@ class Spaces:
             return summary
         if self._rooms.sight.finds(reader) is not Finds.PUBLISHED:
             return None
-        if summary.get("join_rule", "public") in ("public", "knock", "knock_restricted") or summary.get(
-            "world_readable"
-        ):
+        if summary.get("join_rule", "public") in ("public", "knock", "knock_restricted") or summary.get("world_readable"):
             return summary
         return summary if not own_rooms.isdisjoint(allowed) else None
 
@@ -187,12 +186,7 @@ class Spaces:
         return children
 
     async def _entry(
-        self,
-        reader: Person | Guest,
-        room_id: str,
-        via: list[str],
-        suggested_only: bool,
-        told: _Told,
+        self, reader: Person | Guest, room_id: str, via: list[str], suggested_only: bool, told: _Told
     ) -> dict[str, Any] | None:
         """What the reader may know of a room, with its children."""
         room = await self._rooms.live.find(room_id) if room_id not in told.unknown else None
@@ -235,6 +229,9 @@ def _is_valid(event: RoomEvent) -> bool:
 
 def _stripped(event: RoomEvent) -> dict[str, Any]:
     return {
-        "type": event.type, "state_key": event.state_key, "sender": event.sender, "content": event.content,
+        "type": event.type,
+        "state_key": event.state_key,
+        "sender": event.sender,
+        "content": event.content,
         "origin_server_ts": event.ts,
-    }  # fmt: skip
+    }

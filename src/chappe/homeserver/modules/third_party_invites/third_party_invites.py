@@ -32,16 +32,24 @@ from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.signing import SigningKey, sign_json
 
 _COLUMNS = (
-    ("token", "text"), ("medium", "text"), ("address", "text"), ("room_id", "text"), ("sender", "text"), ("seed", "bytea"),
-    ("public_key", "text"), ("display_name", "text"), ("created_ts", "bigint"),
-)  # fmt: skip
+    ("token", "text"),
+    ("medium", "text"),
+    ("address", "text"),
+    ("room_id", "text"),
+    ("sender", "text"),
+    ("seed", "bytea"),
+    ("public_key", "text"),
+    ("display_name", "text"),
+    ("created_ts", "bigint"),
+)
 _INSERT = f"INSERT INTO third_party_invites ({', '.join(name for name, _ in _COLUMNS)})"
 FRAGMENT = Fragment(
-    "third_party_invites", _COLUMNS,
+    "third_party_invites",
+    _COLUMNS,
     f"""
     {_INSERT} SELECT {", ".join(f"i.{name}" for name, _ in _COLUMNS)}
       FROM unnest(third_party_invites_rows) i WHERE i._lane <> ALL (bad);""",
-)  # fmt: skip
+)
 log = logging.getLogger(__name__)
 IS_VALID = "/_matrix/identity/v2/pubkey/ephemeral/isvalid"
 
@@ -57,9 +65,16 @@ class Waiting:
 
 class ThirdPartyInvites:
     def __init__(
-        self, database: Database, accounts: AccountStore, rooms: Rooms, membership: MembershipChanges, domains: Domains,
-        public_url: str | None, mail: MailQueue, standings: Standings,
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        accounts: AccountStore,
+        rooms: Rooms,
+        membership: MembershipChanges,
+        domains: Domains,
+        public_url: str | None,
+        mail: MailQueue,
+        standings: Standings,
+    ) -> None:
         self._standings = standings
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
@@ -90,11 +105,7 @@ class ThirdPartyInvites:
 
     async def _kept_keys(self, user_id: UserId, room_id: str, token: str) -> set[str]:
         sql = "SELECT public_key FROM third_party_invites WHERE token = $1 AND room_id = $2 AND sender = $3"
-        return (
-            {row["public_key"] for row in await self._database.fetch(sql, token, room_id, user_id)}
-            if room_id
-            else set()
-        )
+        return {row["public_key"] for row in await self._database.fetch(sql, token, room_id, user_id)} if room_id else set()
 
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
         """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
@@ -119,9 +130,11 @@ class ThirdPartyInvites:
         base = self._public_url or f"https://{domain_of(user_id)}"
         url = base.rstrip("/") + IS_VALID
         content = {
-            "display_name": shown, "key_validity_url": url, "public_key": key.public,
+            "display_name": shown,
+            "key_validity_url": url,
+            "public_key": key.public,
             "public_keys": [{"key_validity_url": url, "public_key": key.public}],
-        }  # fmt: skip
+        }
         row = (token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
         return Waiting(token, content, row)
 
@@ -176,20 +189,26 @@ class ThirdPartyInvites:
     async def proofs(self, user_id: UserId, medium: str, address: str) -> list[dict[str, Any]]:
         """The invitations that wait for an address, each signed for whoever has proven to hold it (`3pid/onbind`)."""
         rows = await self._database.fetch(
-            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
-            medium, address,
-        )  # fmt: skip
+            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts", medium, address
+        )
         senders = {row["sender"] for row in rows}
         own = {sender for sender in senders if self._domains.is_hosted(domain_of(sender))}
         acting = senders - own | await self._standings.who_may(own, Doing.ACT)
         return [
             {
-                "medium": medium, "address": address, "mxid": user_id, "room_id": row["room_id"], "sender": row["sender"],
-                "display_name": row["display_name"], "signed": sign_json(
+                "medium": medium,
+                "address": address,
+                "mxid": user_id,
+                "room_id": row["room_id"],
+                "sender": row["sender"],
+                "display_name": row["display_name"],
+                "signed": sign_json(
                     {"mxid": user_id, "token": row["token"]}, domain_of(row["sender"]), SigningKey(row["seed"], "0")
                 ),
-            } for row in rows if row["sender"] in acting
-        ]  # fmt: skip
+            }
+            for row in rows
+            if row["sender"] in acting
+        ]
 
     async def require_may_invite(self, sender: str) -> None:
         """Somebody of here who has invited an address, when it arrives. Raises what refuses their account by then."""
@@ -205,9 +224,9 @@ class ThirdPartyInvites:
 
     async def is_valid_key(self, public_key: str) -> bool:
         """Whether a public key is that of an invitation that still waits."""
-        return bool(await self._database.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE public_key = $1)", public_key
-        ))  # fmt: skip
+        return bool(
+            await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE public_key = $1)", public_key)
+        )
 
 
 def _checked(medium: str, address: str) -> str:

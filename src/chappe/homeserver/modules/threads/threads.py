@@ -14,15 +14,21 @@ from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 
 FRAGMENT = Fragment(
     "thread_subscriptions",
-    (("who", "text"), ("room", "bigint"), ("root", "text"), ("automatic", "boolean"), ("subscribed", "boolean"),
-     ("unsubscribed_after", "bigint")),
+    (
+        ("who", "text"),
+        ("room", "bigint"),
+        ("root", "text"),
+        ("automatic", "boolean"),
+        ("subscribed", "boolean"),
+        ("unsubscribed_after", "bigint"),
+    ),
     """
     FOR r IN SELECT * FROM unnest(thread_subscriptions_rows) LOOP
         INSERT INTO thread_subscriptions AS t VALUES (r.who, r.room, r.root, r.automatic, r.subscribed, r.unsubscribed_after, upto)
         ON CONFLICT (user_id, room_nid, root) DO UPDATE SET automatic = excluded.automatic, subscribed = excluded.subscribed,
             unsubscribed_after = greatest(t.unsubscribed_after, excluded.unsubscribed_after), position = excluded.position;
     END LOOP;""",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,10 @@ class ThreadSubscriptions:
         return await self._database.fetchrow(
             """SELECT automatic, subscribed, unsubscribed_after FROM thread_subscriptions
                 WHERE user_id = $1 AND room_nid = $2 AND root = $3""",
-            user_id, room, root,
-        )  # fmt: skip
+            user_id,
+            room,
+            root,
+        )
 
     async def subscribe(self, user_id: str, room: LiveRoom, root: str, cause: str | None) -> None:
         """`cause`: the event for which a client subscribes by itself. Raises M_NOT_IN_THREAD, M_CONFLICTING_UNSUBSCRIPTION."""
@@ -64,9 +72,7 @@ class ThreadSubscriptions:
                 return
             if row is not None and event.position <= row["unsubscribed_after"]:
                 raise MatrixError(
-                    409,
-                    "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION",
-                    "You stopped following this thread after this event",
+                    409, "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION", "You stopped following this thread after this event"
                 )
         if row is None or not row["subscribed"] or row["automatic"] != (cause is not None):
             await self._write(user_id, room.number, root, cause is not None, True, 0)
@@ -88,8 +94,11 @@ class ThreadSubscriptions:
             """SELECT r.room_id, t.root, t.automatic, t.subscribed, t.position
                  FROM thread_subscriptions t JOIN rooms r USING (room_nid)
                 WHERE t.user_id = $1 AND t.position > $2 AND t.position <= $3 ORDER BY t.position DESC, t.root LIMIT $4""",
-            user_id, since, upto, limit + 1,
-        )  # fmt: skip
+            user_id,
+            since,
+            upto,
+            limit + 1,
+        )
         found = [Subscription(r["room_id"], r["root"], r["automatic"], r["subscribed"], r["position"]) for r in rows]
         return found[:limit], len(found) > limit
 

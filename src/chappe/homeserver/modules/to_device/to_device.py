@@ -27,11 +27,12 @@ MAX_MESSAGES, MAX_BYTES = 10_000, 32 << 20  # of one request, once for each devi
 EMPTY_REMEMBERED = 200_000  # devices
 
 FRAGMENT = Fragment(
-    "to_device", (("who", "text"), ("device", "text"), ("message", "bytea")),
+    "to_device",
+    (("who", "text"), ("device", "text"), ("message", "bytea")),
     """
     INSERT INTO to_device (user_id, device_id, message) SELECT t.who, t.device, t.message
       FROM unnest(to_device_rows) t WHERE t._lane <> ALL (bad);""",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ class ToDevice:
                 self._reading.pop(user, None)
 
     async def send(
-        self, sender: str, event_type: str, messages: Mapping[str, Mapping[str, Any]], devices: Mapping[str, list[str]],
-        txn: str, charge: Callable[[int], None] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        sender: str,
+        event_type: str,
+        messages: Mapping[str, Mapping[str, Any]],
+        devices: Mapping[str, list[str]],
+        txn: str,
+        charge: Callable[[int], None] | None = None,
+    ) -> None:
         """`messages`: user → device (`*`: all) → content; `devices`: every recipient's devices. Durable on return.
 
         `charge`: told how many bytes will wait for devices of here, before they do; it may refuse.
@@ -86,17 +92,21 @@ class ToDevice:
         if charge is not None:
             charge(size)
         servers = [
-            server for name, users in elsewhere.items()
-            for server in self._outbox.add(write, sender, [name], None, "m.direct_to_device", {
-                "sender": sender, "type": event_type, "message_id": secrets.token_urlsafe(16), "messages": users,
-            })
-        ]  # fmt: skip
+            server
+            for name, users in elsewhere.items()
+            for server in self._outbox.add(
+                write,
+                sender,
+                [name],
+                None,
+                "m.direct_to_device",
+                {"sender": sender, "type": event_type, "message_id": secrets.token_urlsafe(16), "messages": users},
+            )
+        ]
         await self._writer.submit(write)
         self._outbox.wake(servers)
 
-    async def receive(
-        self, user_id: str, device_id: str, cursor: int, is_news: bool, limit: int = MAX_PER_SYNC
-    ) -> Inbox:
+    async def receive(self, user_id: str, device_id: str, cursor: int, is_news: bool, limit: int = MAX_PER_SYNC) -> Inbox:
         """What lies in the inbox beyond the cursor, at most 100; what lies before it has arrived and is deleted.
 
         `is_news`: whether the log shows something new for the user; without, an inbox known to be empty is not read.
@@ -131,8 +141,9 @@ class ToDevice:
         full = await self._database.fetch(
             """SELECT user_id, device_id FROM to_device GROUP BY user_id, device_id
                HAVING count(*) > $1 OR sum(octet_length(message)) > $2""",
-            most, most_bytes,
-        )  # fmt: skip
+            most,
+            most_bytes,
+        )
         for row in full:
             await self._database.execute(
                 """DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq IN (
@@ -140,8 +151,11 @@ class ToDevice:
                                           FROM to_device WHERE user_id = $1 AND device_id = $2
                                         WINDOW later AS (ORDER BY seq DESC)) m
                         WHERE place > $3 OR size > $4)""",
-                row["user_id"], row["device_id"], most, most_bytes,
-            )  # fmt: skip
+                row["user_id"],
+                row["device_id"],
+                most,
+                most_bytes,
+            )
         return len(full)
 
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
@@ -152,8 +166,12 @@ class ToDevice:
                      FROM (SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
                             ORDER BY seq LIMIT $4) m) n
                 WHERE before < $5 ORDER BY seq""",
-            user_id, device_id, cursor, limit, MAX_BYTES_PER_SYNC,
-        )  # fmt: skip
+            user_id,
+            device_id,
+            cursor,
+            limit,
+            MAX_BYTES_PER_SYNC,
+        )
         return Inbox([row["message"] for row in rows], rows[-1]["seq"] if rows else cursor)
 
 

@@ -22,9 +22,7 @@ class TypingApi:
     def __init__(self, rooms: Rooms, typing: Typing) -> None:
         self._rooms, self._typing = rooms, typing
 
-    @endpoint(
-        "PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", auth=GUEST_AUTH, acts=True, body_limit=SMALL_LIMIT
-    )
+    @endpoint("PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", auth=GUEST_AUTH, acts=True, body_limit=SMALL_LIMIT)
     async def typing(self, request: Request) -> Answer:
         if request.params["userId"] != request.user_id:
             raise Forbidden("Nobody can type for somebody else")

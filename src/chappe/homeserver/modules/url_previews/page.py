@@ -15,11 +15,12 @@ MAX_TAG = 4096  # characters of one tag
 MAX_TAGS = 10_000  # that are looked at before the head has ended
 MAX_META = 200
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_-]{2,40})""", re.IGNORECASE)
-_KEPT = frozenset((
-    "og:title", "og:description", "og:image", "og:type", "og:url", "og:site_name", "og:locale", "og:image:alt",
-))  # fmt: skip
-_STAND_INS = {"og:title": ("twitter:title",), "og:description": ("twitter:description", "description"),
-              "og:image": ("twitter:image", "twitter:image:src")}  # fmt: skip
+_KEPT = frozenset(("og:title", "og:description", "og:image", "og:type", "og:url", "og:site_name", "og:locale", "og:image:alt"))
+_STAND_INS = {
+    "og:title": ("twitter:title",),
+    "og:description": ("twitter:description", "description"),
+    "og:image": ("twitter:image", "twitter:image:src"),
+}
 _TAG = re.compile(r"/?[a-z][a-z0-9]{0,20}")
 _GAP, _NAME, _EQUALS, _BARE = (re.compile(p) for p in (r"[\s/]*", r"[^\s=>/]+", r"\s*=\s*", r"[^\s>]*"))
 _OPAQUE = frozenset(("script", "style", "template", "noscript", "svg"))  # what is in them is no head

@@ -26,9 +26,14 @@ StoreImage = Callable[[UserId, str, bytes], Awaitable[str]]  # returns the mxc:/
 
 class UrlPreviews:
     def __init__(
-        self, database: Database, fetcher: Fetcher, store_image: StoreImage, now_ms: Callable[[], int], enabled: bool,
+        self,
+        database: Database,
+        fetcher: Fetcher,
+        store_image: StoreImage,
+        now_ms: Callable[[], int],
+        enabled: bool,
         cache_ms: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database, self._fetcher, self._store_image = database, fetcher, store_image
         self._now_ms, self.enabled, self._cache_ms = now_ms, enabled, cache_ms
         self._under_way: dict[str, asyncio.Task[bytes]] = {}
@@ -65,8 +70,11 @@ class UrlPreviews:
         await self._database.execute(
             """INSERT INTO url_previews VALUES ($1, $2, $3, $4) ON CONFLICT (url) DO UPDATE SET
                fetched_ts = excluded.fetched_ts, expires_ts = excluded.expires_ts, preview = excluded.preview""",
-            url, now, now + for_ms, preview,
-        )  # fmt: skip
+            url,
+            now,
+            now + for_ms,
+            preview,
+        )
 
     async def _describe(self, user_id: UserId, page: Fetched) -> dict[str, Any]:
         if page.content_type.startswith("image/"):

@@ -48,8 +48,10 @@ class UserDirectory:
         rows = await self._database.fetch(
             f"""SELECT d.user_id, d.display_name, d.avatar_url FROM user_directory d
                  WHERE {_FOUND} AND d.server_name = $6 ORDER BY d.user_id = ANY ($1) DESC, {_ORDER} LIMIT $5""",
-            *asked, CANDIDATES, server_name,
-        )  # fmt: skip
+            *asked,
+            CANDIDATES,
+            server_name,
+        )
         found = [_entry(row) for row in await self._shown(UserId(searcher), rows)]
         return found[:limit], len(found) > limit
 
@@ -64,8 +66,11 @@ class UserDirectory:
                          WHERE m.user_id = d.user_id AND m.membership = 'join' AND s.join_rule = 'public') AS is_public
                  FROM user_directory d WHERE {_FOUND} AND d.user_id <> $7
                 ORDER BY d.user_id = ANY ($1) DESC, d.server_name = $6 DESC, {_ORDER} LIMIT $5""",
-            *asked, CANDIDATES, domain_of(user_id), user_id,
-        )  # fmt: skip
+            *asked,
+            CANDIDATES,
+            domain_of(user_id),
+            user_id,
+        )
         found: list[dict[str, Any]] = []
         for row in await self._shown(user_id, rows):
             if not row["is_public"] and not await self._rooms.memberships.share_a_room(user_id, row["user_id"]):

@@ -28,12 +28,7 @@ class Voip:
             name = f"{self._now_ms() // 1000 + calls.turn_lifetime_minutes * 60}:{user_id}"
             digest = hmac.new(calls.turn_shared_secret.encode(), name.encode(), hashlib.sha1).digest()
             password = base64.b64encode(digest).decode()
-        return {
-            "username": name,
-            "password": password,
-            "uris": calls.turn_uris,
-            "ttl": calls.turn_lifetime_minutes * 60,
-        }
+        return {"username": name, "password": password, "uris": calls.turn_uris, "ttl": calls.turn_lifetime_minutes * 60}
 
     def transports(self) -> list[dict[str, Any]]:
         return [{"type": "livekit", "livekit_service_url": url} for url in self._calls.livekit_service_urls]

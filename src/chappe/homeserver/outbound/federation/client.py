@@ -60,12 +60,7 @@ class _Trust:
 
 class FederationClient:
     def __init__(
-        self,
-        domains: Domains,
-        settings: Federation,
-        boundaries: Boundaries,
-        breaker: Breaker,
-        extra_ca_file: str | None,
+        self, domains: Domains, settings: Federation, boundaries: Boundaries, breaker: Breaker, extra_ca_file: str | None
     ) -> None:
         """`discovery` is set by whoever wires the parts: it needs `get_document` of this client."""
         context = ssl.create_default_context()
@@ -83,9 +78,12 @@ class FederationClient:
                 resolver=resolver, ssl=self._trust.context, limit=0, limit_per_host=20, use_dns_cache=False
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True,
+                connector=connector,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
                 headers={"User-Agent": USER_AGENT},
-            )  # fmt: skip
+            )
         return self._session
 
     async def close(self) -> None:
@@ -104,16 +102,30 @@ class FederationClient:
     # ---------------------------------------------------------------------------------------------------- requests
 
     async def get(
-        self, origin: str, destination: str, path: str, query: dict[str, Any] | None = None, *,
-        insists: bool = False, most_bytes: int = SMALL_ANSWER,
-    ) -> Any:  # fmt: skip
+        self,
+        origin: str,
+        destination: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        *,
+        insists: bool = False,
+        most_bytes: int = SMALL_ANSWER,
+    ) -> Any:
         return await self.request(origin, destination, "GET", path, query=query, insists=insists, most_bytes=most_bytes)
 
     async def request(
-        self, origin: str, destination: str, method: str, path: str, *, query: dict[str, Any] | None = None,
-        content: dict[str, Any] | None = None, seconds: float = 30, most_bytes: int = SMALL_ANSWER,
+        self,
+        origin: str,
+        destination: str,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        content: dict[str, Any] | None = None,
+        seconds: float = 30,
+        most_bytes: int = SMALL_ANSWER,
         insists: bool = False,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """The JSON answer to a request signed by the hosted domain `origin`. `path` is percent-encoded.
 
         `insists`: asks even a server that has not answered lately. `most_bytes`: more is no answer to this request.
@@ -139,9 +151,13 @@ class FederationClient:
         return answer
 
     async def stream(
-        self, origin: str, destination: str, path: str, use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+        self,
+        origin: str,
+        destination: str,
+        path: str,
+        use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
         seconds: float = 600,
-    ) -> T:  # fmt: skip
+    ) -> T:
         """A signed GET whose answer, of any status, is read by `use` while it comes in."""
         self._boundaries.require(destination, origin)
         key = self._domains.signing_key(origin)
@@ -158,9 +174,15 @@ class FederationClient:
         return await self._ask(destination, "POST", path, {}, content, seconds)
 
     async def _ask(
-        self, destination: str, method: str, uri: str, headers: dict[str, str], content: Any, seconds: float,
+        self,
+        destination: str,
+        method: str,
+        uri: str,
+        headers: dict[str, str],
+        content: Any,
+        seconds: float,
         most_bytes: int = SMALL_ANSWER,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         body = None if content is None else orjson.dumps(content)
 
         async def use(answer: aiohttp.ClientResponse) -> Any:
@@ -173,9 +195,15 @@ class FederationClient:
         return await self._at_first_endpoint(destination, method, uri, headers, body, seconds, use)
 
     async def _at_first_endpoint(
-        self, destination: str, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float,
+        self,
+        destination: str,
+        method: str,
+        uri: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        seconds: float,
         use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
-    ) -> T:  # fmt: skip
+    ) -> T:
         why = "it has no address"
         for endpoint in await self.discovery.find(destination):
             try:
@@ -194,9 +222,15 @@ class FederationClient:
         raise PeerUnreachable(destination, why)
 
     async def _send(
-        self, endpoint: Endpoint, method: str, uri: str, headers: dict[str, str], body: bytes | None, seconds: float,
+        self,
+        endpoint: Endpoint,
+        method: str,
+        uri: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        seconds: float,
         use: Callable[[aiohttp.ClientResponse], Awaitable[T]],
-    ) -> T:  # fmt: skip
+    ) -> T:
         self._require_reachable(endpoint.host)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         url = URL(f"https://{host}:{endpoint.port}{uri}", encoded=True)
@@ -204,9 +238,15 @@ class FederationClient:
         if body is not None:
             given["Content-Type"] = "application/json"
         async with self._open().request(
-            method, url, data=body, headers=given, allow_redirects=False, server_hostname=endpoint.tls_name,
-            proxy=self._trust.proxy, timeout=aiohttp.ClientTimeout(total=seconds, connect=min(10.0, seconds)),
-        ) as answer:  # fmt: skip
+            method,
+            url,
+            data=body,
+            headers=given,
+            allow_redirects=False,
+            server_hostname=endpoint.tls_name,
+            proxy=self._trust.proxy,
+            timeout=aiohttp.ClientTimeout(total=seconds, connect=min(10.0, seconds)),
+        ) as answer:
             return await use(answer)
 
     async def get_document(self, url: str) -> Document | None:
@@ -251,6 +291,8 @@ async def _read(destination: str, status: int, raw: bytes, most_values: int) -> 
     errcode = value.get("errcode") if type(value) is dict else None
     message = value.get("error") if type(value) is dict else None
     raise PeerRefused(
-        destination, status, errcode[:MATRIX_ERRCODE] if type(errcode) is str else None,
+        destination,
+        status,
+        errcode[:MATRIX_ERRCODE] if type(errcode) is str else None,
         message[:500] if type(message) is str else f"answered {status}",
-    )  # fmt: skip
+    )

@@ -52,17 +52,13 @@ async def waiting_for_their_past(database: Database) -> int:
 
 async def forget_failures(database: Database, server_name: str) -> bool:
     """Lets it be tried at once. False where nothing is known of it."""
-    result = await database.execute(
-        "UPDATE destinations SET retry_ts = 0, failures = 0 WHERE server_name = $1", server_name
-    )
+    result = await database.execute("UPDATE destinations SET retry_ts = 0, failures = 0 WHERE server_name = $1", server_name)
     return result.endswith(" 1")
 
 
 def describe(state: DestinationState, now_ms: int) -> str:
     """For people, in a line or two."""
-    waiting = (
-        f"{state.events} events and {state.edus} other messages wait" if state.events + state.edus else "nothing waits"
-    )
+    waiting = f"{state.events} events and {state.edus} other messages wait" if state.events + state.edus else "nothing waits"
     if state.failing_since is None:
         return f"ok   {state.server_name}: {waiting}"
     since = datetime.fromtimestamp(state.failing_since / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

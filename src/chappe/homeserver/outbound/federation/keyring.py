@@ -61,13 +61,9 @@ class Keyring:
 
     async def for_request(self, server_name: str, key_id: str) -> str:
         """The key that signs a server's requests now. Raises M_UNAUTHORIZED (401)."""
-        key = await self._key(
-            server_name, key_id, lambda k: k.expired_ts is None and k.valid_until_ts >= self._now_ms()
-        )
+        key = await self._key(server_name, key_id, lambda k: k.expired_ts is None and k.valid_until_ts >= self._now_ms())
         if key is None:
-            raise MatrixError(
-                401, "M_UNAUTHORIZED", f"The key {key_id} of {server_name} could not be found or is not valid"
-            )
+            raise MatrixError(401, "M_UNAUTHORIZED", f"The key {key_id} of {server_name} could not be found or is not valid")
         return key
 
     async def for_event(self, server_name: str, key_id: str, ts: int, enforces_validity: bool) -> str | None:
@@ -99,8 +95,11 @@ class Keyring:
         rows = await self._database.fetch(
             """SELECT document FROM server_key_documents WHERE server_name = $1 AND octet_length(document) <= $4
                 ORDER BY fetched_ts DESC OFFSET $2 LIMIT $3""",
-            server_name, after, count, NOTARISED_BYTES,
-        )  # fmt: skip
+            server_name,
+            after,
+            count,
+            NOTARISED_BYTES,
+        )
         return [orjson.loads(row["document"]) for row in rows]
 
     async def _key(self, server_name: str, key_id: str, is_good: Callable[[ServerKey], bool]) -> str | None:
@@ -121,8 +120,9 @@ class Keyring:
             return found
         row = await self._database.fetchrow(
             "SELECT public_key, valid_until_ts, expired_ts FROM server_keys WHERE server_name = $1 AND key_id = $2",
-            server_name, key_id,
-        )  # fmt: skip
+            server_name,
+            key_id,
+        )
         if row is None:
             return None
         self._remember(name, ServerKey(*row))
@@ -216,9 +216,13 @@ class Keyring:
                                      ELSE coalesce(server_keys.expired_ts, excluded.expired_ts) END,
                    valid_until_ts = CASE WHEN $6 THEN excluded.valid_until_ts
                                          ELSE greatest(server_keys.valid_until_ts, excluded.valid_until_ts) END""",
-            server_name, list(keys), [k.public_key for k in keys.values()], [k.valid_until_ts for k in keys.values()],
-            [k.expired_ts for k in keys.values()], is_its_own,
-        )  # fmt: skip
+            server_name,
+            list(keys),
+            [k.public_key for k in keys.values()],
+            [k.valid_until_ts for k in keys.values()],
+            [k.expired_ts for k in keys.values()],
+            is_its_own,
+        )
         if is_its_own:
             await self._withdraw(server_name, list(keys))
         await self._keep_document(server_name, document, is_its_own)
@@ -250,13 +254,16 @@ class Keyring:
                 at -= 1
             await connection.execute(
                 "DELETE FROM server_key_documents WHERE server_name = $1 AND fetched_ts <> ALL($2::bigint[])",
-                server_name, kept[: MOST_DOCUMENTS - 1],
-            )  # fmt: skip
+                server_name,
+                kept[: MOST_DOCUMENTS - 1],
+            )
             await connection.execute(
                 """INSERT INTO server_key_documents VALUES ($1, $2, $3)
                    ON CONFLICT (server_name, fetched_ts) DO UPDATE SET document = excluded.document""",
-                server_name, orjson.dumps(document), at,
-            )  # fmt: skip
+                server_name,
+                orjson.dumps(document),
+                at,
+            )
 
     async def _withdraw(self, server_name: str, listed: list[str]) -> None:
         """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
@@ -264,8 +271,10 @@ class Keyring:
             """UPDATE server_keys SET expired_ts = least(valid_until_ts, $3)
                 WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL
                RETURNING key_id""",
-            server_name, listed, self._now_ms() - 1,
-        )  # fmt: skip
+            server_name,
+            listed,
+            self._now_ms() - 1,
+        )
         for row in rows:
             self._keys.pop((server_name, row["key_id"]), None)
 

@@ -25,9 +25,7 @@ async def probe(
     """Tries a server as the hosted domain `origin`, up to the first step that fails."""
     steps: list[Step] = []
     if not boundaries.allows(server_name):
-        return [
-            Step(False, f"{server_name} is not allowed here: add it to federation.allowed, or open federation.mode.")
-        ]
+        return [Step(False, f"{server_name} is not allowed here: add it to federation.allowed, or open federation.mode.")]
     steps.append(Step(True, f"{server_name} is allowed by the settings of this server."))
     for place in await client.discovery.find(server_name):
         steps.append(Step(True, f"It should be at {place.host}, port {place.port}, as {place.tls_name}."))
@@ -56,9 +54,7 @@ async def _signed(server_name: str, origin: str, client: FederationClient) -> St
         if error.peer_status == 404:
             return Step(True, f"It believes what {origin} signs.")
         if error.peer_status == 401:
-            text = (
-                f"It does not believe what {origin} signs: can it reach {origin} and read /_matrix/key/v2/server there?"
-            )
+            text = f"It does not believe what {origin} signs: can it reach {origin} and read /_matrix/key/v2/server there?"
             return Step(False, f"{text} ({error.message})")
         if error.peer_status == 403:
             return Step(False, f"It does not talk to {origin}: its operators must allow it. ({error.message})")

@@ -21,9 +21,7 @@ from typing import Any
 from chappe.matrix.email_address import EmailAddress, parse_email
 from chappe.matrix.errors import BadRequest
 
-HEADERS = (
-    "content-type", "mime-version", "from", "to", "subject", "date", "message-id", "auto-submitted",
-)  # fmt: skip
+HEADERS = ("content-type", "mime-version", "from", "to", "subject", "date", "message-id", "auto-submitted")
 _NAMED = re.compile(r"([^<>]*)<([^<>]+)>\s*")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LINES = email.policy.compat32.clone(linesep="\r\n", max_line_length=76)

@@ -66,9 +66,14 @@ class MailQueue:
     """`may_link`: whether an address may stand in a mail (see `PublicUrl`). Raises M_INVALID_PARAM for a sender that is none."""
 
     def __init__(
-        self, database: Database, settings: Email, brands: dict[str, Brand], may_link: Callable[[str], bool],
-        now_ms: Callable[[], int], extra_ca_file: str | None,
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        settings: Email,
+        brands: dict[str, Brand],
+        may_link: Callable[[str], bool],
+        now_ms: Callable[[], int],
+        extra_ca_file: str | None,
+    ) -> None:
         self._settings, self._brands, self._now_ms = settings, brands, now_ms
         self._database = database
         self._may_link, self._extra_ca_file, self._wake = may_link, extra_ca_file, asyncio.Event()
@@ -105,9 +110,15 @@ class MailQueue:
             )
 
     def compose(
-        self, kind: str, recipient: str, server_name: str, language: str | None, link: str | None = None,
-        extra: tuple[str, ...] = (), **values: object,
-    ) -> Mail:  # fmt: skip
+        self,
+        kind: str,
+        recipient: str,
+        server_name: str,
+        language: str | None,
+        link: str | None = None,
+        extra: tuple[str, ...] = (),
+        **values: object,
+    ) -> Mail:
         """One of the letters of `letters.TEXTS`, to be queued; a link that may not be sent is left out.
 
         Raises M_INVALID_PARAM for a bad address.
@@ -115,9 +126,7 @@ class MailQueue:
         brand, address = self.brand(server_name), parse_email(recipient)
         if link is not None and not self._may_link(link):
             link = None
-        letter = compose(
-            kind, language or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values
-        )
+        letter = compose(kind, language or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values)
         return Mail(address, brand.sender or self._settings.sender, letter, self._now_ms())
 
     async def put(self, connection: PoolConnectionProxy, *mails: Mail) -> None:
@@ -163,8 +172,9 @@ class MailQueue:
             """UPDATE outgoing_mail SET due_ts = $2 WHERE id = (
                    SELECT id FROM outgoing_mail WHERE due_ts <= $1 ORDER BY due_ts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
                RETURNING *""",
-            now, now + LEASE_MS,
-        )  # fmt: skip
+            now,
+            now + LEASE_MS,
+        )
         if row is None:
             return False
         error, is_final = await self._outcome(row)
@@ -178,8 +188,10 @@ class MailQueue:
         wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
         await self._database.execute(
             "UPDATE outgoing_mail SET attempts = attempts + 1, due_ts = $2, last_error = $3 WHERE id = $1",
-            row["id"], now + wait, error,
-        )  # fmt: skip
+            row["id"],
+            now + wait,
+            error,
+        )
         return True
 
     async def _forget(self, number: int) -> None:
@@ -213,14 +225,21 @@ class MailQueue:
         """To the address that was checked, whatever the mail's own header says."""
         settings, sender, recipient = self._settings, parse_sender(row["sender"]), parse_email(row["recipient"])
         raw = serialise(
-            sender, recipient, row["subject"], row["plain"], row["html"], row["created_ts"],
-            f"{row['id']}.{row['created_ts']}",
-        )  # fmt: skip
+            sender, recipient, row["subject"], row["plain"], row["html"], row["created_ts"], f"{row['id']}.{row['created_ts']}"
+        )
         context = ssl.create_default_context()
         if self._extra_ca_file is not None:
             context.load_verify_locations(self._extra_ca_file)
         await aiosmtplib.send(
-            raw, sender=sender.address, recipients=[recipient], hostname=settings.host, port=settings.port,
-            username=settings.username, password=settings.password, use_tls=settings.security == "tls",
-            start_tls=settings.security == "starttls", timeout=30, tls_context=context,
-        )  # fmt: skip
+            raw,
+            sender=sender.address,
+            recipients=[recipient],
+            hostname=settings.host,
+            port=settings.port,
+            username=settings.username,
+            password=settings.password,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            timeout=30,
+            tls_context=context,
+        )

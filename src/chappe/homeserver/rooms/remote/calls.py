@@ -57,13 +57,7 @@ class RoomCalls:
         return [*wanted, *(s for s in sorted(counts, key=lambda s: -counts[s]) if s not in wanted)]
 
     async def _get(
-        self,
-        room: LiveRoom,
-        server: str,
-        path: str,
-        query: dict[str, Any] | None = None,
-        *,
-        most_bytes: int = SMALL_ANSWER,
+        self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None, *, most_bytes: int = SMALL_ANSWER
     ) -> Any:
         return await self._client.get(self.speaker(room, server), server, path, query, most_bytes=most_bytes)
 
@@ -73,12 +67,7 @@ class RoomCalls:
         content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
         own = self.speaker(room, server)
         answer = await self._client.request(
-            own,
-            server,
-            "POST",
-            path_of(V1, "get_missing_events", room.room_id),
-            content=content,
-            most_bytes=EVENTS_BYTES,
+            own, server, "POST", path_of(V1, "get_missing_events", room.room_id), content=content, most_bytes=EVENTS_BYTES
         )
         return _list(answer, "events", server)
 

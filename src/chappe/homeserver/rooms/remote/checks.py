@@ -185,9 +185,7 @@ class PduChecks:
                 if not str(key_id).startswith("ed25519:") or "\0" in key_id or type(signature) is not str:
                     continue
                 is_signed = True
-                key = await self._keyring.for_event(
-                    server, key_id, pdu["origin_server_ts"], version.enforces_key_validity
-                )
+                key = await self._keyring.for_event(server, key_id, pdu["origin_server_ts"], version.enforces_key_validity)
                 if key is not None:
                     choices.append(_Signature(key, signature, signed))
             if not choices and is_signed:
@@ -210,9 +208,10 @@ def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
 
 def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
     return [
-        kept(pdu, event_id, version) for pdu, event_id, needed in parsed
+        kept(pdu, event_id, version)
+        for pdu, event_id, needed in parsed
         if all(any(choice.is_good() for choice in choices) for choices in needed)
-    ]  # fmt: skip
+    ]
 
 
 def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:

@@ -41,7 +41,8 @@ BELIEVED_FOR = 20  # attempts, about an hour: then only the server that let us i
 
 FRAGMENTS = (
     Fragment(
-        "whole_states", (("room", "bigint"), ("was", "bigint"), ("now", "bigint")),
+        "whole_states",
+        (("room", "bigint"), ("was", "bigint"), ("now", "bigint")),
         """
         FOR r IN SELECT * FROM unnest(whole_states_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -52,7 +53,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "whole_rooms", (("room", "bigint"), ("own", "text[]")),
+        "whole_rooms",
+        (("room", "bigint"), ("own", "text[]")),
         """
         FOR r IN SELECT * FROM unnest(whole_rooms_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -61,14 +63,15 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "believed_less", (("room", "bigint"),),
+        "believed_less",
+        (("room", "bigint"),),
         """
         FOR r IN SELECT * FROM unnest(believed_less_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
             UPDATE partial_rooms p SET servers = p.servers[1:1] WHERE p.room_nid = r.room;
         END LOOP;""",
     ),
-)  # fmt: skip
+)
 
 
 class StatesChanged(Exception):
@@ -187,9 +190,7 @@ class Completing:
             log.info("servers are still believed", extra={"fields": {"room": number, "why": str(error)[:200]}})
 
     async def _complete(self, room: LiveRoom) -> None:
-        row = await self._database.fetchrow(
-            "SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number
-        )
+        row = await self._database.fetchrow("SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number)
         if row is None:
             room.stale = True  # another process was faster
             return
@@ -198,9 +199,10 @@ class Completing:
         while True:
             async with self._receiver.lock(room):
                 write = _WholeWrite(
-                    room, *await self._whole_states(room, {self._rooms.key_hash(MEMBER, u): k.nid for u, (k, _) in members.items()}),
+                    room,
+                    *await self._whole_states(room, {self._rooms.key_hash(MEMBER, u): k.nid for u, (k, _) in members.items()}),
                     [user for user in room.joined if self._rooms.is_hosted(user)],
-                )  # fmt: skip
+                )
                 write.members = {user: content for user, (_, content) in members.items()}
                 try:
                     await self._rooms.commit(write)
@@ -211,9 +213,7 @@ class Completing:
                 break
         self.completed(room.room_id)
 
-    async def _fetch(
-        self, room: LiveRoom, event_id: str, servers: Sequence[str]
-    ) -> dict[str, tuple[Known, Mapping[str, Any]]]:
+    async def _fetch(self, room: LiveRoom, event_id: str, servers: Sequence[str]) -> dict[str, tuple[Known, Mapping[str, Any]]]:
         """The member events of the state before our join, by user, checked and stored.
 
         After the server that let us in, those are asked of which somebody is known to be in the room.
@@ -236,15 +236,14 @@ class Completing:
             events = {e.event_id: e for e in await self._copies.confirm(room, list(events.values()), [server])}
             await self._adopt(room, events)
             wanted = {
-                i: e
-                for i, e in in_state.items()
-                if e.key is not None and e.key[0] == MEMBER and e.room_id == room.room_id
+                i: e for i, e in in_state.items() if e.key is not None and e.key[0] == MEMBER and e.room_id == room.room_id
             }
             known = await self._receiver.store.known(wanted)
             return {
-                wanted[i].pdu["state_key"]: (k, wanted[i].pdu["content"]) for i, k in known.items()
+                wanted[i].pdu["state_key"]: (k, wanted[i].pdu["content"])
+                for i, k in known.items()
                 if k.status != REJECTED and k.room == room.number
-            }  # fmt: skip
+            }
         raise last
 
     async def _adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
@@ -298,9 +297,7 @@ class Completing:
 
 
 class _WholeWrite(WithoutTimeline):
-    def __init__(
-        self, room: LiveRoom, whole: Mapping[bytes, bytes], nodes: Mapping[bytes, bytes], own: Sequence[str]
-    ) -> None:
+    def __init__(self, room: LiveRoom, whole: Mapping[bytes, bytes], nodes: Mapping[bytes, bytes], own: Sequence[str]) -> None:
         super().__init__(room, None)
         self._whole, self._nodes, self._own = whole, nodes, own
         self.members: Mapping[str, Mapping[str, Any]] = {}
@@ -355,8 +352,9 @@ async def save_memberships(transaction: Any, number: int, members: Sequence[tupl
                       m.membership = 'join'
                  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
                ON CONFLICT DO NOTHING""",
-            number, *map(list, zip(*members[start : start + WRITTEN_AT_ONCE], strict=True)),
-        )  # fmt: skip
+            number,
+            *map(list, zip(*members[start : start + WRITTEN_AT_ONCE], strict=True)),
+        )
 
 
 async def save_entries(transaction: Any, entries: Sequence[DirectoryEntry]) -> None:
@@ -366,4 +364,4 @@ async def save_entries(transaction: Any, entries: Sequence[DirectoryEntry]) -> N
             """INSERT INTO user_directory (user_id, server_name, display_name, avatar_url, search)
                SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING""",
             *map(list, zip(*entries[start : start + WRITTEN_AT_ONCE], strict=True)),
-        )  # fmt: skip
+        )

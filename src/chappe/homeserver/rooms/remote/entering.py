@@ -41,16 +41,35 @@ MOST_SERVERS = 100
 NOT_LET_IN = "The room's own rules do not let you in, whatever the other server said"
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
-    "nid", "position", "room_nid", "event_id", "type", "state_key", "sender", "ts", "depth", "state_before", "notify_total",
-    "highlight_total", "status", "json", "is_unfit",
-)  # fmt: skip
+    "nid",
+    "position",
+    "room_nid",
+    "event_id",
+    "type",
+    "state_key",
+    "sender",
+    "ts",
+    "depth",
+    "state_before",
+    "notify_total",
+    "highlight_total",
+    "status",
+    "json",
+    "is_unfit",
+)
 
 
 class Entering:
     def __init__(
-        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, handshakes: Handshakes, completing: Completing,
-        uninvited: Uninvited, leases: Leases,
-    ) -> None:  # fmt: skip
+        self,
+        rooms: Rooms,
+        receiver: Receiver,
+        checks: PduChecks,
+        handshakes: Handshakes,
+        completing: Completing,
+        uninvited: Uninvited,
+        leases: Leases,
+    ) -> None:
         """`uninvited`: asked, as `join` says, about somebody whose invitation nobody knows."""
         self._leases = leases
         self._rooms, self._receiver, self._checks, self._handshakes = rooms, receiver, checks, handshakes
@@ -62,9 +81,14 @@ class Entering:
         self._waited_for: set[str] = set()
 
     async def join(
-        self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any], helped: bool = False,
+        self,
+        user_id: str,
+        room_id: str,
+        servers: Sequence[str],
+        content: Mapping[str, Any],
+        helped: bool = False,
         invitation: str | None = None,
-    ) -> LiveRoom:  # fmt: skip
+    ) -> LiveRoom:
         """Raises what the servers answered that were asked. Joins of several people wait for the first.
 
         StateMoved tells the others that this server is in the room by now: they join as one joins here. `helped`: this server
@@ -177,13 +201,7 @@ class Entering:
         return event.pdu["type"] in self._rooms.policy.never_redacted and not event.pdu["content"]
 
     async def _require_welcome(
-        self,
-        server: str,
-        join: Checked,
-        judged: _Judged,
-        state_ids: set[str],
-        present: LiveRoom | None,
-        is_partial: bool,
+        self, server: str, join: Checked, judged: _Judged, state_ids: set[str], present: LiveRoom | None, is_partial: bool
     ) -> None:
         """Judges our join as the room will, before anything of the answer is stored: a refused one leaves nothing here.
 
@@ -206,9 +224,15 @@ class Entering:
             raise Forbidden(NOT_LET_IN) from None
 
     async def _install(
-        self, server: str, signed: Signed, join: Checked, events: dict[str, Checked], judged: _Judged,
-        state_ids: set[str], servers: Sequence[str],
-    ) -> LiveRoom:  # fmt: skip
+        self,
+        server: str,
+        signed: Signed,
+        join: Checked,
+        events: dict[str, Checked],
+        judged: _Judged,
+        state_ids: set[str],
+        servers: Sequence[str],
+    ) -> LiveRoom:
         room = await self.claim(signed.pdu["room_id"], signed.version)
         async with self._receiver.lock(room):
             known = await self._receiver.store.known(events)
@@ -255,8 +279,10 @@ class Entering:
                 """INSERT INTO rooms (room_nid, room_id, version, state_version, revoke_version, leaves, root, depth,
                                       notify_total, highlight_total, last_position, stub)
                    VALUES ($1, $2, $3, 0, 0, '{}', 0, 0, 0, 0, 0, true) ON CONFLICT DO NOTHING""",
-                await self._rooms.store.next_room_number(), room_id, version.id,
-            )  # fmt: skip
+                await self._rooms.store.next_room_number(),
+                room_id,
+                version.id,
+            )
             room = await self._rooms.live.find_any(room_id)
         assert room is not None
         if room.version is not version:
@@ -283,13 +309,15 @@ class Entering:
                 await transaction.execute(
                     """INSERT INTO partial_rooms VALUES ($1, $2, $3)
                        ON CONFLICT (room_nid) DO UPDATE SET event_id = $2, servers = $3""",
-                    room.number, *partial,
-                )  # fmt: skip
+                    room.number,
+                    *partial,
+                )
             await transaction.execute(
                 """UPDATE rooms SET federated = true, root = $2, state_version = state_version + 1
                     WHERE room_nid = $1 AND stub""",
-                room.number, name_to_int(root),
-            )  # fmt: skip
+                room.number,
+                name_to_int(root),
+            )
         room.is_entered = room.stale = True
         await room.reload()
 
@@ -355,10 +383,25 @@ def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> 
     for checked, nid in zip(judged.ordered, nids, strict=True):
         is_rejected, pdu = judged.cited[checked.event_id].is_rejected, checked.pdu
         numbers[checked.event_id] = nid
-        rows.append((
-            nid, OUTLIER, number, checked.event_id, pdu["type"], pdu["state_key"], pdu["sender"], timestamp_of(pdu),
-            pdu["depth"], 0, 0, 0, REJECTED if is_rejected else OUTLYING, checked.raw, checked.is_unfit,
-        ))  # fmt: skip
+        rows.append(
+            (
+                nid,
+                OUTLIER,
+                number,
+                checked.event_id,
+                pdu["type"],
+                pdu["state_key"],
+                pdu["sender"],
+                timestamp_of(pdu),
+                pdu["depth"],
+                0,
+                0,
+                0,
+                REJECTED if is_rejected else OUTLYING,
+                checked.raw,
+                checked.is_unfit,
+            )
+        )
         if not is_rejected:
             direct = [a for a in checked.pdu_auth() if a in chain_rows]
             chain = chain_rows[checked.event_id] = chains.add([chain_rows[a] for a in direct])

@@ -22,12 +22,7 @@ MEMBER = "m.room.member"
 
 
 async def leave_out_first_joins(
-    store: RemoteStore,
-    states: States,
-    room: LiveRoom,
-    root: bytes,
-    difference: Difference,
-    events: Mapping[int, RoomEvent],
+    store: RemoteStore, states: States, room: LiveRoom, root: bytes, difference: Difference, events: Mapping[int, RoomEvent]
 ) -> tuple[bytes, Difference]:
     """Takes such joins out of the state that a room is to get: what was under their keys stays. Returns its root and difference.
 

@@ -77,9 +77,7 @@ class FitCopies:
                 await self._receiver.outliers.adopt(room, found)
             ordered = [event for event in ordered if event.event_id not in found]
 
-    async def _not_redacted(
-        self, room: LiveRoom, events: Sequence[Checked], beside: Iterable[Checked]
-    ) -> list[Checked]:
+    async def _not_redacted(self, room: LiveRoom, events: Sequence[Checked], beside: Iterable[Checked]) -> list[Checked]:
         """Those of the events that no redaction redacts, be it stored or `beside` them. Of the others nobody will see the content."""
         if not events:
             return []

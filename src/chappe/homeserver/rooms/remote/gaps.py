@@ -99,19 +99,17 @@ class Gaps:
                     else:
                         raws = await self._calls.missing_events(
                             room, server, list(room.leaves)[:FOLLOWED_AT_ONCE], latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE
-                        )  # fmt: skip
+                        )
                 except MatrixError:
                     break
                 fresh = {
-                    event_id: e for event_id, e in (await self._checks.check_many(raws, room.version)).items()
-                    if e.room_id == room.room_id
-                    and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
-                }  # fmt: skip
+                    event_id: e
+                    for event_id, e in (await self._checks.check_many(raws, room.version)).items()
+                    if e.room_id == room.room_id and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
+                }
                 here = await self._receiver.store.known(fresh)
                 fresh = {
-                    i: e
-                    for i, e in fresh.items()
-                    if i not in here or not here[i].has_state or here[i].lacks_content_of(e)
+                    i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].lacks_content_of(e)
                 }
                 if not fresh and asks_backwards:
                     break
@@ -247,9 +245,10 @@ class Gaps:
         await self._adopt(room, server, raws)
         known = await self._receiver.store.known(state)
         entries = {
-            self._rooms.key_hash(k.type, k.state_key): k.nid for k in known.values()
+            self._rooms.key_hash(k.type, k.state_key): k.nid
+            for k in known.values()
             if k.state_key is not None and k.status != REJECTED and k.room == room.number
-        }  # fmt: skip
+        }
         if self._rooms.key_hash("m.room.create", "") not in entries:
             raise MatrixError(502, "M_UNKNOWN", f"{server} did not have the state of the room")
         return await self._receiver.states.of_entries(room, room.root, entries)

@@ -65,9 +65,14 @@ class Handshakes:
         raise for_clients(failure)
 
     async def make(
-        self, server: str, kind: str, room_id: str, user_id: str, content: Mapping[str, Any],
+        self,
+        server: str,
+        kind: str,
+        room_id: str,
+        user_id: str,
+        content: Mapping[str, Any],
         known_version: RoomVersion | None = None,
-    ) -> Signed:  # fmt: skip
+    ) -> Signed:
         """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed.
 
         Who lets somebody in is first told what was said here: else those who have just left would be in the room that it shows.
@@ -83,21 +88,26 @@ class Handshakes:
             raise PeerUnreachable(server, "its template is of no use here")
         given = template.get("content")
         if (
-            template.get("type") != MEMBER or template.get("room_id") != room_id or template.get("sender") != user_id
-            or template.get("state_key") != user_id or type(given) is not dict or given.get("membership") != kind
-        ):  # fmt: skip
+            template.get("type") != MEMBER
+            or template.get("room_id") != room_id
+            or template.get("sender") != user_id
+            or template.get("state_key") != user_id
+            or type(given) is not dict
+            or given.get("membership") != kind
+        ):
             raise PeerUnreachable(server, "its template is not what was asked for")
         pdu: Pdu = {
-            "type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id,
-            "content": {**content, **_authorised(given, kind), "membership": kind}, "origin_server_ts": self._now_ms(),
-            "depth": _depth(template.get("depth"), version), "prev_events": template.get("prev_events"),
+            "type": MEMBER,
+            "room_id": room_id,
+            "sender": user_id,
+            "state_key": user_id,
+            "content": {**content, **_authorised(given, kind), "membership": kind},
+            "origin_server_ts": self._now_ms(),
+            "depth": _depth(template.get("depth"), version),
+            "prev_events": template.get("prev_events"),
             "auth_events": template.get("auth_events"),
-        }  # fmt: skip
-        if (
-            type(pdu["depth"]) is not int
-            or type(pdu["prev_events"]) is not list
-            or type(pdu["auth_events"]) is not list
-        ):
+        }
+        if type(pdu["depth"]) is not int or type(pdu["prev_events"]) is not list or type(pdu["auth_events"]) is not list:
             raise PeerUnreachable(server, "its template is not complete")
         if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):
             raise PeerUnreachable(server, "what its template cites is malformed")
@@ -111,10 +121,16 @@ class Handshakes:
         base = V1 if kind == "knock" else V2
         path = path_of(base, f"send_{kind}", signed.pdu["room_id"], signed.event_id)
         answer = await self._client.request(
-            domain_of(signed.pdu["sender"]), signed.server, "PUT", path, content=signed.pdu,
-            query={"omit_members": "true"} if omit_members else None, insists=True,
-            seconds=STATE_SECONDS if kind == "join" else 30, most_bytes=STATE_BYTES if kind == "join" else SHOWN_BYTES,
-        )  # fmt: skip
+            domain_of(signed.pdu["sender"]),
+            signed.server,
+            "PUT",
+            path,
+            content=signed.pdu,
+            query={"omit_members": "true"} if omit_members else None,
+            insists=True,
+            seconds=STATE_SECONDS if kind == "join" else 30,
+            most_bytes=STATE_BYTES if kind == "join" else SHOWN_BYTES,
+        )
         if type(answer) is not dict:
             raise PeerUnreachable(signed.server, "its answer is no object")
         return answer

@@ -46,7 +46,7 @@ class _Old:
 class History:
     def __init__(
         self, rooms: Rooms, receiver: Receiver, gaps: Gaps, checks: PduChecks, calls: RoomCalls, now_ms: Callable[[], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rooms, self._receiver, self._gaps = rooms, receiver, gaps
         self._checks, self._calls, self._now_ms = checks, calls, now_ms
         self._under_way: dict[tuple[int, object], asyncio.Task[Any]] = {}
@@ -65,9 +65,7 @@ class History:
             return False
         return bool(await self._wait((room.number, follower), lambda: self._extend(room, follower), seconds))
 
-    async def _wait(
-        self, what: tuple[int, object], read: Callable[[], Coroutine[Any, Any, T]], seconds: float
-    ) -> T | None:
+    async def _wait(self, what: tuple[int, object], read: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T | None:
         """Waits for a reading that all who want the same share. Returns its result; None where it takes longer."""
         task = self._under_way.get(what)
         if task is None:
@@ -101,9 +99,7 @@ class History:
             await self._receiver.store.mark_failed(room.number, named, self._now_ms())
         return False
 
-    async def _answers(
-        self, room: LiveRoom, named: Sequence[str]
-    ) -> AsyncGenerator[tuple[str, Mapping[str, Checked]], None]:
+    async def _answers(self, room: LiveRoom, named: Sequence[str]) -> AsyncGenerator[tuple[str, Mapping[str, Checked]], None]:
         """What servers have, as they answer: the next is asked where one had nothing, or is slow."""
         servers, asked = iter(self._calls.servers(room)[:SERVERS_ASKED]), dict[asyncio.Task[dict[str, Checked]], str]()
         try:
@@ -145,9 +141,7 @@ class History:
                         await self._jump(await self._rooms.live.by_number(room.number), server, event_id)
                 return
             except MatrixError as error:
-                log.info(
-                    "a time could not be looked up", extra={"fields": {"from": server, "why": error.message[:200]}}
-                )
+                log.info("a time could not be looked up", extra={"fields": {"from": server, "why": error.message[:200]}})
 
     async def _jump(self, room: LiveRoom, server: str, event_id: str) -> None:
         """Reads an event and what was before it, wherever in a gap that is."""
@@ -187,11 +181,7 @@ class History:
         order = (await self._rooms.live.by_number(room.number)).order
         place = (cut, ordinal + 1)
         return next(
-            (
-                s
-                for s in order.spans
-                if s.stretch is not None and s.stretch[:2] == place and s.stretch.number not in before
-            ),
+            (s for s in order.spans if s.stretch is not None and s.stretch[:2] == place and s.stretch.number not in before),
             None,
         )
 
@@ -210,13 +200,12 @@ class History:
         here = {event_id for event_id, event in known.items() if event.has_state}
         older = [p for event_id in here for p in events[event_id].prev()]
         older += [
-            m.event_id for m in await self._receiver.store.missing(room.number, events)
+            m.event_id
+            for m in await self._receiver.store.missing(room.number, events)
             if order.rank(order.grows(m.follower)) < order.rank(span)
-        ]  # fmt: skip
+        ]
         late = {event_id for event_id in here if known[event_id].lacks_content_of(events[event_id])}
-        return {
-            i: events[i] for i in late | _reached(events, named, here | (_reached(events, older, here) - set(named)))
-        }
+        return {i: events[i] for i in late | _reached(events, named, here | (_reached(events, older, here) - set(named)))}
 
     async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
         """Writes events into a span. Returns whether any was new."""
@@ -242,9 +231,7 @@ class History:
         Where nothing that it follows is in the stretch, that is below all that is. Where there is no room left, an event has none.
         What is here already stays where it is.
         """
-        known = await self._receiver.store.known(
-            {i for checked in ordered for i in (checked.event_id, *checked.prev())}
-        )
+        known = await self._receiver.store.known({i for checked in ordered for i in (checked.event_id, *checked.prev())})
         high = min(span.high, -1)
         positions = {i: k.position for i, k in known.items() if k.status == HISTORY}
         below = {i: position for i, position in positions.items() if span.low < position <= high}
@@ -277,19 +264,22 @@ class History:
                     state_before = await self._gaps.state_before(room, checked, [server])
         raise Forbidden("What it cites could not be had")
 
-    async def _write_prepared(
-        self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None
-    ) -> bool:
+    async def _write_prepared(self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None) -> bool:
         prepared = await self._receiver.preparing.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared):
             return False
         known = await self._receiver.store.known(checked.prev())
         missing = [p for p in checked.prev() if p not in known or not known[p].has_state]
         order = room.order
-        earlier = {
-            m.event_id for m in await self._receiver.store.missing(room.number, missing)
-            if m.follower and order.key(m.follower) < order.key(position)
-        } if missing else set()  # fmt: skip
+        earlier = (
+            {
+                m.event_id
+                for m in await self._receiver.store.missing(room.number, missing)
+                if m.follower and order.key(m.follower) < order.key(position)
+            }
+            if missing
+            else set()
+        )
         missing = [event_id for event_id in missing if event_id not in earlier]
         await self._rooms.commit(_HistoryWrite(room, _Old(prepared, position, missing)))
         if prepared.thread and not prepared.is_rejected:
@@ -320,15 +310,31 @@ class _HistoryWrite(WithoutTimeline):
         if checked.key is not None and chain is None:
             self.add_chain(prepared.nid, prepared.cited, prepared.chains)
         self.add_held(
-            prepared.nid, checked, prepared.state_before, prepared.state_after, HISTORY, self._old.position,
-            prepared.replaces, prepared.thread,
-        )  # fmt: skip
+            prepared.nid,
+            checked,
+            prepared.state_before,
+            prepared.state_after,
+            HISTORY,
+            self._old.position,
+            prepared.replaces,
+            prepared.thread,
+        )
         content = checked.pdu["content"]
         if checked.key is None and (relation := relation_of(content)) is not None:
             self.add_row(
-                "old_relations", 0, prepared.nid, room.number, relation.target, relation.rel_type, checked.pdu["type"],
-                checked.pdu["sender"], relation.key, timestamp_of(checked.pdu), checked.event_id, self._old.position,
-            )  # fmt: skip
+                "old_relations",
+                0,
+                prepared.nid,
+                room.number,
+                relation.target,
+                relation.rel_type,
+                checked.pdu["type"],
+                checked.pdu["sender"],
+                relation.key,
+                timestamp_of(checked.pdu),
+                checked.event_id,
+                self._old.position,
+            )
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
             self.add_row("redactions", 0, checked.event_id, because.event_id, pruned.pdu)

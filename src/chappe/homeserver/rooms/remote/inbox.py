@@ -46,9 +46,15 @@ Queue = tuple[str, str]  # the room, and the server that sent the events
 
 class Inbox:
     def __init__(
-        self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls,
-        policy_servers: PolicyServers, leases: Leases, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        rooms: Rooms,
+        receiver: Receiver,
+        checks: PduChecks,
+        calls: RoomCalls,
+        policy_servers: PolicyServers,
+        leases: Leases,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._leases = leases
         self._rooms, self._receiver, self._checks = rooms, receiver, checks
         self._policy_servers = policy_servers
@@ -142,15 +148,20 @@ class Inbox:
             f"""SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST}),
                        (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
                        (SELECT count(*) FROM federation_inbox WHERE {_OF_HOST})""",
-            room.room_id, host_of(origin),
-        )  # fmt: skip
+            room.room_id,
+            host_of(origin),
+        )
         if in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT:
             raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait")
         await self._database.execute(
             """INSERT INTO federation_inbox (room_id, event_id, origin, pdu, received_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
-            room.room_id, checked.event_id, origin, checked.raw, self._now_ms(),
-        )  # fmt: skip
+            room.room_id,
+            checked.event_id,
+            origin,
+            checked.raw,
+            self._now_ms(),
+        )
         self._work_on((room.room_id, origin))
 
     # --------------------------------------------------------------------------------------------------- the queues
@@ -160,8 +171,9 @@ class Inbox:
         now = self._now_ms()
         rows = await self._database.fetch(
             "SELECT DISTINCT room_id, origin FROM federation_inbox WHERE received_ts < $1 AND next_try_ts <= $2",
-            now - ORPHANED_AFTER_MS, now,
-        )  # fmt: skip
+            now - ORPHANED_AFTER_MS,
+            now,
+        )
         for row in rows:
             self._work_on((row["room_id"], row["origin"]))
 
@@ -236,8 +248,10 @@ class Inbox:
         rows = await self._database.fetch(
             """SELECT event_id, pdu FROM federation_inbox WHERE room_id = $1 AND origin = $2 AND next_try_ts <= $3
                 ORDER BY attempts, seq LIMIT $4""",
-            *queue, self._now_ms(), AT_ONCE,
-        )  # fmt: skip
+            *queue,
+            self._now_ms(),
+            AT_ONCE,
+        )
         if not rows:
             due = await self._database.fetchval(
                 "SELECT min(next_try_ts) FROM federation_inbox WHERE room_id = $1 AND origin = $2", *queue
@@ -246,9 +260,7 @@ class Inbox:
         outcomes: dict[str, Fate] = {row["event_id"]: None for row in rows}
         room = await self._rooms.live.find(queue[0])
         if room is not None and self._rooms.has_own_member(room):
-            waiting = {
-                row["event_id"]: kept(orjson.loads(row["pdu"]), row["event_id"], room.version) for row in rows
-            }  # fmt: skip
+            waiting = {row["event_id"]: kept(orjson.loads(row["pdu"]), row["event_id"], room.version) for row in rows}
             judged = await self._policy_servers.judge(room, list(waiting.values()))
             waiting = {checked.event_id: checked for checked in judged}
             async with self._turn(queue[0]):
@@ -279,21 +291,27 @@ class Inbox:
         done, now = list(outcomes.keys() - {*failed, *left_out}), self._now_ms()
         if failed:
             why = {str(outcomes[event_id])[:200] for event_id in failed[:3]}
-            log.info(
-                "a room waits for its past", extra={"fields": {"room": queue[0], "from": queue[1], "why": list(why)}}
-            )
+            log.info("a room waits for its past", extra={"fields": {"room": queue[0], "from": queue[1], "why": list(why)}})
             await self._database.execute(
                 """UPDATE federation_inbox SET attempts = attempts + 1,
                           next_try_ts = $4 + least($5 * 2 ^ least(attempts, 20), $6)::bigint
                     WHERE room_id = $1 AND origin = $2 AND event_id = ANY($3::text[])""",
-                *queue, failed, now, FIRST_WAIT * 1000, LONGEST_WAIT * 1000,
-            )  # fmt: skip
+                *queue,
+                failed,
+                now,
+                FIRST_WAIT * 1000,
+                LONGEST_WAIT * 1000,
+            )
         await self._database.execute(
             """DELETE FROM federation_inbox WHERE room_id = $1 AND (event_id = ANY($3::text[])
                    OR (origin = $2 AND (event_id = ANY($4::text[])
                                         OR (event_id = ANY($5::text[]) AND received_ts < $6))))""",
-            *queue, done, left_out, failed, now - GIVEN_UP_AFTER_MS,
-        )  # fmt: skip
+            *queue,
+            done,
+            left_out,
+            failed,
+            now - GIVEN_UP_AFTER_MS,
+        )
 
 
 def _claimed_id(raw: Any, version: RoomVersion) -> str:

@@ -42,10 +42,19 @@ class RemoteMembership:
     """Each method returns once the change is durable here. Raises MatrixError."""
 
     def __init__(
-        self, rooms: Rooms, writer: GroupWriter, domains: Domains, receiver: Receiver, checks: PduChecks,
-        handshakes: Handshakes, policy_servers: PolicyServers, completing: Completing, admission: Admission,
-        now_ms: Callable[[], int], leases: Leases,
-    ) -> None:  # fmt: skip
+        self,
+        rooms: Rooms,
+        writer: GroupWriter,
+        domains: Domains,
+        receiver: Receiver,
+        checks: PduChecks,
+        handshakes: Handshakes,
+        policy_servers: PolicyServers,
+        completing: Completing,
+        admission: Admission,
+        now_ms: Callable[[], int],
+        leases: Leases,
+    ) -> None:
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
         self._policy_servers, self._admission = policy_servers, admission
@@ -118,9 +127,13 @@ class RemoteMembership:
             return
 
         own = {
-            "type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id, "origin_server_ts": self._now_ms(),
+            "type": MEMBER,
+            "room_id": room_id,
+            "sender": user_id,
+            "state_key": user_id,
+            "origin_server_ts": self._now_ms(),
             "content": {**content, "membership": "leave"},
-        }  # fmt: skip
+        }
         ended = (f"${secrets.token_urlsafe(32)}", own)  # of this server alone, unless another one takes it
 
         servers = await self._servers(user_id, room_id, ())
@@ -128,9 +141,7 @@ class RemoteMembership:
             signed = await self.untold.leave(user_id, room_id, servers, content)
             ended = (signed.event_id, signed.pdu)
         except MatrixError as error:
-            log.info(
-                "a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}}
-            )
+            log.info("a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}})
             if is_worth_another_try(error):
                 await self.untold.keep(user_id, room.number, servers, content)
         await self._end(user_id, room, *ended)
@@ -217,8 +228,12 @@ class RemoteMembership:
         await self._database.execute(
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
-            user_id, room.number, checked.event_id, checked.raw, orjson.dumps(stripped),
-        )  # fmt: skip
+            user_id,
+            room.number,
+            checked.event_id,
+            checked.raw,
+            orjson.dumps(stripped),
+        )
         await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
 
     async def _end(self, user_id: str, room: LiveRoom, event_id: str, pdu: Pdu) -> None:
@@ -226,8 +241,11 @@ class RemoteMembership:
         await self._database.execute(
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
-            user_id, room.number, event_id, canonical_json(pdu),
-        )  # fmt: skip
+            user_id,
+            room.number,
+            event_id,
+            canonical_json(pdu),
+        )
         await self._change(user_id, room, pdu["content"]["membership"], pdu["sender"])
 
     async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:

@@ -46,8 +46,10 @@ class Outliers:
         cited = {
             k.event_id: Cited(
                 k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
-            ) for k in around.values() if k.room == room.number
-        }  # fmt: skip
+            )
+            for k in around.values()
+            if k.room == room.number
+        }
         numbers = {k.event_id: k.nid for k in around.values()}
         ordered = in_auth_order(fresh)
         for start in range(0, len(ordered), AT_ONCE):
@@ -56,9 +58,11 @@ class Outliers:
             for checked, fresh_nid in zip(judge(part, cited), await self._rooms.numbers.take(len(part)), strict=False):
                 event_id = checked.event_id
                 nid = numbers[event_id] = anew.get(event_id, fresh_nid)
-                outliers.append(Outlier(
-                    nid, checked, [numbers[a] for a in checked.pdu_auth()], cited[event_id].is_rejected, event_id in anew
-                ))  # fmt: skip
+                outliers.append(
+                    Outlier(
+                        nid, checked, [numbers[a] for a in checked.pdu_auth()], cited[event_id].is_rejected, event_id in anew
+                    )
+                )
             if outliers:
                 chains = await self._store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
@@ -72,9 +76,7 @@ class Outliers:
         """
         server = policy_server_of(room)
         if server is not None:
-            copies = [
-                (k, late) for k, late in copies if k.status != HISTORY or server.has_signed(late.checked.pdu, room)
-            ]
+            copies = [(k, late) for k, late in copies if k.status != HISTORY or server.has_signed(late.checked.pdu, room)]
         if not copies:
             return
         cited = await self.cited(room, {a for _, late in copies for a in late.checked.auth()})
@@ -105,11 +107,7 @@ class Outliers:
 
     async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
         """Those of some state events that are here."""
-        known = {
-            i: k
-            for i, k in (await self._store.known(auth)).items()
-            if k.room == room.number and k.state_key is not None
-        }
+        known = {i: k for i, k in (await self._store.known(auth)).items() if k.room == room.number and k.state_key is not None}
         return await self.cited_among(list(known), {}, known)
 
     async def cited_among(
@@ -126,7 +124,5 @@ class Outliers:
                 if row.state_key is None:
                     raise Forbidden("The event cites one that is not part of any state")
                 content = orjson.loads(pdus[row.nid])["content"]
-                cited[event_id] = Cited(
-                    event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED
-                )
+                cited[event_id] = Cited(event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED)
         return cited

@@ -34,9 +34,8 @@ AT_ONCE = 10
 
 class PolicyServers:
     def __init__(
-        self, client: FederationClient, domains: Domains, rooms: Rooms, receiver: Receiver, checks: PduChecks,
-        calls: RoomCalls,
-    ) -> None:  # fmt: skip
+        self, client: FederationClient, domains: Domains, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls
+    ) -> None:
         self._client, self._domains, self._rooms, self._calls = client, domains, rooms, calls
         self._receiver, self._checks = receiver, checks
 
@@ -89,9 +88,7 @@ class PolicyServers:
                 lacking.append(checked)
         known = await self._receiver.store.known([checked.event_id for checked in lacking])
         return {
-            e.event_id
-            for e in lacking
-            if (here := known.get(e.event_id)) is None or not here.has_state or here.gives_way_to(e)
+            e.event_id for e in lacking if (here := known.get(e.event_id)) is None or not here.has_state or here.gives_way_to(e)
         }
 
     async def _judge(self, room: LiveRoom, checked: Checked) -> Checked:

@@ -75,9 +75,13 @@ class Preparing:
         self._rooms, self._store, self._states, self._outliers = rooms, store, states, outliers
 
     async def prepare(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str] = (),
+        self,
+        room: LiveRoom,
+        checked: Checked,
+        state_before: bytes | None,
+        missing: Sequence[str] = (),
         lookup: Lookup | None = None,
-    ) -> Prepared | Known:  # fmt: skip
+    ) -> Prepared | Known:
         """Makes checks 4 and 5, and finds what the event replaces, redacts and relates to. Returns the stored event where it is here.
 
         `state_before`: the root of the state before the event, as another server says; None: it is resolved from the states after
@@ -102,8 +106,11 @@ class Preparing:
             checked = await self._as_here(me, checked)
         if any(event.room != room.number for event in known.values()):
             raise Forbidden("The event refers to another room")
-        roots = {p: leaves[p] if p in leaves else known[p].state_after
-                 for p in prev if p in leaves or (p in known and known[p].has_state)}  # fmt: skip
+        roots = {
+            p: leaves[p] if p in leaves else known[p].state_after
+            for p in prev
+            if p in leaves or (p in known and known[p].has_state)
+        }
         unknown_auth = [a for a in auth if a not in at_hand and a not in known]
         unknown_prev = [p for p in prev if p not in roots] if state_before is None else []
         if unknown_prev or unknown_auth:
@@ -135,16 +142,21 @@ class Preparing:
         return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
 
     async def _judge(
-        self, room: LiveRoom, checked: Checked, me: Known | None, state_before: bytes, missing: Sequence[str],
-        cited: Mapping[str, Cited], numbers: Mapping[str, int], lookup: Lookup,
-    ) -> Prepared:  # fmt: skip
+        self,
+        room: LiveRoom,
+        checked: Checked,
+        me: Known | None,
+        state_before: bytes,
+        missing: Sequence[str],
+        cited: Mapping[str, Cited],
+        numbers: Mapping[str, int],
+        lookup: Lookup,
+    ) -> Prepared:
         nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
         state = await self.state_for(room, checked, state_before)
         stand_ins: dict[StateKey, Cited] = {}
         if room.is_partial:
-            stand_ins = {
-                e.key: e for e in cited.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state
-            }
+            stand_ins = {e.key: e for e in cited.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state}
             state.update(stand_ins)
         is_rejected = False
         try:
@@ -155,9 +167,18 @@ class Preparing:
         own, pdu = checked.key, checked.pdu
         in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
         prepared = Prepared(
-            nid, checked, state_before, state_before, [], in_auth, {}, is_rejected, was_outlier=me is not None, missing=missing,
+            nid,
+            checked,
+            state_before,
+            state_before,
+            [],
+            in_auth,
+            {},
+            is_rejected,
+            was_outlier=me is not None,
+            missing=missing,
             stand_ins=stand_ins,
-        )  # fmt: skip
+        )
         if is_rejected:
             return prepared
         if own is not None:
@@ -176,10 +197,7 @@ class Preparing:
     async def state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
         """The state events of a state that authorising an event needs, by key."""
         pdu = checked.pdu
-        keys = {
-            *auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version),
-            CREATE,
-        }
+        keys = {*auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version), CREATE}
         if root == room.root:
             found = {key: event for key in keys if (event := room.state.get(key)) is not None}
         else:
@@ -206,9 +224,7 @@ class Preparing:
         chains = {e.nid: e.chain for e in _present(room, keys) if e.nid in wanted and e.chain is not None}
         return {**await self._store.chains([n for n in wanted if n not in chains]), **chains}
 
-    async def _relate(
-        self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup
-    ) -> None:
+    async def _relate(self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup) -> None:
         """Finds the thread of an event, what it redacts, and the redaction that came before it."""
         checked = prepared.checked
         pdu = checked.pdu
@@ -258,6 +274,4 @@ def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEv
 
 def _pruned(room: LiveRoom, event_id: str, raw: bytes) -> Redaction:
     pruned = redact(orjson.loads(raw), room.version)
-    return Redaction(
-        event_id, canonical_json(pruned), client_event_head(pruned, event_id, room.room_id, room.version)
-    )  # fmt: skip
+    return Redaction(event_id, canonical_json(pruned), client_event_head(pruned, event_id, room.room_id, room.version))

@@ -18,14 +18,7 @@ from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.preparing import Lookup, MissingPast, Preparing
-from chappe.homeserver.rooms.remote.received import (
-    Move,
-    NeedsMove,
-    Outdated,
-    Prepared,
-    ReceivedWrite,
-    received_event,
-)
+from chappe.homeserver.rooms.remote.received import Move, NeedsMove, Outdated, Prepared, ReceivedWrite, received_event
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
@@ -55,9 +48,15 @@ class Receiver:
         return self._locks.setdefault(room.number, asyncio.Lock())
 
     async def receive(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None = None, missing: Sequence[str] = (),
-        starts_afresh: bool = False, txn: str | None = None, beside: Rows = (),
-    ) -> int:  # fmt: skip
+        self,
+        room: LiveRoom,
+        checked: Checked,
+        state_before: bytes | None = None,
+        missing: Sequence[str] = (),
+        starts_afresh: bool = False,
+        txn: str | None = None,
+        beside: Rows = (),
+    ) -> int:
         """Writes an event, and returns its status. `state_before`, `missing`: as for `Preparing.prepare`. `starts_afresh`: the event is
         the join that brings this server into the room. `txn`: the transaction id, where a client of ours sent it. `beside`: see
         `Draft`."""
@@ -122,9 +121,10 @@ class Receiver:
     async def _renew_known(self, room: LiveRoom, events: Sequence[Checked], known: Mapping[str, Known]) -> None:
         """The same for events whose stored rows are known, in one write: whoever delivers many makes no more work than with one."""
         here = [
-            (k, e) for e in events
+            (k, e)
+            for e in events
             if (k := known.get(e.event_id)) is not None and k.room == room.number and e.room_id == room.room_id
-        ]  # fmt: skip
+        ]
         if settled := [k.nid for k, e in here if k.is_settled_by(e)]:
             await self.store.settle(settled)
         late = [(k, e) for k, e in here if k.gives_way_to(e) and k.status != REJECTED]
@@ -207,9 +207,7 @@ class Receiver:
             return None
         unwritten = None
         if prepared.checked.key is not None and prepared.chain is None:
-            unwritten = Unwritten(
-                prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.cited
-            )
+            unwritten = Unwritten(prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.cited)
         root = await self.states.resolve(room, sorted(need.ends), unwritten)
         difference = await self._rooms.trees.diff(need.root, root)
         if not difference:

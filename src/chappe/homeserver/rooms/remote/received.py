@@ -107,24 +107,43 @@ class WithoutTimeline(EventWrite):
         return int(self._adds_chains)  # other processes must not give the same number to another event
 
     def add_held(
-        self, nid: int, checked: Checked, before: bytes, after: bytes, status: int, position: int = OUTLIER,
-        replaces: RoomEvent | None = None, thread: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        nid: int,
+        checked: Checked,
+        before: bytes,
+        after: bytes,
+        status: int,
+        position: int = OUTLIER,
+        replaces: RoomEvent | None = None,
+        thread: str = "",
+    ) -> None:
         pdu = checked.pdu
         self.add_row(
-            "held_events", 0, nid, self.lane.number, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"],
-            timestamp_of(pdu), pdu["depth"], name_to_int(before), name_to_int(after) if after != before else None, status,
-            position, replaces.nid if replaces is not None else None, thread, checked.raw,
-        )  # fmt: skip
+            "held_events",
+            0,
+            nid,
+            self.lane.number,
+            checked.event_id,
+            pdu["type"],
+            pdu.get("state_key"),
+            pdu["sender"],
+            timestamp_of(pdu),
+            pdu["depth"],
+            name_to_int(before),
+            name_to_int(after) if after != before else None,
+            status,
+            position,
+            replaces.nid if replaces is not None else None,
+            thread,
+            checked.raw,
+        )
         if checked.awaits_content:
             self.add_row("unfit_events", 0, nid)
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
         self._adds_chains = True
         chain = self.lane.chains.add([chains[n] for n in cited if n in chains])
-        self.add_row(
-            "auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize()
-        )
+        self.add_row("auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize())
         return chain
 
 
@@ -151,9 +170,7 @@ class OutlierWrite(WithoutTimeline):
         for outlier in self._outliers:
             if outlier.was_here:
                 self.add_row("promotions", 0, outlier.nid)
-            self.add_held(
-                outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING
-            )  # fmt: skip
+            self.add_held(outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING)
             if not outlier.is_rejected and outlier.checked.key is not None:
                 chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
 
@@ -205,9 +222,7 @@ class ReceivedWrite(WithoutTimeline):
             chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
         if status == SOFT_FAILED:
             for event_id in prepared.missing:
-                self.add_row(
-                    "old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], OF_NO_TIMELINE
-                )
+                self.add_row("old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], OF_NO_TIMELINE)
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
         else:
             self._into_timeline(prepared, chain)
@@ -223,9 +238,11 @@ class ReceivedWrite(WithoutTimeline):
         has_begun = bool(self.lane.joined) or key is None or self.lane.get(key) is not None or pdu["sender"] != key[1]
         try:
             check_auth(
-                {**pdu, "event_id": prepared.checked.event_id}, self.lane.version,
-                lambda key: self.lane.get(key) or prepared.stand_ins.get(key), has_begun=has_begun,
-            )  # fmt: skip
+                {**pdu, "event_id": prepared.checked.event_id},
+                self.lane.version,
+                lambda key: self.lane.get(key) or prepared.stand_ins.get(key),
+                has_begun=has_begun,
+            )
         except Forbidden:
             return SOFT_FAILED
         return HISTORY
@@ -302,7 +319,7 @@ class ReceivedWrite(WithoutTimeline):
             event.moved = changes = {
                 key: (was, event if now is not None and now.nid == event.nid else now)
                 for key, (was, now) in move.changes.items()
-            }  # fmt: skip
+            }
             room.ahead_root = move.root
             room.nodes.update(move.nodes)
         self._state_changed = self._state_changed or room.ahead_root != before
@@ -313,14 +330,10 @@ class ReceivedWrite(WithoutTimeline):
         if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
             self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
 
-    def _note_change(
-        self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None
-    ) -> None:
+    def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
         room = self.lane
         if event.moved is not None:
-            self.add_row(
-                "state_moves", index, room.number, *key, now.nid if now else None, was.nid if was else None
-            )  # fmt: skip
+            self.add_row("state_moves", index, room.number, *key, now.nid if now else None, was.nid if was else None)
         if key[0] != "m.room.member":
             return
         before = was.membership if was is not None else "leave"
@@ -341,8 +354,19 @@ class ReceivedWrite(WithoutTimeline):
             self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
             event.relates_to = relation.target
-            self.add_row("relations", index, event.nid, room.number, relation.target, relation.rel_type, event.type,
-                         event.sender, relation.key, event.ts, event.event_id)  # fmt: skip
+            self.add_row(
+                "relations",
+                index,
+                event.nid,
+                room.number,
+                relation.target,
+                relation.rel_type,
+                event.type,
+                event.sender,
+                relation.key,
+                event.ts,
+                event.event_id,
+            )
         if prepared.redaction is not None:
             target = prepared.redaction
             self.redacted.append((target.event_id, target.head, event))
@@ -360,9 +384,16 @@ def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: byt
     pdu = checked.pdu
     head = client_event_head(pdu, checked.event_id, room.room_id, room.version)
     return RoomEvent(
-        nid, checked.event_id, pdu["type"], pdu.get("state_key"), pdu["sender"], timestamp_of(pdu), pdu["depth"], head,
+        nid,
+        checked.event_id,
+        pdu["type"],
+        pdu.get("state_key"),
+        pdu["sender"],
+        timestamp_of(pdu),
+        pdu["depth"],
+        head,
         name_to_int(state_before),
-    )  # fmt: skip
+    )
 
 
 NO_CHAIN = ChainRow(0, 0, BitMap())

@@ -34,9 +34,16 @@ class Residence:
     """Every method raises MatrixError with the specification's code for the asking server."""
 
     def __init__(
-        self, rooms: Rooms, domains: Domains, receiver: Receiver, gaps: Gaps, checks: PduChecks, now_ms: Callable[[], int],
-        policy_servers: PolicyServers, admission: Admission,
-    ) -> None:  # fmt: skip
+        self,
+        rooms: Rooms,
+        domains: Domains,
+        receiver: Receiver,
+        gaps: Gaps,
+        checks: PduChecks,
+        now_ms: Callable[[], int],
+        policy_servers: PolicyServers,
+        admission: Admission,
+    ) -> None:
         self._rooms, self._domains, self._receiver, self._gaps = rooms, domains, receiver, gaps
         self._checks, self._now_ms, self._policy_servers = checks, now_ms, policy_servers
         self._admission = admission
@@ -65,18 +72,17 @@ class Residence:
             raise NotFound("This server is still entering the room: ask another one")
         return room
 
-    async def template(
-        self, kind: str, origin: str, room_id: str, user_id: str, versions: Sequence[str]
-    ) -> dict[str, Any]:
+    async def template(self, kind: str, origin: str, room_id: str, user_id: str, versions: Sequence[str]) -> dict[str, Any]:
         """The answer of make_join, make_knock, make_leave."""
         if domain_of(user_id) != origin:
             raise Forbidden("A server can ask this for its own users only")
         room = await self.whole_room(room_id, origin)
         if kind != "leave" and room.version.id not in versions:
             raise BadRequest(
-                f"The room has version {room.version.id}, which your server does not know", "M_INCOMPATIBLE_ROOM_VERSION",
+                f"The room has version {room.version.id}, which your server does not know",
+                "M_INCOMPATIBLE_ROOM_VERSION",
                 room_version=room.version.id,
-            )  # fmt: skip
+            )
         change = Change(UserId(user_id), UserId(user_id), kind, room_id, room, origin=origin)
         draft = await self._admission.admit(change)
         pdu = pdu_of(room, draft, self._now_ms(), secrets.token_urlsafe(12))

@@ -70,9 +70,7 @@ class Serving:
 
         What was kept from the members brings nobody in: a server can write joins of a time when it might have come.
         """
-        known = [
-            k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY
-        ]  # fmt: skip
+        known = [k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY]
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         was_in: dict[bytes, bool] = {}
         for root in {root for k in known for root in (k.state_before, k.state_after)}:
@@ -101,9 +99,8 @@ class Serving:
         return {e.nid for (kind, key), e in room.state.items() if kind == MEMBER and key not in kept}
 
     async def state_and_chain(
-        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (),
-        is_brief: bool = False,
-    ) -> tuple[list[bytes], list[bytes]]:  # fmt: skip
+        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (), is_brief: bool = False
+    ) -> tuple[list[bytes], list[bytes]]:
         """The state before an event and its auth chain, as they travel. `without`: numbers that are left out of the state;
         `cited`: these and their chains are added; `is_brief`: what the state has is not repeated in the chain."""
         whole, _ = await self._rooms.trees.whole(known.state_before)
@@ -189,8 +186,9 @@ class Serving:
             rows = await self._store.database.fetch(
                 """SELECT event_id, type, state_key, sender, depth, status, state_before, json FROM events
                     WHERE event_id = ANY($1::text[]) AND room_nid = $2 AND status IN (0, 3) ORDER BY depth DESC""",
-                level, room.number,
-            )  # fmt: skip
+                level,
+                room.number,
+            )
             if includes_start or not first:
                 found += rows
             first = False

@@ -57,8 +57,7 @@ class ShownState:
         if version.checks_shown_state:
             if None in found:
                 raise BadRequest(
-                    "invite_room_state must hold signed events of the room, as its version forms them",
-                    "M_INVALID_PARAM",
+                    "invite_room_state must hold signed events of the room, as its version forms them", "M_INVALID_PARAM"
                 )
             if not _holds_create(entries):
                 raise BadRequest("invite_room_state must hold the room's m.room.create event", "M_INVALID_PARAM")
@@ -158,9 +157,7 @@ def _room_of(event: Any, version: RoomVersion) -> str:
 def _stripped(event: Mapping[str, Any]) -> Stripped | None:
     """What clients are meant to see of a state event, and no more; None for what is none."""
     kept = {name: event.get(name) for name in ("type", "state_key", "sender", "content")}
-    is_state = (
-        all(type(kept[name]) is str for name in ("type", "state_key", "sender")) and type(kept["content"]) is dict
-    )
+    is_state = all(type(kept[name]) is str for name in ("type", "state_key", "sender")) and type(kept["content"]) is dict
     return kept if is_state else None
 
 

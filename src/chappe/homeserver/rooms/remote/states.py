@@ -34,9 +34,12 @@ class States:
             return known
         create = await self._rooms.trees.get_many(roots[0], [self._rooms.key_hash(*CREATE)])
         resolver = StateResolver(
-            self._rooms.trees, self._rooms.key_hash, StoredAuth(self._store, room, self._known_of(room.number), unwritten),
-            room.version, next(iter(create.values())),
-        )  # fmt: skip
+            self._rooms.trees,
+            self._rooms.key_hash,
+            StoredAuth(self._store, room, self._known_of(room.number), unwritten),
+            room.version,
+            next(iter(create.values())),
+        )
         base, changes = await resolver.resolve(sorted(distinct))
         root = await self.store(room.number, base, changes)
         self._resolved[distinct] = root

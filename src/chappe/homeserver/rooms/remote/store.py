@@ -24,9 +24,23 @@ MOST_BESIDE = 100  # missing events beside which a place in the past is looked f
 FRAGMENTS = (
     Fragment(  # events that no timeline has
         "held_events",
-        (("nid", "bigint"), ("room", "bigint"), ("event_id", "text"), ("type", "text"), ("state_key", "text"),
-         ("sender", "text"), ("ts", "bigint"), ("depth", "bigint"), ("state_before", "bigint"), ("state_after", "bigint"),
-         ("status", "smallint"), ("position", "bigint"), ("replaces", "bigint"), ("thread", "text"), ("json", "bytea")),
+        (
+            ("nid", "bigint"),
+            ("room", "bigint"),
+            ("event_id", "text"),
+            ("type", "text"),
+            ("state_key", "text"),
+            ("sender", "text"),
+            ("ts", "bigint"),
+            ("depth", "bigint"),
+            ("state_before", "bigint"),
+            ("state_after", "bigint"),
+            ("status", "smallint"),
+            ("position", "bigint"),
+            ("replaces", "bigint"),
+            ("thread", "text"),
+            ("json", "bytea"),
+        ),
         """
         INSERT INTO events (nid, position, room_nid, event_id, type, state_key, sender, ts, depth, state_before, replaces,
                             thread, notify_total, highlight_total, state_after, status, json)
@@ -35,7 +49,8 @@ FRAGMENTS = (
           FROM unnest(held_events_rows) e WHERE e._lane <> ALL (bad);""",
     ),
     Fragment(  # kept redacted because the content that came did not fit the hash
-        "unfit_events", (("nid", "bigint"),),
+        "unfit_events",
+        (("nid", "bigint"),),
         """
         UPDATE events e SET is_unfit = true FROM unnest(unfit_events_rows) u WHERE e.nid = u.nid AND u._lane <> ALL (bad);""",
     ),
@@ -58,7 +73,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(  # people of here who read a room's state anew
-        "retold_rooms", (("room", "bigint"), ("own", "text[]")),
+        "retold_rooms",
+        (("room", "bigint"), ("own", "text[]")),
         """
         FOR r IN SELECT * FROM unnest(retold_rooms_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -67,8 +83,18 @@ FRAGMENTS = (
     ),
     Fragment(
         "old_relations",
-        (("nid", "bigint"), ("room", "bigint"), ("target", "text"), ("rel_type", "text"), ("type", "text"),
-         ("sender", "text"), ("key", "text"), ("ts", "bigint"), ("event_id", "text"), ("position", "bigint")),
+        (
+            ("nid", "bigint"),
+            ("room", "bigint"),
+            ("target", "text"),
+            ("rel_type", "text"),
+            ("type", "text"),
+            ("sender", "text"),
+            ("key", "text"),
+            ("ts", "bigint"),
+            ("event_id", "text"),
+            ("position", "bigint"),
+        ),
         """
         INSERT INTO relations SELECT x.nid, x.room, x.target, x.rel_type, x.type, x.sender, x.key, x.ts, x.event_id, x.position
           FROM unnest(old_relations_rows) x WHERE x._lane <> ALL (bad) ON CONFLICT DO NOTHING;
@@ -79,7 +105,8 @@ FRAGMENTS = (
          WHERE t.latest = 0 OR t.latest < excluded.latest;""",
     ),
     Fragment(
-        "missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("at", "int")),
+        "missing_events",
+        (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("at", "int")),
         f"""
         INSERT INTO missing_events (room_nid, event_id, follower_depth, position)
         SELECT DISTINCT ON (m.room, m.event_id) m.room, m.event_id, m.depth, since + m.at
@@ -88,7 +115,8 @@ FRAGMENTS = (
          WHERE missing_events.position = {OF_NO_TIMELINE};""",
     ),
     Fragment(  # before an event that is not of the log; what is known to lie before an earlier one is not given
-        "old_missing_events", (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("position", "bigint")),
+        "old_missing_events",
+        (("room", "bigint"), ("event_id", "text"), ("depth", "bigint"), ("position", "bigint")),
         f"""
         INSERT INTO missing_events (room_nid, event_id, follower_depth, position)
         SELECT DISTINCT ON (m.room, m.event_id) m.room, m.event_id, m.depth, m.position
@@ -97,7 +125,8 @@ FRAGMENTS = (
          WHERE excluded.position <> {OF_NO_TIMELINE};""",
     ),
     Fragment(  # after `missing_events`: the block of what lies before an event of the log, and before no earlier one
-        "cuts", (("room", "bigint"), ("host", "bigint"), ("is_fork", "boolean"), ("at", "int")),
+        "cuts",
+        (("room", "bigint"), ("host", "bigint"), ("is_fork", "boolean"), ("at", "int")),
         f"""
         FOR r IN SELECT * FROM unnest(cuts_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -109,7 +138,8 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(  # the block of what was jumped to: older than some that lie before the same event
-        "jumps", (("room", "bigint"), ("cut", "bigint"), ("ordinal", "int"), ("host", "bigint")),
+        "jumps",
+        (("room", "bigint"), ("cut", "bigint"), ("ordinal", "int"), ("host", "bigint")),
         f"""
         FOR r IN SELECT * FROM unnest(jumps_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -121,18 +151,20 @@ FRAGMENTS = (
         END LOOP;""",
     ),
     Fragment(
-        "found_events", (("room", "bigint"), ("event_id", "text")),
+        "found_events",
+        (("room", "bigint"), ("event_id", "text")),
         """
         DELETE FROM missing_events m USING unnest(found_events_rows) f
          WHERE m.room_nid = f.room AND m.event_id = f.event_id AND f._lane <> ALL (bad);""",
     ),
     Fragment(
-        "held_redactions", (("target", "text"), ("redaction", "text"), ("room", "bigint")),
+        "held_redactions",
+        (("target", "text"), ("redaction", "text"), ("room", "bigint")),
         """
         INSERT INTO held_redactions SELECT h.target, h.redaction, h.room
           FROM unnest(held_redactions_rows) h WHERE h._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +225,19 @@ _KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, sta
 
 def _known(row: Row) -> Known:
     return Known(
-        row["nid"], row["room_nid"], row["event_id"], row["type"], row["state_key"], row["sender"], row["depth"],
-        row["status"], int_to_name(row["state_before"]), int_to_name(row["state_after"]), row["position"],
+        row["nid"],
+        row["room_nid"],
+        row["event_id"],
+        row["type"],
+        row["state_key"],
+        row["sender"],
+        row["depth"],
+        row["status"],
+        int_to_name(row["state_before"]),
+        int_to_name(row["state_after"]),
+        row["position"],
         row["is_unfit"],
-    )  # fmt: skip
+    )
 
 
 def _may_be_had(now: str) -> str:
@@ -214,9 +255,7 @@ class RemoteStore:
     async def known(self, event_ids: Collection[str]) -> dict[str, Known]:
         if not event_ids:
             return {}
-        rows = await self.database.fetch(
-            f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
-        )
+        rows = await self.database.fetch(f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids))
         found, breath = {}, Breath()
         for row in rows:  # hundreds of thousands, of a room that is entered
             await breath.take()
@@ -230,8 +269,9 @@ class RemoteStore:
         rows = await self.database.fetch(
             """SELECT event_id FROM events
                 WHERE event_id = ANY($2::text[]) AND room_nid = $1 AND is_unfit AND redacted_by IS NULL""",
-            room, list(event_ids),
-        )  # fmt: skip
+            room,
+            list(event_ids),
+        )
         return {row["event_id"] for row in rows}
 
     async def settle(self, numbers: Collection[int]) -> None:
@@ -267,32 +307,41 @@ class RemoteStore:
     async def save_packs(self, room: int, packs: Sequence[tuple[int, bytes]]) -> None:
         await self.database.execute(
             "INSERT INTO state_packs (pack, room_nid, data) SELECT p, $1, d FROM unnest($2::bigint[], $3::bytea[]) x(p, d)",
-            room, [p for p, _ in packs], [d for _, d in packs],
-        )  # fmt: skip
+            room,
+            [p for p, _ in packs],
+            [d for _, d in packs],
+        )
 
     async def joined_since(self, room: int, users: Sequence[str]) -> int | None:
         """The position at which the first of some members came in; None where none of them is in the room."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT min(coalesce(joined_since, position)) FROM memberships
                 WHERE room_nid = $1 AND user_id = ANY($2::text[]) AND membership = 'join'""",
-            room, list(users),
-        )  # fmt: skip
+            room,
+            list(users),
+        )
 
     async def gap_between(self, room: int, after: int, upto: int, last: bool, now_ms: int) -> int | None:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             f"""SELECT position FROM missing_events WHERE room_nid = $1 AND position > $2 AND position <= $3
                    AND position <> $5 AND {_may_be_had("$4")} ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
-            room, after, upto, now_ms, OF_NO_TIMELINE,
-        )  # fmt: skip
+            room,
+            after,
+            upto,
+            now_ms,
+            OF_NO_TIMELINE,
+        )
 
     async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
         """What is not here and was before an event, by its position; None: before all of them."""
         rows = await self.database.fetch(
             f"""SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
                    AND {_may_be_had("$3")} ORDER BY follower_depth DESC LIMIT 20""",
-            room, follower, now_ms,
-        )  # fmt: skip
+            room,
+            follower,
+            now_ms,
+        )
         return [row["event_id"] for row in rows]
 
     async def missing(self, room: int, event_ids: Collection[str]) -> list[Missing]:
@@ -300,8 +349,10 @@ class RemoteStore:
         rows = await self.database.fetch(
             """SELECT event_id, follower_depth, position FROM missing_events
                 WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND position IS DISTINCT FROM $3""",
-            room, list(event_ids), OF_NO_TIMELINE,
-        )  # fmt: skip
+            room,
+            list(event_ids),
+            OF_NO_TIMELINE,
+        )
         return [Missing(*row) for row in rows]
 
     async def missing_beside(self, room: int, event_id: str, depth: int) -> list[Missing]:
@@ -310,8 +361,12 @@ class RemoteStore:
             """SELECT event_id, follower_depth, position FROM missing_events
                 WHERE room_nid = $1 AND (event_id = $2 OR follower_depth > $3) AND position IS DISTINCT FROM $4
                 ORDER BY event_id <> $2, follower_depth LIMIT $5""",
-            room, event_id, depth, OF_NO_TIMELINE, MOST_BESIDE,
-        )  # fmt: skip
+            room,
+            event_id,
+            depth,
+            OF_NO_TIMELINE,
+            MOST_BESIDE,
+        )
         return [Missing(*row) for row in rows]
 
     async def forget_stretch(self, room: int, number: int) -> None:
@@ -320,15 +375,20 @@ class RemoteStore:
         await self.database.execute(
             """DELETE FROM stretches WHERE room_nid = $1 AND number = $2 AND NOT EXISTS (
                    SELECT 1 FROM events WHERE room_nid = $1 AND position >= $3 AND position <= $4)""",
-            room, number, low, high,
-        )  # fmt: skip
+            room,
+            number,
+            low,
+            high,
+        )
 
     async def mark_failed(self, room: int, event_ids: Iterable[str], now_ms: int) -> None:
         await self.database.execute(
             """UPDATE missing_events SET failed_ts = $3, attempts = attempts + 1
                 WHERE room_nid = $1 AND event_id = ANY($2::text[])""",
-            room, list(event_ids), now_ms,
-        )  # fmt: skip
+            room,
+            list(event_ids),
+            now_ms,
+        )
 
     async def redactions_held(self, event_ids: Collection[str]) -> dict[str, list[str]]:
         rows = await self.database.fetch(

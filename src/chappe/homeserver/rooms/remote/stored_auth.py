@@ -44,9 +44,7 @@ class KnownAuth:
 class StoredAuth:
     """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call, two for `events`."""
 
-    def __init__(
-        self, store: RemoteStore, room: LiveRoom, known: KnownAuth, unwritten: Unwritten | None = None
-    ) -> None:
+    def __init__(self, store: RemoteStore, room: LiveRoom, known: KnownAuth, unwritten: Unwritten | None = None) -> None:
         self._database, self._room, self._known, self._unwritten = store.database, room, known, unwritten
 
     async def rows(self, nids: Collection[int]) -> Mapping[int, AuthRow]:
@@ -79,9 +77,7 @@ class StoredAuth:
     async def _base(self, base: int) -> BitMap:
         bases = self._known.bases
         if base not in bases:
-            rows = await self._database.fetch(
-                "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
-            )
+            rows = await self._database.fetch("SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number)
             bases.update((row["base"], BitMap.deserialize(row["chain"])) for row in rows)
         return bases[base]
 
@@ -104,15 +100,11 @@ class StoredAuth:
     async def events(self, nids: Collection[int]) -> Mapping[int, StoredEvent]:
         pdus, fetch = self._known.pdus, self._database.fetch
         missing = [nid for nid in nids if nid not in pdus]
-        rejected = await fetch(
-            "SELECT nid FROM events WHERE nid = ANY($1::bigint[]) AND status = $2", list(nids), REJECTED
-        )
+        rejected = await fetch("SELECT nid FROM events WHERE nid = ANY($1::bigint[]) AND status = $2", list(nids), REJECTED)
         is_rejected = {row["nid"] for row in rejected}
         if missing:
             read: dict[int, tuple[str, dict[str, Any]]] = {}
-            for row in await fetch(
-                "SELECT nid, event_id, json, is_unfit FROM events WHERE nid = ANY($1::bigint[])", missing
-            ):
+            for row in await fetch("SELECT nid, event_id, json, is_unfit FROM events WHERE nid = ANY($1::bigint[])", missing):
                 read[row["nid"]] = row["event_id"], orjson.loads(row["json"])
                 if not row["is_unfit"]:  # which does change, once a copy comes whose hash fits
                     pdus[row["nid"]] = read[row["nid"]]

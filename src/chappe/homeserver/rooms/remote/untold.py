@@ -33,8 +33,13 @@ class UntoldLeaves:
             """INSERT INTO untold_leaves (user_id, room_nid, servers, content, since_ts, next_try_ts)
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, room_nid) DO UPDATE
                SET servers = $3, content = $4, since_ts = $5, next_try_ts = $6, attempts = 0""",
-            user_id, room, list(servers), orjson.dumps(content), now, now + FIRST_WAIT_MS,
-        )  # fmt: skip
+            user_id,
+            room,
+            list(servers),
+            orjson.dumps(content),
+            now,
+            now + FIRST_WAIT_MS,
+        )
 
     async def leave(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> Signed:
         """Tells the first server that takes it. Raises what they answered."""
@@ -53,8 +58,9 @@ class UntoldLeaves:
         rows = await self._database.fetch(
             """SELECT user_id, room_nid, servers, content, since_ts, attempts FROM untold_leaves WHERE next_try_ts <= $1
                 ORDER BY next_try_ts LIMIT $2""",
-            self._now_ms(), AT_ONCE,
-        )  # fmt: skip
+            self._now_ms(),
+            AT_ONCE,
+        )
         await asyncio.gather(*map(self._try, rows))
 
     async def _try(self, row: Mapping[str, Any]) -> None:
@@ -68,8 +74,9 @@ class UntoldLeaves:
         await self._database.execute(
             """UPDATE untold_leaves SET attempts = attempts + 1, next_try_ts = $4
                 WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3""",
-            *leave, self._now_ms() + wait,
-        )  # fmt: skip
+            *leave,
+            self._now_ms() + wait,
+        )
 
     async def _is_told(self, row: Mapping[str, Any]) -> bool:
         """Whether nothing is left to do: it is told, or refused, or no longer so, or too long ago."""

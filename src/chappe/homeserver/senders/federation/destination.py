@@ -37,18 +37,21 @@ class Destination:
     """What one server is sent. Call `run` when something waits for it."""
 
     def __init__(
-        self, name: str, database: Database, client: FederationClient, domains: Domains, boundaries: Boundaries,
+        self,
+        name: str,
+        database: Database,
+        client: FederationClient,
+        domains: Domains,
+        boundaries: Boundaries,
         now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name, self._database, self._client = name, database, client
         self._domains, self._boundaries, self._now_ms = domains, boundaries, now_ms
         self.news = asyncio.Event()
         self.refused = 0  # how much was dropped since the start, because it was refused alone
         self._sent: tuple[list[int], list[int], int] = ([], [], 0)  # positions, EDUs, how many fleeting ones
         self._most_pdus, self._most_edus = MOST_PDUS, MOST_EDUS  # in one transaction: fewer after a refusal
-        self.fleeting: dict[
-            str, dict[str, Any]
-        ] = {}  # typing, presence: lost where the process dies; by what they replace
+        self.fleeting: dict[str, dict[str, Any]] = {}  # typing, presence: lost where the process dies; by what they replace
 
     def add_fleeting(self, key: str, edu: dict[str, Any]) -> None:
         if len(self.fleeting) < 1000:
@@ -80,38 +83,31 @@ class Destination:
         rows = await self._database.fetch(
             """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
                 WHERE q.destination = $1 ORDER BY q.position LIMIT $2""",
-            self.name, self._most_pdus,
-        )  # fmt: skip
+            self.name,
+            self._most_pdus,
+        )
         most_edus = self._most_edus if rows else max(1, self._most_edus)
         edus = await self._database.fetch(
-            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2",
-            self.name,
-            most_edus,
+            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", self.name, most_edus
         )
         fleeting = dict(list(self.fleeting.items())[: most_edus - len(edus)])
         if not rows and not edus and not fleeting:
             return False
-        origin = (
-            self._speaker(rows[0]["sender"]) if rows else self._boundaries.speaker(self._domains.names(), self.name)
-        )
+        origin = self._speaker(rows[0]["sender"]) if rows else self._boundaries.speaker(self._domains.names(), self.name)
         rows = [row for row in rows if self._speaker(row["sender"]) == origin]  # each domain speaks for itself
         content = {
-            "origin": origin, "origin_server_ts": self._now_ms(), "pdus": [orjson.Fragment(row["json"]) for row in rows],
+            "origin": origin,
+            "origin_server_ts": self._now_ms(),
+            "pdus": [orjson.Fragment(row["json"]) for row in rows],
             "edus": [*(orjson.Fragment(row["edu"]) for row in edus), *fleeting.values()],
-        }  # fmt: skip
+        }
         body = orjson.loads(orjson.dumps(content))
         for key in fleeting:
             self.fleeting.pop(key, None)
         self._sent = [row["position"] for row in rows], [row["seq"] for row in edus], len(fleeting)
         txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
         await self._client.request(
-            origin,
-            self.name,
-            "PUT",
-            f"/_matrix/federation/v1/send/{quote(txn)}",
-            content=body,
-            seconds=SECONDS,
-            insists=True,
+            origin, self.name, "PUT", f"/_matrix/federation/v1/send/{quote(txn)}", content=body, seconds=SECONDS, insists=True
         )
         await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
         self._most_pdus = min(MOST_PDUS, max(1, self._most_pdus * 2))
@@ -159,15 +155,14 @@ class Destination:
             """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
                ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
                    last_error = NULL""",
-            self.name, self._now_ms(),
-        )  # fmt: skip
+            self.name,
+            self._now_ms(),
+        )
 
     async def _remove(self, positions: list[int], edus: list[int]) -> None:
         if positions:
             await self._database.execute(
-                "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])",
-                self.name,
-                positions,
+                "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])", self.name, positions
             )
         if edus:
             await self._database.execute("DELETE FROM federation_edus WHERE seq = ANY($1::bigint[])", edus)
@@ -181,17 +176,18 @@ class Destination:
             """INSERT INTO destinations (server_name, failing_since, failures, retry_ts, last_error) VALUES ($1, $2, 1, $3, $4)
                ON CONFLICT (server_name) DO UPDATE SET failing_since = coalesce(destinations.failing_since, $2),
                    failures = destinations.failures + 1, retry_ts = $3, last_error = $4""",
-            self.name, now, now + wait, error.message[:500],
-        )  # fmt: skip
+            self.name,
+            now,
+            now + wait,
+            error.message[:500],
+        )
         return wait / 1000
 
     async def _collapse(self, failing_since: int) -> None:
         """Where the server was away for long, or much waits: leaves the latest event of each room in the queue. The server asks for
         what it lacks before that event."""
         if self._now_ms() - failing_since < COLLAPSE_AFTER_MS:
-            count = await self._database.fetchval(
-                "SELECT count(*) FROM federation_queue WHERE destination = $1", self.name
-            )
+            count = await self._database.fetchval("SELECT count(*) FROM federation_queue WHERE destination = $1", self.name)
             if count <= COLLAPSE_ABOVE:
                 return
         await self._database.execute(

@@ -102,8 +102,10 @@ class DeviceNews:
             """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id)
                 WHERE c.user_id = ANY($3::text[]) AND c.position > greatest($2, coalesce(
                    (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0))""",
-            since_ms, self._told_upto.get((server, room.number), 0), own,
-        )  # fmt: skip
+            since_ms,
+            self._told_upto.get((server, room.number), 0),
+            own,
+        )
         return [row["user_id"] for row in rows]
 
     @staticmethod

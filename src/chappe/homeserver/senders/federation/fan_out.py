@@ -43,8 +43,10 @@ class FanOut:
         result = await self._database.execute(
             """UPDATE federation_progress SET holder = $1, lease_until = $2
                 WHERE shard = 0 AND (holder = $1 OR holder IS NULL OR lease_until < $3)""",
-            self._holder, now + LEASE_MS, now,
-        )  # fmt: skip
+            self._holder,
+            now + LEASE_MS,
+            now,
+        )
         return result.endswith(" 1")
 
     async def release(self) -> None:
@@ -60,8 +62,10 @@ class FanOut:
                 return None
             commits = await connection.fetch(
                 "SELECT upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                position, COMMITS_AT_ONCE, self._clock.watermark,
-            )  # fmt: skip
+                position,
+                COMMITS_AT_ONCE,
+                self._clock.watermark,
+            )
             upto = commits[-1]["upto"]
             rows: list[tuple[str, int, int]] = []
             came: list[Came] = []
@@ -72,8 +76,10 @@ class FanOut:
                 await connection.execute(
                     """INSERT INTO federation_queue (destination, position, event_nid)
                        SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
-                    destinations, positions, nids,
-                )  # fmt: skip
+                    destinations,
+                    positions,
+                    nids,
+                )
             edus = await self._devices.queue(connection, came, position, upto)
             for row in await connection.fetch("SELECT DISTINCT destination FROM federation_edus"):
                 edus.add(row["destination"])
@@ -142,9 +148,7 @@ class FanOut:
         was_in: dict[str, bool] = {}  # of those who have come or gone since
         for change in changed:
             if change.type == MEMBER and change.state_key is not None and change.position >= event.position:
-                was_in.setdefault(
-                    change.state_key, change.replaces is not None and change.replaces.membership == "join"
-                )
+                was_in.setdefault(change.state_key, change.replaces is not None and change.replaces.membership == "join")
         stayed = (user for user in room.joined if user not in was_in)
         gone = (user for user, was in was_in.items() if was)
         return not any(self._rooms.is_hosted(user) for user in chain(gone, stayed))

@@ -17,9 +17,7 @@ TOGETHER = 0.2  # seconds in which changes of presence are gathered
 
 
 class FleetingSender:
-    def __init__(
-        self, rooms: Rooms, typing: Typing, presence: Presence, sender: FederationSender, clock: Clock
-    ) -> None:
+    def __init__(self, rooms: Rooms, typing: Typing, presence: Presence, sender: FederationSender, clock: Clock) -> None:
         self._rooms, self._typing, self._presence, self._sender = rooms, typing, presence, sender
         self._typists: dict[int, set[str]] = {}
         self._moved: set[str] = set()
@@ -39,9 +37,7 @@ class FleetingSender:
         for user in now ^ before:
             content = {"room_id": room.room_id, "user_id": user, "typing": user in now}
             for server in self._sender.allowed(servers, user):
-                self._sender.add_fleeting(
-                    server, f"typing:{number}:{user}", {"edu_type": "m.typing", "content": content}
-                )
+                self._sender.add_fleeting(server, f"typing:{number}:{user}", {"edu_type": "m.typing", "content": content})
 
     def _heard(self, commit: Commit) -> None:
         users = {u for u, kinds in commit.users.items() if "presence" in kinds or SEEN in kinds}

@@ -29,9 +29,16 @@ TOLD_WITHIN, TOLD_EVERY = 5.0, 0.05  # seconds
 
 class FederationSender:
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, domains: Domains, client: FederationClient,
-        boundaries: Boundaries, breaker: Breaker, now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        clock: Clock,
+        rooms: Rooms,
+        domains: Domains,
+        client: FederationClient,
+        boundaries: Boundaries,
+        breaker: Breaker,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._client, self._domains = database, client, domains
         self._boundaries, self._breaker, self._now_ms, self._rooms = boundaries, breaker, now_ms, rooms
         self._revivals: set[asyncio.Task[None]] = set()
@@ -137,9 +144,7 @@ class FederationSender:
 
     async def look_at_failures(self) -> None:
         """Tells the breaker which servers the queues leave alone, so that nothing else asks them either."""
-        rows = await self._database.fetch(
-            "SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", self._now_ms()
-        )
+        rows = await self._database.fetch("SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", self._now_ms())
         self._breaker.persisted = {row["server_name"]: row["retry_ts"] for row in rows}
 
     def revive(self, name: str) -> None:
@@ -155,8 +160,9 @@ class FederationSender:
             await self._database.execute(
                 """INSERT INTO federation_queue (destination, position, event_nid)
                    SELECT d, e.position, e.nid FROM events e, unnest($2::text[]) d WHERE e.event_id = $1 ON CONFLICT DO NOTHING""",
-                event_id, servers,
-            )  # fmt: skip
+                event_id,
+                servers,
+            )
             self.wake(servers)
 
     async def tell(self, name: str, room_id: str) -> None:
@@ -178,8 +184,10 @@ class FederationSender:
             """SELECT EXISTS (SELECT 1 FROM federation_progress WHERE shard = 0 AND position < $3)
                    OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid
                                WHERE q.destination = $1 AND e.room_nid = $2)""",
-            name, room.number, room.last_position,
-        )  # fmt: skip
+            name,
+            room.number,
+            room.last_position,
+        )
         return bool(found)
 
     async def release(self) -> None:

@@ -122,8 +122,9 @@ class PushDeliverer:
         if done:
             await self._database.execute(
                 "UPDATE pushers SET due_ts = $2, attempts = 0, failing_since = NULL WHERE id = $1",
-                pusher["id"], self._digest.next_look(self._now_ms()) if pusher["kind"] == "email" else 0,
-            )  # fmt: skip
+                pusher["id"],
+                self._digest.next_look(self._now_ms()) if pusher["kind"] == "email" else 0,
+            )
         else:
             await self._failed(pusher)
 
@@ -136,8 +137,10 @@ class PushDeliverer:
         await self._database.execute(
             """UPDATE pushers SET due_ts = $2, attempts = attempts + 1, failing_since = coalesce(failing_since, $3)
                 WHERE id = $1""",
-            pusher["id"], now + wait, now,
-        )  # fmt: skip
+            pusher["id"],
+            now + wait,
+            now,
+        )
         await self._database.execute(
             "DELETE FROM push_queue WHERE pusher = $1 AND created_ts < $2", pusher["id"], now - GIVE_UP_MS
         )
@@ -162,8 +165,12 @@ class PushDeliverer:
                     await self._remove(pusher)
                 if not done:
                     return done
-                await self._database.execute("UPDATE pushers SET badge = $2, due_ts = $3 WHERE id = $1",
-                                             pusher["id"], notification.unread, self._now_ms() + LEASE_MS)  # fmt: skip
+                await self._database.execute(
+                    "UPDATE pushers SET badge = $2, due_ts = $3 WHERE id = $1",
+                    pusher["id"],
+                    notification.unread,
+                    self._now_ms() + LEASE_MS,
+                )
             await self._database.execute("DELETE FROM push_queue WHERE id = $1", row["id"])
         return True
 
@@ -188,9 +195,7 @@ class PushDeliverer:
         return status < 300 or status == 413
 
     async def _to_mailbox(self, pusher: Row) -> bool:
-        rows = await self._database.fetch(
-            "SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT 200", pusher["id"]
-        )
+        rows = await self._database.fetch("SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT 200", pusher["id"])
         await self._digest.write(pusher, rows)
         return True
 

@@ -43,9 +43,17 @@ class PushGatherer:
     """`queued`: told when there is something to deliver."""
 
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, rules: PushRules, ignored: IgnoredUsers, quiet: QuietHours,
-        standings: Standings, now_ms: Callable[[], int], queued: Callable[[], None],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        clock: Clock,
+        rooms: Rooms,
+        rules: PushRules,
+        ignored: IgnoredUsers,
+        quiet: QuietHours,
+        standings: Standings,
+        now_ms: Callable[[], int],
+        queued: Callable[[], None],
+    ) -> None:
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
         self._ignored, self._quiet, self._standings = ignored, quiet, standings
         self._now_ms, self._queued = now_ms, queued
@@ -87,14 +95,14 @@ class PushGatherer:
                 rows = await connection.fetch("SELECT DISTINCT user_id FROM pushers")
                 self._users, self._version = frozenset(r["user_id"] for r in rows), version
             if not self._users:
-                await connection.execute(
-                    "UPDATE progress SET position = greatest(position, $1) WHERE name = 'push'", goal
-                )
+                await connection.execute("UPDATE progress SET position = greatest(position, $1) WHERE name = 'push'", goal)
                 return False
             commits = await connection.fetch(
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at, COMMITS_AT_ONCE, goal,
-            )  # fmt: skip
+                at,
+                COMMITS_AT_ONCE,
+                goal,
+            )
             if not commits:
                 return False
             found = await self._look(commits)
@@ -192,9 +200,7 @@ class PushGatherer:
         result: list[Queued] = []
         silently = False
         for room, event, actions in events:
-            loud = quiet_until is None or (
-                hours is not None and hours.allows_highlights and verdict_of(actions).highlight
-            )
+            loud = quiet_until is None or (hours is not None and hours.allows_highlights and verdict_of(actions).highlight)
             if loud:
                 tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
                 result += [(p["id"], room.number, event.event_id, event.position or upto, tweaks, now) for p in pushers]

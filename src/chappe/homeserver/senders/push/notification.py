@@ -37,9 +37,12 @@ class Notification:
     def for_gateway(self, pusher: Row) -> dict[str, Any]:
         data = orjson.loads(pusher["data"])
         device = {
-            "app_id": pusher["app_id"], "pushkey": pusher["pushkey"], "pushkey_ts": pusher["created_ts"] // 1000,
-            "data": {k: v for k, v in data.items() if k != "url"}, "tweaks": self.tweaks,
-        }  # fmt: skip
+            "app_id": pusher["app_id"],
+            "pushkey": pusher["pushkey"],
+            "pushkey_ts": pusher["created_ts"] // 1000,
+            "data": {k: v for k, v in data.items() if k != "url"},
+            "tweaks": self.tweaks,
+        }
         return {**self.content(pusher["user_id"], data.get("format") == "event_id_only"), "devices": [device]}
 
     def content(self, user_id: str, only_ids: bool) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Notification:
 class Notifications:
     def __init__(
         self, rooms: Rooms, counts: UnreadCounts, hides_invitation: HidesInvitation, vapid: Vapid, now_ms: Callable[[], int]
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rooms, self._counts, self._hides_invitation = rooms, counts, hides_invitation
         self._vapid, self._now_ms = vapid, now_ms
         self._badges: OrderedDict[str, dict[int, bool]] = OrderedDict()  # by user: the rooms with something unread
@@ -118,9 +121,7 @@ class Notifications:
         invited = [m for m in invitations if not await self._hides_invitation(user_id, m.sender)]
         return sum(known.get(n, False) for n in joined) + len(invited)
 
-    def for_browser(
-        self, pusher: Row, data: dict[str, Any], notification: Notification
-    ) -> tuple[bytes, dict[str, str]]:
+    def for_browser(self, pusher: Row, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of a Web Push message; what does not fit leaves its content out."""
         only_ids = data.get("format") == "event_id_only"
         content = notification.content(pusher["user_id"], only_ids)
@@ -129,9 +130,12 @@ class Notifications:
             message = orjson.dumps(notification.content(pusher["user_id"], True))
         urgency = "normal" if notification.event is None else "high" if notification.priority == "high" else "normal"
         headers = {
-            "Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream", "TTL": "86400", "Urgency": urgency,
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": "86400",
+            "Urgency": urgency,
             "Authorization": self._vapid.authorization(data["url"], self._now_ms() // 1000),
-        }  # fmt: skip
+        }
         return encrypt(message, decode(pusher["pushkey"]), decode(data["auth"])), headers
 
 
@@ -139,9 +143,15 @@ class Digest:
     """Mails about what stays unread for a while."""
 
     def __init__(
-        self, database: Database, notifications: Notifications, mail: MailQueue, accounts: AccountStore, delay_minutes: int,
-        link_of: Callable[[str], str], now_ms: Callable[[], int],
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        notifications: Notifications,
+        mail: MailQueue,
+        accounts: AccountStore,
+        delay_minutes: int,
+        link_of: Callable[[str], str],
+        now_ms: Callable[[], int],
+    ) -> None:
         self._database, self._notifications, self._mail, self._accounts = database, notifications, mail, accounts
         self._delay_ms, self._link_of, self._now_ms = delay_minutes * 60_000, link_of, now_ms
 
@@ -161,10 +171,18 @@ class Digest:
             if len(unread) > LINES:
                 lines.append("…")
             server_name = domain_of(pusher["user_id"])
-            mails.append(self._mail.compose(
-                "digest", pusher["pushkey"], server_name, pusher["lang"], self._link_of(server_name), tuple(lines),
-                count=len(unread), what=what,
-            ))  # fmt: skip
+            mails.append(
+                self._mail.compose(
+                    "digest",
+                    pusher["pushkey"],
+                    server_name,
+                    pusher["lang"],
+                    self._link_of(server_name),
+                    tuple(lines),
+                    count=len(unread),
+                    what=what,
+                )
+            )
         ids = [row["id"] for row in rows]
         async with self._database.transaction() as connection:
             result = await connection.execute("DELETE FROM push_queue WHERE id = ANY($1::bigint[])", ids)

@@ -131,9 +131,7 @@ class Connections:
 
     def _shed(self) -> None:
         """The longest unused go first: those idle for an hour, and more where memory is short."""
-        weight = (
-            sum(len(c.latest.rooms) + 10 for c in self._by_client.values()) if len(self._by_client) % 100 == 0 else 0
-        )
+        weight = sum(len(c.latest.rooms) + 10 for c in self._by_client.values()) if len(self._by_client) % 100 == 0 else 0
         limit = time.monotonic() - IDLE_SECONDS
         while self._by_client:
             key, oldest = next(iter(self._by_client.items()))

@@ -85,12 +85,7 @@ class SlidingSync:
         return answer
 
     async def _compose(
-        self,
-        request: Request,
-        connection: Connection,
-        start: Sent,
-        body: SlidingRequest,
-        wanted: list[tuple[Section, Any]],
+        self, request: Request, connection: Connection, start: Sent, body: SlidingRequest, wanted: list[tuple[Section, Any]]
     ) -> tuple[bytes, Sent, bool]:
         user_id, device_id = request.user_id, request.requester.device_id
         memberships = await self._rooms.memberships.of(user_id)
@@ -102,17 +97,26 @@ class SlidingSync:
             user_id, device_id, connection, start, matched.configs, memberships, changes, upto
         )
         context = ExtensionContext(
-            user_id, device_id, start, upto, changes, memberships,
-            {n: memberships[n].room_id for n in matched.configs if memberships[n].membership == "join"}, fresh,
-            matched.windows, body.room_subscriptions,
-        )  # fmt: skip
+            user_id,
+            device_id,
+            start,
+            upto,
+            changes,
+            memberships,
+            {n: memberships[n].room_id for n in matched.configs if memberships[n].membership == "join"},
+            fresh,
+            matched.windows,
+            body.room_subscriptions,
+        )
         extensions, news = await self._extensions.of(context, wanted)
         names = frozenset(section.extension for section, _ in wanted)
         sent = self._sent(start, matched, upto, typing, names, tuple(rooms))
         answer: dict[str, Any] = {
-            "pos": connection.pos(sent), "lists": {name: {"count": n} for name, n in matched.counts.items()},
-            "rooms": {memberships[n].room_id: orjson.Fragment(raw) for n, raw in rooms.items()}, "extensions": extensions,
-        }  # fmt: skip
+            "pos": connection.pos(sent),
+            "lists": {name: {"count": n} for name, n in matched.counts.items()},
+            "rooms": {memberships[n].room_id: orjson.Fragment(raw) for n, raw in rooms.items()},
+            "extensions": extensions,
+        }
         if body.txn_id is not None:
             answer["txn_id"] = body.txn_id
         return orjson.dumps(answer), sent, bool(rooms) or news
@@ -124,9 +128,16 @@ class SlidingSync:
         lapsed = {n: at for n, at in start.lapsed.items() if n not in relevant}
         lapsed.update((n, start.position) for n in start.relevant - relevant)
         return Sent(
-            self.connections.next_serial(), upto, typing, {**start.rooms, **matched.configs}, relevant, lapsed,
-            names, matched.counts, last,
-        )  # fmt: skip
+            self.connections.next_serial(),
+            upto,
+            typing,
+            {**start.rooms, **matched.configs},
+            relevant,
+            lapsed,
+            names,
+            matched.counts,
+            last,
+        )
 
     # ---------------------------------------------------------------------------------------------- the user's list
 
@@ -140,14 +151,9 @@ class SlidingSync:
         if commits is None or connection.listed is None:
             connection.listed = await self._list.build(shown.values())
         else:
-            touched = {
-                n for commit in commits for n, kinds in commit.rooms.items() if "events" in kinds or "*" in kinds
-            }
+            touched = {n for commit in commits for n, kinds in commit.rooms.items() if "events" in kinds or "*" in kinds}
             old = connection.listed
-            again = [
-                m for n, m in shown.items()
-                if n in touched or n not in old or old[n].membership != m.membership
-            ]  # fmt: skip
+            again = [m for n, m in shown.items() if n in touched or n not in old or old[n].membership != m.membership]
             if again:
                 old.update(await self._list.build(again))
             for number in old.keys() - shown.keys():
@@ -200,13 +206,18 @@ class SlidingSync:
     # -------------------------------------------------------------------------------------------------------- rooms
 
     async def _room_results(
-        self, user_id: str, device_id: str, connection: Connection, start: Sent, configs: dict[int, RoomConfig],
-        memberships: Mapping[int, Membership], changes: Changes, upto: int,
-    ) -> tuple[dict[int, bytes], set[int]]:  # fmt: skip
+        self,
+        user_id: str,
+        device_id: str,
+        connection: Connection,
+        start: Sent,
+        configs: dict[int, RoomConfig],
+        memberships: Mapping[int, Membership],
+        changes: Changes,
+        upto: int,
+    ) -> tuple[dict[int, bytes], set[int]]:
         """(results by room, the rooms that were sent as new)."""
-        chosen = [
-            n for n, config in configs.items() if self._has_news(n, config, connection, start, memberships, changes)
-        ]
+        chosen = [n for n, config in configs.items() if self._has_news(n, config, connection, start, memberships, changes)]
         live = await self._rooms.live.many(chosen)
         joined = [live[n] for n in chosen if memberships[n].membership == "join"]
         counts = await self._counts.of(user_id, joined) if joined else {}
@@ -215,11 +226,22 @@ class SlidingSync:
         fresh: set[int] = set()
         for number in chosen:
             membership, since = memberships[number], start.from_position(number)
-            raw = await self._results.of(live[number], Wanted(
-                user_id, device_id, membership, configs[number], start.rooms.get(number), since,
-                start.position if start.serial else None, upto, membership.room_id in direct, counts.get(number),
-                connection.members.setdefault(number, {}),
-            ))  # fmt: skip
+            raw = await self._results.of(
+                live[number],
+                Wanted(
+                    user_id,
+                    device_id,
+                    membership,
+                    configs[number],
+                    start.rooms.get(number),
+                    since,
+                    start.position if start.serial else None,
+                    upto,
+                    membership.room_id in direct,
+                    counts.get(number),
+                    connection.members.setdefault(number, {}),
+                ),
+            )
             if raw is not None:
                 results[number] = raw
                 if since is None or membership.told_since > since:
@@ -228,9 +250,13 @@ class SlidingSync:
 
     @staticmethod
     def _has_news(
-        number: int, config: RoomConfig, connection: Connection, start: Sent, memberships: Mapping[int, Membership],
+        number: int,
+        config: RoomConfig,
+        connection: Connection,
+        start: Sent,
+        memberships: Mapping[int, Membership],
         changes: Changes,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         since = start.from_position(number)
         before = start.rooms.get(number)
         if since is None or before is None or config.limit > before.limit or not config.rules <= before.rules:

@@ -60,9 +60,11 @@ def parse_sliding_request(value: Any) -> SlidingRequest:
     except msgspec.ValidationError as error:
         raise BadRequest(str(error)) from None
     too_much = (
-        len(request.lists) > MAX_LISTS or any(len(key) > MAX_KEY for key in request.lists)
-        or len(request.room_subscriptions) > MAX_SUBSCRIPTIONS or len(request.conn_id) > 255
-    )  # fmt: skip
+        len(request.lists) > MAX_LISTS
+        or any(len(key) > MAX_KEY for key in request.lists)
+        or len(request.room_subscriptions) > MAX_SUBSCRIPTIONS
+        or len(request.conn_id) > 255
+    )
     if too_much:
         raise BadRequest("Too many lists or subscriptions, or a name that is too long", "M_INVALID_PARAM")
     rules: list[ListRule | RoomRule] = [*request.lists.values(), *request.room_subscriptions.values()]

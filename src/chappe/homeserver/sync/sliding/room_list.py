@@ -65,9 +65,7 @@ class RoomList:
         for space in spaces:
             room = await self._rooms.live.find(space)
             if room is not None and user_id in room.joined:
-                found.update(
-                    k for (kind, k), e in room.state.items() if kind == "m.space.child" and e.content.get("via")
-                )
+                found.update(k for (kind, k), e in room.state.items() if kind == "m.space.child" and e.content.get("via"))
         return frozenset(found)
 
 
@@ -75,9 +73,14 @@ def _listed(membership: Membership, row: Any) -> ListedRoom:
     activity = row["last_position"] if membership.membership == "join" else membership.position
     name = row["name"] or row["canonical_alias"] or ""
     return ListedRoom(
-        membership.number, membership.room_id, membership.membership, activity, row["room_type"],
-        row["encryption"] is not None, name,
-    )  # fmt: skip
+        membership.number,
+        membership.room_id,
+        membership.membership,
+        activity,
+        row["room_type"],
+        row["encryption"] is not None,
+        name,
+    )
 
 
 Children = Callable[[list[str]], Awaitable[frozenset[str]]]

@@ -57,9 +57,7 @@ class RoomResults:
         if w.membership.is_beside and (beside := room.beside(w.user_id)) is not None:
             events, all_events, limited = [(beside, beside.membership)], [beside], False
             state = changed = {beside.key: beside}
-        elif (
-            not w.membership.was_joined
-        ):  # an invitation withdrawn, a knock refused: of the room itself nothing is told
+        elif not w.membership.was_joined:  # an invitation withdrawn, a knock refused: of the room itself nothing is told
             own = (MEMBER, w.user_id)
             state, changed = ({own: s[own]} if own in s else {} for s in (state, changed))
         known: Mapping[StateKey, RoomEvent] = state
@@ -121,9 +119,14 @@ class RoomResults:
         return {e.key: e for e in await self._rooms.timeline.state_changes(room, w.since, upto)}
 
     def _required(
-        self, w: Wanted, state: Mapping[StateKey, RoomEvent], changed: Mapping[StateKey, RoomEvent], events: list[Seen],
-        initial: bool, limited: bool,
-    ) -> list[RoomEvent]:  # fmt: skip
+        self,
+        w: Wanted,
+        state: Mapping[StateKey, RoomEvent],
+        changed: Mapping[StateKey, RoomEvent],
+        events: list[Seen],
+        initial: bool,
+        limited: bool,
+    ) -> list[RoomEvent]:
         config, user = w.config, w.user_id
         found = config.select(state if initial else changed, user)
         if not initial and w.before is not None and config.rules != w.before.rules:  # more is wanted than before
