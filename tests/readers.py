@@ -205,7 +205,7 @@ OWN = re.compile(
         | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/transports)
         | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
-      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|sw\.js|)
+      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|licences\.txt|sw\.js|)
       | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*
           |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?)) | /_chappe/(hooks|account_validity)/.*""",
     re.VERBOSE,

@@ -438,7 +438,7 @@ async def test_an_application_administers_only_where_its_scope_says_so(ministry:
 
 async def test_the_web_client_knows_what_is_critical(ministry: Server) -> None:
     """Its console asks for a code, or a colleague, where the server will."""
-    source = (Path(__file__).parents[2] / "web/src/viewmodels/admin.ts").read_text()
+    source = (Path(__file__).parents[2] / "web/src/viewmodels/admin_views.ts").read_text()
     listed = re.search(r"CRITICAL = new Set\(\[(.*?)\]\)", source, re.DOTALL)
     assert listed is not None and isinstance(ministry.node, AgencyServer)
     critical = {one.name for one in ministry.node.actions.all.values() if one.critical}

@@ -52,7 +52,8 @@ async def test_nobody_sees_anything_and_a_guest_what_they_are_in(world: World) -
 
 
 async def test_every_endpoint_of_the_layer_has_a_row(ministry: Server) -> None:
-    assert without_a_row(ministry) == []
+    found = without_a_row(ministry)
+    assert not found, "\n".join(found)
 
 
 async def test_what_is_for_servers_is_not_told_to_others(ministry: Server) -> None:
