@@ -57,12 +57,16 @@ class Residence:
         return room
 
     async def known_room(self, room_id: str, origin: str) -> LiveRoom:
-        """The same, or one that somebody here was in."""
+        """The same, or one that somebody here was in: then whoever was in it may object, as they could while they were."""
         room = await self._rooms.live.find(room_id)
         if room is None:
             raise NotFound(NOT_IN_THE_ROOM)
         require_allowed_by_acl(room, origin)
         self._rooms.require_may_enter(origin, room)
+        if not self._rooms.has_own_member(room):
+            for own in {domain_of(key) for kind, key in room.state if kind == MEMBER}:
+                if self._domains.is_hosted(own) and not self._rooms.meets(origin, own):
+                    raise NotFound(NOT_IN_THE_ROOM)
         return room
 
     async def whole_room(self, room_id: str, origin: str) -> LiveRoom:
