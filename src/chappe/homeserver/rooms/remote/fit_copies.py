@@ -110,13 +110,15 @@ class FitCopies:
 
     async def _confirmed(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> Checked | None:
         """Of a copy that has what is here without its content: the copy, where the sender's own server has it too; what that one
-        says that is left; None where only another server answers, and says that it was redacted. Where nobody answers, the
-        copy is believed."""
+        says that is left. Without its word all are asked: None where any of them says that it was redacted, since who has kept
+        it may be asked first. Where nobody says so, the copy is believed."""
         for server in self._asked(room, event, servers):
             copy = await self._ask(room, server, event)
-            if copy is not None and not copy.is_altered:
-                if copy.awaits_content:
-                    return None
+            if copy is None or copy.is_altered:
+                continue
+            if copy.awaits_content:
+                return None
+            if server == domain_of(event.pdu["sender"]):
                 return copy if copy.is_unfit else replace(event, is_confirmed=True)
         return replace(event, is_confirmed=True)
 
