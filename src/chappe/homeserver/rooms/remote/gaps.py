@@ -96,9 +96,10 @@ class Gaps:
                 try:
                     if asks_backwards:
                         raws = await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
-                    else:
+                    else:  # who is not in the room is not told what is newest in it
+                        until = list(room.leaves) if server in self._rooms.other_servers(room) else []
                         raws = await self._calls.missing_events(
-                            room, server, list(room.leaves)[:FOLLOWED_AT_ONCE], latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE
+                            room, server, until[:FOLLOWED_AT_ONCE], latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE
                         )
                 except MatrixError:
                     break
