@@ -14,6 +14,7 @@ from chappe.homeserver.modules.spaces.spaces import MOST_TOLD
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign
+from tests.federation.test_hostile import scene
 from tests.support import Person, Server, segment
 
 NONSENSE: list[Any] = [None, True, -1, 1.5, "", "x", "!", "!a\0b", [], {}, [None], [{}], [[]], {"a": None}]
@@ -157,3 +158,16 @@ async def test_an_alias_that_is_gone_is_not_told(peer: Peer) -> None:
     assert await told() == [f"#space:{to}", f"#child:{to}"]
     await here.node.database.execute("DELETE FROM room_aliases")
     assert await told() == [None, None]
+
+
+async def test_an_address_that_none_can_be_hides_no_room(peer: Peer) -> None:
+    """Another server may write what no database holds into the state of a room."""
+    alice, mallory, room, forger = await scene(peer, power_level_content_override={"events": {"m.room.canonical_alias": 0}})
+    own = alice.server.config.server_name
+    pdu = forger.event({"alias": f"#x\0:{own}"}, type="m.room.canonical_alias", state_key="")
+    assert await forger.send(pdu) == {forger.id_of(pdu): {}}
+    summary = await alice.call("GET", f"/_matrix/client/v1/room_summary/{segment(room)}")
+    assert "canonical_alias" not in summary
+    assert (await alice.call("GET", f"/_matrix/client/v1/rooms/{segment(room)}/hierarchy"))["rooms"][0]["room_id"] == room
+    upgraded = (await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"}))["replacement_room"]
+    assert (await alice.call("GET", f"/rooms/{segment(upgraded)}/members"))["chunk"]

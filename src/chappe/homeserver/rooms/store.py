@@ -552,8 +552,9 @@ class RoomStore:
         return await self.database.fetchval("SELECT room_nid FROM events WHERE event_id = $1", event_id)  # type: ignore[no-any-return]
 
     async def are_called(self, aliases: Sequence[str]) -> dict[str, str]:
-        """The rooms of some aliases, by alias: those that are there."""
-        rows = await self.database.fetch("SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", list(aliases))
+        """The rooms of some aliases, by alias: those that are there. What no alias can be (others write what they like) is not."""
+        asked = [alias for alias in aliases if "\x00" not in alias]
+        rows = await self.database.fetch("SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", asked)
         return {row["alias"]: row["room_id"] for row in rows}
 
     async def published_in(self, room: int) -> list[str]:
