@@ -245,6 +245,7 @@ export class AppViewModel extends ViewModel<AppState> {
   readonly signOut = async (): Promise<void> => {
     this.matrix?.index.stop();
     await this.matrix?.signOut();
+    this.drafts.forget();
     await this.sessions.forget();
     this.page.leave("/");
   };
@@ -253,6 +254,7 @@ export class AppViewModel extends ViewModel<AppState> {
   readonly changeTo = async (token: string): Promise<void> => {
     this.account.index.stop();
     const parent = await this.account.leave();
+    this.drafts.forget();
     await this.sessions.forget();
     await this.sessions.signInByToken(token, parent).catch(async (error) => {
       await this.sessions.revoke(parent);
@@ -271,7 +273,10 @@ export class AppViewModel extends ViewModel<AppState> {
     this.main = null;
     if (session.parent) await this.sessions.revoke(session.parent); // nobody has its tokens any more
     if (keepsDevice(why)) await this.sessions.keepDevice(session);
-    else await this.sessions.forget();
+    else {
+      this.drafts.forget();
+      await this.sessions.forget();
+    }
     this.askSignIn(configuration, why);
   }
 }

@@ -35,3 +35,16 @@ test("the list hears where one begins and ends, not of every letter", () => {
   expect(heard).toEqual([["!a"], []]);
   expect(drafts.all()).toEqual({});
 });
+
+test("nothing of them is there, nor written, once the account has left this browser", async () => {
+  const { clock, drafts, written } = kept();
+  drafts.keep("!a", null, "Pour le ministre");
+  drafts.forget();
+  await clock.pass(300);
+  await drafts.write();
+  expect([written, drafts.all()]).toEqual([[], {}]);
+  await drafts.open();
+  drafts.keep("!a", null, "Autre");
+  await drafts.write();
+  expect(written).toEqual([{ "!a": "Autre" }]);
+});

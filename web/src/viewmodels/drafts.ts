@@ -20,6 +20,7 @@ const store: Keeper = { load: () => load<Texts>(KEY), save: (texts) => save(KEY,
 
 export class Drafts {
   private texts: Texts = {};
+  private forgotten = false;
   private readonly begun = new Source<readonly string[]>([]);
   private readonly writing: Timer;
 
@@ -31,6 +32,7 @@ export class Drafts {
   }
 
   async open(): Promise<void> {
+    this.forgotten = false;
     this.texts = (await this.keeper.load()) ?? {};
     this.begun.set(Object.keys(this.texts));
   }
@@ -60,7 +62,15 @@ export class Drafts {
 
   /** At once: the page may be about to go. */
   async write(): Promise<void> {
-    await this.keeper.save(this.texts);
+    if (!this.forgotten) await this.keeper.save(this.texts);
+  }
+
+  /** Whoever signs in next in this browser finds nothing: nothing is written any more until they are opened again. */
+  forget(): void {
+    this.forgotten = true;
+    this.writing.clear();
+    this.texts = {};
+    this.begun.set([]);
   }
 }
 
