@@ -92,16 +92,24 @@ def test_the_order_of_layers_holds() -> None:
 
 def test_every_file_has_a_layer() -> None:
     """Or is one of the leaves, which everybody may import."""
-    containers = {"chappe", "chappe.homeserver", *(f"chappe.{leaf}" for leaf in LEAVES)}
-    assert not [m for m in _own() if m not in containers and layer_of(m) is None]
+    files = [m for m in _own() if m not in ("chappe", "chappe.homeserver")]
+    assert not [m for m in files if m.split(".")[1] not in LEAVES and layer_of(m) is None]
 
 
 def test_the_protocol_is_pure() -> None:
     """No input or output, no clock, no logging, no chance, no configuration."""
     files = [m for m in _own() if m.startswith("chappe.matrix")]
-    forbidden = {*PURE, "chappe.config", "chappe.telemetry"}
+    forbidden = {*PURE, *(m for m in _own() if m.startswith(("chappe.config", "chappe.telemetry")))}
     assert files
     assert not {m: wrong for m in files if (wrong := forbidden & set(_imports(m)))}
+
+
+def test_a_section_of_the_configuration_knows_no_other() -> None:
+    """Only the files that say something of the whole do: so a program may read the sections that concern it."""
+    whole = {f"chappe.config{name}" for name in ("", ".config", ".first_file")}
+    sections = {m for m in _own() if m.startswith("chappe.config.")} - whole - {"chappe.config.values", "chappe.config.reading"}
+    assert len(sections) > 10
+    assert not {m: wrong for m in sections if (wrong := (sections | whole) & set(_imports(m)))}
 
 
 def test_the_order_means_something() -> None:
