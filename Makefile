@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DATA ?= ./data
 PORT ?= 8008
 .DEFAULT_GOAL := help
-.PHONY: help install install-test web run test check clients bench gallery clean
+.PHONY: help install install-test web run test check clients bench gallery settings clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ bench: install ## the load generator against a throw-away server (see docs/perfo
 gallery: install-test web ## the pictures in docs/gallery
 	tests/install_components.sh
 	$(BIN)/python -m tests.web.make_gallery
+
+settings: install ## docs/settings.md, made from src/chappe/config
+	$(BIN)/python -m chappe.config.page > docs/settings.md.new
+	mv docs/settings.md.new docs/settings.md
 
 clean: ## remove .venv and caches (not the data)
 	rm -rf $(VENV) .venv-* .clients web/node_modules src/chappe/webclient .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from chappe.config import ConfigError, limits_of, load_config, template
+from chappe.config.page import Table, defaults_of, page, struct_of, tables
 
 
 def test_the_template_is_valid_and_says_what_it_does(tmp_path: Path) -> None:
@@ -47,3 +50,34 @@ def test_mistakes_name_their_line(tmp_path: Path, text: str, line: int, words: s
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load_config(tmp_path / "none.toml")
+
+
+def test_the_page_of_settings_is_made_from_the_sections() -> None:
+    """`make settings` writes it anew."""
+    assert (Path(__file__).parents[1] / "docs" / "settings.md").read_text() == page()
+
+
+# Settings that have a default, where the first file shows an example instead.
+EXAMPLES = {
+    ".server_name",
+    "listeners.apis",
+    "email.sender",
+    'federation.domains."example.org".mode',
+    "push.contact",
+    "identity_providers.display_name",
+}
+
+
+@pytest.mark.parametrize("table", tables(), ids=lambda table: table.path or "server")
+def test_the_first_file_shows_the_defaults(table: Table) -> None:
+    """Each line names a setting of its section, and shows its default where it has one."""
+    struct = struct_of(table.path)
+    if struct is None:
+        return
+    shown = {line.name: tomllib.loads(f"x = {line.value}")["x"] for line in table.lines}
+    defaults = defaults_of(struct)
+    assert shown.keys() <= defaults.keys()
+    for name, value in shown.items():
+        default = defaults[name]
+        if default and default is not msgspec.NODEFAULT and f"{table.path}.{name}" not in EXAMPLES:
+            assert value == (list(default) if isinstance(default, tuple) else default), name
