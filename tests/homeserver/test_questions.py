@@ -108,6 +108,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "actions/receive_edus:_hears": "messages to devices that another server sends",
         "app/parts:_build_remote_rooms": "handed to `Rooms`",
         "rooms/admission:_boundaries": "who invites whom",
+        "rooms/remote/residence:known_room": "what another server is told of a room that all of here have left",
         "rooms/rooms:require_may_meet": "the rule",
         "rooms/rooms:require_may_enter": "the rule",
         "modules/room_directory/room_directory:list": "whose directory another server reads",
