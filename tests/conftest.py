@@ -41,21 +41,30 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Em
     await server.stop()
 
 
-@pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Callable[[], Awaitable[str]]:
-    """Makes a database, migrated and empty, and returns its URL."""
-    return _database_maker(postgres)
+@pytest_asyncio.fixture
+async def new_database(postgres: EmbeddedPostgres) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Makes a database, migrated and empty, and returns its URL. They go with the test: thousands of them fill a disk."""
+    made: list[str] = []
 
-
-def _database_maker(postgres: EmbeddedPostgres) -> Callable[[], Awaitable[str]]:
     async def make() -> str:
-        name = f"test{next(_numbers)}"
-        connection = await asyncpg.connect(postgres.url_of("postgres"))
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE chappe STRATEGY FILE_COPY")
-        await connection.close()
-        return postgres.url_of(name)
+        made.append(await new_database_of(postgres))
+        return postgres.url_of(made[-1])
 
-    return make
+    yield make
+    if made:
+        connection = await asyncpg.connect(postgres.url_of("postgres"))
+        for name in made:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.close()
+
+
+async def new_database_of(postgres: EmbeddedPostgres) -> str:
+    """The name of a new database, for what lasts longer than a test."""
+    name = f"test{next(_numbers)}"
+    connection = await asyncpg.connect(postgres.url_of("postgres"))
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE chappe STRATEGY FILE_COPY")
+    await connection.close()
+    return name
 
 
 @pytest_asyncio.fixture
@@ -88,7 +97,7 @@ async def new_server(
 async def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server shared by the tests of a worker: people and rooms are each test's own."""
     data = tmp_path_factory.mktemp("data")
-    running = await Server(test_config(), data, await _database_maker(postgres)()).start()
+    running = await Server(test_config(), data, postgres.url_of(await new_database_of(postgres))).start()
     yield running
     await running.stop()
 

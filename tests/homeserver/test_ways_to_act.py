@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.sessions import hash_token
 from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, WAYS, Effect, State
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.matrix.identifiers import UserId
-from tests.conftest import _database_maker
+from tests.conftest import new_database_of
 from tests.neighbours import Gateway, Mailbox
 from tests.support import PASSWORD, Person, Server, refused, segment, until
 from tests.support import test_config as config_for_tests
@@ -54,7 +54,7 @@ def test_the_documentation_shows_the_list() -> None:
 @pytest.fixture(scope="module")
 async def post(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Server, Mailbox]]:
     mailbox = Mailbox().start()
-    url = await _database_maker(postgres)()
+    url = postgres.url_of(await new_database_of(postgres))
     running = await Server(config_for_tests(email=mailbox.settings()), tmp_path_factory.mktemp("ways"), url).start()
     yield running, mailbox
     await running.stop()
