@@ -73,7 +73,6 @@ def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixErro
     return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", None, **extra)
 
 
-MOST_DEVICES = 1000  # of an account
 MAX_PROGRAM = 300  # characters of a User-Agent
 
 
@@ -87,8 +86,9 @@ class Sessions:
         lifetime_ms: int,
         services: ApplicationServices,
         standings: Standings,
+        most_devices: int,
     ) -> None:
-        self.most_devices = MOST_DEVICES
+        self._most_devices = most_devices  # of an account
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
         self.services, self._standings = services, standings
         self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
@@ -257,7 +257,7 @@ class Sessions:
         )
         await self._changed(user_id)  # other processes forget the device's earlier token
         await self.require_not_ended_upstream(user_id, device, browser)
-        if beyond := await self._store.devices_beyond(user_id, self.most_devices):
+        if beyond := await self._store.devices_beyond(user_id, self._most_devices):
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 

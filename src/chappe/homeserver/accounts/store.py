@@ -168,9 +168,10 @@ def _user(row: Row | None) -> User | None:
 
 
 class AccountStore:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.pepper = ""  # of this installation, for looking addresses up by their hashes
+    """`pepper`: of this installation, for looking addresses up by their hashes."""
+
+    def __init__(self, database: Database, pepper: str) -> None:
+        self._database, self.pepper = database, pepper
 
     # ------------------------------------------------------------------------------------------------------ users
 

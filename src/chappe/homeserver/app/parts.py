@@ -214,8 +214,7 @@ class Parts:
         self.domains = Domains(database)
         self._build_federation(database)
         # accounts
-        store = AccountStore(database)
-        store.pepper = hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24]
+        store = AccountStore(database, hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24])
         self.writer.register(*ACCOUNT_FRAGMENTS)
         self.standings = Standings(database, self.clock, now_ms)
         rules = config.passwords
@@ -235,6 +234,7 @@ class Parts:
             config.access_token_minutes * 60_000,
             self.application_services,
             self.standings,
+            shares.devices,
         )
         self._build_identity(database)
         # rooms
@@ -262,20 +262,25 @@ class Parts:
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.relations = Relations(RelationStore(database), self.rooms)
         self.search_index = SearchIndex(database, self.clock)
-        self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock)
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
         )
-        self.keys.stored_elsewhere = self.remote_devices.stored_object
+        self.keys = DeviceKeys(KeyStore(database), self.writer, self.clock, self.remote_devices)
         self.blobs = blobs = open_blobs(config.media, str(self._data / "media"))
-        self.media = ContentRepository(
-            database, blobs, Thumbnailer(), self.policy, self.rooms.reading, now_ms, config.media.max_upload_mib << 20
-        )
-        self.orphans = Orphans(database, blobs, now_ms)
-        self.sessions.most_devices = shares.devices
         bounds = UploadBounds(shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20)
         folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
-        self.upload_share = self.media.share = UploadShare(database, now_ms, bounds, folders)
+        self.upload_share = UploadShare(database, now_ms, bounds, folders)
+        self.media = ContentRepository(
+            database,
+            blobs,
+            Thumbnailer(),
+            self.policy,
+            self.rooms.reading,
+            self.upload_share,
+            now_ms,
+            config.media.max_upload_mib << 20,
+        )
+        self.orphans = Orphans(database, blobs, now_ms)
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
         self._assemble(database)
@@ -452,9 +457,8 @@ class Parts:
     def _build_push(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
         self.vapid = Vapid(self._browser_secret, config.push.contact)
-        self.pushers = Pushers(database, self.accounts.store, now_ms, self.mail.is_on)
         self.push_fetcher = Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
-        self.pushers.check_url = self.push_fetcher.check
+        self.pushers = Pushers(database, self.accounts.store, self.push_fetcher, now_ms, self.mail.is_on)
         hides = self.ignored_users.hides_invitation
         notifications = PushNotifications(self.rooms, self.counts, hides, self.vapid, now_ms)
         digest = Digest(

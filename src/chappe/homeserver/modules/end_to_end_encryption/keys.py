@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.load.breath import Breath
+from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden
@@ -46,13 +47,11 @@ class Published:
 
 
 class DeviceKeys:
-    def __init__(self, store: KeyStore, writer: GroupWriter, clock: Clock) -> None:
-        self._store, self._writer = store, writer
+    def __init__(self, store: KeyStore, writer: GroupWriter, clock: Clock, elsewhere: RemoteDevices) -> None:
+        self._store, self._writer, self._elsewhere = store, writer, elsewhere
         self._counts: dict[str, dict[str, tuple[dict[str, int], list[str]]]] = {}  # by user and device
         self._published = UserCache(clock, ("device_list", "key_signatures", "account"), self._load_published)
         self._claimed_from: set[str] = set()
-        # the keys of people of other servers, which people here sign as well
-        self.stored_elsewhere: Callable[[str, str], Awaitable[dict[str, Any] | None]] | None = None
         writer.register(*FRAGMENTS)
         clock.listen(self._heard)
 
@@ -331,7 +330,7 @@ class DeviceKeys:
         return found
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
-        if self.stored_elsewhere is not None and (found := await self.stored_elsewhere(owner, target)) is not None:
+        if (found := await self._elsewhere.stored_object(owner, target)) is not None:
             return found
         raw = await self._store.device_keys(owner, target)
         if raw is None:

@@ -62,9 +62,11 @@ class ContentRepository:
         thumbnailer: Thumbnailer,
         policy: Policy,
         reading: Reading,
+        share: UploadShare,
         now_ms: Callable[[], int],
         max_upload: int,
     ) -> None:
+        self._share = share
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
         self._reading, self._now_ms, self.max_upload = reading, now_ms, max_upload
         self.soundness = Soundness(blobs)
@@ -72,7 +74,6 @@ class ContentRepository:
         self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
         # which of some files may be deleted (None: all)
         self.deletable: Callable[[list[tuple[str, str]]], Awaitable[list[tuple[str, str]]]] | None = None
-        self.share: UploadShare | None = None
         self.scan: Callable[[Media], Awaitable[None]] | None = None  # raises for files that must not be given out
 
     # ---------------------------------------------------------------------------------------------------- uploading
@@ -163,7 +164,7 @@ class ContentRepository:
             if not content_type.isprintable() or not content_type.isascii() or len(content_type) > LONGEST_TYPE:
                 raise BadRequest("This is no type of a file", "M_INVALID_PARAM")
             await self._policy.may_upload(user_id, content_type, None)
-        under_way = await self.share.begin(user_id) if self.share is not None else None
+        under_way = await self._share.begin(user_id)
         counted = _Counted(chunks, under_way)
         temporary = f"uploads/{secrets.token_hex(16)}"
         media = Media(server_name, media_id, content_type, file_name, 0, b"", False)
@@ -173,8 +174,7 @@ class ContentRepository:
         except Exception as error:
             raise (counted.error or error) from None
         finally:
-            if under_way is not None:
-                under_way.end()
+            under_way.end()
             await self._blobs.delete(temporary)  # unless it has been moved
         if not is_new and user_id:
             raise _exists()  # a copy of another server's file is the same whoever fetched it
@@ -433,7 +433,7 @@ class ContentRepository:
 class _Counted:
     """Counts and hashes what passes; keeps the error that ended it, which the store would wrap."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], under_way: UnderWay | None = None) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], under_way: UnderWay) -> None:
         self._chunks, self._hash, self._under_way = chunks, hashlib.sha256(), under_way
         self.size = 0
         self.error: MatrixError | None = None
@@ -442,8 +442,7 @@ class _Counted:
         try:
             async for chunk in self._chunks:
                 self.size += len(chunk)
-                if self._under_way is not None:
-                    self._under_way.count(len(chunk))
+                self._under_way.count(len(chunk))
                 self._hash.update(chunk)
                 yield chunk
         except MatrixError as error:

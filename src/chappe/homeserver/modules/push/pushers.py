@@ -16,6 +16,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.urls import split_url
+from chappe.net.fetcher import Fetcher
 
 HTTP, EMAIL, WEB = "http", "email", "webpush"
 AT_MOST = 50
@@ -24,9 +25,13 @@ _WEB_NAMES = (WEB, "org.matrix.msc4174.webpush")
 
 
 class Pushers:
-    def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int], has_mail: bool) -> None:
+    """`fetcher`: who will ask the push gateways, and refuses hosts that may not be reached."""
+
+    def __init__(
+        self, database: Database, accounts: AccountStore, fetcher: Fetcher, now_ms: Callable[[], int], has_mail: bool
+    ) -> None:
         self._database, self._accounts, self._now_ms, self._has_mail = database, accounts, now_ms, has_mail
-        self.check_url: Callable[[str], object] = lambda _url: None  # raises for hosts that may not be reached
+        self._fetcher = fetcher
 
     async def list(self, user_id: str) -> list[dict[str, Any]]:
         rows = await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
@@ -133,7 +138,7 @@ class Pushers:
         raise BadRequest("`kind` must be http, email or webpush", "M_INVALID_PARAM")
 
     def _host(self, url: str) -> str:
-        self.check_url(url)
+        self._fetcher.check(url)
         return split_url(url).netloc.lower()
 
 
