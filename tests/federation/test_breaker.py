@@ -18,7 +18,7 @@ from tests.support import Refused, Server, segment, until
 def test_longer_and_longer_until_it_lives() -> None:
     now, revived = [0], list[str]()
     b = Breaker(lambda: now[0])
-    b.revived = revived.append
+    b.listen(revived.append)
     waits = []
     for _ in range(12):
         b.failed("dead")

@@ -9,6 +9,7 @@ import pytest
 
 from chappe.config import Federation
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
+from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, is_good_document
 from chappe.homeserver.outbound.federation.probe import probe
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -99,7 +100,8 @@ async def test_a_certificate_for_another_name_is_not_taken(peer: Peer, names: tu
 
 async def test_an_authority_that_nobody_named_is_not_trusted(peer: Peer) -> None:
     here, there = await peer(), await peer()
-    client = FederationClient(here.node.domains, OPEN, here.node.boundaries, here.node.breaker, extra_ca_file=None)
+    node = here.node
+    client = FederationClient(node.domains, OPEN, node.boundaries, node.breaker, srv, node.now_ms, extra_ca_file=None)
     client.discovery = here.node.federation_client.discovery
     with pytest.raises(PeerUnreachable) as failed:
         await client.get_unsigned(there.config.server_name, "/_matrix/federation/v1/version")

@@ -14,6 +14,7 @@ from chappe.config import Federation
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.outbound.federation.dns import srv
 from chappe.net.breaker import Breaker
 from tests.federation.certificates import Authority
 from tests.process import free_port
@@ -47,7 +48,7 @@ async def pages(tmp_path: Path) -> AsyncIterator[Pages]:
     await web.TCPSite(runner, "127.0.0.1", pages.plain).start()
     settings = Federation(mode="open", allow_private_addresses=True)
     domains: Domains = None  # type: ignore[assignment]  # nothing is signed here
-    pages.client = FederationClient(domains, settings, Boundaries(settings), Breaker(lambda: 0), authority.file)
+    pages.client = FederationClient(domains, settings, Boundaries(settings), Breaker(lambda: 0), srv, lambda: 0, authority.file)
     yield pages
     await pages.client.close()
     await runner.cleanup()
@@ -80,7 +81,7 @@ async def test_other_ways_are_not_followed(location: str, pages: Pages) -> None:
 )
 async def test_a_private_address_is_not_asked_in_any_notation(host: str, pages: Pages) -> None:
     settings = Federation(mode="open")
-    guarded = FederationClient(pages.client._domains, settings, Boundaries(settings), Breaker(lambda: 0), None)
+    guarded = FederationClient(pages.client._domains, settings, Boundaries(settings), Breaker(lambda: 0), srv, lambda: 0, None)
     assert await guarded.get_document(f"https://{host}:{pages.secure}/redirect") is None
     assert await guarded.get_document(f"https://localhost:{pages.secure}/redirect") is None, "nor a name that leads there"
     assert pages.asked == []

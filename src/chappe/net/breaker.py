@@ -27,7 +27,11 @@ class Breaker:
         self._missed: OrderedDict[str, int] = OrderedDict()
         self._missed_others = 0
         self._persisted: Mapping[str, int] = {}
-        self.revived: Callable[[str], None] = lambda _: None  # told of servers that were given up and are alive
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """`listener` is told of servers that were given up and are alive."""
+        self._listeners.append(listener)
 
     @property
     def persisted(self) -> Mapping[str, int]:
@@ -73,4 +77,5 @@ class Breaker:
         self._failed.pop(server_name, None)
         if server_name in self.persisted:
             self.persisted = {name: until for name, until in self.persisted.items() if name != server_name}
-            self.revived(server_name)
+            for listener in self._listeners:
+                listener(server_name)

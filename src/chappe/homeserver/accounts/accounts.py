@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.accounts.account_states import AccountStates
+from chappe.homeserver.accounts.application_services import ApplicationServices
+from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
@@ -19,6 +21,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.policy import Policy
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.email_address import parse_email
@@ -45,17 +48,16 @@ class Accounts:
         passwords: Passwords,
         policy: Policy,
         states: AccountStates,
+        services: ApplicationServices,
+        bridges: Bridges,
+        queries: Queries,
         now_ms: Callable[[], int],
     ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         # by user: where the log was when they asked for their messages to be erased
         self.erased_at: dict[str, int] = {}
-        # another server, for its users' profiles
-        self.ask_server: Callable[[str], Awaitable[dict[str, Any]]] | None = None
-        # what an application service keeps for its own users (M_EXCLUSIVE): whoever makes the account, and how
-        self.require_free: Callable[[UserId, str | None], None] = lambda user_id, appservice: None
-        self.ask_for: Callable[[str], Awaitable[None]] | None = None  # a bridge may make the user that is looked for
+        self._services, self._bridges, self._queries = services, bridges, queries
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
 
@@ -108,7 +110,7 @@ class Accounts:
         beside: InTransaction | None = None,
     ) -> None:
         """`limit`, `beside`: see `AccountStore.add_user`."""
-        self.require_free(user_id, appservice)
+        self._services.require_free_for(user_id, appservice)
         await self.policy.may_register(user_id, facts or {})
         display_name = await self.policy.display_name(user_id, facts or {}, display_name)
         stored = None
@@ -316,12 +318,11 @@ class Accounts:
     async def profile(self, user_id: str) -> dict[str, Any]:
         """All fields. Raises M_NOT_FOUND for unknown and deactivated users."""
         found = self._profiles.get(user_id)
-        if found is None and self.ask_server is not None and not self._domains.is_hosted(domain_of(user_id)):
-            return await self.ask_server(user_id)
+        if found is None and not self._domains.is_hosted(domain_of(user_id)):
+            return await self._queries.profile(user_id)
         if found is None:
             user = await self.store.find_user(user_id)
-            if user is None and self.ask_for is not None:
-                await self.ask_for(user_id)
+            if user is None and await self._bridges.ask_for_user(user_id):
                 user = await self.store.find_user(user_id)
             if user is None or user.deactivated:
                 raise NotFound("There is no such person here")

@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,8 @@ def _any(namespaces: Iterable[Namespace], name: str) -> bool:
 class ApplicationServices:
     """All that are registered, by id."""
 
-    services: dict[str, ApplicationService] = field(default_factory=dict)
-    # namespaces are patterns: they fit other servers' users too
-    is_hosted: Callable[[str], bool] = lambda server_name: True
+    services: dict[str, ApplicationService]
+    is_hosted: Callable[[str], bool]  # namespaces are patterns: they fit other servers' users too
 
     def __post_init__(self) -> None:
         self._by_token = {s.as_hash: s for s in self.services.values()}
@@ -146,7 +145,9 @@ class ApplicationServices:
         return UserId(user_id)
 
 
-def load_application_services(files: Iterable[str], default_domain: str) -> ApplicationServices:
+def load_application_services(
+    files: Iterable[str], default_domain: str, is_hosted: Callable[[str], bool]
+) -> ApplicationServices:
     """Raises RegistrationError for what cannot be read, or clashes."""
     found: dict[str, ApplicationService] = {}
     for name in files:
@@ -156,7 +157,7 @@ def load_application_services(files: Iterable[str], default_domain: str) -> Appl
         if any(service.as_hash == other.as_hash for other in found.values()):
             raise RegistrationError(f"{name}: its as_token is used by another registration")
         found[service.id] = service
-    return ApplicationServices(found)
+    return ApplicationServices(found, is_hosted)
 
 
 def _read(name: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What this server asks others on behalf of its users: aliases, profiles, directories of rooms, spaces."""
+"""What this server asks others on behalf of its users: directories of rooms and people, spaces."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from urllib.parse import quote, urlencode
 from chappe.homeserver.modules.room_directory.room_directory import DirectoryQuery
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerRefused, PeerUnreachable
-from chappe.matrix.errors import MatrixError, NotFound
-from chappe.matrix.identifiers import RoomAlias, domain_of, is_server_name, is_user_id, parse_server_name, plain_form
+from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
+from chappe.matrix.errors import MatrixError
+from chappe.matrix.identifiers import domain_of, is_server_name, is_user_id, parse_server_name, plain_form
 from chappe.matrix.room_summaries import told_rooms, told_space
 
 V1 = "/_matrix/federation/v1"
 LIST_BYTES = 4 << 20
 PEOPLE, PEOPLE_SECONDS = "/_matrix/federation/unstable/fr.chappe/user_directory/search", 2.0
-MOST_SERVERS, MOST_VIA = 50, 3
+MOST_VIA = 3
 _BESIDE_CHUNK = (("next_batch", str), ("prev_batch", str), ("total_room_count_estimate", int))
 
 
 class AskServers:
-    """Raises MatrixError: M_NOT_FOUND where the other server says so, 502 where it does not answer."""
+    """Raises MatrixError: 502 where the other server does not answer."""
 
     def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries, people_of: Sequence[str]) -> None:
         self._client, self._domains, self._boundaries, self._people_of = (
@@ -35,30 +35,6 @@ class AskServers:
 
     def _own(self, server: str) -> str:
         return self._boundaries.speaker(self._domains.names(), server)
-
-    async def _get(self, server: str, path: str, query: dict[str, Any], *, most_bytes: int = SMALL_ANSWER) -> dict[str, Any]:
-        try:
-            answer = await self._client.get(self._own(server), server, path, query, most_bytes=most_bytes)
-        except PeerRefused as error:
-            if error.peer_status == 404:
-                raise NotFound(f"{server} does not know it") from None
-            raise
-        if type(answer) is not dict:
-            raise PeerUnreachable(server, "its answer is no object")
-        return answer
-
-    async def alias(self, alias: RoomAlias) -> tuple[str, tuple[str, ...]]:
-        """(the room's id, servers that are in it)."""
-        server = domain_of(alias)
-        answer = await self._get(server, f"{V1}/query/directory", {"room_alias": alias}, most_bytes=LIST_BYTES)
-        room_id, servers = answer.get("room_id"), answer.get("servers")
-        if type(room_id) is not str or not room_id.startswith("!"):
-            raise PeerUnreachable(server, "it named no room")
-        named = [s for s in (servers if type(servers) is list else []) if type(s) is str and is_server_name(s)]
-        return room_id, tuple(dict.fromkeys([server, *named]))[:MOST_SERVERS]
-
-    async def profile(self, user_id: str) -> dict[str, Any]:
-        return await self._get(domain_of(user_id), f"{V1}/query/profile", {"user_id": user_id})
 
     async def openid_user(self, server: str, token: str) -> str:
         """Whose OpenID token this is, as the server that gave it says. Raises M_UNAUTHORIZED (401)."""

@@ -11,6 +11,7 @@ from chappe.config import Config, Media, limits_of, waiting_of
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.application_services import load_application_services
+from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
 from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.login_tokens import LoginTokens
@@ -110,10 +111,10 @@ from chappe.homeserver.outbound.blob_store import BlobStore, s3_options
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
-from chappe.homeserver.outbound.federation.discovery import Discovery
 from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
+from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -220,12 +221,26 @@ class Parts:
         rules = config.passwords
         passwords = Passwords(rules.memory_kib, rules.passes, rules.minimum_length, rules.requires)
         self.account_states = AccountStates(database, now_ms)
-        self.accounts = Accounts(
-            database, store, self.writer, self.clock, self.domains, passwords, self.policy, self.account_states, now_ms
+        self.application_services = services = load_application_services(
+            config.application_services, config.server_name, self.domains.is_hosted
         )
-        self.application_services = load_application_services(config.application_services, config.server_name)
-        self.accounts.require_free = self.application_services.require_free_for
-        self.application_services.is_hosted = self.domains.is_hosted
+        self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
+        self.service_calls = ServiceCalls(self.trusted_fetcher)
+        self.bridges = Bridges(services, self.service_calls, store)
+        self.accounts = Accounts(
+            database,
+            store,
+            self.writer,
+            self.clock,
+            self.domains,
+            passwords,
+            self.policy,
+            self.account_states,
+            services,
+            self.bridges,
+            self.queries,
+            now_ms,
+        )
         self.sessions = Sessions(
             store,
             self.writer,
@@ -239,10 +254,18 @@ class Parts:
         self._build_identity(database)
         # rooms
         self.rooms = Rooms(
-            database, self.clock, self.writer, self.domains, self.policy, now_ms, self._secret, config.live_rooms
+            database,
+            self.clock,
+            self.writer,
+            self.domains,
+            self.boundaries,
+            self.policy,
+            now_ms,
+            self._secret,
+            config.live_rooms,
         )
         profile_of = self.accounts.membership_profile
-        self.aliases = Aliases(database, self.rooms, self.domains)
+        self.aliases = Aliases(database, self.rooms, self.domains, self.bridges, self.queries)
         self.rooms.may_be_called = self.aliases.require_lead_to
         self.administration = Administration(database, now_ms)
         self.ignored_users = IgnoredUsers(database, self.clock)
@@ -284,7 +307,6 @@ class Parts:
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
         self._assemble(database)
-        self.aliases.ask_server, self.accounts.ask_server = self.ask_servers.alias, self.ask_servers.profile
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
         )
@@ -316,9 +338,10 @@ class Parts:
         config, settings = self.config, self.config.federation
         self.boundaries = Boundaries(settings)
         self.breaker = Breaker(self.now_ms)
-        client = FederationClient(self.domains, settings, self.boundaries, self.breaker, config.extra_ca_file)
-        client.discovery = Discovery(client.get_document, srv, self.now_ms)
-        self.federation_client = client
+        self.federation_client = client = FederationClient(
+            self.domains, settings, self.boundaries, self.breaker, srv, self.now_ms, config.extra_ca_file
+        )
+        self.queries = Queries(client, self.domains, self.boundaries)
         self.outbox = Outbox(self.writer, self.boundaries)
         self.keyring = Keyring(database, self.domains, client, settings.notaries, self.now_ms)
         self.authenticate_server = ServerAuthentication(
@@ -332,11 +355,14 @@ class Parts:
         checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains, self.boundaries)
         receiver = Receiver(rooms, RemoteStore(database))
         policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
-        rooms.send_elsewhere, rooms.meets = policy_servers.send, self.boundaries.meets
+        rooms.send_elsewhere = policy_servers.send
         self.completing = Completing(rooms, receiver, checks, calls, self.writer, self.leases)
         rooms.whole = self.completing.whole
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.leases, now_ms)
-        handshakes = Handshakes(client, self.domains, now_ms)
+        self.federation_sender = sender = FederationSender(
+            database, self.clock, rooms, self.domains, client, self.boundaries, self.breaker, self.outbox, now_ms
+        )
+        handshakes = Handshakes(client, self.domains, sender, now_ms)
         self.elsewhere = RemoteMembership(
             rooms,
             self.writer,
@@ -356,20 +382,13 @@ class Parts:
         rooms.timeline.extend, rooms.timeline.look_back = self.history.extend, self.history.look_back
         rooms.timeline.gap = self.history.gap
         self.residence = Residence(
-            rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission
+            rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission, sender
         )
         self.serving = Serving(rooms, receiver.store, self.residence)
-        self.federation_sender = FederationSender(
-            database, self.clock, rooms, self.domains, client, self.boundaries, self.breaker, now_ms
-        )
-        self.residence.forward, handshakes.tell = self.federation_sender.forward, self.federation_sender.tell
-        self.outbox.wake = self.federation_sender.wake
-        self.breaker.revived = self.federation_sender.revive
 
     def _build_identity(self, database: Database) -> None:
         config, store, now_ms = self.config, self.accounts.store, self.now_ms
         self.public_url = PublicUrl(config.public_url, self.domains.names, [listener.address for listener in config.listeners])
-        self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
         self.mail = MailQueue(
             database, config.email, config.brands, self.public_url.may_be_mailed, now_ms, config.extra_ca_file
         )
@@ -433,7 +452,7 @@ class Parts:
         )
 
     def _build_appservices(self, database: Database) -> None:
-        services, calls = self.application_services, ServiceCalls(self.trusted_fetcher)
+        services, calls = self.application_services, self.service_calls
         self.appservices = Appservices(
             database, services, calls, self.accounts.store, self.rooms, self.room_directory.require_may_publish
         )
@@ -449,10 +468,6 @@ class Parts:
             self.presence,
             self.now_ms,
         )
-        if services.services:
-            self.aliases.require_may_use, self.aliases.is_of_service = services.require_alias_free, services.has_alias
-            self.aliases.ask_for = self.appservices.ask_for_alias
-            self.accounts.ask_for = self.appservices.ask_for_user
 
     def _build_push(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.outbound.bridged_aliases import BridgedAliases
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, Content, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -30,13 +32,9 @@ class Alias:
 
 
 class Aliases:
-    def __init__(self, database: Database, rooms: Rooms, domains: Domains) -> None:
+    def __init__(self, database: Database, rooms: Rooms, domains: Domains, bridged: BridgedAliases, queries: Queries) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
-        self.require_may_use: Callable[[str, str], None] = lambda _alias, _user: None  # raises M_EXCLUSIVE
-        self.is_of_service: Callable[[str, str], bool] = lambda _alias, _service: False  # of its namespace
-        # of another server
-        self.ask_server: Callable[[RoomAlias], Awaitable[tuple[str, tuple[str, ...]]]] | None = None
-        self.ask_for: Callable[[str], Awaitable[bool]] | None = None  # a bridge may make the room that is looked for
+        self._bridged, self._queries = bridged, queries
 
     async def find(self, alias: str) -> Alias | None:
         row = await self._database.fetchrow("SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
@@ -45,10 +43,10 @@ class Aliases:
     async def resolve(self, alias: RoomAlias) -> Alias:
         """Raises M_NOT_FOUND."""
         found = await self.find(alias)
-        if found is None and self.ask_server is not None and not self._domains.is_hosted(domain_of(alias)):
-            room_id, servers = await self.ask_server(alias)
+        if found is None and not self._domains.is_hosted(domain_of(alias)):
+            room_id, servers = await self._queries.alias(alias)
             return Alias(alias, room_id, "", servers)
-        if found is None and self.ask_for is not None and await self.ask_for(alias):
+        if found is None and await self._bridged.ask_for_alias(alias):
             found = await self.find(alias)
         if found is None:
             raise NotFound(f"There is no room called {alias}")
@@ -74,7 +72,7 @@ class Aliases:
         return found.room_id, found.servers
 
     async def require_free(self, alias: RoomAlias, user_id: str) -> None:
-        self.require_may_use(alias, user_id)
+        self._bridged.require_alias_free(alias, user_id)
         if not self._domains.is_hosted(domain_of(alias)):
             raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
         if await self.find(alias) is not None:
@@ -85,8 +83,8 @@ class Aliases:
         those of its namespace."""
         if not self._domains.is_hosted(domain_of(alias)):
             raise MatrixError(400, "M_INVALID_PARAM", "The alias belongs to another server")
-        self.require_may_use(alias, user_id)
-        if service is not None and self.is_of_service(alias, service):
+        self._bridged.require_alias_free(alias, user_id)
+        if service is not None and self._bridged.has_alias(alias, service):
             await self._rooms.require(room_id)
         else:
             await self._rooms.require_joined(user_id, room_id)
@@ -165,11 +163,11 @@ class Aliases:
 
     async def leads_to(self, alias: RoomAlias, room_id: str) -> bool:
         """Whether an alias, of here or of another server, is known to be the room's. No bridge makes a room for the question."""
-        if self._domains.is_hosted(domain_of(alias)) or self.ask_server is None:
+        if self._domains.is_hosted(domain_of(alias)):
             found = await self.find(alias)
             return found is not None and found.room_id == room_id
         try:
-            return (await self.ask_server(alias))[0] == room_id
+            return (await self._queries.alias(alias))[0] == room_id
         except MatrixError:
             return False
 

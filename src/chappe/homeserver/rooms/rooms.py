@@ -13,6 +13,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
@@ -107,6 +108,7 @@ class Rooms:
         clock: Clock,
         writer: GroupWriter,
         domains: Domains,
+        boundaries: Boundaries,
         policy: Policy,
         now_ms: NowMs,
         secret: bytes,
@@ -114,6 +116,7 @@ class Rooms:
     ) -> None:
         writer.register(*FRAGMENTS)
         self.store = RoomStore(database)
+        self._boundaries = boundaries
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
         self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
@@ -134,8 +137,6 @@ class Rooms:
         self.may_announce: MayAnnounce = _anybody
         self.may_be_called: MayBeCalled = _any_name  # raises what refuses the aliases that a room gives itself
         self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
-        # (server, hosted domain) → whether people of both may be in one room
-        self.meets: Callable[[str, str], bool] = lambda _server, _own: True
         self._servers: dict[int, tuple[tuple[int, int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
@@ -450,6 +451,10 @@ class Rooms:
             others = {name for name in names | room.partial_servers if not self._domains.is_hosted(name)}
             known = self._servers[room.number] = mark, frozenset(others), own
         return known
+
+    def meets(self, server: str, own: str) -> bool:
+        """Whether people of a server and of a hosted domain may be in one room."""
+        return self._boundaries.meets(server, own)
 
     def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
         """Somebody of here comes into a room. Raises M_FORBIDDEN where their domain does not talk to a server in it."""

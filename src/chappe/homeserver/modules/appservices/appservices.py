@@ -31,22 +31,6 @@ class Appservices:
         self._database, self.services, self._calls = database, services, calls
         self._accounts, self._rooms, self._may_list = accounts, rooms, may_list
 
-    # ------------------------------------------------------------------------------------- what does not exist yet
-
-    async def ask_for_user(self, user_id: str, _sender: str = "") -> None:
-        """A service may make a user of its namespace when somebody first asks for them."""
-        service = self.services.owner_of_user(user_id)
-        if service is not None and service.url and await self._accounts.find_user(user_id) is None:
-            await self._calls.exists(service.url, service.hs_token, "users", user_id)
-
-    async def ask_for_alias(self, alias: str) -> bool:
-        """Whether a service has just made a room for an alias of its namespace."""
-        for service in self.services.services.values():
-            if service.url and service.has_alias(alias):
-                if await self._calls.exists(service.url, service.hs_token, "rooms", alias):
-                    return True
-        return False
-
     # --------------------------------------------------------------------------------------------------- networks
 
     async def protocols(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from chappe.config import Federation
 from chappe.homeserver.load.parsing import MAX_VALUES, TooMuch, read_answer
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint
+from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint, Srv
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import literal_of
 from chappe.matrix.request_auth import authorization
@@ -59,17 +59,25 @@ class _Trust:
 
 
 class FederationClient:
+    """`srv`: looks service records up in the DNS."""
+
     def __init__(
-        self, domains: Domains, settings: Federation, boundaries: Boundaries, breaker: Breaker, extra_ca_file: str | None
+        self,
+        domains: Domains,
+        settings: Federation,
+        boundaries: Boundaries,
+        breaker: Breaker,
+        srv: Srv,
+        now_ms: Callable[[], int],
+        extra_ca_file: str | None,
     ) -> None:
-        """`discovery` is set by whoever wires the parts: it needs `get_document` of this client."""
         context = ssl.create_default_context()
         if extra_ca_file is not None:
             context.load_verify_locations(extra_ca_file)
         self._domains, self._boundaries, self._breaker = domains, boundaries, breaker
         self._trust = _Trust(context, settings.allow_private_addresses, settings.proxy)
         self._session: aiohttp.ClientSession | None = None
-        self.discovery: Discovery
+        self.discovery = Discovery(self.get_document, srv, now_ms)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

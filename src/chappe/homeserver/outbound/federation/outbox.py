@@ -24,12 +24,19 @@ FRAGMENT = Fragment(
 
 
 class Outbox:
-    """`wake`: set by the sender, told who has something to come."""
-
     def __init__(self, writer: GroupWriter, boundaries: Boundaries) -> None:
         self._boundaries = boundaries
-        self.wake: Callable[[Iterable[str]], None] = lambda _: None
+        self._listeners: list[Callable[[Iterable[str]], None]] = []
         writer.register(FRAGMENT)
+
+    def listen(self, listener: Callable[[Iterable[str]], None]) -> None:
+        """`listener` is told of servers for which something has been written."""
+        self._listeners.append(listener)
+
+    def wake(self, servers: Iterable[str]) -> None:
+        """What was written for these servers may go."""
+        for listener in self._listeners:
+            listener(servers)
 
     def add(
         self, write: Write, sender: str, servers: Iterable[str], key: str | None, kind: str, content: dict[str, Any]

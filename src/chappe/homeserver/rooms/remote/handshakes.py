@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import orjson
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote.calls import STATE_BYTES, STATE_SECONDS, V1, V2, path_of
+from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.matrix.errors import Forbidden, MatrixError, NotFound
 from chappe.matrix.events import Pdu, event_id_of, is_reference, seal
 from chappe.matrix.identifiers import domain_of, is_server_name
@@ -40,10 +41,8 @@ class Signed:
 class Handshakes:
     """Raises MatrixError: what the servers said that were asked."""
 
-    def __init__(self, client: FederationClient, domains: Domains, now_ms: Callable[[], int]) -> None:
-        self._client, self._domains, self._now_ms = client, domains, now_ms
-        # returns once a server has what was said here in a room, or cannot be waited for
-        self.tell: Callable[[str, str], Awaitable[None]] | None = None
+    def __init__(self, client: FederationClient, domains: Domains, onward: Onward, now_ms: Callable[[], int]) -> None:
+        self._client, self._domains, self._onward, self._now_ms = client, domains, onward, now_ms
 
     def candidates(self, room_id: str, servers: Sequence[str]) -> list[str]:
         """Whom to ask, in order: those that were named, then the one in the room's id."""
@@ -77,8 +76,8 @@ class Handshakes:
 
         Who lets somebody in is first told what was said here: else those who have just left would be in the room that it shows.
         """
-        if self.tell is not None and kind != "leave":
-            await self.tell(server, room_id)
+        if kind != "leave":
+            await self._onward.tell(server, room_id)
         query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
         own = domain_of(user_id)
         answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query, insists=True)

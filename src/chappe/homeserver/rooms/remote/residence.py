@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
+from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
@@ -43,11 +44,11 @@ class Residence:
         now_ms: Callable[[], int],
         policy_servers: PolicyServers,
         admission: Admission,
+        onward: Onward,
     ) -> None:
         self._rooms, self._domains, self._receiver, self._gaps = rooms, domains, receiver, gaps
         self._checks, self._now_ms, self._policy_servers = checks, now_ms, policy_servers
-        self._admission = admission
-        self.forward: Callable[[LiveRoom, str, str], Awaitable[None]] | None = None  # to the other servers in the room
+        self._admission, self._onward = admission, onward
 
     async def room(self, room_id: str, origin: str) -> LiveRoom:
         """A room that somebody here is in, for a server that its ACL lets take part."""
@@ -117,8 +118,7 @@ class Residence:
                 raise outcome from None
         if outcome != HISTORY:
             raise Forbidden("The rules of the room do not allow this")
-        if self.forward is not None:
-            await self.forward(room, event_id, origin)
+        await self._onward.forward(room, event_id, origin)
         known = await self._receiver.store.known([event_id, *checked.pdu_auth()])
         return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 

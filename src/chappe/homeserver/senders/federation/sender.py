@@ -15,7 +15,9 @@ from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_backgrou
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.federation.destination import Destination
 from chappe.homeserver.senders.federation.fan_out import FanOut
@@ -27,7 +29,7 @@ LOOK_EVERY = 3.0
 TOLD_WITHIN, TOLD_EVERY = 5.0, 0.05  # seconds
 
 
-class FederationSender:
+class FederationSender(Onward):
     def __init__(
         self,
         database: Database,
@@ -37,6 +39,7 @@ class FederationSender:
         client: FederationClient,
         boundaries: Boundaries,
         breaker: Breaker,
+        outbox: Outbox,
         now_ms: Callable[[], int],
     ) -> None:
         self._database, self._client, self._domains = database, client, domains
@@ -49,6 +52,8 @@ class FederationSender:
         self._is_ours = False
         self._looked = 0.0
         clock.listen(self._heard)
+        outbox.listen(self.wake)
+        breaker.listen(self.revive)
 
     def _heard(self, commit: Commit) -> None:
         if commit.rooms or any("device_list" in kinds or kinds is ANYTHING for kinds in commit.users.values()):
@@ -154,7 +159,6 @@ class FederationSender:
         task.add_done_callback(self._revivals.discard)
 
     async def forward(self, room: LiveRoom, event_id: str, origin: str) -> None:
-        """Queues an event of another server that came into the room through this one: the other servers get it from here."""
         servers = [s for s in self.fan_out.servers(room) if s != origin]
         if servers:
             await self._database.execute(
@@ -166,7 +170,7 @@ class FederationSender:
             self.wake(servers)
 
     async def tell(self, name: str, room_id: str) -> None:
-        """Returns once a server has what was said here in a room, or after some seconds. One that was given up is tried again."""
+        """As `Onward`: after some seconds it is not waited for. One that was given up is tried again."""
         room = await self._rooms.live.find(room_id)
         if room is None or not await self._has_untold(name, room):
             return
