@@ -108,7 +108,7 @@ async def test_the_archive_of_a_room_of_others(peer: Peer, tmp_path: Path) -> No
     await until(is_renamed)  # and nobody has read what was before, which would fetch it
     assert isinstance(here.node, AgencyServer)
     node, path = here.node, tmp_path / "room.zip"
-    archive = RoomArchive(node.database, node.rooms, node.media, node.domains, node.holds, None, node.now_ms)
+    archive = RoomArchive(node.database, node.rooms, node.completing, node.media, node.domains, node.holds, None, node.now_ms)
     await archive.write(room, path)
     with zipfile.ZipFile(path) as bag:
         events, before = (

@@ -137,7 +137,7 @@ class AgencyServer(Homeserver):
         self.announcements = Announcements(database, self.server_notices, now_ms)
         self.statistics = policy.statistics = Statistics(database, now_ms)
         personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables)
-        room_archive = RoomArchive(database, self.rooms, self.media, self.domains, self.holds, policy, now_ms)
+        room_archive = RoomArchive(database, self.rooms, self.completing, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
         self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
         self.orphans.named["exports"] = self.exports.named

@@ -19,6 +19,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.store import OUTLIER
 
@@ -30,6 +31,7 @@ class RoomArchive:
         self,
         database: Database,
         rooms: Rooms,
+        completing: Completing,
         media: ContentRepository,
         domains: Domains,
         holds: LegalHolds,
@@ -37,7 +39,7 @@ class RoomArchive:
         now_ms: Callable[[], int],
     ) -> None:
         self._database, self._rooms, self._media, self._domains = database, rooms, media, domains
-        self._holds, self._policy, self._now_ms = holds, policy, now_ms
+        self._completing, self._holds, self._policy, self._now_ms = completing, holds, policy, now_ms
 
     async def write(self, room_id: str, path: Path, with_held: bool = False) -> dict[str, int]:
         """Into a new file. Returns how many events and files there were. Raises M_NOT_FOUND.
@@ -45,7 +47,7 @@ class RoomArchive:
         `with_held`: what a legal hold has kept aside too. Encrypted messages are kept as they are.
         """
         room = await self._rooms.require(room_id)
-        await self._rooms.whole(room)
+        await self._completing.whole(room)
         with Bag(path) as bag:
             files: dict[tuple[str, str], None] = {}
             count = 0

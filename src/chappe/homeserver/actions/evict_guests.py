@@ -19,7 +19,7 @@ REASON = "Guests are no longer admitted"
 
 
 class EvictGuests:
-    """At once where this process writes the change (`told`); whom that missed, as a process died say, by a job (`sweep`)."""
+    """At once where this process writes the change; whom that missed, as a process died say, by a job (`sweep`)."""
 
     def __init__(
         self, accounts: AccountStore, administration: Administration, rooms: Rooms, membership: MembershipChanges
@@ -27,8 +27,9 @@ class EvictGuests:
         self._accounts, self._administration = accounts, administration
         self._rooms, self._membership = rooms, membership
         self._tasks: set[asyncio.Task[None]] = set()
+        rooms.listen_to_guest_access(self._told)
 
-    def told(self, room: LiveRoom) -> Awaitable[None] | None:
+    def _told(self, room: LiveRoom) -> Awaitable[None] | None:
         """`m.room.guest_access` has changed. Returns what is done once they are out."""
         access = room.get(GUEST_ACCESS)
         if access is not None and access.content.get("guest_access") == "can_join":

@@ -266,14 +266,12 @@ class Parts:
         )
         profile_of = self.accounts.membership_profile
         self.aliases = Aliases(database, self.rooms, self.domains, self.bridges, self.queries)
-        self.rooms.may_be_called = self.aliases.require_lead_to
         self.administration = Administration(database, now_ms)
         self.ignored_users = IgnoredUsers(database, self.clock)
         self.admission = Admission(self.rooms, profile_of, self.administration.standing, self.ignored_users.require_may_invite)
         self._build_remote_rooms(database)
         self.membership = MembershipChanges(self.rooms, self.admission, self.elsewhere)
         self.evict_guests = EvictGuests(store, self.administration, self.rooms, self.membership)
-        self.rooms.guest_access_changed = self.evict_guests.told
         self._build_creation(database)
         # modules
         self.identity = IdentityServer(
@@ -355,10 +353,7 @@ class Parts:
         checks, calls = PduChecks(self.keyring), RoomCalls(client, self.domains, self.boundaries)
         receiver = Receiver(rooms, RemoteStore(database))
         policy_servers = PolicyServers(client, self.domains, rooms, receiver, checks, calls)
-        rooms.send_elsewhere = policy_servers.send
         self.completing = Completing(rooms, receiver, checks, calls, self.writer, self.leases)
-        rooms.whole = self.completing.whole
-        self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.leases, now_ms)
         self.federation_sender = sender = FederationSender(
             database, self.clock, rooms, self.domains, client, self.boundaries, self.breaker, self.outbox, now_ms
         )
@@ -376,8 +371,7 @@ class Parts:
             now_ms,
             self.leases,
         )
-        self.completing.completed = self.inbox.hurry
-        self.inbox.arrival, self.inbox.ended = self.elsewhere.entering.arrival, self.elsewhere.ended
+        self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.completing, self.elsewhere, self.leases, now_ms)
         self.history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
         rooms.timeline.extend, rooms.timeline.look_back = self.history.extend, self.history.look_back
         rooms.timeline.gap = self.history.gap
@@ -422,7 +416,6 @@ class Parts:
         self.third_party_invites = invites = ThirdPartyInvites(
             database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
         )
-        rooms.may_announce = invites.require_may_announce
         self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries, config.federation.people_of)
         self.room_directory = directory = RoomDirectory(database, rooms, self.aliases, self.domains, self.ask_servers.directory)
         self.creation = RoomCreation(

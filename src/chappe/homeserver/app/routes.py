@@ -298,7 +298,7 @@ def _room_parts(parts: Parts) -> list[object]:
         Membership(rooms, parts.membership, parts.aliases, parts.join_room, parts.third_party_invites),
         RoomSend(rooms, parts.relations, parts.membership, parts.delayed_events),
         RoomUpgrades(parts.upgrade_room, parts.join_room),
-        RoomReads(rooms, parts.relations),
+        RoomReads(rooms, parts.relations, parts.completing),
         RelationsApi(rooms, parts.relations, parts.threads),
         Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),

@@ -35,6 +35,7 @@ class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains, bridged: BridgedAliases, queries: Queries) -> None:
         self._database, self._rooms, self._domains = database, rooms, domains
         self._bridged, self._queries = bridged, queries
+        rooms.ask_before(CANONICAL_ALIAS, self._require_own)
 
     async def find(self, alias: str) -> Alias | None:
         row = await self._database.fetchrow("SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
@@ -128,7 +129,14 @@ class Aliases:
         rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
         return [row["alias"] for row in rows]
 
-    async def require_lead_to(self, room_id: str, before: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    async def _require_own(self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]) -> None:
+        """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""
+        room = await self._rooms.require(room_id)
+        levels, now = room.power_levels(), room.get((CANONICAL_ALIAS, state_key))
+        if user_id in room.joined and levels.of(user_id) >= levels.required(CANONICAL_ALIAS, True):
+            await self._require_lead_to(room_id, now.content if now is not None else {}, content)
+
+    async def _require_lead_to(self, room_id: str, before: Mapping[str, Any], content: Mapping[str, Any]) -> None:
         """What m.room.canonical_alias names and did not before must lead to the room. Raises M_INVALID_PARAM, M_BAD_ALIAS."""
         known = {alias for alias in _values(before) if type(alias) is str}
         added = [alias for alias in aliases_in(content) if alias not in known]

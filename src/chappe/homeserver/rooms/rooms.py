@@ -47,26 +47,11 @@ NowMs = Callable[[], int]
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 
+# Returns the event's id; None where the event is signed here
 SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
 Content = dict[str, Any]
-MayBeCalled = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[None]]  # room id, content before, content
-MayAnnounce = Callable[[UserId, str, str, Mapping[str, Any]], Awaitable[None]]  # who, room id, token, content
-
-
-async def _is_whole(_room: LiveRoom) -> None:
-    return None
-
-
-def _nothing(_room: LiveRoom) -> Awaitable[object] | None:
-    return None
-
-
-async def _any_name(_room: str, _before: Mapping[str, Any], _content: Mapping[str, Any]) -> None:
-    return None
-
-
-async def _anybody(_user: UserId, _room: str, _token: str, _content: Mapping[str, Any]) -> None:
-    return None
+MayWrite = Callable[[UserId, str, str, Mapping[str, Any]], Awaitable[None]]  # who, room id, state key, content
+GuestAccessChanged = Callable[[LiveRoom], Awaitable[object] | None]
 
 
 class EventNumbers:
@@ -130,15 +115,26 @@ class Rooms:
             self.store, self.live, self.memberships, self.is_hosted, self.other_servers, self.has_own_member
         )
         self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
-        # told where m.room.guest_access has changed, whoever changed it
-        self.guest_access_changed: Callable[[LiveRoom], Awaitable[object] | None] = _nothing
-        self.whole: Callable[[LiveRoom], Awaitable[None]] = _is_whole  # returns once all members of a room are here
-        # raises what refuses an invitation by address that somebody writes themselves
-        self.may_announce: MayAnnounce = _anybody
-        self.may_be_called: MayBeCalled = _any_name  # raises what refuses the aliases that a room gives itself
-        self.send_elsewhere: SendElsewhere | None = None  # where an event must be signed by another server first
+        self._may_write: dict[str, MayWrite] = {}  # by type of state
+        self._guest_access_listeners: list[GuestAccessChanged] = []
+        self._send_elsewhere: SendElsewhere | None = None
         self._servers: dict[int, tuple[tuple[int, int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
+
+    # ------------------------------------------------------------------------------- what is made of rooms, later
+
+    def ask_before(self, event_type: str, may_write: MayWrite) -> None:
+        """`may_write` raises what refuses a state event that somebody writes themselves: whoever gives that type its meaning."""
+        self._may_write[event_type] = may_write
+
+    def listen_to_guest_access(self, listener: GuestAccessChanged) -> None:
+        """`listener` is told where m.room.guest_access has changed, whoever changed it; who changed it here waits for what it
+        returns."""
+        self._guest_access_listeners.append(listener)
+
+    def send_elsewhere_by(self, send: SendElsewhere) -> None:
+        """`send` sends an event that another server must sign first, where a room names one."""
+        self._send_elsewhere = send
 
     # ------------------------------------------------------------------------------------------------- finding
 
@@ -192,14 +188,14 @@ class Rooms:
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
     ) -> str:
         await self._relate(room, drafts, txn)
-        if room.get(POLICY_SERVER) is not None and self.send_elsewhere is not None:
+        if room.get(POLICY_SERVER) is not None and self._send_elsewhere is not None:
             for draft in drafts[:-1]:
                 await self._submit(room, [draft], None, prepare)
             drafts = drafts[-1:]
             if (drafts[0].type, drafts[0].state_key) == ENCRYPTION:  # before it is signed elsewhere
                 require_stays_encrypted(room.get, drafts[0].content)
             known = await self.store.sent(txn) if txn is not None else None
-            if known is not None or (known := await self.send_elsewhere(room, drafts[0], txn)) is not None:
+            if known is not None or (known := await self._send_elsewhere(room, drafts[0], txn)) is not None:
                 return known
         numbers = await self.numbers.take(len(drafts))
         around = Surroundings(
@@ -234,9 +230,10 @@ class Rooms:
         finally:
             room.pending -= 1
         if write.summary is not None and write.changes(GUEST_ACCESS):
-            evicted = self.guest_access_changed(room)
-            if evicted is not None and isinstance(write, RoomWrite):
-                await evicted
+            for listener in self._guest_access_listeners:
+                evicted = listener(room)
+                if evicted is not None and isinstance(write, RoomWrite):
+                    await evicted
         return known
 
     async def until_written(self, room: LiveRoom, event: RoomEvent) -> str:
@@ -391,18 +388,9 @@ class Rooms:
         """What a person says, by whatever verb. Raises what the policy refuses it with, or M_INVALID_PARAM."""
         if state_key is not None:
             check_picture(event_type, content)
-        if event_type == THIRD_PARTY_INVITE and state_key is not None:
-            await self.may_announce(user_id, room_id, state_key, content)
-        if event_type == CANONICAL_ALIAS and state_key is not None:
-            await self._require_own_aliases(user_id, room_id, state_key, content)
+        if state_key is not None and (may_write := self._may_write.get(event_type)) is not None:
+            await may_write(user_id, room_id, state_key, content)
         await self.policy.may_send(user_id, room_id, event_type, content, state_key)
-
-    async def _require_own_aliases(self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]) -> None:
-        """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""
-        room = await self.live.require(room_id)
-        levels, now = room.power_levels(), room.get((CANONICAL_ALIAS, state_key))
-        if user_id in room.joined and levels.of(user_id) >= levels.required(CANONICAL_ALIAS, True):
-            await self.may_be_called(room_id, now.content if now is not None else {}, content)
 
     async def new_room(self, room_id: str, version: Any) -> LiveRoom:
         """A room that does not exist yet: its first write creates it."""

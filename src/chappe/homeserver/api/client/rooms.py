@@ -11,6 +11,7 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
@@ -26,8 +27,8 @@ MEMBERSHIPS = ("join", "invite", "leave", "ban", "knock")
 
 
 class RoomReads:
-    def __init__(self, rooms: Rooms, relations: Relations) -> None:
-        self._rooms, self._relations = rooms, relations
+    def __init__(self, rooms: Rooms, relations: Relations, completing: Completing) -> None:
+        self._rooms, self._relations, self._completing = rooms, relations, completing
 
     async def _room(self, request: Request) -> LiveRoom:
         return await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
@@ -132,7 +133,7 @@ class RoomReads:
     @endpoint("GET", _ROOM + "/state", auth=GUEST_AUTH)
     async def state(self, request: Request) -> Answer:
         room = await self._room(request)
-        await self._rooms.whole(room)
+        await self._completing.whole(room)
         state = await self._rooms.timeline.state_at(request.user_id, room)
         return b"[" + b",".join(e.for_joined() for e in state.values()) + b"]"
 
@@ -157,7 +158,7 @@ class RoomReads:
         wanted -= _memberships(request, "not_membership")
         position = optional_position(request.query("at"))
         room = await self._room(request)
-        await self._rooms.whole(room)
+        await self._completing.whole(room)
         state = await self._rooms.timeline.state_at(request.user_id, room, position)
         everybody = len(wanted) == len(MEMBERSHIPS)
         members = (e for k, e in state.items() if k[0] == "m.room.member" and (everybody or e.membership in wanted))
@@ -166,7 +167,7 @@ class RoomReads:
     @endpoint("GET", _ROOM + "/joined_members")
     async def joined_members(self, request: Request) -> Answer:
         room = await self._rooms.require_present(request.user_id, parse_room_id(request.params["roomId"]))
-        await self._rooms.whole(room)
+        await self._completing.whole(room)
         return {"joined": {user: _profile(event.content) for user, event in room.joined.items()}}
 
 

@@ -79,6 +79,7 @@ class ThirdPartyInvites:
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
         self._mail = mail
+        rooms.ask_before(THIRD_PARTY_INVITE, self.require_may_announce)
 
     async def check(self, user_id: UserId, medium: str, address: str, id_server: str) -> None:
         """Before a room is made into which somebody invites an address. Raises as `invite`."""

@@ -85,10 +85,14 @@ class Completing:
         self._writer, self._leases = writer, leases
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._database = receiver.store.database
-        self.completed: Callable[[str], None] = lambda _room_id: None  # told of each room that has become whole
+        self._listeners: list[Callable[[str], None]] = []
         self._workers: dict[int, asyncio.Task[None]] = {}
         self._news: dict[int, asyncio.Event] = {}  # by room with a worker
         self._copies, self._looking = FitCopies(receiver, checks, calls), set[asyncio.Task[None]]()
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """`listener` is told the id of each room that has become whole."""
+        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Takes up the rooms that earlier processes left unfinished."""
@@ -211,7 +215,8 @@ class Completing:
                     await asyncio.sleep(0.01)
                     continue
                 break
-        self.completed(room.room_id)
+        for listener in self._listeners:
+            listener(room.room_id)
 
     async def _fetch(self, room: LiveRoom, event_id: str, servers: Sequence[str]) -> dict[str, tuple[Known, Mapping[str, Any]]]:
         """The member events of the state before our join, by user, checked and stored.

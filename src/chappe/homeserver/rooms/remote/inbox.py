@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,7 +22,9 @@ from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_backgrou
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
+from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
+from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Outcome, Receiver
@@ -52,6 +54,8 @@ class Inbox:
         checks: PduChecks,
         calls: RoomCalls,
         policy_servers: PolicyServers,
+        completing: Completing,
+        elsewhere: RemoteMembership,
         leases: Leases,
         now_ms: Callable[[], int],
     ) -> None:
@@ -64,9 +68,8 @@ class Inbox:
         self._news: dict[Queue, asyncio.Event] = {}
         self._hurried: set[Queue] = set()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        # waits where somebody of here is on the way into a room
-        self.arrival: Callable[[str], Awaitable[bool]] | None = None
-        self.ended: Callable[[str, Any, str], Awaitable[bool]] | None = None  # invitations that are taken back
+        self._elsewhere = elsewhere
+        completing.listen(self.hurry)
 
     @property
     def gaps(self) -> Gaps:
@@ -86,13 +89,12 @@ class Inbox:
 
     async def _deliver_room(self, origin: str, room_id: str, raws: list[Any]) -> dict[str, dict[str, str]]:
         room = await self._rooms.live.find(room_id)
-        if self._is_elsewhere(room) and self.arrival is not None and await self.arrival(room_id):
+        if self._is_elsewhere(room) and await self._elsewhere.entering.arrival(room_id):
             room = await self._rooms.live.find(room_id)
         if room is None or self._is_elsewhere(room):
             for raw in raws:
-                if self.ended is not None:
-                    with contextlib.suppress(MatrixError, *BAD_DATA):
-                        await self.ended(room_id, raw, origin)
+                with contextlib.suppress(MatrixError, *BAD_DATA):
+                    await self._elsewhere.ended(room_id, raw, origin)
             return {}  # its ids cannot be told without the room's version; nobody waits for them
         results: dict[str, dict[str, str]] = {}
         refusal = None

@@ -57,7 +57,7 @@ class RemoteMembership:
     ) -> None:
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver
         self._checks, self._handshakes, self._now_ms = checks, handshakes, now_ms
-        self._policy_servers, self._admission = policy_servers, admission
+        self._policy_servers, self._completing, self._admission = policy_servers, completing, admission
         self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited, leases)
         self.shown = ShownState(receiver.store, checks)
         self._database = receiver.store.database
@@ -66,6 +66,10 @@ class RemoteMembership:
     def is_elsewhere(self, room: LiveRoom | None) -> bool:
         """Whether others must be asked: nobody here is in the room, if it is known at all."""
         return room is None or room.is_stub or (room.is_federated and not self.entering.is_here(room))
+
+    async def whole(self, room: LiveRoom) -> None:
+        """Returns once all members of a room are here."""
+        await self._completing.whole(room)
 
     async def _servers(self, user_id: str, room_id: str, named: Sequence[str]) -> list[str]:
         """The servers to ask: those named, those of whoever has invited, those in the room when it was last seen."""

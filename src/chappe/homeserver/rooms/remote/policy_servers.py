@@ -38,6 +38,7 @@ class PolicyServers:
     ) -> None:
         self._client, self._domains, self._rooms, self._calls = client, domains, rooms, calls
         self._receiver, self._checks = receiver, checks
+        rooms.send_elsewhere_by(self.send)
 
     async def send(self, room: LiveRoom, draft: Draft, txn: str | None) -> str | None:
         """Sends an event of a person of here that the policy server must sign first; returns its id. None where none must sign.
