@@ -653,7 +653,7 @@ async def test_a_gap_that_comes_while_somebody_begins_to_read(peer: Peer, reads:
 
     await until(is_stale)
     if reads == "a page":
-        page = await node.rooms.timeline.page(alice.id, live, None, None, True, 3, RoomEventFilter())
+        page = await node.pagination.page(alice.id, live, None, None, True, 3, RoomEventFilter())
         assert [event.content.get("body") for event, _ in page.events] == ["late", "lost", "here"]
     else:
         assert await node.history.extend(live, live.last_position, 100)

@@ -124,6 +124,7 @@ from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks
 from chappe.homeserver.rooms.remote.completing import FRAGMENTS as COMPLETING_FRAGMENTS
@@ -373,8 +374,7 @@ class Parts:
         )
         self.inbox = Inbox(rooms, receiver, checks, calls, policy_servers, self.completing, self.elsewhere, self.leases, now_ms)
         self.history = History(rooms, receiver, self.inbox.gaps, checks, calls, now_ms)
-        rooms.timeline.extend, rooms.timeline.look_back = self.history.extend, self.history.look_back
-        rooms.timeline.gap = self.history.gap
+        self.pagination = Pagination(rooms, self.history)
         self.residence = Residence(
             rooms, self.domains, receiver, self.inbox.gaps, checks, now_ms, policy_servers, self.admission, sender
         )

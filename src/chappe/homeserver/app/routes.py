@@ -298,12 +298,12 @@ def _room_parts(parts: Parts) -> list[object]:
         Membership(rooms, parts.membership, parts.aliases, parts.join_room, parts.third_party_invites),
         RoomSend(rooms, parts.relations, parts.membership, parts.delayed_events),
         RoomUpgrades(parts.upgrade_room, parts.join_room),
-        RoomReads(rooms, parts.relations, parts.completing),
+        RoomReads(rooms, parts.relations, parts.pagination, parts.completing),
         RelationsApi(rooms, parts.relations, parts.threads),
         Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),
         ReportContent(parts.reports),
-        OldSync(rooms, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
+        OldSync(rooms, parts.pagination, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
     ]
 
 
@@ -319,7 +319,7 @@ def _finding_parts(parts: Parts) -> list[object]:
         SpaceHierarchy(spaces, parts.aliases, rooms.sight),
         Users(people, rooms),
         PeopleForServers(people, people_of),
-        Search(rooms, MessageSearch(database, rooms, parts.search_index), parts.relations),
+        Search(rooms, parts.pagination, MessageSearch(database, rooms, parts.search_index), parts.relations),
         ThirdPartyLookup(parts.appservices),
         VoipApi(parts.voip),
     ]

@@ -14,9 +14,9 @@ Extend = Callable[[LiveRoom, int | None, float], Awaitable[bool]]
 
 
 class Filling:
-    """The time that one request may still spend on waiting. `extend` reads a page; None where no other server is asked."""
+    """The time that one request may still spend on waiting. `extend` reads a page."""
 
-    def __init__(self, extend: Extend | None, room: LiveRoom) -> None:
+    def __init__(self, extend: Extend, room: LiveRoom) -> None:
         self._extend, self._room = extend, room
         self._until = asyncio.get_running_loop().time() + SECONDS
 
@@ -28,7 +28,7 @@ class Filling:
     async def page(self, follower: int | None) -> bool:
         """Reads a page of what is missing before an event, by its position; None: before all. Whether some came in time."""
         left = self._until - asyncio.get_running_loop().time()
-        return self._extend is not None and left > 0 and await self._extend(self._room, follower, left)
+        return left > 0 and await self._extend(self._room, follower, left)
 
     async def pages(self, follower: int) -> None:
         """Reads pages of what is missing before an event, as long as some come: several servers may each have a part."""

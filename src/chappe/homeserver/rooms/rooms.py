@@ -114,7 +114,7 @@ class Rooms:
         self.following = Following(
             self.store, self.live, self.memberships, self.is_hosted, self.other_servers, self.has_own_member
         )
-        self.timeline = Timeline(self.store, clock, self.visibility, self.trees, self.key_hash)
+        self.timeline = Timeline(self.store, self.visibility, self.trees, self.key_hash)
         self._may_write: dict[str, MayWrite] = {}  # by type of state
         self._guest_access_listeners: list[GuestAccessChanged] = []
         self._send_elsewhere: SendElsewhere | None = None

@@ -1,4 +1,4 @@
-"""Reading a room: pages of its timeline, single events and their surroundings, its state at a time."""
+"""Reading what is here of a room: parts of its timeline, single events, its state at a time. Page by page: `pagination.py`."""
 
 from __future__ import annotations
 
@@ -7,35 +7,21 @@ from dataclasses import dataclass
 
 import orjson
 
-from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.rooms.filling import SECONDS, Extend, Filling
 from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
-from chappe.homeserver.rooms.stretches import Walk, cut_of
+from chappe.homeserver.rooms.stretches import cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import references
-from chappe.matrix.filters import RoomEventFilter, is_open, passes_event
+from chappe.matrix.filters import RoomEventFilter, passes_event
 
 MEMBER = "m.room.member"
-READ_AT_ONCE = 200
 See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
-MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
-MOST_CLOSINGS = 20  # of a gap, for one request that reads forwards
 MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Events in the order asked for; `start` and `end` are positions, `end` None where the timeline ends."""
-
-    events: list[Seen]
-    start: int
-    end: int | None
 
 
 @dataclass(slots=True)
@@ -46,12 +32,9 @@ class Scans:
 
 
 class Timeline:
-    def __init__(self, store: RoomStore, clock: Clock, visibility: Visibility, trees: TreeReader, key_hash: KeyHash) -> None:
-        self._store, self._clock, self._visibility = store, clock, visibility
+    def __init__(self, store: RoomStore, visibility: Visibility, trees: TreeReader, key_hash: KeyHash) -> None:
+        self._store, self._visibility = store, visibility
         self._trees, self._key_hash = trees, key_hash
-        self.extend: Extend | None = None  # reads what is missing from other servers
-        self.gap: Callable[[LiveRoom, int, int, bool], Awaitable[int | None]] | None = None
-        self.look_back: Callable[[LiveRoom, int, bool, float], Awaitable[None]] | None = None
 
     async def events_between(self, room: LiveRoom, after: int, upto: int, limit: int, backwards: bool) -> list[RoomEvent]:
         """Events with positions in (after, upto]: from the tail where it reaches, else one read."""
@@ -79,7 +62,7 @@ class Timeline:
         batch: list[RoomEvent] = [e for e in reversed(room.tail) if at < e.position <= upto]
         at = min(at, upto)
         while True:
-            passing = [e for e in batch if _passes(event_filter, room, e)]
+            passing = [e for e in batch if passes(event_filter, room, e)]
             found += await self.related_by(room, passing, event_filter)
             if len(found) >= limit or at <= after:
                 return found[:limit], None
@@ -93,94 +76,6 @@ class Timeline:
         events = [event_of_row(row, room.room_id, room.version) for row in rows]
         await attach_context(self._store.database.fetch, room, rows, events)
         return events
-
-    async def page(
-        self,
-        user_id: str,
-        room: LiveRoom,
-        start: int | None,
-        stop: int | None,
-        backwards: bool,
-        limit: int,
-        event_filter: RoomEventFilter,
-        closings: int = MOST_CLOSINGS,
-    ) -> Page:
-        """`/messages`: up to `limit` events that the reader may see, from a position towards another, as they happened.
-
-        `closings`: pages of other servers with which a gap is closed before it is read across forwards.
-        """
-        await self._visibility.require_reader(user_id, room)
-        while room.stale:  # a gap may have come that lies before the present end of the log
-            await room.reload()
-        if start is None:
-            start = self._clock.watermark if backwards else room.order.beginning
-        walk = Walk(room.order, start, stop, backwards, self._clock.watermark, closings)
-        filling = Filling(self.extend, room)
-        found: list[Seen] = []
-        everything = is_open(event_filter)
-        for _ in range(MAX_READS + closings):
-            if walk.turns == MAX_READS:
-                break
-            await self._look_for_gap(room, walk)
-            low, high = walk.ahead()
-            size = 1 if walk.is_at_beginning else min(READ_AT_ONCE, limit + 1)
-            batch = await self.events_between(room, low, high, size, backwards) if low < high else []
-            wanted = await self.related_by(room, batch, event_filter)
-            seen = {e.nid: (e, m) for e, m in await self._visibility.filter(user_id, room, wanted)}
-            for event in batch:
-                shown = seen.get(event.nid)
-                if shown is not None and (everything or _passes(event_filter, room, shown[0])):
-                    if len(found) == limit:
-                        return Page(found, start, walk.token)
-                    found.append(shown)
-                walk.pass_by(event.position)
-            walk.turns += backwards or walk.gap is None
-            low, high = walk.ahead()
-            if len(batch) == size and low < high:
-                continue
-            if walk.has_more_beyond and len(found) == limit:
-                break
-            if not backwards and walk.gap is not None and walk.closings <= 0:
-                if found or closings < MOST_CLOSINGS:
-                    break  # it is closed with the next request
-                walk.crosses = True
-            elif not await self._go_on(walk, filling):
-                return Page(found, start, walk.token if walk.is_cut_short else None)
-        return Page(found, start, walk.token)
-
-    async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:
-        """Finds the next event before which something is missing: it is read before what lies on the other side."""
-        walk.gap = None
-        span = walk.span
-        if not span.has_history or self.gap is None or walk.is_at_beginning or walk.crosses:
-            return
-        low, high = walk.ahead()
-        if walk.backwards and low <= high < span.high:
-            high += 1  # the last event that was read
-        walk.gap = await self.gap(room, low, high, walk.backwards)
-        if walk.gap is None and not walk.backwards and span.stretch is not None and span.stretch.ordinal == 0:
-            cut = span.stretch.cut  # what is missing before the cut itself
-            walk.gap = await self.gap(room, cut - 1, cut, True)
-
-    @staticmethod
-    async def _go_on(walk: Walk, filling: Filling) -> bool:
-        """Past the gap, or into the next span. False where there is nothing more, or it has not come in time."""
-        if walk.gap is not None:
-            if walk.backwards:
-                await filling.pages(walk.gap)
-                walk.at = walk.gap - 1
-            else:
-                await filling.page(walk.gap)
-                walk.closings = 0 if filling.is_over else walk.closings - 1
-            return True
-        if walk.backwards and not walk.ends_here:
-            if walk.cut is not None:
-                await filling.pages(walk.cut)
-            elif walk.span.stretch is None and walk.span.has_history:
-                if await filling.page(None):
-                    return True
-                walk.is_cut_short = filling.is_over
-        return walk.step()
 
     async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
         """What the state got with positions in (after, upto], in order. Entries that were taken away are not told."""
@@ -244,52 +139,6 @@ class Timeline:
             return events[0] if events else None
         now = room.state.get(events[0].key) if events[0].state_key is not None else None
         return events[0] if now is not None and now.nid == events[0].nid else None
-
-    async def nearest(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
-        """The event closest to a time that the reader may see. Raises M_NOT_FOUND.
-
-        What was before this server came in, those are asked who were there.
-        """
-        await self._visibility.require_reader(user_id, room)
-        if room.is_federated and self.look_back is not None and await self._is_in_gap(room, ts, backwards):
-            await self.look_back(room, ts, backwards, SECONDS)
-        return await self._nearest_here(user_id, room, ts, backwards)
-
-    async def _is_in_gap(self, room: LiveRoom, ts: int, backwards: bool) -> bool:
-        """Whether something may be nearer to a time than what is here: where that lies beside a gap, on the side of the time."""
-        assert self.gap is not None
-        nearest = await self._store.events_by_time(room.number, ts, backwards, 0, 1)
-        if not nearest:
-            return True
-        position = nearest[0]["position"]
-        if backwards:
-            later = await self._next(room, position)
-            return later is not None and await self.gap(room, later - 1, later, True) is not None
-        first = await self._store.events_by_time(room.number, 0, False, 0, 1)
-        if ts < first[0]["ts"]:
-            return True
-        return await self.gap(room, position - 1, position, True) is not None
-
-    async def _next(self, room: LiveRoom, position: int) -> int | None:
-        """The position of the event that is read after one."""
-        for span in room.order.spans_after(position):
-            if (found := await self._store.first_position(room.number, span.low, span.high)) is not None:
-                return found
-        return None
-
-    async def _nearest_here(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
-        offset = 0
-        for _ in range(MAX_READS):
-            rows = await self._store.events_by_time(room.number, ts, backwards, offset, READ_AT_ONCE)
-            events = await self.of_rows(room, rows)
-            seen = {e.nid for e, _ in await self._visibility.filter(user_id, room, events)}
-            for event in events:
-                if event.nid in seen:
-                    return event
-            offset += len(rows)
-            if len(rows) < READ_AT_ONCE:
-                break
-        raise NotFound(f"There is no event {'before' if backwards else 'after'} this time")
 
     async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
         """The event as it travels between servers."""
@@ -394,5 +243,5 @@ def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dic
     return result
 
 
-def _passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
+def passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
     return passes_event(event_filter, room.room_id, event.type, event.sender, event.get_content)

@@ -17,6 +17,7 @@ from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_conten
 from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.long_poll import long_poll
@@ -35,6 +36,7 @@ class OldSync:
     def __init__(
         self,
         rooms: Rooms,
+        pagination: Pagination,
         relations: Relations,
         account_data: AccountData,
         receipts: Receipts,
@@ -42,7 +44,7 @@ class OldSync:
         notifier: Notifier,
     ) -> None:
         self._rooms, self._relations, self._account_data, self._notifier = rooms, relations, account_data, notifier
-        self._receipts, self._presence = receipts, presence
+        self._receipts, self._presence, self._pagination = receipts, presence, pagination
 
     @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
     async def events(self, request: Request) -> Answer:
@@ -161,7 +163,7 @@ class OldSync:
 
     async def _whole(self, request: Request, room: LiveRoom, membership: str, limit: int) -> dict[str, Any]:
         upto = self._rooms.clock.watermark
-        page = await self._rooms.timeline.page(request.user_id, room, upto, None, True, max(1, limit), RoomEventFilter())
+        page = await self._pagination.page(request.user_id, room, upto, None, True, max(1, limit), RoomEventFilter())
         state = await self._rooms.timeline.state_at(request.user_id, room)
         data = await self._account_data.of_rooms(request.user_id, [room.room_id])
         start = room.order.before(page.events[-1][0].position) if page.events else upto

@@ -11,6 +11,7 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -27,8 +28,9 @@ MEMBERSHIPS = ("join", "invite", "leave", "ban", "knock")
 
 
 class RoomReads:
-    def __init__(self, rooms: Rooms, relations: Relations, completing: Completing) -> None:
-        self._rooms, self._relations, self._completing = rooms, relations, completing
+    def __init__(self, rooms: Rooms, relations: Relations, pagination: Pagination, completing: Completing) -> None:
+        self._rooms, self._relations = rooms, relations
+        self._pagination, self._completing = pagination, completing
 
     async def _room(self, request: Request) -> LiveRoom:
         return await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
@@ -46,7 +48,7 @@ class RoomReads:
         start, stop = optional_position(request.query("from")), optional_position(request.query("to"))
         event_filter = _filter(request)
         room = await self._room(request)
-        page = await self._rooms.timeline.page(request.user_id, room, start, stop, backwards, limit, event_filter)
+        page = await self._pagination.page(request.user_id, room, start, stop, backwards, limit, event_filter)
         parts = [
             b'{"chunk":[',
             await self._events(request, room, page.events),
@@ -77,9 +79,9 @@ class RoomReads:
         timeline, user = self._rooms.timeline, request.user_id
         before = after = None
         if half := limit // 2:
-            before = await timeline.page(user, room, room.order.before(event.position), None, True, half, event_filter)
+            before = await self._pagination.page(user, room, room.order.before(event.position), None, True, half, event_filter)
         if rest := (limit + 1) // 2:
-            after = await timeline.page(user, room, event.position, None, False, rest, event_filter, 1)
+            after = await self._pagination.page(user, room, event.position, None, False, rest, event_filter, 1)
         around = [*(before.events if before else ()), (event, membership), *(after.events if after else ())]
         state = await timeline.state_at(user, room, around[-1][0].position)
         if event_filter.lazy_load_members:
@@ -125,7 +127,7 @@ class RoomReads:
             raise BadRequest("`ts` is missing", "M_MISSING_PARAM")
         ts = request.query_int("ts", 0)
         room = await self._room(request)
-        event = await self._rooms.timeline.nearest(request.user_id, room, ts, backwards)
+        event = await self._pagination.nearest(request.user_id, room, ts, backwards)
         return {"event_id": event.event_id, "origin_server_ts": event.ts}
 
     # -------------------------------------------------------------------------------------------------------- state

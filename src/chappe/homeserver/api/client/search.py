@@ -12,6 +12,7 @@ from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.modules.relations.relations import Relations
 from chappe.homeserver.modules.search.search import Around, Found, Hit, MessageSearch, RoomEventsCriteria
+from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.token import position_token
@@ -29,8 +30,8 @@ class SearchRequest(msgspec.Struct):
 
 
 class Search:
-    def __init__(self, rooms: Rooms, search: MessageSearch, relations: Relations) -> None:
-        self._rooms, self._search, self._relations = rooms, search, relations
+    def __init__(self, rooms: Rooms, pagination: Pagination, search: MessageSearch, relations: Relations) -> None:
+        self._rooms, self._search, self._relations, self._pagination = rooms, search, relations, pagination
 
     @endpoint("POST", "/_matrix/client/v3/search", limit="search", body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
@@ -62,13 +63,13 @@ class Search:
         return result
 
     async def _context(self, request: Request, hit: Hit, around: Around) -> dict[str, Any]:
-        timeline, user, position, order = self._rooms.timeline, request.user_id, hit.seen[0].position, hit.room.order
+        pages, user, position, order = self._pagination, request.user_id, hit.seen[0].position, hit.room.order
         before: list[Seen] = []
         after: list[Seen] = []
         if limit := min(max(0, around.before_limit), MAX_AROUND):
-            before = (await timeline.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())).events
+            before = (await pages.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())).events
         if limit := min(max(0, around.after_limit), MAX_AROUND):
-            after = (await timeline.page(user, hit.room, position, None, False, limit, RoomEventFilter(), 1)).events
+            after = (await pages.page(user, hit.room, position, None, False, limit, RoomEventFilter(), 1)).events
         first = order.before(before[-1][0].position if before else position)
         last = after[-1][0].position if after else position
         context: dict[str, Any] = {
@@ -78,7 +79,7 @@ class Search:
             "events_after": await self._events(request, hit, after),
         }
         if around.include_profile:
-            state = await timeline.state_after(hit.room, position)
+            state = await self._rooms.timeline.state_after(hit.room, position)
             senders = {e.sender for e, _ in (*before, hit.seen, *after)}
             members = {user: state.get(("m.room.member", user)) for user in senders}
             context["profile_info"] = {user: _profile(e.content) for user, e in members.items() if e is not None}

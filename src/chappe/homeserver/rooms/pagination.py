@@ -1,0 +1,168 @@
+"""Reading a room page by page (client-server API, "Syncing", /messages, /context, /timestamp_to_event): what is missing is read from
+the servers that were there, for as long as one request waits for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chappe.homeserver.rooms.filling import SECONDS, Filling
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.history import History
+from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.stretches import Walk
+from chappe.homeserver.rooms.timeline import passes
+from chappe.homeserver.rooms.visibility import Seen
+from chappe.matrix.errors import NotFound
+from chappe.matrix.filters import RoomEventFilter, is_open
+
+READ_AT_ONCE = 200
+MAX_READS = 10  # pages read for one request: beyond, the client asks again with `end`
+MOST_CLOSINGS = 20  # of a gap, for one request that reads forwards
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events in the order asked for; `start` and `end` are positions, `end` None where the timeline ends."""
+
+    events: list[Seen]
+    start: int
+    end: int | None
+
+
+class Pagination:
+    def __init__(self, rooms: Rooms, history: History) -> None:
+        self._rooms, self._history = rooms, history
+
+    async def page(
+        self,
+        user_id: str,
+        room: LiveRoom,
+        start: int | None,
+        stop: int | None,
+        backwards: bool,
+        limit: int,
+        event_filter: RoomEventFilter,
+        closings: int = MOST_CLOSINGS,
+    ) -> Page:
+        """`/messages`: up to `limit` events that the reader may see, from a position towards another, as they happened.
+
+        `closings`: pages of other servers with which a gap is closed before it is read across forwards.
+        """
+        await self._rooms.visibility.require_reader(user_id, room)
+        while room.stale:  # a gap may have come that lies before the present end of the log
+            await room.reload()
+        if start is None:
+            start = self._rooms.clock.watermark if backwards else room.order.beginning
+        walk = Walk(room.order, start, stop, backwards, self._rooms.clock.watermark, closings)
+        filling = Filling(self._history.extend, room)
+        found: list[Seen] = []
+        everything = is_open(event_filter)
+        for _ in range(MAX_READS + closings):
+            if walk.turns == MAX_READS:
+                break
+            await self._look_for_gap(room, walk)
+            low, high = walk.ahead()
+            size = 1 if walk.is_at_beginning else min(READ_AT_ONCE, limit + 1)
+            batch = await self._rooms.timeline.events_between(room, low, high, size, backwards) if low < high else []
+            wanted = await self._rooms.timeline.related_by(room, batch, event_filter)
+            seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.filter(user_id, room, wanted)}
+            for event in batch:
+                shown = seen.get(event.nid)
+                if shown is not None and (everything or passes(event_filter, room, shown[0])):
+                    if len(found) == limit:
+                        return Page(found, start, walk.token)
+                    found.append(shown)
+                walk.pass_by(event.position)
+            walk.turns += backwards or walk.gap is None
+            low, high = walk.ahead()
+            if len(batch) == size and low < high:
+                continue
+            if walk.has_more_beyond and len(found) == limit:
+                break
+            if not backwards and walk.gap is not None and walk.closings <= 0:
+                if found or closings < MOST_CLOSINGS:
+                    break  # it is closed with the next request
+                walk.crosses = True
+            elif not await self._go_on(walk, filling):
+                return Page(found, start, walk.token if walk.is_cut_short else None)
+        return Page(found, start, walk.token)
+
+    async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:
+        """Finds the next event before which something is missing: it is read before what lies on the other side."""
+        walk.gap = None
+        span = walk.span
+        if not span.has_history or walk.is_at_beginning or walk.crosses:
+            return
+        low, high = walk.ahead()
+        if walk.backwards and low <= high < span.high:
+            high += 1  # the last event that was read
+        walk.gap = await self._history.gap(room, low, high, walk.backwards)
+        if walk.gap is None and not walk.backwards and span.stretch is not None and span.stretch.ordinal == 0:
+            cut = span.stretch.cut  # what is missing before the cut itself
+            walk.gap = await self._history.gap(room, cut - 1, cut, True)
+
+    @staticmethod
+    async def _go_on(walk: Walk, filling: Filling) -> bool:
+        """Past the gap, or into the next span. False where there is nothing more, or it has not come in time."""
+        if walk.gap is not None:
+            if walk.backwards:
+                await filling.pages(walk.gap)
+                walk.at = walk.gap - 1
+            else:
+                await filling.page(walk.gap)
+                walk.closings = 0 if filling.is_over else walk.closings - 1
+            return True
+        if walk.backwards and not walk.ends_here:
+            if walk.cut is not None:
+                await filling.pages(walk.cut)
+            elif walk.span.stretch is None and walk.span.has_history:
+                if await filling.page(None):
+                    return True
+                walk.is_cut_short = filling.is_over
+        return walk.step()
+
+    async def nearest(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
+        """The event closest to a time that the reader may see. Raises M_NOT_FOUND.
+
+        What was before this server came in, those are asked who were there.
+        """
+        await self._rooms.visibility.require_reader(user_id, room)
+        if room.is_federated and await self._is_in_gap(room, ts, backwards):
+            await self._history.look_back(room, ts, backwards, SECONDS)
+        return await self._nearest_here(user_id, room, ts, backwards)
+
+    async def _is_in_gap(self, room: LiveRoom, ts: int, backwards: bool) -> bool:
+        """Whether something may be nearer to a time than what is here: where that lies beside a gap, on the side of the time."""
+        nearest = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, 1)
+        if not nearest:
+            return True
+        position = nearest[0]["position"]
+        if backwards:
+            later = await self._next(room, position)
+            return later is not None and await self._history.gap(room, later - 1, later, True) is not None
+        first = await self._rooms.store.events_by_time(room.number, 0, False, 0, 1)
+        if ts < first[0]["ts"]:
+            return True
+        return await self._history.gap(room, position - 1, position, True) is not None
+
+    async def _next(self, room: LiveRoom, position: int) -> int | None:
+        """The position of the event that is read after one."""
+        for span in room.order.spans_after(position):
+            if (found := await self._rooms.store.first_position(room.number, span.low, span.high)) is not None:
+                return found
+        return None
+
+    async def _nearest_here(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
+        offset = 0
+        for _ in range(MAX_READS):
+            rows = await self._rooms.store.events_by_time(room.number, ts, backwards, offset, READ_AT_ONCE)
+            events = await self._rooms.timeline.of_rows(room, rows)
+            seen = {e.nid for e, _ in await self._rooms.visibility.filter(user_id, room, events)}
+            for event in events:
+                if event.nid in seen:
+                    return event
+            offset += len(rows)
+            if len(rows) < READ_AT_ONCE:
+                break
+        raise NotFound(f"There is no event {'before' if backwards else 'after'} this time")
