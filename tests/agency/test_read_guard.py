@@ -296,13 +296,7 @@ async def two_processes(new_server: NewServer) -> tuple[Scene, ReadGuard, str]:
     s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
     s.watch(server)
     other = ReadGuard(
-        server.node.database,
-        server.node.rooms.memberships,
-        settings,
-        s.clock,
-        s.guard._challenge,
-        s.guard._freeze,
-        s.guard._accountable,
+        server.node.database, server.node.rooms, settings, s.clock, s.guard._challenge, s.guard._freeze, s.guard._accountable
     )
     other.sleep = s.guard.sleep
     return s, other, (await server.person("reader")).id

@@ -263,10 +263,7 @@ class AgencyServer(Homeserver):
             async def freeze(user_id: str) -> None:
                 await self.accounts.set_state(user_id, locked=True)
 
-            guard = ReadGuard(
-                self.database, self.rooms.memberships, settings, self.now_ms, challenge, freeze, self.standings.accountable
-            )
-            self.rooms.visibility.reads = guard.events_read
+            guard = ReadGuard(self.database, self.rooms, settings, self.now_ms, challenge, freeze, self.standings.accountable)
             self.guard = self.reading.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)
 

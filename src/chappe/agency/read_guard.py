@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class ReadGuard:
     def __init__(
         self,
         database: Database,
-        memberships: Memberships,
+        rooms: Rooms,
         settings: Settings,
         now_ms: Callable[[], int],
         challenge: Callable[[str], Awaitable[None]],
@@ -75,7 +75,7 @@ class ReadGuard:
         accountable: Callable[[str], Awaitable[str]],
     ) -> None:
         self._accountable = accountable
-        self._database, self._memberships, self._now_ms = database, memberships, now_ms
+        self._database, self._memberships, self._now_ms = database, rooms.memberships, now_ms
         self._challenge, self._freeze = challenge, freeze
         self._excluded = frozenset(settings.excluded)
         self._budgets = {
@@ -87,10 +87,11 @@ class ReadGuard:
         self._organisation_budget = settings.organisation_events_per_hour
         self._usage: OrderedDict[str, _Usage] = OrderedDict()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        rooms.visibility.listen(self._events_read)
 
     # -------------------------------------------------------------------------------------------------------- weighing
 
-    async def events_read(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> None:
+    async def _events_read(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> None:
         """Told of every event that anybody is about to be shown."""
         before = self._now_ms() - OLD_AFTER_MS
         old = sum(1 for event in events if event.ts < before)

@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
 from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
@@ -51,12 +52,12 @@ class Accounts:
         services: ApplicationServices,
         bridges: Bridges,
         queries: Queries,
+        erased: ErasedAuthors,
         now_ms: Callable[[], int],
     ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
-        # by user: where the log was when they asked for their messages to be erased
-        self.erased_at: dict[str, int] = {}
+        self._erased = erased
         self._services, self._bridges, self._queries = services, bridges, queries
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
@@ -281,11 +282,11 @@ class Accounts:
             raise Forbidden("This account has no password: whoever is responsible for it signs in as themselves")
 
     async def load_erased(self) -> None:
-        """`erased_at` as it is now: at start, when it changes here, and now and then for what other processes changed."""
+        """Who is erased, as it is now: at start, when it changes here, and now and then for what other processes changed."""
         found = await self.store.erased()
-        if found != self.erased_at:
-            self.erased_at.clear()
-            self.erased_at.update(found)
+        if found != self._erased:
+            self._erased.clear()
+            self._erased.update(found)
 
     async def set_state(
         self,

@@ -51,6 +51,7 @@ from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.app.loops import Loops
 from chappe.homeserver.app.tables import tables_of
 from chappe.homeserver.app.ways_to_act import ends_of
+from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.leases import Leases
@@ -228,6 +229,7 @@ class Parts:
         self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
         self.service_calls = ServiceCalls(self.trusted_fetcher)
         self.bridges = Bridges(services, self.service_calls, store)
+        self.erased = ErasedAuthors()
         self.accounts = Accounts(
             database,
             store,
@@ -240,6 +242,7 @@ class Parts:
             services,
             self.bridges,
             self.queries,
+            self.erased,
             now_ms,
         )
         self.sessions = Sessions(
@@ -254,6 +257,7 @@ class Parts:
         )
         self._build_identity(database)
         # rooms
+        self.ignored_users = IgnoredUsers(database, self.clock)
         self.rooms = Rooms(
             database,
             self.clock,
@@ -261,6 +265,8 @@ class Parts:
             self.domains,
             self.boundaries,
             self.policy,
+            self.ignored_users,
+            self.erased,
             now_ms,
             self._secret,
             config.live_rooms,
@@ -268,7 +274,6 @@ class Parts:
         profile_of = self.accounts.membership_profile
         self.aliases = Aliases(database, self.rooms, self.domains, self.bridges, self.queries)
         self.administration = Administration(database, now_ms)
-        self.ignored_users = IgnoredUsers(database, self.clock)
         self.admission = Admission(self.rooms, profile_of, self.administration.standing, self.ignored_users.require_may_invite)
         self._build_remote_rooms(database)
         self.membership = MembershipChanges(self.rooms, self.admission, self.elsewhere)
@@ -279,8 +284,6 @@ class Parts:
             database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
         )
         self.push_rules = PushRules(database, self.writer, self.clock)
-        self.rooms.visibility.erased_at = self.accounts.erased_at
-        self.rooms.visibility.ignored_by = self.ignored_users.of
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.relations = Relations(RelationStore(database), self.rooms)
         self.search_index = SearchIndex(database, self.clock)

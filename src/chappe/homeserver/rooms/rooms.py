@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
@@ -20,6 +21,7 @@ from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, St
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.following import Following
+from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.policy_server import POLICY_SERVER
@@ -95,6 +97,8 @@ class Rooms:
         domains: Domains,
         boundaries: Boundaries,
         policy: Policy,
+        ignoring: Ignoring,
+        erased: ErasedAuthors,
         now_ms: NowMs,
         secret: bytes,
         live_limit: int = 5000,
@@ -110,7 +114,9 @@ class Rooms:
         self.trees = TreeReader(self.store.load_packs)
         self.reading = Reading(policy)
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)
-        self.visibility = Visibility(self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek)
+        self.visibility = Visibility(
+            self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek, ignoring, erased
+        )
         self.following = Following(
             self.store, self.live, self.memberships, self.is_hosted, self.other_servers, self.has_own_member
         )

@@ -5,11 +5,13 @@ Sync, messages, context, single events, search and federation all ask here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import orjson
 
+from chappe.homeserver.bus.erased import ErasedAuthors
+from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -20,7 +22,6 @@ from chappe.matrix.history_visibility import is_visible, more_open, parse_visibi
 
 VISIBILITY_KEY = ("m.room.history_visibility", "")
 Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
-IgnoredBy = Callable[[str], Awaitable[frozenset[str]]]
 Reads = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[None]]
 MayPeek = Callable[[str], bool]
 
@@ -36,21 +37,26 @@ def _joined_later(mine: Membership | None, room: LiveRoom, position: int) -> boo
     return mine is not None and (mine.joined_since or 0) > room.order.when(position)
 
 
-async def _nobody(_: str) -> frozenset[str]:
-    return frozenset()
-
-
 class Visibility:
     """`may_peek`: whether somebody sees rooms that are open to the world, without being there."""
 
     def __init__(
-        self, store: RoomStore, trees: TreeReader, key_hash: KeyHash, memberships: Memberships, may_peek: MayPeek
+        self,
+        store: RoomStore,
+        trees: TreeReader,
+        key_hash: KeyHash,
+        memberships: Memberships,
+        may_peek: MayPeek,
+        ignoring: Ignoring,
+        erased: ErasedAuthors,
     ) -> None:
         self._store, self._trees, self._key_hash, self._memberships = store, trees, key_hash, memberships
-        self.ignored_by: IgnoredBy = _nobody  # whose events, state apart, a reader does not want to see
-        self._may_peek = may_peek
-        self.erased_at: Mapping[str, int] = {}  # who wants their messages erased for those who come after a position
-        self.reads: Reads | None = None  # told of what somebody is about to be shown; a refusal ends the request
+        self._may_peek, self.ignoring, self.erased_at = may_peek, ignoring, erased
+        self._listeners: list[Reads] = []
+
+    def listen(self, listener: Reads) -> None:
+        """`listener` is told of what somebody is about to be shown; its refusal ends the request."""
+        self._listeners.append(listener)
 
     async def require_reader(self, user_id: str, room: LiveRoom) -> Membership | None:
         """The reader's membership, None for one who may only peek. Raises Forbidden for those who may not read at all."""
@@ -70,14 +76,15 @@ class Visibility:
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""
         seen = await self.seen(user_id, room, events)
-        if self.reads is not None and seen:
-            await self.reads(user_id, room, [event for event, _ in seen])
+        if seen:
+            for listener in self._listeners:
+                await listener(user_id, room, [event for event, _ in seen])
         return seen
 
     async def seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """As `filter`, but nobody is shown them: the read guard counts nothing."""
         events = [e for e in events if not e.is_erased]
-        if ignored := await self.ignored_by(user_id):
+        if ignored := await self.ignoring.of(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]
         mine = (await self._memberships.of(user_id)).get(room.number)
         certain = [None if mine is None else mine.sees(event.position) for event in events]

@@ -14,6 +14,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.globs import glob
 from chappe.matrix.identifiers import domain_of
@@ -38,7 +39,7 @@ class Preferences:
 _NOTHING = Preferences(frozenset(), False, {})
 
 
-class IgnoredUsers:
+class IgnoredUsers(Ignoring):
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._cache = UserCache(clock, ("account_data",), self._load)
@@ -56,7 +57,6 @@ class IgnoredUsers:
         return {user: _preferences(found[user]) if user in found else _NOTHING for user in users}
 
     async def of(self, user_id: str) -> frozenset[str]:
-        """Whom a user ignores."""
         return (await self._cache.get(user_id)).ignored
 
     async def invitation_from(self, target: str, sender: str) -> str:

@@ -53,7 +53,7 @@ class Relations:
         kinds = await self._store.kinds(room.number, list(targets)) if targets else {}
         if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
             return {}
-        ignored = sorted(await self._rooms.visibility.ignored_by(user_id))
+        ignored = sorted(await self._rooms.visibility.ignoring.of(user_id))
         found: dict[str, dict[str, Any]] = {}
         if edited := {target: targets[target] for target in kinds.get(REPLACE, ())}:
             for target, edit in (await self._edits(user_id, room, edited, ignored)).items():

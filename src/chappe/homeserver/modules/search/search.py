@@ -122,7 +122,7 @@ class MessageSearch:
 
     async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Row]) -> list[Row]:
         """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
-        ignored = await self._rooms.visibility.ignored_by(user_id)
+        ignored = await self._rooms.visibility.ignoring.of(user_id)
         rows = [row for row in rows if row["sender"] not in ignored or row["type"] != "m.room.message"]
         erased = self._rooms.visibility.is_erased_for
         sees = {row["nid"]: rooms[row["room_nid"]].sees(row["position"]) for row in rows}
