@@ -220,7 +220,7 @@ async def test_a_hold_that_comes_while_a_history_is_purged(
             await holds.place(alice.id, JUDGE, ORDER, BY)
         await may_purge(room_id)
 
-    purges.may_purge = placed_meanwhile
+    purges.may_purge = placed_meanwhile  # type: ignore[method-assign]
     assert (await purge(ministry, root, room, last))[0] == 403
     assert bodies((await alice.messages(room))["chunk"])[::-1] == texts[2:]
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from chappe.homeserver.outbound.federation import breaker
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
+from chappe.net import breaker
 from chappe.net.breaker import Breaker
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import enter, hears

@@ -137,7 +137,7 @@ async def test_another_process_goes_on_where_one_died(new_server: Callable[..., 
             stuck.set()
             await asyncio.Event().wait()
 
-    purges.may_purge = dies
+    purges.may_purge = dies  # type: ignore[method-assign]
     delete_id = (await admin.call("DELETE", f"{V2}/rooms/{segment(salon.room)}", {}))["delete_id"]
     work = asyncio.create_task(server.node.delete_room.resume())
     await stuck.wait()

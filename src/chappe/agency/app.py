@@ -9,7 +9,7 @@ from chappe.agency.account_validity import AccountValidity
 from chappe.agency.account_validity_api import AccountValidityApi
 from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.attachments import Envelope
-from chappe.agency.antivirus.engines import ScanFailed, engine_of
+from chappe.agency.antivirus.engines import engine_of
 from chappe.agency.antivirus.media_proxy import AntivirusAdmin, MediaProxy
 from chappe.agency.antivirus.scanner import Scanner, Unscanned
 from chappe.agency.audit import Audit, AuditApi, AuditTrail
@@ -51,8 +51,7 @@ from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.media.media import Media
-from chappe.matrix.errors import Forbidden, MatrixError
+from chappe.homeserver.modules.media.media import Scanning
 from chappe.matrix.identifiers import UserId
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
@@ -63,6 +62,8 @@ TOLD_AT_MOST = 20  # administrators who are told that something waits for one of
 
 class AgencyServer(Homeserver):
     """One node, as `Homeserver` is."""
+
+    holds: LegalHolds
 
     def __init__(self, config: Config, data: Path, database_url: str) -> None:
         self.agency = AgencyPolicy(config.agency) if config.agency.enabled else None
@@ -77,23 +78,25 @@ class AgencyServer(Homeserver):
     def tables(self) -> Sequence[Table]:
         return (*super().tables, *TABLES)
 
+    def _make_holds(self) -> LegalHolds:
+        return LegalHolds(self.database, self.now_ms)
+
+    def _make_scanning(self) -> Scanning:
+        settings = self.config.antivirus
+        if settings.engine is None:
+            return super()._make_scanning()
+        self.scanner = Scanner(self.database, engine_of(settings.engine), settings, self.now_ms)
+        return self.scanner
+
     def _build(self) -> None:
         super()._build()
         self.audit = Audit(self.database, self.now_ms, *audit_files(self.config.administration, self._data))
         self.admin_door = AuditTrail(self.audit, self.critical_acts)
-        self.holds = LegalHolds(self.database, self.now_ms)
-        self.media.deletable = self.holds.deletable
-        self.kept_sessions.held = self.account_data.kept.held = self.holds.held
-        self.room_purges.may_purge = self.holds.require_none_in_room
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
             self.agency.standings = self.standings
             self._build_people(self.agency)
             self._build_retention(self.agency)
-        settings = self.config.antivirus
-        if settings.engine is not None:
-            self.scanner = Scanner(self.database, self.media, engine_of(settings.engine), settings, self.now_ms)
-            self.media.scan = self._require_clean
         self._build_validity()
         self._build_guard()
         if self.agency is not None:
@@ -228,16 +231,6 @@ class AgencyServer(Homeserver):
             self.now_ms,
         )
         self.jobs.add("retention", RETENTION_EVERY, self.time_evidence.required(self.retention.look))
-
-    async def _require_clean(self, media: Media) -> None:
-        """For everybody who asks for a file as it is: clients, thumbnails, other servers."""
-        assert self.scanner is not None
-        try:
-            verdict = await self.scanner.verdict(media)
-        except ScanFailed as error:
-            raise MatrixError(502, "M_UNKNOWN", f"This file could not be scanned: {error}") from None
-        if verdict.reason is not None:
-            raise Forbidden(f"This file has been stopped. {verdict.info}", verdict.reason)
 
     def _build_validity(self) -> None:
         settings = self.config.account_validity

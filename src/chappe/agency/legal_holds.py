@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, parse_room_id, parse_user_id
 
@@ -38,7 +39,7 @@ _HELD_FILES = r"""
     UNION SELECT server_name, media_id FROM files JOIN named ON name[1] = server_name AND name[2] = media_id"""
 
 
-class LegalHolds:
+class LegalHolds(Holds):
     def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
         self._database, self._now_ms = database, now_ms
 

@@ -14,7 +14,8 @@ from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
 from chappe.agency.antivirus.engines import Engine, ScanFailed
 from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media.media import ContentRepository, Media
+from chappe.homeserver.modules.media.media import Media, ReadWhole, Scanning
+from chappe.matrix.errors import Forbidden, MatrixError
 
 log = logging.getLogger(__name__)
 HEAD = 4096  # bytes by which a type is recognised
@@ -53,30 +54,36 @@ CLEAN = Verdict(None, "File is clean")
 class Unscanned:
     """Where no engine is set up nothing is stopped, and nobody is told that anything was looked at."""
 
-    async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
+    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> Verdict:
         return Verdict(None, "Not scanned: this server has no antivirus")
 
 
-class Scanner:
-    def __init__(
-        self, database: Database, repository: ContentRepository, engine: Engine, settings: Antivirus, now_ms: Callable[[], int]
-    ) -> None:
-        self._database, self._repository, self._engine = database, repository, engine
+class Scanner(Scanning):
+    def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: Callable[[], int]) -> None:
+        self._database, self._engine = database, engine
         self._settings, self._now_ms = settings, now_ms
         self._gate = asyncio.Semaphore(settings.scans_at_once)
         self._under_way: dict[tuple[str, str, bytes], asyncio.Task[Verdict]] = {}
 
-    async def verdict(self, media: Media, file: EncryptedFile | None = None) -> Verdict:
+    async def require_clean(self, media: Media, read: ReadWhole) -> None:
+        try:
+            verdict = await self.verdict(media, read)
+        except ScanFailed as error:
+            raise MatrixError(502, "M_UNKNOWN", f"This file could not be scanned: {error}") from None
+        if verdict.reason is not None:
+            raise Forbidden(f"This file has been stopped. {verdict.info}", verdict.reason)
+
+    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> Verdict:
         """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's, M_NOT_FOUND for a damaged one."""
         fingerprint = PLAIN if file is None else file.fingerprint
         key = (media.server_name, media.media_id, fingerprint)
         task = self._under_way.get(key)
         if task is None:  # many ask for a new file at once: it is scanned for all of them
-            task = self._under_way[key] = asyncio.create_task(self._known_or_scanned(media, file, fingerprint))
+            task = self._under_way[key] = asyncio.create_task(self._known_or_scanned(media, read, file, fingerprint))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _known_or_scanned(self, media: Media, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+    async def _known_or_scanned(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
         row = await self._database.fetchrow(
             """SELECT reason, info, released_by FROM scan_results
                 WHERE server_name = $1 AND media_id = $2 AND fingerprint = $3 AND signatures = $4""",
@@ -87,13 +94,13 @@ class Scanner:
         )
         if row is not None:
             return CLEAN if row["released_by"] is not None else Verdict(row["reason"], row["info"])
-        return await self._scan(media, file, fingerprint)
+        return await self._scan(media, read, file, fingerprint)
 
-    async def _scan(self, media: Media, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+    async def _scan(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
         if media.size > self._settings.max_size_mib << 20:
             raise ScanFailed("it is too large to be scanned")
         async with self._gate:
-            verdict = await self._look(media, file)
+            verdict = await self._look(media, read, file)
         await self._database.execute(
             """INSERT INTO scan_results (server_name, media_id, fingerprint, signatures, reason, info, scanned_ts)
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (server_name, media_id, fingerprint) DO UPDATE
@@ -113,8 +120,8 @@ class Scanner:
             )
         return verdict
 
-    async def _look(self, media: Media, file: EncryptedFile | None) -> Verdict:
-        stream = self._repository.whole(media)
+    async def _look(self, media: Media, read: ReadWhole, file: EncryptedFile | None) -> Verdict:
+        stream = read(media)
         plain = stream if file is None else decrypted(file, stream)
         head = b""
 

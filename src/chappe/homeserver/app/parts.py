@@ -81,7 +81,7 @@ from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
 from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
-from chappe.homeserver.modules.media.media import ContentRepository
+from chappe.homeserver.modules.media.media import ContentRepository, Scanning
 from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
@@ -121,6 +121,7 @@ from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
 from chappe.homeserver.part import Job, Part
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.holds import Holds
 from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -205,6 +206,12 @@ class Parts:
         assert self._database is not None, "the node has not been started"
         return self._database
 
+    def _make_holds(self) -> Holds:
+        return Holds()
+
+    def _make_scanning(self) -> Scanning:
+        return Scanning()
+
     def _build(self) -> None:
         config, database, now_ms = self.config, self.database, self.now_ms
         shares = config.shares
@@ -214,6 +221,7 @@ class Parts:
         self.time_evidence = TimeEvidence(database, self.time, self._tell_of_time)
         self.writer = GroupWriter(self._database_url, self.clock)
         self.leases = Leases(database)
+        self.holds = self._make_holds()
         self.domains = Domains(database)
         self._build_federation(database)
         # accounts
@@ -295,6 +303,8 @@ class Parts:
         bounds = UploadBounds(shares.upload_mib_per_day << 20, shares.upload_gib_per_day << 30, shares.disk_reserve_mib << 20)
         folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
         self.upload_share = UploadShare(database, now_ms, bounds, folders)
+        previews = config.url_previews
+        self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media = ContentRepository(
             database,
             blobs,
@@ -302,6 +312,9 @@ class Parts:
             self.policy,
             self.rooms.reading,
             self.upload_share,
+            self.holds,
+            self._make_scanning(),
+            RemoteMedia(self.federation_client, self.domains, self.fetcher),
             now_ms,
             config.media.max_upload_mib << 20,
         )
@@ -330,7 +343,9 @@ class Parts:
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
         given: dict[type, object] = {type(thing): thing for thing in made}
-        self.assembly = assembly = Assembly(self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy})
+        self.assembly = assembly = Assembly(
+            self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy, Holds: self.holds}
+        )
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -511,11 +526,9 @@ class Parts:
         self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership, self.standings)
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.reports = Reports(database, self.rooms, now_ms)
-        self.kept_sessions = KeptSessions(database, self.policy)
+        self.kept_sessions = KeptSessions(database, self.policy, self.holds)
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
         self.voip = Voip(config.calls, now_ms)
-        self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
-        self.media.fetch = RemoteMedia(self.media, self.federation_client, self.domains, self.fetcher).fetch
         self.exchange_invites = ExchangeInvites(
             self.rooms,
             self.membership,
@@ -561,7 +574,7 @@ class Parts:
         self.jobs.add("time", TIME_EVERY, self.time_evidence.look, is_per_process=True)
         self.jobs.add("erased", 5, self.accounts.load_erased, is_per_process=True)
         shut_down = ShutDownRoom(self.administration, self.rooms, self.membership, self.creation)
-        self.room_purges = RoomPurges(database, self.writer, self.tables, self.rooms, self.now_ms)
+        self.room_purges = RoomPurges(database, self.writer, self.tables, self.rooms, self.holds, self.now_ms)
         self.delete_room = DeleteRoom(shut_down, self.room_purges, self.leases)
         self.jobs.add("room purges", 5, self.delete_room.resume)
         self.jobs.add("profiles", 5, self.set_profile_field.resume)

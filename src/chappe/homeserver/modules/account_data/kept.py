@@ -6,7 +6,7 @@ keys of a backup that they open (modules/key_backup/kept.py). What is kept is se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ import orjson
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError
 
 # What clients need to open everything else: as many of each are kept, whatever else an account has kept
@@ -46,16 +47,11 @@ FRAGMENT = Fragment(
 )
 
 
-async def _nobody() -> Collection[str]:
-    return ()
-
-
 class KeptSecrets:
-    """For as many days as the policy says; 0: nothing is kept. `held`: of whom nothing goes meanwhile, whatever the days."""
+    """For as many days as the policy says; 0: nothing is kept. Of whom is held nothing goes meanwhile, whatever the days."""
 
-    def __init__(self, database: Database, policy: Policy) -> None:
-        self._database, self._policy = database, policy
-        self.held: Callable[[], Awaitable[Collection[str]]] = _nobody
+    def __init__(self, database: Database, policy: Policy, holds: Holds) -> None:
+        self._database, self._policy, self._holds = database, policy, holds
 
     @property
     def days(self) -> int:
@@ -110,7 +106,7 @@ class KeptSecrets:
             """DELETE FROM kept_secrets WHERE kept_since < now() - make_interval(days => $1)
                 AND user_id <> ALL($2::text[])""",
             self.days,
-            sorted(await self.held()),
+            sorted(await self._holds.held()),
         )
 
 

@@ -7,11 +7,11 @@ token destroys can be brought back. What is kept of version 7 is in version -7, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError
 
 # Sessions of an account: beyond, nothing more is deleted, so that nobody crowds out what was deleted first.
@@ -21,16 +21,11 @@ _COLUMNS = "room_id, session_id, first_message_index, forwarded_count, is_verifi
 _ALL = "s.user_id = $1 AND s.version = $2 AND ($3::text IS NULL OR s.room_id = $3) AND ($4::text IS NULL OR s.session_id = $4)"
 
 
-async def _nobody() -> Collection[str]:
-    return ()
-
-
 class KeptSessions:
-    """For as many days as the policy says; 0: nothing is kept. `held`: of whom nothing goes meanwhile, whatever the days."""
+    """For as many days as the policy says; 0: nothing is kept. Of whom is held nothing goes meanwhile, whatever the days."""
 
-    def __init__(self, database: Database, policy: Policy) -> None:
-        self._database, self._policy = database, policy
-        self.held: Callable[[], Awaitable[Collection[str]]] = _nobody
+    def __init__(self, database: Database, policy: Policy, holds: Holds) -> None:
+        self._database, self._policy, self._holds = database, policy, holds
 
     @property
     def days(self) -> int:
@@ -151,7 +146,7 @@ class KeptSessions:
 
     async def prune(self) -> None:
         """What has been kept long enough, and is under no hold."""
-        held = sorted(await self.held())
+        held = sorted(await self._holds.held())
         async with self._database.transaction() as connection:
             await connection.execute(
                 """DELETE FROM key_backup_sessions s USING key_backups k WHERE k.kept_since IS NOT NULL AND k.user_id <> ALL($2::text[])

@@ -7,17 +7,19 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.modules.media.remote import MAX_FILE_NAME, RemoteMedia
 from chappe.homeserver.modules.media.soundness import Soundness
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize, opened, sealed
 from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.homeserver.policy import Policy
+from chappe.homeserver.policy.holds import Holds
 from chappe.homeserver.policy.reading import Reading
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id
@@ -25,7 +27,7 @@ from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id
 log = logging.getLogger(__name__)
 UNUSED_FOR_MS = 24 * 3600 * 1000
 PENDING_AT_MOST = 50
-MAX_FILE_NAME, LONGEST_TYPE = 500, 255
+LONGEST_TYPE = 255
 THUMBNAIL_INPUT = 50 << 20
 POLL_SECONDS = 0.2
 
@@ -52,6 +54,17 @@ class Media:
         return key_of(self.server_name, self.media_id)
 
 
+ReadWhole = Callable[[Media], AsyncIterator[bytes]]
+
+
+class Scanning:
+    """What is asked before a file is given out as it is: to clients, as thumbnails, to other servers. Here nothing is scanned; the
+    public-sector layer may have an antivirus."""
+
+    async def require_clean(self, media: Media, read: ReadWhole) -> None:
+        """Raises for files that must not be given out. `read`: the bytes of a file."""
+
+
 class ContentRepository:
     """`max_upload`: in bytes. Raises MatrixError subclasses only."""
 
@@ -63,18 +76,16 @@ class ContentRepository:
         policy: Policy,
         reading: Reading,
         share: UploadShare,
+        holds: Holds,
+        scanning: Scanning,
+        remote: RemoteMedia,
         now_ms: Callable[[], int],
         max_upload: int,
     ) -> None:
-        self._share = share
+        self._share, self._holds, self._scanning, self._remote = share, holds, scanning, remote
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
         self._reading, self._now_ms, self.max_upload = reading, now_ms, max_upload
         self.soundness = Soundness(blobs)
-        # brings a file of another server here; None where it has it not (`remote.py`)
-        self.fetch: Callable[[UserId, str, str], Awaitable[None]] | None = None
-        # which of some files may be deleted (None: all)
-        self.deletable: Callable[[list[tuple[str, str]]], Awaitable[list[tuple[str, str]]]] | None = None
-        self.scan: Callable[[Media], Awaitable[None]] | None = None  # raises for files that must not be given out
 
     # ---------------------------------------------------------------------------------------------------- uploading
 
@@ -235,8 +246,8 @@ class ContentRepository:
         deadline = time.monotonic() + timeout_ms / 1000
         while True:
             row = await self._row(server_name, media_id)
-            if row is None and not legacy_only and reader is not None and self.fetch is not None:
-                await self.fetch(reader, server_name, media_id)
+            if row is None and not legacy_only and reader is not None:
+                await self._remote.fetch(self, reader, server_name, media_id)
                 row = await self._row(server_name, media_id)
             if row is None or (legacy_only and not row["legacy"]):
                 raise NotFound("There is no such file")
@@ -252,8 +263,8 @@ class ContentRepository:
         media = Media(server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"])
         await self._policy.may_download(reader, server_name, media_id)
         await self.require_whole(media)
-        if self.scan is not None and not is_scanned:
-            await self.scan(media)
+        if not is_scanned:
+            await self._scanning.require_clean(media, self.whole)
         return media
 
     async def uploader_of(self, media: Media) -> str | None:
@@ -370,7 +381,7 @@ class ContentRepository:
         quarantine in another right is kept: it may have to be shown to somebody.
         """
         deleted, files = [], await self._out_of_quarantine(files, right)
-        for server_name, media_id in files if self.deletable is None else await self.deletable([*files]):
+        for server_name, media_id in await self._holds.deletable([*files]):
             row = await self._row(server_name, media_id)
             if row is None:
                 continue

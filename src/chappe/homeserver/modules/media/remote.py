@@ -9,44 +9,55 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from email.message import Message
+from typing import Protocol
 
 import aiohttp
 
-from chappe.homeserver.modules.media.media import MAX_FILE_NAME, ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id, is_server_name
 from chappe.net.fetcher import Fetcher
 
+MAX_FILE_NAME = 500
 CHUNK = 1 << 16
 METADATA_BYTES = 1 << 16
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 
+class Repository(Protocol):
+    """Where what was fetched is kept (`media.py`, which asks for it)."""
+
+    max_upload: int
+
+    async def store_remote(
+        self, server_name: str, media_id: str, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]
+    ) -> None: ...
+
+
 class RemoteMedia:
-    def __init__(self, repository: ContentRepository, client: FederationClient, domains: Domains, fetcher: Fetcher) -> None:
-        self._repository, self._client, self._domains, self._fetcher = repository, client, domains, fetcher
+    def __init__(self, client: FederationClient, domains: Domains, fetcher: Fetcher) -> None:
+        self._client, self._domains, self._fetcher = client, domains, fetcher
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 
-    async def fetch(self, reader: UserId, server_name: str, media_id: str) -> None:
+    async def fetch(self, into: Repository, reader: UserId, server_name: str, media_id: str) -> None:
         """Once for all who want it now. Does nothing for files of here. Raises M_NOT_FOUND, M_TOO_LARGE (502)."""
         if self._domains.is_hosted(server_name) or not is_server_name(server_name) or not is_opaque_id(media_id):
             return
         key = (server_name, media_id)
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._fetch(domain_of(reader), server_name, media_id))
+            task = self._under_way[key] = asyncio.create_task(self._fetch(into, domain_of(reader), server_name, media_id))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         await asyncio.shield(task)
 
-    async def _fetch(self, own: str, server_name: str, media_id: str) -> None:
+    async def _fetch(self, into: Repository, own: str, server_name: str, media_id: str) -> None:
         async def use(answer: aiohttp.ClientResponse) -> None:
             if answer.status == 404:
                 raise NotFound("There is no such file")
             if answer.status != 200 or not answer.content_type.startswith("multipart/"):
                 raise PeerUnreachable(server_name, f"it answered {answer.status}")
-            await self._read(answer, server_name, media_id)
+            await self._read(into, answer, server_name, media_id)
 
         try:
             await self._client.stream(own, server_name, f"/_matrix/federation/v1/media/download/{media_id}", use)
@@ -55,7 +66,7 @@ class RemoteMedia:
                 raise error.__cause__ from None
             raise
 
-    async def _read(self, answer: aiohttp.ClientResponse, server_name: str, media_id: str) -> None:
+    async def _read(self, into: Repository, answer: aiohttp.ClientResponse, server_name: str, media_id: str) -> None:
         reader = aiohttp.MultipartReader.from_response(answer)
         metadata = await reader.next()
         if not isinstance(metadata, aiohttp.BodyPartReader):
@@ -72,21 +83,22 @@ class RemoteMedia:
         name = _file_name(content.headers.get("Content-Disposition", ""))
         location = content.headers.get("Location")
         if location is not None:
-            raw = await self._fetcher.get_bytes(location, max_bytes=self._repository.max_upload)
+            raw = await self._fetcher.get_bytes(location, max_bytes=into.max_upload)
             chunks = _one(raw)
         else:
-            chunks = self._limited(content)
+            chunks = _limited(content, into.max_upload)
         if not _TYPE.fullmatch(content_type.split(";", 1)[0].strip()):
             content_type = "application/octet-stream"
-        await self._repository.store_remote(server_name, media_id, content_type[:255], name, chunks)
+        await into.store_remote(server_name, media_id, content_type[:255], name, chunks)
 
-    async def _limited(self, part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
-        size = 0
-        while chunk := await part.read_chunk(CHUNK):
-            size += len(chunk)
-            if size > self._repository.max_upload:
-                raise MatrixError(502, "M_TOO_LARGE", "The file is larger than this server accepts")
-            yield bytes(chunk)
+
+async def _limited(part: aiohttp.BodyPartReader, max_upload: int) -> AsyncIterator[bytes]:
+    size = 0
+    while chunk := await part.read_chunk(CHUNK):
+        size += len(chunk)
+        if size > max_upload:
+            raise MatrixError(502, "M_TOO_LARGE", "The file is larger than this server accepts")
+        yield bytes(chunk)
 
 
 async def _one(raw: bytes) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ is in nobody's list and known nowhere; its number stays until the last, so that 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.table import Table
+from chappe.homeserver.policy.holds import Holds
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
 
@@ -25,16 +26,25 @@ AT_ONCE = ("memberships", "published_rooms", "room_aliases", "room_summaries")  
 
 
 class RoomPurges:
-    """`tables`: every table of the installation. `may_purge`: raises why a room is to be kept; asked before every batch."""
+    """`tables`: every table of the installation."""
 
     def __init__(
-        self, database: Database, writer: GroupWriter, tables: Sequence[Table], rooms: Rooms, now_ms: Callable[[], int]
+        self,
+        database: Database,
+        writer: GroupWriter,
+        tables: Sequence[Table],
+        rooms: Rooms,
+        holds: Holds,
+        now_ms: Callable[[], int],
     ) -> None:
         self._database, self._writer, self._rooms, self._now_ms = database, writer, rooms, now_ms
         self._tables = [t for t in tables if t.room and t.name not in ("rooms", "events")]
         self._of_events = [t for t in tables if t.event]
-        self.may_purge: Callable[[str], Awaitable[None]] = _always
-        self.batch = BATCH
+        self._holds, self.batch = holds, BATCH
+
+    async def may_purge(self, room_id: str) -> None:
+        """Raises why a room is to be kept; asked before every batch."""
+        await self._holds.require_none_in_room(room_id)
 
     async def ask(self, room_id: str, by: str, is_purge: bool, is_forced: bool) -> str:
         """Returns the id to ask about. `is_forced`: also where somebody could not be made to leave."""
@@ -184,10 +194,6 @@ class RoomPurges:
         while some := _count(await self._database.execute(statement, row[table.room])):
             deleted += some
         return deleted
-
-
-async def _always(room_id: str) -> None:
-    pass
 
 
 def _count(status: str) -> int:
