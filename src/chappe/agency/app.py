@@ -21,6 +21,7 @@ from chappe.agency.console.rights import Rights
 from chappe.agency.console.room_actions import AnnouncementActions, FileActions, LawActions, RegistryActions, RoomActions
 from chappe.agency.console.scope import Scope
 from chappe.agency.console.targets import Targets
+from chappe.agency.console.telling import TellAdministrators
 from chappe.agency.console.views import Views
 from chappe.agency.console.ways_to_act import ends_of_console
 from chappe.agency.former_accounts import FormerAccounts
@@ -51,13 +52,13 @@ from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.table import Table
+from chappe.homeserver.http.application import AdminDoor
+from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.homeserver.modules.media.media import Scanning
-from chappe.matrix.identifiers import UserId
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
 ANNOUNCE_EVERY, STATISTICS_EVERY, EXPORTS_EVERY = 2, 300, 3
 GUEST_HOMES_EVERY = 600
-TOLD_AT_MOST = 20  # administrators who are told that something waits for one of them
 
 
 class AgencyServer(Homeserver):
@@ -88,10 +89,18 @@ class AgencyServer(Homeserver):
         self.scanner = Scanner(self.database, engine_of(settings.engine), settings, self.now_ms)
         return self.scanner
 
+    def _make_administrators(self) -> Administrators:
+        if self.agency is None:
+            return super()._make_administrators()
+        self.scope = Scope(self.database, self.accounts.store, self.now_ms)
+        return self.scope
+
+    def admin_door(self) -> AdminDoor:
+        return AuditTrail(self.audit, super().admin_door())
+
     def _build(self) -> None:
         super()._build()
         self.audit = Audit(self.database, self.now_ms, *audit_files(self.config.administration, self._data))
-        self.admin_door = AuditTrail(self.audit, self.critical_acts)
         if self.agency is not None:
             self.agency.attach(self.rooms, self.database)
             self.agency.standings = self.standings
@@ -127,11 +136,17 @@ class AgencyServer(Homeserver):
         self.functions = FunctionAccounts(database, accounts, self.sessions, self.login_tokens, self.tell_owner, self.now_ms)
         self.jobs.add("duty accounts", PEOPLE_EVERY, self.time_evidence.required(self.functions.look))
         self.former = FormerAccounts(
-            database, accounts, self.bind_threepid, policy.guests, policy.is_invited, settings.former_profile_days, self.now_ms
+            database,
+            accounts,
+            self.bind_threepid,
+            self.deactivate_account,
+            policy.guests,
+            policy.is_invited,
+            settings.former_profile_days,
+            self.now_ms,
         )
         policy.former = self.former
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
-        self.deactivate_account.before.append(self.former.keep)
         self.account_states.add(ends_of_layer(database, self.functions, self.people, self.former, policy.sponsors))
 
     def _build_console(self, policy: AgencyPolicy) -> None:
@@ -142,8 +157,7 @@ class AgencyServer(Homeserver):
         personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables)
         room_archive = RoomArchive(database, self.rooms, self.completing, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
-        self.exports = Exports(database, self.blobs, personal_data, room_archive, now_ms)
-        self.orphans.named["exports"] = self.exports.named
+        self.exports = Exports(database, self.blobs, self.orphans, personal_data, room_archive, now_ms)
         for name, seconds, job in (
             ("announcements", ANNOUNCE_EVERY, self.announcements.look),
             ("statistics", STATISTICS_EVERY, self.statistics.look),
@@ -152,7 +166,7 @@ class AgencyServer(Homeserver):
         ):
             self.jobs.add(name, seconds, job)
         self.account_states.add(ends_of_console(database, self.exports))
-        self.scope = scope = Scope(database, self.accounts.store, now_ms)
+        scope = self.scope
         self.erasure = erasure = Erasure(database, self.deactivate_account, self.retention, self.media, self.holds, self.tables)
         self.jobs.add("released from a hold", RETENTION_EVERY, self.time_evidence.required(erasure.after_holds))
         owners = [
@@ -178,11 +192,16 @@ class AgencyServer(Homeserver):
             RegistryActions(policy.organisations),
         ]
         proofs, requests = self.critical_acts.proofs, self.critical_acts.requests
-        proofs.rights_since, proofs.administers = scope.rights_since, scope.administers
-        self.critical_acts.tell = self._tell_administrators
         targets = Targets(database, scope, self.administration.people_of)
         self.actions = Actions(
-            scope, targets, Rights(database), self.audit, proofs, requests, owners, self._tell_administrators
+            scope,
+            targets,
+            Rights(database),
+            self.audit,
+            proofs,
+            requests,
+            owners,
+            TellAdministrators(scope, self.server_notices, self.critical_acts),
         )
         self.views = Views(
             database,
@@ -206,16 +225,6 @@ class AgencyServer(Homeserver):
             policy.organisations,
             now_ms,
         )
-
-    async def _tell_administrators(self, organisation: str, asked_by: str, name: str, about: str | None = None) -> None:
-        """Something waits for one of them. `about`: whom it is done to, who is not told."""
-        text = (
-            f"{asked_by} demande votre accord : {name} ({organisation}). Ouvrez la console d'administration.\n\n"
-            f"{asked_by} asks for your agreement: {name} ({organisation}). Open the administration console."
-        )
-        for other in list(await self.scope.administrators(organisation))[:TOLD_AT_MOST]:
-            if other["user_id"] not in (asked_by, about):
-                await self.server_notices.send(UserId(other["user_id"]), text)
 
     def _build_retention(self, policy: AgencyPolicy) -> None:
         rules = self.config.agency.retention

@@ -11,6 +11,7 @@ from chappe.agency.guests import Guests
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import By, Ending
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
@@ -27,6 +28,7 @@ class FormerAccounts:
         database: Database,
         accounts: Accounts,
         bind_threepid: BindThreepid,
+        deactivate_account: DeactivateAccount,
         guests: Guests,
         is_invited: Callable[[str], Awaitable[bool]],
         days: int,
@@ -35,6 +37,7 @@ class FormerAccounts:
         self._database, self._accounts, self._bind_threepid = database, accounts, bind_threepid
         self._guests, self._is_invited = guests, is_invited
         self._days, self._now_ms = days, now_ms
+        deactivate_account.listen(self.keep)
 
     async def keep(self, user_id: str, erase: bool, by: Ending) -> None:
         """Before an account is ended. `erase`: nothing of it is kept."""

@@ -9,6 +9,7 @@ from typing import Any
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
 
@@ -42,9 +43,10 @@ class Actor:
         return None if self.is_everywhere else self.organisation
 
 
-class Scope:
+class Scope(Administrators):
     def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int]) -> None:
-        self._database, self._accounts, self._now_ms = database, accounts, now_ms
+        super().__init__(accounts)
+        self._database, self._now_ms = database, now_ms
 
     async def rights(self, user_id: str) -> dict[str, Any]:
         """What somebody may administer: `{"everywhere": …, "organisations": [{"name", "label"} …]}`."""

@@ -17,6 +17,7 @@ from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.http.request import Response
+from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.outbound.blob_store import BlobStore
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
@@ -32,12 +33,14 @@ class Exports:
         self,
         database: Database,
         blobs: BlobStore,
+        orphans: Orphans,
         personal_data: PersonalData,
         room_archive: RoomArchive,
         now_ms: Callable[[], int],
     ) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
         self._personal_data, self._room_archive = personal_data, room_archive
+        orphans.add("exports", self._named)
 
     async def ask(
         self, organisation: str, kind: str, target: str, by: str, with_held: bool = False, notice: Notice | None = None
@@ -133,7 +136,7 @@ class Exports:
             with contextlib.suppress(FileNotFoundError):
                 await self._blobs.delete(_key(old["id"]))
 
-    async def named(self, keys: list[str]) -> Set[str]:
+    async def _named(self, keys: list[str]) -> Set[str]:
         """Which of some blobs are packages that are known."""
         rows = await self._database.fetch("SELECT id FROM exports WHERE id = ANY($1::text[])", [_name(k) for k in keys])
         known = {row["id"] for row in rows}

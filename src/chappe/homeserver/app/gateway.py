@@ -17,7 +17,7 @@ from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.server_time import wall_now_ms
-from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, nobody
+from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, no_door, nobody
 from chappe.homeserver.gateway.outgoing import OutgoingProxy
 from chappe.homeserver.gateway.settings import GatewaySettings
 from chappe.homeserver.http.application import AccessLog, Application
@@ -25,6 +25,7 @@ from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Router, endpoints_of
 from chappe.homeserver.http.server import Listener
+from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.telemetry import Metrics
 
 KNOWN = (
@@ -64,6 +65,10 @@ class Gateway:
             PinnedAuthentication(self._settings),
             PeerBudgets(),
             wall_now_ms,
+            UnreadAnswers(64 << 20, 1 << 30),
+            is_current=lambda _requester: False,
+            admin_door=no_door,
+            is_public=True,
         )
         for one in self._settings.listeners:
             listener = Listener(application, one.address, one.port, one.tls_certificate, one.tls_key, one.proxies)

@@ -106,11 +106,11 @@ class Homeserver(Parts):
                 self.authenticate_server,
                 self.peer_budgets,
                 self.now_ms,
+                self.unread,
+                self.sessions.is_current,
+                self.admin_door(),
+                "client" in listener.apis,
             )
-            application.admin_door = self.admin_door
-            application.is_current = self.sessions.is_current
-            application.unread = self.unread
-            application.is_public = "client" in listener.apis
             self.listeners.append(
                 Listener(
                     application, listener.address, listener.port, listener.tls_certificate, listener.tls_key, listener.proxies

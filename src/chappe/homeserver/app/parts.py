@@ -72,7 +72,7 @@ from chappe.homeserver.modules.appservices.appservices import Appservices
 from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.critical_acts.critical_acts import CriticalActs
-from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Proofs
+from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Administrators, Proofs
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
@@ -187,7 +187,6 @@ class Parts:
         self.time = ServerTime()
         self.now_ms = self.time.now_ms
         self.listeners: list[Listener] = []
-        self.admin_door: AdminDoor  # what every request of an administrator passes
         self.closing = asyncio.Event()
         self.loops = Loops()
         self._database: Database | None = None
@@ -211,6 +210,13 @@ class Parts:
 
     def _make_scanning(self) -> Scanning:
         return Scanning()
+
+    def _make_administrators(self) -> Administrators:
+        return Administrators(self.accounts.store)
+
+    def admin_door(self) -> AdminDoor:
+        """What every request of an administrator passes."""
+        return self.critical_acts
 
     def _build(self) -> None:
         config, database, now_ms = self.config, self.database, self.now_ms
@@ -444,8 +450,8 @@ class Parts:
         config, store = self.config, self.accounts.store
         settings, requests = config.administration, CriticalRequests(database, self.now_ms)
         level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
-        proofs = Proofs(store, self.second_factors, requests, level, settings.approver_hours, self.now_ms)
-        self.critical_acts = self.admin_door = CriticalActs(proofs, requests, store)
+        proofs = Proofs(self._make_administrators(), self.second_factors, requests, level, settings.approver_hours, self.now_ms)
+        self.critical_acts = CriticalActs(proofs, requests, store)
         self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.tell_owner, self.now_ms)
         self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy, self.tell_owner)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)

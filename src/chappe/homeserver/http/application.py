@@ -99,7 +99,10 @@ class AccessLog:
 
 
 class Application:
-    """One per listener; `closing` is set when the server shuts down, and ends long polls."""
+    """One per listener; `closing` is set when the server shuts down, and ends long polls.
+
+    `is_public`: whether clients are served here: then what is for this machine is for it alone.
+    """
 
     def __init__(
         self,
@@ -112,15 +115,16 @@ class Application:
         authenticate_server: AuthenticateServer,
         peer_budgets: PeerBudgets,
         now_ms: Callable[[], int],
+        unread: UnreadAnswers,
+        is_current: Callable[[Requester], bool],
+        admin_door: AdminDoor,
+        is_public: bool,
     ) -> None:
         self.router, self._authenticate, self._limits = router, authenticate, limits
         self._authenticate_server, self._peer_budgets = authenticate_server, peer_budgets
         self._metrics, self._access_log, self._closing = metrics, access_log, closing
         self._now_ms = now_ms
-        self.admin_door: AdminDoor | None = None
-        self.is_current: Callable[[Requester], bool] = lambda requester: False
-        self.unread = UnreadAnswers(64 << 20, 1 << 30)
-        self.is_public = True  # whether clients are served here: then what is for this machine is for it alone
+        self._unread, self._is_current, self._admin_door, self._is_public = unread, is_current, admin_door, is_public
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(4).hex()
 
@@ -176,15 +180,15 @@ class Application:
             request.set_server(*await self._authenticate_server(request))
             return await self._answer_server(route, request)
         if endpoint.auth == LOCAL_AUTH:
-            if self.is_public and not request.is_local:
+            if self._is_public and not request.is_local:
                 raise Forbidden("This is for programs of this machine: give it a listener of its own")
         elif endpoint.auth is not NO_AUTH:
             await self._identify(request, endpoint)
         limit = endpoint.limit if request.optional_requester is None or request.requester.is_limited else None
         if limit is not None:
             self._limits.check(limit, request.user_label or request.network)
-        if endpoint.auth == ADMIN_AUTH and self.admin_door is not None:
-            return await self.admin_door(request, endpoint, lambda: route.handler(request))
+        if endpoint.auth == ADMIN_AUTH:
+            return await self._admin_door(request, endpoint, lambda: route.handler(request))
         try:
             return await route.handler(request)
         except MatrixError as error:
@@ -220,7 +224,7 @@ class Application:
 
     async def _judge_again(self, request: Request, endpoint: Endpoint) -> None:
         """Raises what the requester of a long poll would be told if they asked now. No statement while nothing has changed."""
-        if self.is_current(request.requester):
+        if self._is_current(request.requester):
             _check_account(request.requester, endpoint, self._now_ms())
         else:
             await self._identify(request, endpoint)
@@ -229,7 +233,7 @@ class Application:
         """The response; or 429 in place of a large one where too many stand in memory until their clients read them."""
         if size := _large(response, request):
             try:
-                self.unread.add(_whose(request), size)
+                self._unread.add(_whose(request), size)
             except MatrixError as error:
                 return _error(error, route)
         return response
@@ -250,7 +254,7 @@ class Application:
                     # waits until the client has taken most of it
                     await send({"type": "http.response.body", "body": b""})
                 finally:
-                    self.unread.taken(_whose(request), len(body))
+                    self._unread.taken(_whose(request), len(body))
             else:
                 await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
             return len(body)

@@ -24,11 +24,13 @@ _PASSWORDS = frozenset(("password", "new_password"))
 
 
 class CriticalActs:
-    """`tell`: told of a new request: (organisation, who asked, the acts)."""
-
     def __init__(self, proofs: Proofs, requests: CriticalRequests, store: AccountStore) -> None:
         self.proofs, self.requests, self._store = proofs, requests, store
-        self.tell: Callable[[str, str, str], Awaitable[None]] | None = None
+        self._listeners: list[Callable[[str, str, str], Awaitable[None]]] = []
+
+    def listen(self, listener: Callable[[str, str, str], Awaitable[None]]) -> None:
+        """`listener` is told of each new request: (organisation, who asked, the acts)."""
+        self._listeners.append(listener)
 
     async def __call__(self, request: Request, endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """Raises M_FORBIDDEN, with `request` and `acts`, for a critical act without a proof."""
@@ -58,8 +60,8 @@ class CriticalActs:
         if await self.requests.use(acts, arguments, request.user_id) is not None:
             return None
         number, is_new = await self.requests.ask(WHOLE, acts, arguments, request.user_id, API)
-        if is_new and self.tell is not None:
-            await self.tell(WHOLE, request.user_id, acts)
+        for listener in self._listeners if is_new else ():
+            await listener(WHOLE, request.user_id, acts)
         how = " or send a code of your second factor in the header Chappe-Second-Factor" if self.proofs.takes_codes else ""
         raise Forbidden(
             f"This is a critical act ({acts}): another administrator must agree to request {number}, then ask again{how}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import AccountStore
@@ -13,26 +13,40 @@ OPEN, SECOND_FACTOR, TWO_PERSONS = "open", "second_factor", "two_persons"
 HOUR_MS = 3_600_000
 
 
+class Administrators:
+    """Who administers what. Here everybody who administers does so everywhere; the public-sector layer knows organisations."""
+
+    def __init__(self, accounts: AccountStore) -> None:
+        self._accounts = accounts
+
+    async def administers(self, user_id: str) -> bool:
+        """Whether somebody administers anything."""
+        return await self._accounts.administers_since(user_id) is not None
+
+    async def rights_since(self, user_id: str, organisation: str) -> int | None:
+        """Since when (ms) somebody administers an organisation; None: they do not."""
+        if organisation != WHOLE:
+            return None
+        return await self._accounts.administers_since(user_id)
+
+
 class Proofs:
     """`level`: OPEN, nothing is asked; SECOND_FACTOR, a code or a second person; TWO_PERSONS, a second person in any case.
 
-    `approver_hours`: how old rights and second factor of the second person are at least. `rights_since`: since when (ms)
-    somebody administers an organisation; None: they do not. `administers`: whether somebody administers anything.
+    `approver_hours`: how old rights and second factor of the second person are at least.
     """
 
     def __init__(
         self,
-        accounts: AccountStore,
+        administrators: Administrators,
         factors: SecondFactors,
         requests: CriticalRequests,
         level: str,
         approver_hours: int,
         now_ms: Callable[[], int],
     ) -> None:
-        self._accounts, self._factors, self._requests, self._now_ms = accounts, factors, requests, now_ms
+        self._administrators, self._factors, self._requests, self._now_ms = administrators, factors, requests, now_ms
         self.level, self._approver_ms = level, approver_hours * HOUR_MS
-        self.rights_since: Callable[[str, str], Awaitable[int | None]] = self._administers_everything_since
-        self.administers: Callable[[str], Awaitable[bool]] = self._administers_everything
 
     @property
     def takes_codes(self) -> bool:
@@ -45,7 +59,7 @@ class Proofs:
         Whoever could lock, end, rename or sign out their colleagues alone would have none who refuse, agree or look into the
         log. `done_to`: an account; None: it is done to none.
         """
-        return is_critical or (done_to is not None and done_to != by and await self.administers(done_to))
+        return is_critical or (done_to is not None and done_to != by and await self._administrators.administers(done_to))
 
     async def require_code(self, user_id: str, code: str) -> None:
         """Raises M_FORBIDDEN, and M_LIMIT_EXCEEDED after some wrong ones."""
@@ -57,7 +71,7 @@ class Proofs:
         since = self._now_ms() - self._approver_ms
         if approver == asker:
             raise Forbidden("Somebody else must agree", reason="somebody_else")
-        rights = await self.rights_since(approver, organisation)
+        rights = await self._administrators.rights_since(approver, organisation)
         if rights is None:
             raise Forbidden("You do not administer this")
         hours = self._approver_ms // HOUR_MS
@@ -74,11 +88,3 @@ class Proofs:
             text = f"Your second factor is less than {hours} hours old: ask another administrator to agree"
             raise Forbidden(text, reason="young_factor")
         await self.require_code(approver, code)
-
-    async def _administers_everything(self, user_id: str) -> bool:
-        return await self._accounts.administers_since(user_id) is not None
-
-    async def _administers_everything_since(self, user_id: str, organisation: str) -> int | None:
-        if organisation != WHOLE:
-            return None
-        return await self._accounts.administers_since(user_id)

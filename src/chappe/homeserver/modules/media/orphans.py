@@ -38,18 +38,22 @@ class Found:
 
 
 class Orphans:
-    """`named`: by the first segment of a key, which of some keys a row names. Blobs of other kinds are not touched."""
+    """Blobs of a kind for which nobody answers are not touched."""
 
     def __init__(self, database: Database, blobs: BlobStore, now_ms: Callable[[], int]) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
-        self.named: dict[str, Named] = {"media": self._files, "thumbnails": self._files, "uploads": _nothing}
+        self._by_kind: dict[str, Named] = {"media": self._files, "thumbnails": self._files, "uploads": _nothing}
         self.removed, self.left = 0, 0  # since the start; of the last run, because there were too many
         self.missing = 0  # of the last run
+
+    def add(self, kind: str, named: Named) -> None:
+        """`named` tells which of some keys a row names; `kind`: their first segment."""
+        self._by_kind[kind] = named
 
     async def find(self) -> Found:
         """At most AT_MOST."""
         found, before = Found(), self._now_ms() - DAY_MS
-        for kind in self.named:
+        for kind in self._by_kind:
             async for page in self._blobs.older(f"{kind}/", before):
                 found.seen += len(page)
                 known = await self._named(kind, [key for key, _ in page])
@@ -119,7 +123,7 @@ class Orphans:
         return removed
 
     async def _named(self, kind: str, keys: list[str]) -> Set[str]:
-        return await self.named[kind]([key for key in keys if not is_half_written(key)])
+        return await self._by_kind[kind]([key for key in keys if not is_half_written(key)])
 
     async def _files(self, keys: list[str]) -> Set[str]:
         """`media/<server>/<..>/<id>`, and below `thumbnails/<server>/<..>/<id>/` the sizes of a picture."""
