@@ -11,6 +11,7 @@ import pytest
 
 from chappe.agency.app import AgencyServer
 from chappe.agency.read_guard import ReadGuard
+from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.matrix.errors import MatrixError
 from tests.support import Clock, Person, Refused, Server, segment
@@ -296,7 +297,14 @@ async def two_processes(new_server: NewServer) -> tuple[Scene, ReadGuard, str]:
     s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
     s.watch(server)
     other = ReadGuard(
-        server.node.database, server.node.rooms, settings, s.clock, s.guard._challenge, s.guard._freeze, s.guard._accountable
+        server.node.database,
+        server.node.rooms,
+        ReadingPolicy(),
+        settings,
+        s.clock,
+        s.guard._challenge,
+        s.guard._freeze,
+        s.guard._accountable,
     )
     other.sleep = s.guard.sleep
     return s, other, (await server.person("reader")).id

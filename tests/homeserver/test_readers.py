@@ -167,8 +167,7 @@ async def test_who_is_not_there_costs_a_look_up_only_where_looks_are_counted(ser
         asked += 1
         return await look(*given)
 
-    class Guard:
-        async def count(self, *_: Any) -> None: ...
+    async def listener(*_: Any) -> None: ...
 
     body = {"device_keys": {f"@nobody-{alice.id[1:]}": []}}
     store.acquainted = count  # type: ignore[method-assign]
@@ -176,7 +175,7 @@ async def test_who_is_not_there_costs_a_look_up_only_where_looks_are_counted(ser
         await alice.call("POST", "/keys/query", body)
         assert asked == 0
         with as_before(server):
-            server.node.policy.__dict__["guard"] = Guard()
+            server.node.policy.__dict__["_listeners"] = [listener]
             await alice.call("POST", "/keys/query", body)
         assert asked == 1
     finally:

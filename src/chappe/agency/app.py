@@ -40,6 +40,7 @@ from chappe.agency.records.exports import Exports
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.agency.retention import Retention
+from chappe.agency.room_policy import Asked
 from chappe.agency.rules_api import RulesApi
 from chappe.agency.sponsors import Sponsors
 from chappe.agency.sponsors_api import SponsorsApi
@@ -55,6 +56,7 @@ from chappe.homeserver.database.table import Table
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.homeserver.modules.media.media import Scanning
+from chappe.homeserver.policy import Policy
 
 VALIDITY_EVERY, RETENTION_EVERY, GUESTS_EVERY, GUARD_EVERY, PEOPLE_EVERY, FORMER_EVERY = 600, 600, 60, 5, 60, 3600
 ANNOUNCE_EVERY, STATISTICS_EVERY, EXPORTS_EVERY = 2, 300, 3
@@ -65,19 +67,28 @@ class AgencyServer(Homeserver):
     """One node, as `Homeserver` is."""
 
     holds: LegalHolds
+    reading: ReadingPolicy
 
     def __init__(self, config: Config, data: Path, database_url: str) -> None:
-        self.agency = AgencyPolicy(config.agency) if config.agency.enabled else None
+        self.agency: AgencyPolicy | None = None
         self.scanner: Scanner | None = None
         self.validity: AccountValidity | None = None
         self.guard: ReadGuard | None = None
         self.retention: Retention | None = None
-        self.reading = ReadingPolicy() if self.agency is None else self.agency
-        super().__init__(config, data, database_url, self.reading)
+        super().__init__(config, data, database_url)
 
     @property
     def tables(self) -> Sequence[Table]:
         return (*super().tables, *TABLES)
+
+    def _make_policy(self) -> Policy:
+        settings = self.config.agency
+        if not settings.enabled:
+            self.reading = ReadingPolicy()
+            return self.reading
+        self.statistics = Statistics(self.database, self.now_ms)
+        self.reading = self.agency = AgencyPolicy(settings, self.database, self.statistics, self.standings)
+        return self.agency
 
     def _make_holds(self) -> LegalHolds:
         return LegalHolds(self.database, self.now_ms)
@@ -102,8 +113,6 @@ class AgencyServer(Homeserver):
         super()._build()
         self.audit = Audit(self.database, self.now_ms, *audit_files(self.config.administration, self._data))
         if self.agency is not None:
-            self.agency.attach(self.rooms, self.database)
-            self.agency.standings = self.standings
             self._build_people(self.agency)
             self._build_retention(self.agency)
         self._build_validity()
@@ -114,7 +123,7 @@ class AgencyServer(Homeserver):
 
     def _build_people(self, policy: AgencyPolicy) -> None:
         database, accounts, settings = self.database, self.accounts, self.config.agency
-        policy.sponsors = Sponsors(
+        self.sponsors = Sponsors(
             database,
             accounts,
             self.rooms.memberships,
@@ -126,10 +135,8 @@ class AgencyServer(Homeserver):
             self.deactivate_account,
             self.now_ms,
         )
-        self.jobs.add("guests", GUESTS_EVERY, self.time_evidence.required(policy.sponsors.look))
-        self.people = policy.people_of = People(
-            database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms
-        )
+        self.jobs.add("guests", GUESTS_EVERY, self.time_evidence.required(self.sponsors.look))
+        self.people = People(database, accounts, policy.organisations, policy.guests, self.set_profile_field, self.now_ms)
         self.guest_homes = GuestHomes(policy.guests, self.domains, self.federation_client)
         self.jobs.add("guests elsewhere", GUEST_HOMES_EVERY, self.guest_homes.look)
         self.jobs.add("people", PEOPLE_EVERY, self.people.look)
@@ -145,15 +152,14 @@ class AgencyServer(Homeserver):
             settings.former_profile_days,
             self.now_ms,
         )
-        policy.former = self.former
+        Asked(policy, self.rooms, self.people, self.sponsors, self.former)
         self.jobs.add("former accounts", FORMER_EVERY, self.time_evidence.required(self.former.prune))
-        self.account_states.add(ends_of_layer(database, self.functions, self.people, self.former, policy.sponsors))
+        self.account_states.add(ends_of_layer(database, self.functions, self.people, self.former, self.sponsors))
 
     def _build_console(self, policy: AgencyPolicy) -> None:
-        assert policy.sponsors is not None and self.retention is not None
+        assert self.retention is not None
         database, now_ms = self.database, self.now_ms
         self.announcements = Announcements(database, self.server_notices, now_ms)
-        self.statistics = policy.statistics = Statistics(database, now_ms)
         personal_data = PersonalData(database, self.accounts.store, self.media, self.domains, self.holds, now_ms, self.tables)
         room_archive = RoomArchive(database, self.rooms, self.completing, self.media, self.domains, self.holds, policy, now_ms)
         self.personal_data, self.room_archive = personal_data, room_archive
@@ -182,7 +188,7 @@ class AgencyServer(Homeserver):
                 self.guard,
                 self.restore_keys,
             ),
-            GuestActions(policy.sponsors),
+            GuestActions(self.sponsors),
             FunctionActions(self.functions),
             AdministratorActions(scope, self.account_states),
             RoomActions(self.administration, MakeRoomAdmin(self.rooms, self.membership), self.people),
@@ -213,7 +219,7 @@ class AgencyServer(Homeserver):
             self.people,
             self.former,
             self.functions,
-            policy.sponsors,
+            self.sponsors,
             self.holds,
             self.exports,
             self.announcements,
@@ -265,8 +271,10 @@ class AgencyServer(Homeserver):
             async def freeze(user_id: str) -> None:
                 await self.accounts.set_state(user_id, locked=True)
 
-            guard = ReadGuard(self.database, self.rooms, settings, self.now_ms, challenge, freeze, self.standings.accountable)
-            self.guard = self.reading.guard = guard
+            guard = ReadGuard(
+                self.database, self.rooms, self.reading, settings, self.now_ms, challenge, freeze, self.standings.accountable
+            )
+            self.guard = guard
             self.jobs.add("read guard", GUARD_EVERY, guard.save, is_per_process=True)
 
     def layer_parts(self) -> Sequence[object]:
@@ -295,6 +303,5 @@ class AgencyServer(Homeserver):
                 GuestHomesApi(self.agency.guests, self.rooms.sight),
                 RulesApi(self.config, self.agency, self.people, self.accounts.store, self.database, self.rooms),
             ]
-            if self.agency.sponsors is not None:
-                parts.append(SponsorsApi(self.agency.sponsors, self.third_party_invites))
+            parts.append(SponsorsApi(self.sponsors, self.third_party_invites))
         return parts

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from chappe.agency import red_list
-from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.names import display_name, localpart_of_address
 from chappe.agency.room_policy import RoomPolicy
-from chappe.agency.sponsors import Sponsors
+from chappe.agency.statistics import Statistics
 from chappe.config import Agency
 from chappe.homeserver.accounts.standings import Standings
+from chappe.homeserver.database.pool import Database
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -26,11 +26,9 @@ class AgencyPolicy(RoomPolicy):
     first_keys_need_proof = True
     deleted_keys_days = 30
 
-    def __init__(self, settings: Agency) -> None:
-        super().__init__(settings)
-        self.sponsors: Sponsors | None = None
-        self.former: FormerAccounts | None = None
-        self.standings: Standings
+    def __init__(self, settings: Agency, database: Database, statistics: Statistics, standings: Standings) -> None:
+        super().__init__(settings, database, statistics)
+        self._standings = standings
 
     # ---------------------------------------------------------------------------------------------------- accounts
 
@@ -59,7 +57,7 @@ class AgencyPolicy(RoomPolicy):
         rows = await self._database.fetch(
             "SELECT DISTINCT sender FROM third_party_invites WHERE medium = 'email' AND address = $1", address
         )
-        return bool(await self.standings.who_may([row["sender"] for row in rows], Doing.ACT))
+        return bool(await self._standings.who_may([row["sender"] for row in rows], Doing.ACT))
 
     async def home_of(self, address: str) -> tuple[str, str] | None:
         organisation = await self.organisations.of_address(address)
@@ -73,13 +71,12 @@ class AgencyPolicy(RoomPolicy):
 
     async def former_account(self, facts: Mapping[str, Any]) -> UserId | None:
         provider, subject = facts.get("provider"), facts.get("subject")
-        if self.former is None or provider is None or subject is None:
+        if provider is None or subject is None:
             return None
-        return await self.former.of_identity(provider, subject, facts.get("email"))
+        return await self._asked.former.of_identity(provider, subject, facts.get("email"))
 
     async def comes_back(self, user_id: UserId) -> None:
-        if self.former is not None:
-            await self.former.reactivate(user_id)
+        await self._asked.former.reactivate(user_id)
 
     async def display_name(self, user_id: UserId, facts: Mapping[str, Any], wanted: str | None) -> str | None:
         address = facts.get("email")
@@ -87,21 +84,20 @@ class AgencyPolicy(RoomPolicy):
         return wanted if organisation is None or address is None else display_name(address, organisation.label, wanted)
 
     async def name_given(self, user_id: UserId, wanted: str | None) -> str | None:
-        return wanted if self.people_of is None else await self.people_of.called(user_id, wanted)
+        return await self._asked.people.called(user_id, wanted)
 
     async def has_proven(self, user_id: UserId, medium: str, address: str) -> None:
-        if medium == "email" and self.sponsors is not None:
-            await self.sponsors.arrived(user_id, address)
-        if medium == "email" and self.people_of is not None:
-            await self.people_of.proven(user_id, address)
+        if medium == "email":
+            await self._asked.sponsors.arrived(user_id, address)
+            await self._asked.people.proven(user_id, address)
 
     async def may_prove(self, user_id: UserId, medium: str, address: str) -> None:
-        if medium == "email" and self.people_of is not None:
-            await self.people_of.require_may_prove(user_id, address)
+        if medium == "email":
+            await self._asked.people.require_may_prove(user_id, address)
 
     async def may_remove_address(self, user_id: UserId, medium: str, address: str) -> None:
-        if medium == "email" and self.people_of is not None:
-            await self.people_of.require_may_remove(user_id, address)
+        if medium == "email":
+            await self._asked.people.require_may_remove(user_id, address)
 
     async def may_set_profile(self, user_id: UserId, field: str, value: Any) -> None:
         if field in self.fixed_fields:
@@ -132,6 +128,6 @@ class AgencyPolicy(RoomPolicy):
         """Guests of rooms that one is not in; the red list, and whose account has ended, wherever one meets them."""
         hidden = await red_list.among(self._database, people)
         for guest in self.guests.among([user for user in people if user not in hidden]):
-            if not await self._rooms.memberships.share_a_room(searcher, guest):
+            if not await self._asked.rooms.memberships.share_a_room(searcher, guest):
                 hidden.add(guest)
         return hidden

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -68,6 +69,7 @@ class ReadGuard:
         self,
         database: Database,
         rooms: Rooms,
+        policy: ReadingPolicy,
         settings: Settings,
         now_ms: Callable[[], int],
         challenge: Callable[[str], Awaitable[None]],
@@ -88,6 +90,7 @@ class ReadGuard:
         self._usage: OrderedDict[str, _Usage] = OrderedDict()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         rooms.visibility.listen(self._events_read)
+        policy.listen(self.count)
 
     # -------------------------------------------------------------------------------------------------------- weighing
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from chappe.agency.read_guard import ReadGuard
+from collections.abc import Awaitable, Callable
+
 from chappe.homeserver.policy import Amount, Policy
 from chappe.matrix.identifiers import UserId
+
+Count = Callable[[str, str, float], Awaitable[None]]  # who, what, how much
 
 
 class ReadingPolicy(Policy):
     def __init__(self) -> None:
-        self.guard: ReadGuard | None = None
+        self._listeners: list[Count] = []
+
+    def listen(self, listener: Count) -> None:
+        """`listener` is told of what somebody is about to read; its refusal ends the request."""
+        self._listeners.append(listener)
 
     async def reads(self, user_id: UserId, what: str, amount: Amount = 1) -> None:
-        if self.guard is not None:
+        if self._listeners:
             known = await amount() if callable(amount) else amount
-            if known > 0:
-                await self.guard.count(user_id, what, known)
+            for listener in self._listeners if known > 0 else ():
+                await listener(user_id, what, known)

@@ -8,10 +8,12 @@ from typing import Any
 from chappe.agency import access_rules, classification, last_admin, state_formats
 from chappe.agency.access_rules import EVENT, Kind, kind_of
 from chappe.agency.classification import Levels
+from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.guests import Guests
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.agency.people import People
 from chappe.agency.reading_policy import ReadingPolicy
+from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
@@ -27,26 +29,23 @@ _TWO = "A direct conversation is between two people"
 
 
 class RoomPolicy(ReadingPolicy):
-    """`attach` once the engine is there: the answers are about its rooms."""
-
     carried_over = frozenset((EVENT, classification.EVENT))
     never_redacted = access_rules.NEVER_REDACTED | {classification.EVENT}
     stands_on = frozenset(((EVENT, ""), (classification.EVENT, ""), (state_formats.POWER_LEVELS, "")))
 
-    def __init__(self, settings: Agency) -> None:
+    _asked: Asked
+
+    def __init__(self, settings: Agency, database: Database, statistics: Statistics) -> None:
         super().__init__()
+        self._database, self._statistics = database, statistics
+        self.organisations = Organisations(database)
         self.guests = Guests(settings)
         self.levels = Levels(settings.classifications)
-        self.people_of: People | None = None
-        self.statistics: Statistics | None = None
         self._retention = settings.retention
-        self._rooms: Rooms
-        self._database: Database
-        self.organisations: Organisations
 
-    def attach(self, rooms: Rooms, database: Database) -> None:
-        self._rooms, self._database = rooms, database
-        self.organisations = Organisations(database)
+    def ask(self, asked: Asked) -> None:
+        """From now on the policy asks these."""
+        self._asked = asked
 
     async def may_create_room(self, user_id: UserId, request: Mapping[str, Any]) -> None:
         if self.guests.is_guest(user_id):
@@ -88,7 +87,7 @@ class RoomPolicy(ReadingPolicy):
     async def may_join(self, user_id: UserId, room_id: str, before: str) -> None:
         if before == "join":
             return
-        room = await self._rooms.live.find(room_id)
+        room = await self._asked.rooms.live.find(room_id)
         kind = self.kind(room) if room is not None else None
         if kind is not None:
             self._require_welcome(kind, user_id)
@@ -103,7 +102,7 @@ class RoomPolicy(ReadingPolicy):
     async def may_invite(self, user_id: UserId, room_id: str, target: UserId) -> None:
         if self.guests.is_guest(user_id):
             raise Forbidden("Guests cannot invite anybody")
-        room = await self._rooms.live.find(room_id) if room_id else None
+        room = await self._asked.rooms.live.find(room_id) if room_id else None
         if room is None:
             return
         kind = self.kind(room)
@@ -121,7 +120,7 @@ class RoomPolicy(ReadingPolicy):
         if medium != "email":
             raise Forbidden("People are invited by e-mail address only")
         organisation = await self.organisations.of_address(address)
-        room = await self._rooms.live.find(room_id) if room_id else None
+        room = await self._asked.rooms.live.find(room_id) if room_id else None
         if room is None:
             return
         kind = self.kind(room)
@@ -137,7 +136,7 @@ class RoomPolicy(ReadingPolicy):
 
     async def may_have_webhook(self, owner: UserId, room_id: str) -> None:
         """A program that speaks or listens is of no organisation, and what it is told leaves the service."""
-        room = await self._rooms.live.find(room_id)
+        room = await self._asked.rooms.live.find(room_id)
         if room is not None and self.level(room) is not None:
             raise Forbidden("Classified rooms have no webhooks")
 
@@ -156,15 +155,15 @@ class RoomPolicy(ReadingPolicy):
     async def may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
-        if state_key is None and self.statistics is not None and event_type in _SAID:
-            self.statistics.said(user_id)
+        if state_key is None and event_type in _SAID:
+            self._statistics.said(user_id)
         if state_key is not None and self.guests.is_guest(user_id) and not access_rules.is_anybodys(event_type):
             raise Forbidden("Guests change nothing of a room")
         if state_key is not None:
             state_formats.check(event_type, state_key, content)
         if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
             return
-        room = await self._rooms.live.find(room_id) if state_key == "" or self.levels.all else None
+        room = await self._asked.rooms.live.find(room_id) if state_key == "" or self.levels.all else None
         if room is None:
             return
         level = self.level(room)
@@ -202,7 +201,7 @@ class RoomPolicy(ReadingPolicy):
             raise Forbidden(_TWO)
         elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
             raise Forbidden("A direct conversation has no name, picture or topic of its own")
-        if event_type in (EVENT, classification.EVENT) and await self._rooms.store.is_listed(room.number):
+        if event_type in (EVENT, classification.EVENT) and await self._asked.rooms.store.is_listed(room.number):
             self._require_may_be_listed(lambda key: content if key == (event_type, "") else room.content_of(key))
 
     async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:
@@ -215,7 +214,7 @@ class RoomPolicy(ReadingPolicy):
 
     async def leaves(self, user_id: UserId, room_id: str) -> None:
         """The last administrator hands over before leaving."""
-        room = await self._rooms.live.find(room_id)
+        room = await self._asked.rooms.live.find(room_id)
         if room is None or room.membership(user_id) != "join":
             return
         kind = self.kind(room)
@@ -224,7 +223,7 @@ class RoomPolicy(ReadingPolicy):
             return last_admin.handed_over(room, user_id, self.guests.is_guest, everybody=not kind.admits_guests)
 
         try:
-            await self._rooms.change_state(user_id, room_id, "m.room.power_levels", handed_over)
+            await self._asked.rooms.change_state(user_id, room_id, "m.room.power_levels", handed_over)
         except MatrixError as error:
             if error.status not in (400, 403):  # nobody is kept in a room for want of an heir
                 raise
@@ -268,12 +267,12 @@ class RoomPolicy(ReadingPolicy):
 
     async def _is_of(self, user_id: str, names: Sequence[str]) -> bool:
         """People of other servers are of the organisations that are at home there."""
-        if self.people_of is not None and self._rooms.is_hosted(user_id):
-            return await self.people_of.organisation_of(user_id) in names
+        if self._asked.rooms.is_hosted(user_id):
+            return await self._asked.people.organisation_of(user_id) in names
         return any(one.home == domain_of(user_id) for one in await self.organisations.all() if one.name in names)
 
     async def _organisation_of(self, user_id: str) -> Organisation | None:
-        name = await self.people_of.organisation_of(user_id) if self.people_of is not None else None
+        name = await self._asked.people.organisation_of(user_id)
         return None if name is None else await self.organisations.find(name)
 
     async def _require_may_have_guests(self, user_id: str) -> None:
@@ -301,6 +300,15 @@ class RoomPolicy(ReadingPolicy):
     def _guests_in(self, levels: Mapping[str, Any]) -> list[str]:
         users = levels.get("users")
         return self.guests.among(users) if type(users) is dict else []
+
+
+class Asked:
+    """What the policy asks about rooms and people. They are made of the engine, which asks the policy: so they come later, and tell the
+    policy of themselves here."""
+
+    def __init__(self, policy: RoomPolicy, rooms: Rooms, people: People, sponsors: Sponsors, former: FormerAccounts) -> None:
+        self.rooms, self.people, self.sponsors, self.former = rooms, people, sponsors, former
+        policy.ask(self)
 
 
 def _kind_by(content_of: ContentOf) -> Kind:

@@ -45,8 +45,8 @@ def add(
             Rules(guests, forums, guest_days),
         )
         is_new = await Organisations(node.database).add(organisation)
-        if isinstance(node, AgencyServer) and node.agency is not None and node.agency.sponsors is not None:
-            for guest in await node.agency.sponsors.promote():
+        if isinstance(node, AgencyServer) and node.agency is not None:
+            for guest in await node.sponsors.promote():
                 print(f"{guest} is an agent now.")
             await node.set_profile_field.wait()
         print(f"{organisation.label} has been {'added' if is_new else 'changed'}: {', '.join(address)} → {organisation.home}")

@@ -181,9 +181,8 @@ class Parts:
     _browser_secret: bytes
     _scanner_secret: bytes
 
-    def __init__(self, config: Config, data: Path, database_url: str, policy: Policy | None = None) -> None:
+    def __init__(self, config: Config, data: Path, database_url: str) -> None:
         self.config, self._data, self._database_url = config, data, database_url
-        self.policy = policy or Policy()
         self.time = ServerTime()
         self.now_ms = self.time.now_ms
         self.listeners: list[Listener] = []
@@ -204,6 +203,9 @@ class Parts:
     def database(self) -> Database:
         assert self._database is not None, "the node has not been started"
         return self._database
+
+    def _make_policy(self) -> Policy:
+        return Policy()
 
     def _make_holds(self) -> Holds:
         return Holds()
@@ -234,6 +236,7 @@ class Parts:
         store = AccountStore(database, hashlib.sha256(b"lookup" + self._browser_secret).hexdigest()[:24])
         self.writer.register(*ACCOUNT_FRAGMENTS)
         self.standings = Standings(database, self.clock, now_ms)
+        self.policy = self._make_policy()
         rules = config.passwords
         passwords = Passwords(rules.memory_kib, rules.passes, rules.minimum_length, rules.requires)
         self.account_states = AccountStates(database, now_ms)
