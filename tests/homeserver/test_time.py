@@ -73,7 +73,8 @@ class Stage:
     async def open(self) -> Stage:
         self.database = await Database.connect(self.url, size=2)
         self.clock = ServerTime()
-        self.evidence = TimeEvidence(self.database, self.clock, self._tell)
+        self.evidence = TimeEvidence(self.database, self.clock)
+        self.evidence.listen(self._tell)
         return self
 
     async def _tell(self, doubt: str) -> None:

@@ -44,6 +44,7 @@ from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.actions.shut_down_room import ShutDownRoom
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
+from chappe.homeserver.actions.tell_of_time import TellOfTime
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.app.assemble import Assembly
@@ -226,7 +227,7 @@ class Parts:
         self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
         self.unread = UnreadAnswers(shares.unread_mib_per_account << 20, shares.unread_mib << 20)
         self.clock = Clock(database)
-        self.time_evidence = TimeEvidence(database, self.time, self._tell_of_time)
+        self.time_evidence = TimeEvidence(database, self.time)
         self.writer = GroupWriter(self._database_url, self.clock)
         self.leases = Leases(database)
         self.holds = self._make_holds()
@@ -470,6 +471,7 @@ class Parts:
             NoticeRooms(database),
             config.server_notices_name,
         )
+        TellOfTime(self.time_evidence, store, self.server_notices)
 
     def _build_appservices(self, database: Database) -> None:
         services, calls = self.application_services, self.service_calls
@@ -603,17 +605,6 @@ class Parts:
         self.renew_words = RenewWords(database, self.accounts.store, self.search_index)
         self.jobs.add("search words", 60, self.renew_words)
         self.jobs.add("guest access", 600, self.evict_guests.sweep)
-
-    async def _tell_of_time(self, doubt: str) -> None:
-        """To every administrator of the installation."""
-        text = (
-            f"L'heure du serveur est douteuse : rien n'est effacé ni clos pour l'instant. ({doubt}.) Vérifiez l'horloge ; si "
-            "l'heure est juste, confirmez-la sur le serveur : chappe admin clock confirm\n\n"
-            f"The server's time is in doubt: nothing is erased or ended for now. ({doubt}.) Check the clock; if the time is "
-            "right, confirm it on the server: chappe admin clock confirm"
-        )
-        for user_id in await self.accounts.store.administrators():
-            await self.server_notices.send(user_id, text)
 
     def _build_metrics(self, database: Database) -> None:
         self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))

@@ -72,13 +72,18 @@ class ServerTime:
 
 
 class TimeEvidence:
-    """Whether what cannot be undone may be done now. `alert`: tells the administrators, once for all processes."""
+    """Whether what cannot be undone may be done now."""
 
-    def __init__(self, database: Database, clock: ServerTime, alert: Callable[[str], Awaitable[None]]) -> None:
-        self._database, self._clock, self._alert = database, clock, alert
+    def __init__(self, database: Database, clock: ServerTime) -> None:
+        self._database, self._clock = database, clock
+        self._listeners: list[Callable[[str], Awaitable[None]]] = []
         self._last: tuple[int, int] | None = None  # when all was well: the time, and the monotonic clock
         self._confirmed = 0
         self.doubt: str | None = None
+
+    def listen(self, listener: Callable[[str], Awaitable[None]]) -> None:
+        """`listener` is told of each doubt, in words: in one process of all."""
+        self._listeners.append(listener)
 
     def required(self, job: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
         """The job, which raises TimeInDoubt and does nothing while the time is in doubt."""
@@ -137,7 +142,8 @@ class TimeEvidence:
 
     async def _tell(self, doubt: str) -> None:
         if await self._database.fetchval("UPDATE time_evidence SET is_told = true WHERE NOT is_told RETURNING true"):
-            await self._alert(doubt)
+            for listener in self._listeners:
+                await listener(doubt)
 
     async def confirm(self) -> int:
         """An operator says that the database's clock is right. Returns what it says, in ms."""
