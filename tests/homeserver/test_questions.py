@@ -106,7 +106,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     },
     "meets": {
         "actions/receive_edus:_hears": "messages to devices that another server sends",
-        "app/parts:_build_remote_rooms": "handed to `Rooms`",
+        "rooms/rooms:meets": "the rule, asked by `Rooms`",
         "rooms/admission:_boundaries": "who invites whom",
         "rooms/remote/residence:known_room": "what another server is told of a room that all of here have left",
         "rooms/rooms:require_may_meet": "the rule",
