@@ -23,12 +23,25 @@ WIRING = (
 
 
 def test_nothing_is_assigned_to_what_has_been_made() -> None:
+    assert [found for path in WIRING for found in _assigned(path, ast.parse(path.read_text()))] == []
+
+
+def test_no_constructor_assigns_to_what_it_is_given() -> None:
     assigned = [
-        f"{path.relative_to(SOURCE)}:{node.lineno}: {ast.unparse(node)}"
-        for path in WIRING
+        found
+        for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute | ast.Subscript)
-        and isinstance(node.ctx, ast.Store)
-        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        for found in _assigned(path, node)
     ]
     assert assigned == []
+
+
+def _assigned(path: Path, within: ast.AST) -> list[str]:
+    """What is assigned to attributes of anything but `self`."""
+    return [
+        f"{path.relative_to(SOURCE)}:{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(within)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    ]

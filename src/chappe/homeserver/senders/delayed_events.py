@@ -19,7 +19,7 @@ class DelayedEventSender:
     def __init__(self, delayed: DelayedEvents, send: SendDelayedEvent, now_ms: Callable[[], int]) -> None:
         self._delayed, self._send, self._now_ms = delayed, send, now_ms
         self._wake = asyncio.Event()
-        delayed.changed = self._wake.set
+        delayed.listen(self._wake.set)
 
     async def run(self) -> None:
         """Runs until cancelled."""

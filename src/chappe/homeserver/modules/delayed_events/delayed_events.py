@@ -43,7 +43,15 @@ class DelayedEvents:
     def __init__(self, database: Database, now_ms: Callable[[], int], max_delay_ms: int, max_scheduled: int) -> None:
         self._database, self._now_ms = database, now_ms
         self.max_delay_ms, self.max_scheduled = max_delay_ms, max_scheduled
-        self.changed: Callable[[], None] = lambda: None
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """`listener` is told when there is something else to wait for."""
+        self._listeners.append(listener)
+
+    def _changed(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     async def schedule(self, wanted: Scheduled, is_old_dialect: bool) -> str:
         """Returns the delay id; the same one for the same transaction id."""
@@ -77,7 +85,7 @@ class DelayedEvents:
                 now,
                 now + wanted.delay_ms,
             )
-        self.changed()
+        self._changed()
         return delay_id
 
     async def _require_room(self, connection: Any, user_id: str, is_old_dialect: bool) -> None:
@@ -182,7 +190,7 @@ class DelayedEvents:
             CANCEL,
             orjson.dumps(_SIGNED_OUT),
         )
-        self.changed()
+        self._changed()
 
     async def cancel_all(self, user_id: str) -> None:
         """The account has ended."""
