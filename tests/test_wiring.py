@@ -38,10 +38,14 @@ def test_no_constructor_assigns_to_what_it_is_given() -> None:
 
 
 def _assigned(path: Path, within: ast.AST) -> list[str]:
-    """What is assigned to attributes of anything but `self`."""
+    """What is assigned to attributes of anything but `self`, or to what they hold (`self.orphans.named["exports"] = …`)."""
     return [
         f"{path.relative_to(SOURCE)}:{node.lineno}: {ast.unparse(node)}"
         for node in ast.walk(within)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-        if not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
+        if _is_of_another(node.value if isinstance(node, ast.Subscript) else node)
     ]
+
+
+def _is_of_another(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self")

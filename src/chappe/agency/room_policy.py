@@ -303,8 +303,8 @@ class RoomPolicy(ReadingPolicy):
 
 
 class Asked:
-    """What the policy asks about rooms and people. They are made of the engine, which asks the policy: so they come later, and tell the
-    policy of themselves here."""
+    """What the policy asks about rooms and people. They are made of the engine, which asks the policy: so they come later, and tell it
+    of themselves, before the first request."""
 
     def __init__(self, policy: RoomPolicy, rooms: Rooms, people: People, sponsors: Sponsors, former: FormerAccounts) -> None:
         self.rooms, self.people, self.sponsors, self.former = rooms, people, sponsors, former

@@ -78,15 +78,18 @@ class UploadShare:
             raise
         return upload
 
+    def another(self, name: str) -> int:
+        """One upload more of an account, or of ALL. Returns what is on its way in the others, less what has come."""
+        self.uploads[name] += 1
+        return self.waiting[name] - self.came[name]
+
 
 class UnderWay:
     """One upload. What others of the account send meanwhile counts as well: many at once get no more than one after the other."""
 
     def __init__(self, share: UploadShare, user_id: str) -> None:
         self._share, self._whose, self._size = share, (user_id, ALL), 0
-        for name in self._whose:
-            share.uploads[name] += 1
-        self._before = {name: share.waiting[name] - share.came[name] for name in self._whose}
+        self._before = {name: share.another(name) for name in self._whose}
         self._ends: list[tuple[str, int]] = []  # where `came` may go to
 
     def bounded(self, name: str, left: int) -> None:
