@@ -14,6 +14,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import Organisation
 from chappe.agency.read_guard import ReadGuard as Guard
+from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
@@ -514,7 +515,7 @@ async def test_who_reads_unusually_much(ministry: Server, admin: Person, anne: P
     gaston = await invited_guest(ministry, anne)
     settings = ReadGuard(True, events_per_hour=300, organisation_events_per_hour=250)
     first, other = (
-        Guard(node.database, node.rooms.memberships, settings, node.now_ms, nothing, nothing, node.standings.accountable)
+        Guard(node.database, node.rooms, ReadingPolicy(), settings, node.now_ms, nothing, nothing, node.standings.accountable)
         for _ in range(2)
     )
     for guard, person, amount in ((first, anne, 100), (other, admin, 100), (first, sam, 250), (other, gaston, 51)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -283,9 +282,7 @@ async def test_nobody_is_asked_to_agree_to_a_hold_on_themselves(
     assert await view(anne, "requests") == []
 
 
-async def test_a_token_alone_gets_nobodys_data(
-    ministry: Server, node: AgencyServer, anne: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_token_alone_gets_nobodys_data(ministry: Server, node: AgencyServer, anne: Person) -> None:
     """It is all that somebody ever wrote and uploaded; what it holds of files counts as files that are read."""
     no = await refused(anne.call("POST", MINE, {}))
     assert no.status == 401 and no.body["flows"] == [{"stages": ["m.login.password"]}]
@@ -298,7 +295,7 @@ async def test_a_token_alone_gets_nobodys_data(
     async def count(user_id: str, what: str, amount: float) -> None:
         counted.append((user_id, what, amount))
 
-    monkeypatch.setattr(node.reading, "guard", SimpleNamespace(count=count))
+    node.reading.listen(count)
     package = (await anne.prove(MINE, {}))["package"]
     assert (await ministry.raw("POST", f"{MINE}/{package}", {}, anne.token))[0] == 404
     await node.exports.look()

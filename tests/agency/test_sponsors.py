@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.agency.sponsors import DAY_MS, Sponsors
 from chappe.matrix.identifiers import UserId
@@ -18,9 +19,8 @@ ADDRESS = "gaston@lagaffe.example"
 
 
 def sponsors_of(server: Server) -> Sponsors:
-    found = agency(server).sponsors
-    assert isinstance(found, Sponsors)
-    return found
+    assert isinstance(server.node, AgencyServer)
+    return server.node.sponsors
 
 
 async def open_room(agent: Person) -> str:
