@@ -28,8 +28,8 @@ def cited_of(checked: Checked, is_rejected: bool = False) -> Cited:
     return Cited(checked.event_id, checked.key, checked.pdu["sender"], checked.pdu["content"], is_rejected)
 
 
-def check_by_cited(checked: Checked, cited: Mapping[str, Cited]) -> None:
-    """Raises Forbidden where an event has auth events that it may not have, or they do not allow it.
+def check_by_auth_events(checked: Checked, cited: Mapping[str, Cited]) -> None:
+    """Check 4: raises Forbidden where an event has auth events that it may not have, or they do not allow it.
 
     `cited`: by event id, all its auth events, with (version 12) the create event.
     """
@@ -52,7 +52,7 @@ def judge(ordered: Iterable[Checked], cited: dict[str, Cited]) -> Iterator[Check
             continue
         is_rejected = False
         try:
-            check_by_cited(checked, cited)
+            check_by_auth_events(checked, cited)
         except Forbidden:
             is_rejected = True
         cited[checked.event_id] = cited_of(checked, is_rejected)

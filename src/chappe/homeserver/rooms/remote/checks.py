@@ -1,10 +1,11 @@
-"""The first checks of an event from another server: its format, its signatures, its hash (server-server API, "Checks performed
-on receipt of a PDU", 1 to 3). What fails one of these is no event at all; a wrong hash leaves its redacted form.
+"""Checks 1 to 3 of an event from another server (see `receive.py`): its format, its signatures, its hash. What fails one of the
+first two is no event at all; a wrong hash leaves its redacted form.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,7 +115,7 @@ def signers_of(pdu: Pdu, version: RoomVersion) -> set[str]:
     signature needless."""
     is_member = pdu["type"] == "m.room.member"
     if is_member and "third_party_invite" in pdu["content"]:
-        pdu = _kept_form(pdu, version)
+        pdu = check_hash(pdu, version)
     content = pdu["content"]
     signers: set[str] = set()
     if not (is_member and content.get("membership") == "invite" and _has_proof(content)):
@@ -139,11 +140,9 @@ class PduChecks:
         self._keyring = keyring
 
     async def check(self, raw: Any, version: RoomVersion) -> Checked:
-        """Raises BadRequest for a wrong format, Forbidden for a bad signature."""
-        pdu, event_id = _parse(raw, version)
-        for choices in await self._signatures(pdu, version):
-            if not any(choice.is_good() for choice in choices):
-                raise Forbidden("The signature of the event is not valid")
+        """Makes checks 1 to 3. Raises BadRequest for a wrong format, Forbidden for a bad signature."""
+        pdu, event_id = check_format(raw, version)
+        check_signatures(await self._signatures(pdu, version))
         return kept(pdu, event_id, version)
 
     async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, Checked]:
@@ -161,7 +160,7 @@ class PduChecks:
             parsed: list[_Parsed] = []
             for raw in raws[start : start + IN_ONE_THREAD]:
                 try:
-                    pdu, event_id = _parse(raw, version)
+                    pdu, event_id = check_format(raw, version)
                     parsed.append((pdu, event_id, await self._signatures(pdu, version)))
                 except MatrixError:
                     continue
@@ -196,7 +195,8 @@ class PduChecks:
         return result
 
 
-def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
+def check_format(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
+    """Check 1: returns a valid event and its id. Raises BadRequest for what does not comply with the room version's event format."""
     pdu = parse_pdu(raw, version)
     event_id = event_id_of(pdu, version)
     if pdu["type"] == "m.room.create" and version.room_id_is_create_hash and "room_id" not in pdu:
@@ -206,17 +206,26 @@ def _parse(raw: Any, version: RoomVersion) -> tuple[Pdu, str]:
     return pdu, event_id
 
 
+def check_signatures(needed: Sequence[Sequence[_Signature]]) -> None:
+    """Check 2: raises Forbidden where one of the servers that must have signed an event has no good signature. `needed`: for each,
+    its signatures, as `PduChecks._signatures` finds them with their keys."""
+    for choices in needed:
+        if not any(choice.is_good() for choice in choices):
+            raise Forbidden("The signature of the event is not valid")
+
+
 def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
-    return [
-        kept(pdu, event_id, version)
-        for pdu, event_id, needed in parsed
-        if all(any(choice.is_good() for choice in choices) for choices in needed)
-    ]
+    found = []
+    for pdu, event_id, needed in parsed:
+        with contextlib.suppress(Forbidden):
+            check_signatures(needed)
+            found.append(kept(pdu, event_id, version))
+    return found
 
 
 def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
     """An event whose signatures were looked at, as it is kept."""
-    form = _kept_form(pdu, version)
+    form = check_hash(pdu, version)
     if form is pdu:
         return Checked(event_id, pdu, canonical_json(pdu), version)
     # before version 6 servers write some numbers in several ways: there a wrong hash proves nothing
@@ -224,7 +233,8 @@ def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
     return Checked(event_id, form, canonical_json(form), version, is_unfit=True, is_altered=is_altered)
 
 
-def _kept_form(pdu: Pdu, version: RoomVersion) -> Pdu:
+def check_hash(pdu: Pdu, version: RoomVersion) -> Pdu:
+    """Check 3: returns the event itself where its hash is right, else its redacted form, which is processed further."""
     return pdu if pdu["hashes"].get("sha256") == content_hash(pdu) else redact(pdu, version)
 
 

@@ -15,7 +15,7 @@ from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
@@ -218,7 +218,7 @@ class Entering:
             if not event.is_rejected and (event.event_id in state_ids or event.key[0] == MEMBER):
                 state.setdefault(event.key, event)
         try:
-            check_by_cited(join, cited)
+            check_by_auth_events(join, cited)
             check_auth({**join.pdu, "event_id": join.event_id}, join.version, state.get)
         except Forbidden:
             raise Forbidden(NOT_LET_IN) from None

@@ -11,7 +11,7 @@ import orjson
 
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited, in_auth_order, judge
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite
 from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
@@ -84,7 +84,7 @@ class Outliers:
         for known, late in copies:
             with contextlib.suppress(Forbidden):
                 if all(a in cited for a in late.checked.auth()):
-                    check_by_cited(late.checked, cited)
+                    check_by_auth_events(late.checked, cited)
                     good[known.nid] = self._with_name(late)
         numbers, has_decided = list(good), False
         for start in range(0, len(numbers), AT_ONCE):

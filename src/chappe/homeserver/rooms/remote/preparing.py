@@ -1,20 +1,16 @@
-"""Checks 4 and 5 of an event from another server: by its auth events, and by the state before it.
-
-(server-server API, "Checks performed on receipt of a PDU". 1 to 3 are in `checks.py`; those by the room's present state are made
-while the event is written, in `received.py`.)
-"""
+"""Checks 4 and 5 of an event from another server (see `receive.py`): by its auth events, and by the state before it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import orjson
 
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_cited
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import Checked, kept
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.received import Prepared
@@ -68,6 +64,26 @@ class Lookup:
         self.unwritten.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What is here of an event (`me`), and of those that it refers to.
+
+    `prev`, `auth`: their ids. Of the auth events, `at_hand` has those of the room's present state. `known`: what else is stored.
+    `roots`: by id of a previous event, the root of the state after it.
+    """
+
+    me: Known | None
+    prev: Sequence[str]
+    auth: Sequence[str]
+    at_hand: Mapping[str, RoomEvent]
+    known: Mapping[str, Known]
+    roots: Mapping[str, bytes]
+
+    def numbers(self) -> dict[str, int]:
+        """Of the auth events, all of which are here."""
+        return {a: self.at_hand[a].nid if a in self.at_hand else self.known[a].nid for a in self.auth}
+
+
 class Preparing:
     """Makes `Prepared` of an event. Raises MissingPast, and Forbidden for an event that is not of the room."""
 
@@ -89,40 +105,40 @@ class Preparing:
         and is not in the timeline yet, gets the content of this copy only where the copy is confirmed.
         """
         lookup, given = lookup or Lookup(self._store, room.is_partial), state_before
-        prev, auth = checked.prev(), checked.auth()
-        at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
-        leaves = {**room.leaves, **lookup.unwritten}
-        asked = {checked.event_id, *(p for p in prev if p not in leaves), *(a for a in auth if a not in at_hand)}
-        await lookup.add(asked)
-        known = {i: lookup.known[i] for i in asked if i in lookup.known}
-        me = known.pop(checked.event_id, None)
-        if me is not None and me.room != room.number:
-            raise Forbidden("The event's id is that of an event in another room")
-        if me is not None and me.status == REJECTED and me.has_state and not me.gives_way_to(checked):
-            return me
-        if me is not None and me.status in (HISTORY, SOFT_FAILED):
-            return me
+        around = await self._surroundings(room, checked, lookup)
+        me = around.me
         if me is not None:
+            if me.room != room.number:
+                raise Forbidden("The event's id is that of an event in another room")
+            if _is_received(me, checked):
+                return me
             checked = await self._as_here(me, checked)
-        if any(event.room != room.number for event in known.values()):
+        if any(event.room != room.number for event in around.known.values()):
             raise Forbidden("The event refers to another room")
-        roots = {
-            p: leaves[p] if p in leaves else known[p].state_after
-            for p in prev
-            if p in leaves or (p in known and known[p].has_state)
-        }
-        unknown_auth = [a for a in auth if a not in at_hand and a not in known]
-        unknown_prev = [p for p in prev if p not in roots] if state_before is None else []
+        unknown_auth = [a for a in around.auth if a not in around.at_hand and a not in around.known]
+        unknown_prev = [p for p in around.prev if p not in around.roots] if state_before is None else []
         if unknown_prev or unknown_auth:
             raise MissingPast(unknown_prev, unknown_auth)
         if state_before is None:
-            state_before = await self._states.resolve(room, list(roots.values())) if roots else EMPTY
-        missing = [event_id for event_id in missing if event_id not in roots]
-        cited = await self._outliers.cited_among(auth, at_hand, known)
-        numbers = {a: at_hand[a].nid if a in at_hand else known[a].nid for a in auth}
-        prepared = await self._judge(room, checked, me, state_before, missing, cited, numbers, lookup)
+            state_before = await self._states.resolve(room, list(around.roots.values())) if around.roots else EMPTY
+        missing = [event_id for event_id in missing if event_id not in around.roots]
+        prepared = await self._judge(room, checked, around, state_before, missing, lookup)
         prepared.given, prepared.was_partial = given, lookup.was_partial
         return prepared
+
+    async def _surroundings(self, room: LiveRoom, checked: Checked, lookup: Lookup) -> _Surroundings:
+        """Finds what is here of an event, and of those that it refers to."""
+        prev, auth = checked.prev(), checked.auth()
+        at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
+        roots = {**room.leaves, **lookup.unwritten}
+        asked = {checked.event_id, *(p for p in prev if p not in roots), *(a for a in auth if a not in at_hand)}
+        await lookup.add(asked)
+        known = {i: lookup.known[i] for i in asked if i in lookup.known}
+        me = known.pop(checked.event_id, None)
+        for event_id in prev:
+            if event_id not in roots and event_id in known and known[event_id].has_state:
+                roots[event_id] = known[event_id].state_after
+        return _Surroundings(me, prev, auth, at_hand, known, {p: roots[p] for p in prev if p in roots})
 
     async def _as_here(self, me: Known, checked: Checked) -> Checked:
         """The event with the content that is stored, or with that of the copy where the stored one is still to come: never with less
@@ -145,13 +161,14 @@ class Preparing:
         self,
         room: LiveRoom,
         checked: Checked,
-        me: Known | None,
+        around: _Surroundings,
         state_before: bytes,
         missing: Sequence[str],
-        cited: Mapping[str, Cited],
-        numbers: Mapping[str, int],
         lookup: Lookup,
     ) -> Prepared:
+        """Makes checks 4 and 5: what fails one is rejected."""
+        me, cited = around.me, await self._outliers.cited_among(around.auth, around.at_hand, around.known)
+        numbers = around.numbers()
         nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
         state = await self.state_for(room, checked, state_before)
         stand_ins: dict[StateKey, Cited] = {}
@@ -160,11 +177,11 @@ class Preparing:
             state.update(stand_ins)
         is_rejected = False
         try:
-            check_by_cited(checked, cited)
-            check_auth({**checked.pdu, "event_id": checked.event_id}, room.version, state.get)
+            check_by_auth_events(checked, cited)
+            check_by_state_before(checked, state)
         except Forbidden:
             is_rejected = True
-        own, pdu = checked.key, checked.pdu
+        own = checked.key
         in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
         prepared = Prepared(
             nid,
@@ -182,17 +199,23 @@ class Preparing:
         if is_rejected:
             return prepared
         if own is not None:
-            key = self._rooms.key_hash(*own)
-            prepared.state_after, prepared.packs = await self._states.edit(state_before, {key: nid}, nid)
             prepared.chains = await self._chains(room, numbers.values(), [event.key for event in cited.values()])
             prepared.chain = (await self._store.chains([nid])).get(nid) if me is not None else None
-            if own[0] == MEMBER and pdu["content"].get("membership") == "join" and not self._rooms.is_hosted(own[1]):
-                prepared.person = directory_entry(own[1], pdu["content"])
-            replaced = (await self._rooms.trees.get_many(state_before, [key])).get(key)
-            if replaced is not None:
-                prepared.replaces = (await self.events(room, [replaced], [own])).get(replaced)
+            await self._change_state(room, prepared, own)
         await self._relate(room, prepared, state, lookup)
         return prepared
+
+    async def _change_state(self, room: LiveRoom, prepared: Prepared, key: StateKey) -> None:
+        """Finds the state after a state event, and which event it replaces."""
+        pdu, key_hash = prepared.checked.pdu, self._rooms.key_hash(*key)
+        prepared.state_after, prepared.packs = await self._states.edit(
+            prepared.state_before, {key_hash: prepared.nid}, prepared.nid
+        )
+        if key[0] == MEMBER and pdu["content"].get("membership") == "join" and not self._rooms.is_hosted(key[1]):
+            prepared.person = directory_entry(key[1], pdu["content"])
+        replaced = (await self._rooms.trees.get_many(prepared.state_before, [key_hash])).get(key_hash)
+        if replaced is not None:
+            prepared.replaces = (await self.events(room, [replaced], [key])).get(replaced)
 
     async def state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
         """The state events of a state that authorising an event needs, by key."""
@@ -263,6 +286,18 @@ class Preparing:
             return False
         levels = power_levels_of(state.get, room.version, create)
         return levels.of(sender) >= levels.level("redact")
+
+
+def check_by_state_before(checked: Checked, state: Mapping[StateKey, Cited]) -> None:
+    """Check 5: raises Forbidden where the state before an event does not allow it."""
+    check_auth({**checked.pdu, "event_id": checked.event_id}, checked.version, state.get)
+
+
+def _is_received(me: Known, checked: Checked) -> bool:
+    """Whether a stored event stays what it is, whatever copy of it comes."""
+    if me.status == REJECTED:
+        return me.has_state and not me.gives_way_to(checked)
+    return me.status in (HISTORY, SOFT_FAILED)
 
 
 def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEvent]:

@@ -1,5 +1,25 @@
-"""Receives events of other servers into a room: prepares them (`preparing.py`), writes them (`received.py`), and has the state
-resolved where the forward extremities disagree. A later copy may give a stored event its content (`renewal.py`).
+"""Receives events of other servers into a room: checks them, writes them, and has the state resolved where the forward
+extremities disagree. A later copy may give a stored event its content (`renewal.py`).
+
+The server-server API, "Checks performed on receipt of a PDU": "Whenever a server receives an event from a remote server, the
+receiving server must ensure that the event:
+
+1. Is a valid event, otherwise it is dropped. For an event to be valid, it must comply with the event format of that room
+   version. […]                                                                         `checks.check_format`
+2. Passes signature checks, otherwise it is dropped.                                    `checks.check_signatures`
+3. Passes hash checks, otherwise it is redacted before being processed further.         `checks.check_hash`
+4. Passes authorisation rules based on the event's auth events, otherwise it is
+   rejected.                                                                            `auth.check_by_auth_events`
+5. Passes authorisation rules based on the state before the event, otherwise it is
+   rejected.                                                                            `preparing.check_by_state_before`
+6. Passes authorisation rules based on the current state of the room, otherwise it is
+   "soft failed".                                                                       `ReceivedWrite.check_by_current_state`
+7. Is validated by the Policy Server, if the room is using a Policy Server, otherwise
+   it is "soft failed"."                                                                `received.check_by_policy_server`
+
+`PduChecks.check` makes 1 to 3 as soon as an event comes. Here, `Preparing.prepare` makes 4 and 5, for which the events that it
+refers to must be here (else it is `MissingPast`, and `gaps.py` fetches them). `ReceivedWrite.build` makes 6 and 7 while it is
+written, each time anew that the room has changed.
 """
 
 from __future__ import annotations

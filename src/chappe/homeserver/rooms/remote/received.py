@@ -229,23 +229,28 @@ class ReceivedWrite(WithoutTimeline):
         return status
 
     def _judge_by_present(self, prepared: Prepared) -> int:
-        """Checks 6 and 7: soft-fails an event that the room's present state forbids, or that its policy server does not recommend."""
-        if prepared.checked.is_unwelcome or self._brings_in_a_second_name(prepared):
-            return SOFT_FAILED
-        if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
-            return HISTORY
-        pdu, key = prepared.checked.pdu, prepared.checked.key
-        has_begun = bool(self.lane.joined) or key is None or self.lane.get(key) is not None or pdu["sender"] != key[1]
+        """Makes checks 6 and 7: what fails one is soft-failed."""
         try:
-            check_auth(
-                {**pdu, "event_id": prepared.checked.event_id},
-                self.lane.version,
-                lambda key: self.lane.get(key) or prepared.stand_ins.get(key),
-                has_begun=has_begun,
-            )
+            self.check_by_current_state(prepared)
+            check_by_policy_server(prepared.checked)
         except Forbidden:
             return SOFT_FAILED
         return HISTORY
+
+    def check_by_current_state(self, prepared: Prepared) -> None:
+        """Check 6: raises Forbidden where the current state of the room, with what is in flight, does not allow an event."""
+        if self._brings_in_a_second_name(prepared):
+            raise Forbidden("The name of the member's server is not in its plain form")
+        if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
+            return  # check 5 was made by this very state, or nobody here was in the room before
+        pdu, key = prepared.checked.pdu, prepared.checked.key
+        has_begun = bool(self.lane.joined) or key is None or self.lane.get(key) is not None or pdu["sender"] != key[1]
+        check_auth(
+            {**pdu, "event_id": prepared.checked.event_id},
+            self.lane.version,
+            lambda key: self.lane.get(key) or prepared.stand_ins.get(key),
+            has_begun=has_begun,
+        )
 
     def _brings_in_a_second_name(self, prepared: Prepared) -> bool:
         """Whether it is the first membership of somebody whose server name is not in its plain form: nobody talks to that server.
@@ -378,6 +383,12 @@ class ReceivedWrite(WithoutTimeline):
             event.set_head(pruned.head)
             event.redacted_because = because
             self.add_row("redactions", index, event.event_id, because.event_id, pruned.pdu)
+
+
+def check_by_policy_server(checked: Checked) -> None:
+    """Check 7: raises Forbidden where the room's policy server, which `PolicyServers.judge` has asked before, did not sign an event."""
+    if checked.is_unwelcome:
+        raise Forbidden("The room's policy server does not recommend the event")
 
 
 def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: bytes) -> RoomEvent:
