@@ -77,12 +77,13 @@ class Write:
     """Rows that are committed together. The subclasses for rooms override `build`; their rows come from `Lane.batch_rows`.
 
     `rows`: (name of the fragment, values of its columns). `rooms`, `users`: the kinds of what changes in a room or for a user.
-    `txn`: a transaction id; a write that repeats one is not made, and gets the result of the first.
+    `txn`: a transaction id; a write that repeats one is not made, and gets the result of the first. `is_set_aside`: set by `build`
+    where the lane's present state is no ground for the write. It is not made then, and its maker, who is answered None, sees to it.
     """
 
     def __init__(self, lane: Lane | None = None, txn: str | None = None) -> None:
         self.lane, self.txn = lane, txn
-        self.generation = -1
+        self.generation, self.is_set_aside = -1, False
         self.rows: list[tuple[str, tuple[Any, ...]]] = []
         self.rooms: dict[int, set[str]] = {}
         self.users: dict[str, set[str]] = {}
@@ -160,6 +161,7 @@ class GroupWriter:
         self._url, self._clock = url, clock
         self._fragments: list[Fragment] = []
         self._queue: deque[Write] = deque()
+        self._batch: Sequence[Write] = ()  # that is being committed
         self._kick = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._statements: OrderedDict[tuple[str, ...], Any] = OrderedDict()
@@ -189,7 +191,7 @@ class GroupWriter:
             if not batch:
                 self._kick.clear()
                 continue
-            self.busy = True
+            self.busy, self._batch = True, batch
             try:
                 again = await self._process(batch)
             except asyncio.CancelledError:
@@ -201,7 +203,7 @@ class GroupWriter:
                     lane.stale = True
                 _fail(batch, error)
                 again = []
-            self.busy = False
+            self.busy, self._batch = False, ()
             self._queue.extendleft(reversed(again))
 
     async def _take_back(self, batch: list[Write]) -> None:
@@ -209,7 +211,7 @@ class GroupWriter:
 
         They may have been committed: the table `sent` tells so when they are written again.
         """
-        self.busy = False
+        self.busy, self._batch = False, ()
         await self._disconnect()
         waiting = [write for write in batch if not write.future.done()]
         for lane in {w.lane for w in waiting if w.lane}:
@@ -228,6 +230,11 @@ class GroupWriter:
                 break
             batch.append(self._queue.popleft())
         return batch
+
+    def unanswered(self, lane: Lane) -> list[asyncio.Future[str | None]]:
+        """Of the writes of a lane that are neither durable nor refused yet."""
+        writes = (*self._batch, *self._queue)
+        return [write.future for write in writes if write.lane is lane and not write.future.done()]
 
     async def drain(self) -> None:
         """Returns once nothing waits to be written (shutdown)."""
@@ -412,7 +419,7 @@ def _call(named: Sequence[str]) -> str:
 
 
 def _rebuild(write: Write) -> bool:
-    """Builds a write of a lane that moved. False where the requester was refused."""
+    """Builds a write of a lane that moved. False where the requester was refused, or the write is set aside."""
     lane = write.lane
     if lane is None or write.generation == lane.generation:
         return True
@@ -422,7 +429,9 @@ def _rebuild(write: Write) -> bool:
     except Exception as error:
         _fail([write], error)
         return False
-    return True
+    if write.is_set_aside:
+        _answer(write, None)
+    return not write.is_set_aside
 
 
 def _note_failure(future: asyncio.Future[str | None]) -> None:

@@ -224,7 +224,7 @@ class Rooms:
         return known if known is not None else write.events[-1].event_id
 
     async def commit(self, write: EventWrite) -> str | None:
-        """Builds a write and returns once it is durable: None, or what its transaction id was answered before."""
+        """Builds a write and returns once it is durable, or set aside: None, or what its transaction id was answered before."""
         room = write.lane
         room.pending += 1
         try:
@@ -232,15 +232,27 @@ class Rooms:
                 await room.reload()
             write.build()
             write.generation = room.generation
-            known = await self._writer.submit(write)
+            known = None if write.is_set_aside else await self._writer.submit(write)
         finally:
             room.pending -= 1
+        if write.is_set_aside:
+            return None
         if write.summary is not None and write.changes(GUEST_ACCESS):
             for listener in self._guest_access_listeners:
                 evicted = listener(room)
                 if evicted is not None and isinstance(write, RoomWrite):
                     await evicted
         return known
+
+    async def settled(self, room: LiveRoom) -> None:
+        """Returns once the room's state in memory is the committed one, and nothing in flight changes it."""
+        while room.stale or room.ahead_root != room.root:
+            if in_flight := self._writer.unanswered(room):
+                await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+            elif room.stale:
+                await room.reload()
+            else:
+                room.reset()  # what was built was given up
 
     async def until_written(self, room: LiveRoom, event: RoomEvent) -> str:
         """The id of an event of the room's state, once it is durable: it may be in flight, and not arrive.

@@ -74,10 +74,6 @@ FRAGMENTS = (
 )
 
 
-class StatesChanged(Exception):
-    """The room has got states since those were computed that it is to have with all its members."""
-
-
 class Completing:
     def __init__(
         self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, writer: GroupWriter, leases: Leases
@@ -208,13 +204,10 @@ class Completing:
                     [user for user in room.joined if self._rooms.is_hosted(user)],
                 )
                 write.members = {user: content for user, (_, content) in members.items()}
-                try:
-                    await self._rooms.commit(write)
-                except StatesChanged:
-                    room.reset()
-                    await asyncio.sleep(0.01)
-                    continue
-                break
+                await self._rooms.commit(write)
+                if not write.is_set_aside:
+                    break
+                room.reset()
         for listener in self._listeners:
             listener(room.room_id)
 
@@ -278,10 +271,7 @@ class Completing:
         self, room: LiveRoom, members: Mapping[bytes, int]
     ) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
         """(every state of the room and what it is with the members, the nodes of the present one)."""
-        for _ in range(1000):
-            if room.ahead_root == room.root and not room.stale:
-                break
-            await asyncio.sleep(0.005)
+        await self._rooms.settled(room)
         rows = await self._database.fetch(
             """SELECT DISTINCT root FROM (SELECT unnest(ARRAY[state_before, state_after, room_before]) AS root FROM events
                 WHERE room_nid = $1) e WHERE root IS NOT NULL AND root <> 0""",
@@ -316,7 +306,8 @@ class _WholeWrite(WithoutTimeline):
         room = self.lane
         states = {room.ahead_root, *room.leaves.values(), *room.tips.values()}
         if any(root not in self._whole for root in states if root != EMPTY):
-            raise StatesChanged
+            self.is_set_aside = True  # the room has got states since those were computed
+            return
         self.revokes, self.positions, self.is_read_anew = True, 1, True
         self.root_after = room.ahead_root = self._whole[room.ahead_root]
         room.nodes.update(self._nodes)

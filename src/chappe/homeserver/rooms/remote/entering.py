@@ -38,6 +38,7 @@ PATIENCE = 0.1  # seconds that a join waits for the members
 ARRIVAL, LOOK_EVERY = 10.0, 0.1
 # That one server says are in the room: to them goes all that is said there until its members are known.
 MOST_SERVERS = 100
+UNSENT = "it did not send what our join cites"
 NOT_LET_IN = "The room's own rules do not let you in, whatever the other server said"
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
 _EVENT_COLUMNS = (
@@ -154,7 +155,8 @@ class Entering:
         present = await self._rooms.live.find(room_id)
         if present is not None and self.is_here(present):
             async with self._receiver.lock(present):
-                await self._receiver.receive(present, join)
+                if isinstance(await self._receiver.receive(present, join), MissingPast):
+                    raise PeerUnreachable(server, UNSENT)
             return present
         raws = [*_list(answer, "state", server), *_list(answer, "auth_chain", server)]
         state_count = len(answer["state"])
@@ -256,13 +258,13 @@ class Entering:
             if is_new:
                 await self._open(room, root, members, (join.event_id, servers) if servers else None)
             try:
-                status = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
-            except MissingPast:
-                raise PeerUnreachable(server, "it did not send what our join cites") from None
+                outcome = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
             finally:
                 if room.is_stub:
                     await self._shut(room, members)
-            if status == REJECTED:
+            if isinstance(outcome, MissingPast):
+                raise PeerUnreachable(server, UNSENT)
+            if outcome.status == REJECTED:
                 raise Forbidden(NOT_LET_IN)
             await self._database.execute(
                 "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.number, join.pdu["state_key"]

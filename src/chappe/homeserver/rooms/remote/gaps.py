@@ -14,8 +14,8 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.preparing import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.matrix.errors import MatrixError
@@ -29,7 +29,7 @@ ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
 PARALLEL = 10
 WITNESSES = 3  # other servers that are asked whether there is what an event follows
 WITNESS_SECONDS = 10.0  # for how long
-Fate = int | Exception | None  # of an event: its status, why it waits, or nothing where it is left out
+Fate = Received | Exception | None  # of an event: what became of it, why it waits, or nothing where it is left out
 
 
 class Gaps:
@@ -130,20 +130,20 @@ class Gaps:
         known = await self._receiver.store.known(followers)
         return {prev: by for prev, by in followers.items() if prev not in known or not known[prev].has_state}
 
-    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> int:
+    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> Received:
         state_before: bytes | None = None
         missing: Sequence[str] = ()
         [checked] = await self._policy_servers.judge(room, [checked])
         for _ in range(3):
-            try:
-                async with self._receiver.lock(room):
-                    return await self._receiver.receive(room, checked, state_before, missing)
-            except MissingPast as gap:
-                if gap.auth:
-                    await self.fetch_auth(room, checked, servers)
-                if gap.prev:
-                    state_before = await self._state_before_news(room, checked, servers)
-                    missing = await self._witnessed(room, checked, gap.prev)
+            async with self._receiver.lock(room):
+                outcome = await self._receiver.receive(room, checked, state_before, missing)
+            if isinstance(outcome, Received):
+                return outcome
+            if outcome.auth:
+                await self.fetch_auth(room, checked, servers)
+            if outcome.prev:
+                state_before = await self._state_before_news(room, checked, servers)
+                missing = await self._witnessed(room, checked, outcome.prev)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
 
     async def _witnessed(self, room: LiveRoom, checked: Checked, event_ids: Sequence[str]) -> list[str]:

@@ -221,7 +221,7 @@ class History:
                 continue
             try:
                 written += await self._write(room, server, checked, positions[checked.event_id])
-            except (MatrixError, MissingPast) as error:
+            except MatrixError as error:
                 log.info("an old event was left out", extra={"fields": {"why": str(error)[:200]}})
         return written > 0
 
@@ -254,20 +254,23 @@ class History:
     async def _write(self, room: LiveRoom, server: str, checked: Checked, position: int) -> bool:
         state_before: bytes | None = None
         for _ in range(3):
-            try:
-                async with self._receiver.lock(room):
-                    return await self._write_prepared(room, checked, position, state_before)
-            except MissingPast as gap:
-                if gap.auth:
-                    await self._gaps.fetch_auth(room, checked, [server])
-                if gap.prev:
-                    state_before = await self._gaps.state_before(room, checked, [server])
+            async with self._receiver.lock(room):
+                outcome = await self._write_prepared(room, checked, position, state_before)
+            if not isinstance(outcome, MissingPast):
+                return outcome
+            if outcome.auth:
+                await self._gaps.fetch_auth(room, checked, [server])
+            if outcome.prev:
+                state_before = await self._gaps.state_before(room, checked, [server])
         raise Forbidden("What it cites could not be had")
 
-    async def _write_prepared(self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None) -> bool:
+    async def _write_prepared(
+        self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None
+    ) -> bool | MissingPast:
+        """Returns whether the room's timeline has an event more."""
         prepared = await self._receiver.preparing.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared):
-            return False
+            return prepared if isinstance(prepared, MissingPast) else False
         known = await self._receiver.store.known(checked.prev())
         missing = [p for p in checked.prev() if p not in known or not known[p].has_state]
         order = room.order

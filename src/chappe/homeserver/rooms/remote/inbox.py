@@ -133,7 +133,9 @@ class Inbox:
         known = await self._receiver.store.known(unfit)
         return {event_id for event_id in unfit if event_id not in known or not known[event_id].has_state}
 
-    async def _answer(self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome | None) -> dict[str, str]:
+    async def _answer(
+        self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome | MatrixError | None
+    ) -> dict[str, str]:
         """`outcome`: None where others are to be asked first (the room's policy server, or who has its content), which the
         transaction does not wait for."""
         if isinstance(outcome, MatrixError):

@@ -21,6 +21,7 @@ from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.shown_state import ShownState, Stripped
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.remote.untold import UntoldLeaves, is_worth_another_try
@@ -166,8 +167,8 @@ class RemoteMembership:
         checked = await self._checks.check(signed, room.version)
         async with self._receiver.lock(room):
             draft.require_ground(room)
-            status = await self._receiver.receive(room, checked)
-        if status != HISTORY:
+            outcome = await self._receiver.receive(room, checked)
+        if outcome != Received(HISTORY):
             raise Forbidden("The invitation is not allowed any more")
         return event_id
 

@@ -19,6 +19,7 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.canonical_json import canonical_json
@@ -56,8 +57,8 @@ class PolicyServers:
         checked = await self._checks.check(await self._signed(room, server, pdu, own), room.version)
         async with self._receiver.lock(room):
             draft.require_ground(room)
-            status = await self._receiver.receive(room, checked, txn=txn, beside=draft.beside)
-        if status != HISTORY:
+            outcome = await self._receiver.receive(room, checked, txn=txn, beside=draft.beside)
+        if outcome != Received(HISTORY):
             raise Forbidden("The rules of the room do not allow this any more")
         return event_id
 

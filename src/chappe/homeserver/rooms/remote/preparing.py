@@ -30,12 +30,15 @@ from chappe.matrix.redaction import redact
 from chappe.matrix.relations import THREAD, relation_of
 
 
-class MissingPast(Exception):
-    """Previous events or auth events of the event are not here: `prev`, `auth` have their ids."""
+@dataclass(frozen=True, slots=True)
+class MissingPast:
+    """Previous events or auth events of an event are not here: `prev`, `auth` have their ids. Nothing is written of it."""
 
-    def __init__(self, prev: Sequence[str], auth: Sequence[str]) -> None:
-        super().__init__(f"{len(prev)} events before it and {len(auth)} cited ones are not here")
-        self.prev, self.auth = prev, auth
+    prev: Sequence[str]
+    auth: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"{len(self.prev)} events before it and {len(self.auth)} cited ones are not here"
 
 
 class Lookup:
@@ -85,7 +88,7 @@ class _Surroundings:
 
 
 class Preparing:
-    """Makes `Prepared` of an event. Raises MissingPast, and Forbidden for an event that is not of the room."""
+    """Makes `Prepared` of an event."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore, states: States, outliers: Outliers) -> None:
         self._rooms, self._store, self._states, self._outliers = rooms, store, states, outliers
@@ -97,8 +100,10 @@ class Preparing:
         state_before: bytes | None,
         missing: Sequence[str] = (),
         lookup: Lookup | None = None,
-    ) -> Prepared | Known:
+    ) -> Prepared | Known | MissingPast:
         """Makes checks 4 and 5, and finds what the event replaces, redacts and relates to. Returns the stored event where it is here.
+
+        Raises Forbidden for an event that is not of the room.
 
         `state_before`: the root of the state before the event, as another server says; None: it is resolved from the states after
         the previous events. `missing`: the previous events that are not here then. An event that is stored without its content,
@@ -118,7 +123,7 @@ class Preparing:
         unknown_auth = [a for a in around.auth if a not in around.at_hand and a not in around.known]
         unknown_prev = [p for p in around.prev if p not in around.roots] if state_before is None else []
         if unknown_prev or unknown_auth:
-            raise MissingPast(unknown_prev, unknown_auth)
+            return MissingPast(unknown_prev, unknown_auth)
         if state_before is None:
             state_before = await self._states.resolve(room, list(around.roots.values())) if around.roots else EMPTY
         missing = [event_id for event_id in missing if event_id not in around.roots]

@@ -38,7 +38,7 @@ from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.preparing import Lookup, MissingPast, Preparing
-from chappe.homeserver.rooms.remote.received import Move, NeedsMove, Outdated, Prepared, ReceivedWrite, received_event
+from chappe.homeserver.rooms.remote.received import Diverged, Move, Outdated, Prepared, Received, ReceivedWrite, received_event
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
@@ -51,11 +51,11 @@ MOST_TRIES = 50
 log = logging.getLogger(__name__)
 
 
-Outcome = int | MissingPast | MatrixError
+Outcome = Received | MissingPast
 
 
 class Receiver:
-    """The caller holds `lock(room)`. Raises MissingPast, and Forbidden for an event that is not of the room."""
+    """The caller holds `lock(room)`."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self.store, self.states = rooms, store, States(rooms, store)
@@ -76,29 +76,35 @@ class Receiver:
         starts_afresh: bool = False,
         txn: str | None = None,
         beside: Rows = (),
-    ) -> int:
-        """Writes an event, and returns its status. `state_before`, `missing`: as for `Preparing.prepare`. `starts_afresh`: the event is
-        the join that brings this server into the room. `txn`: the transaction id, where a client of ours sent it. `beside`: see
-        `Draft`."""
+    ) -> Outcome:
+        """Writes an event, where its past is here. Raises Forbidden for one that is not of the room.
+
+        `state_before`, `missing`: as for `Preparing.prepare`. `starts_afresh`: the event is the join that brings this server into
+        the room. `txn`: the transaction id, where a client of ours sent it. `beside`: see `Draft`.
+        """
         if checked.room_id != room.room_id:
             raise Forbidden("The event is of another room")
         prepared = await self.preparing.prepare(room, checked, state_before, missing)
-        if isinstance(prepared, Known):
-            await self._renew_known(room, [checked], {checked.event_id: prepared})
-            return prepared.status
-        prepared.starts_afresh, prepared.txn, prepared.beside = starts_afresh, txn, beside
-        return await self._write(room, prepared)
+        match prepared:
+            case MissingPast():
+                return prepared
+            case Known():
+                await self._renew_known(room, [checked], {checked.event_id: prepared})
+                return Received(prepared.status)
+            case Prepared():
+                prepared.starts_afresh, prepared.txn, prepared.beside = starts_afresh, txn, beside
+                return await self._write(room, prepared)
 
-    async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome]:
+    async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome | MatrixError]:
         """Receives several events, in their order; those that change no state are written together.
 
-        Returns by event id the status, or what `receive` would have raised. An event is left out where it is stored without its
+        Returns by event id what `receive` would have returned, or raised. An event is left out where it is stored without its
         content, and its sender's own server has to be asked first whether that was redacted.
         """
         lookup = Lookup(self.store, room.is_partial)
         await lookup.add(self._asked(room, events))
         await self._renew_known(room, events, lookup.known)
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome | MatrixError] = {}
         batch: list[Prepared] = []
         for checked in events:
             try:
@@ -111,14 +117,14 @@ class Receiver:
                     await self._write_batch(room, batch, outcomes)
                     lookup.forget_unwritten()
                 prepared = await self.preparing.prepare(room, checked, None, (), lookup)
-            except (MissingPast, MatrixError) as error:
+            except MatrixError as error:
                 outcomes[checked.event_id] = error
                 continue
             except BAD_DATA as error:
                 outcomes[checked.event_id] = _unkept(error)
                 continue
-            if isinstance(prepared, Known):
-                outcomes[checked.event_id] = prepared.status
+            if not isinstance(prepared, Prepared):
+                outcomes[checked.event_id] = Received(prepared.status) if isinstance(prepared, Known) else prepared
                 continue
             batch.append(prepared)
             lookup.unwritten[checked.event_id] = prepared.state_after
@@ -165,51 +171,56 @@ class Receiver:
         state = await self.preparing.state_for(room, checked, known.state_before)
         return Late(checked, *await self.preparing.what_it_redacts(room, checked, state))
 
-    async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome]) -> None:
+    async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome | MatrixError]) -> None:
         """Writes the events of a batch, notes their outcomes, and empties it."""
-        if len(batch) > 1:
-            room.is_federated = True
-            write = ReceivedWrite(room, list(batch))
-            try:
-                await self._rooms.commit(write)
-            except (NeedsMove, Outdated):
-                room.reset()  # the ends of the room do not agree, or are others now: one at a time
-            except BAD_DATA:
-                log.info("some events could not be written together", extra={"fields": {"room": room.room_id}})
-            else:
-                for prepared, status in zip(batch, write.statuses, strict=True):
-                    outcomes[prepared.checked.event_id] = status
-                batch.clear()
-        for prepared in batch:
+        together = await self._write_together(room, batch) if len(batch) > 1 else None
+        outcomes.update(together or {})
+        for prepared in batch if together is None else ():
             try:
                 outcomes[prepared.checked.event_id] = await self._write(room, prepared)
             except BAD_DATA as error:
                 outcomes[prepared.checked.event_id] = _unkept(error)
         batch.clear()
 
-    async def _write(self, room: LiveRoom, prepared: Prepared) -> int:
+    async def _write_together(self, room: LiveRoom, batch: Sequence[Prepared]) -> dict[str, Received] | None:
+        """Writes events in one write. Returns by event id what became of them; None where that cannot be done."""
+        room.is_federated = True
+        write = ReceivedWrite(room, list(batch))
+        try:
+            await self._rooms.commit(write)
+        except BAD_DATA:
+            log.info("some events could not be written together", extra={"fields": {"room": room.room_id}})
+            return None
+        match write.outcome:
+            case Diverged() | Outdated():
+                room.reset()
+                return None
+            case received:
+                return {p.checked.event_id: outcome for p, outcome in zip(batch, received, strict=True)}
+
+    async def _write(self, room: LiveRoom, prepared: Prepared) -> Outcome:
         room.is_federated = True
         for _ in range(MOST_TRIES):
             write = ReceivedWrite(room, [prepared])
-            try:
-                await self._rooms.commit(write)
-            except NeedsMove as need:
-                room.reset()
-                move = await self._move(room, prepared, need)
-                if move is not None:
-                    prepared.moves[need.root, need.ends] = move
-            except Outdated:
-                again = await self._prepare_again(room, prepared)
-                if isinstance(again, Known):
-                    return again.status
-                prepared = again
-            else:
-                return write.statuses[0]
+            await self._rooms.commit(write)
+            match write.outcome:
+                case Diverged() as diverged:
+                    room.reset()
+                    move = await self._move(room, prepared, diverged)
+                    if move is not None:
+                        prepared.moves[diverged.root, diverged.ends] = move
+                case Outdated():
+                    room.reset()
+                    again = await self._prepare_again(room, prepared)
+                    if not isinstance(again, Prepared):
+                        return Received(again.status) if isinstance(again, Known) else again
+                    prepared = again
+                case [received]:
+                    return received
         raise TimeoutError("the room changes too fast")
 
-    async def _prepare_again(self, room: LiveRoom, was: Prepared) -> Prepared | Known:
+    async def _prepare_again(self, room: LiveRoom, was: Prepared) -> Prepared | Known | MissingPast:
         """Prepares an event again, once all members of the room are here: by the states with them."""
-        room.reset()
         prepared = await self.preparing.prepare(room, was.checked, was.given, was.missing)
         if isinstance(prepared, Prepared):
             prepared.starts_afresh, prepared.txn, prepared.beside = was.starts_afresh, was.txn, was.beside
@@ -217,21 +228,18 @@ class Receiver:
 
     # --------------------------------------------------------------------------------------------------- the state
 
-    async def _move(self, room: LiveRoom, prepared: Prepared, need: NeedsMove) -> Move | None:
+    async def _move(self, room: LiveRoom, prepared: Prepared, diverged: Diverged) -> Move | None:
         """What state resolution makes of the room's state with the event; None where the room has changed meanwhile."""
-        for _ in range(1000):
-            if room.ahead_root == room.root and not room.stale:
-                break
-            await asyncio.sleep(0.005)
-        if need.root != room.root:
+        await self._rooms.settled(room)
+        if diverged.root != room.root:
             return None
         unwritten = None
         if prepared.checked.key is not None and prepared.chain is None:
             unwritten = Unwritten(prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.cited)
-        root = await self.states.resolve(room, sorted(need.ends), unwritten)
-        difference = await self._rooms.trees.diff(need.root, root)
+        root = await self.states.resolve(room, sorted(diverged.ends), unwritten)
+        difference = await self._rooms.trees.diff(diverged.root, root)
         if not difference:
-            return Move(need.root, {}, {})
+            return Move(diverged.root, {}, {})
         numbers = {nid for pair in difference.values() for nid in pair if nid is not None} - {prepared.nid}
         events = await self.preparing.events(room, numbers)
         if not prepared.starts_afresh:

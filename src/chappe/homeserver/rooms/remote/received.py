@@ -38,18 +38,27 @@ class Move:
     nodes: Mapping[bytes, bytes]
 
 
-class Outdated(Exception):
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event is in the database. `status`: HISTORY (in the timeline), REJECTED or SOFT_FAILED."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
     """The event was prepared while members of the room were missing; its states have been written anew since."""
 
 
-class NeedsMove(Exception):
+@dataclass(frozen=True, slots=True)
+class Diverged:
     """The forward extremities of the room have different states, which must be resolved before the event is written.
 
     `root`: of the room's state before it. `ends`: the roots of the states after the forward extremities.
     """
 
-    def __init__(self, root: bytes, ends: frozenset[bytes]) -> None:
-        self.root, self.ends = root, ends
+    root: bytes
+    ends: frozenset[bytes]
 
 
 @dataclass(slots=True)
@@ -94,6 +103,7 @@ class WithoutTimeline(EventWrite):
 
     def start_over(self) -> None:
         super().start_over()
+        self.is_set_aside = False
         self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
         self._adds_chains = False
         self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
@@ -176,14 +186,16 @@ class OutlierWrite(WithoutTimeline):
 
 
 class ReceivedWrite(WithoutTimeline):
-    """Writes a batch of events, in topological order; only the last may be a state event. `build` sets `statuses`, one for each
-    (HISTORY, REJECTED, SOFT_FAILED), and raises NeedsMove and Outdated."""
+    """Writes a batch of events, in topological order; only the last may be a state event.
+
+    `build` sets `outcome`: what became of each; or why the room as it is now is no ground for them, so that nothing is written.
+    """
 
     def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
         super().__init__(room, batch[0].txn)
         self.event_txn = self.txn
         self.batch = batch
-        self.statuses: list[int] = []
+        self.outcome: list[Received] | Diverged | Outdated = []
         self._state_changed = False
         self._leaves: dict[str, bytes] = {}
 
@@ -197,16 +209,25 @@ class ReceivedWrite(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self._state_changed, self._leaves, self.statuses = False, {}, []
-        if not self.lane.is_partial and any(prepared.was_partial for prepared in self.batch):
-            raise Outdated
-        for prepared in self.batch:
-            self.statuses.append(self._build_one(prepared))
+        self._state_changed, self._leaves = False, {}
+        self.outcome = self._build_all()
+        self.is_set_aside = not isinstance(self.outcome, list)
         self.positions = len(self.events)
         self.root_after = self.lane.ahead_root
         self.txn_result = self.batch[-1].checked.event_id
 
-    def _build_one(self, prepared: Prepared) -> int:
+    def _build_all(self) -> list[Received] | Diverged | Outdated:
+        if not self.lane.is_partial and any(prepared.was_partial for prepared in self.batch):
+            return Outdated()
+        received = []
+        for prepared in self.batch:
+            outcome = self._build_one(prepared)
+            if isinstance(outcome, Diverged):
+                return outcome
+            received.append(outcome)
+        return received
+
+    def _build_one(self, prepared: Prepared) -> Received | Diverged:
         room = self.lane
         if prepared.was_outlier:
             self.add_row("promotions", 0, prepared.nid)
@@ -214,7 +235,7 @@ class ReceivedWrite(WithoutTimeline):
         status = REJECTED if prepared.is_rejected else self._judge_by_present(prepared)
         if status == REJECTED:
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_before, REJECTED)
-            return status
+            return Received(status)
         for pack, data in prepared.packs:
             self.add_row("state_packs", 0, pack, room.number, data)
         chain = prepared.chain
@@ -224,9 +245,8 @@ class ReceivedWrite(WithoutTimeline):
             for event_id in prepared.missing:
                 self.add_row("old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], OF_NO_TIMELINE)
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
-        else:
-            self._into_timeline(prepared, chain)
-        return status
+            return Received(status)
+        return self._into_timeline(prepared, chain)
 
     def _judge_by_present(self, prepared: Prepared) -> int:
         """Makes checks 6 and 7: what fails one is soft-failed."""
@@ -262,7 +282,7 @@ class ReceivedWrite(WithoutTimeline):
             return False
         return not prepared.starts_afresh and not (self.lane.get(key) or prepared.stand_ins.get(key))
 
-    def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> None:
+    def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> Received | Diverged:
         room, checked = self.lane, prepared.checked
         index = len(self.events)
         event = received_event(prepared.nid, checked, room, prepared.state_before)
@@ -276,7 +296,8 @@ class ReceivedWrite(WithoutTimeline):
             followed |= room.tips.keys()
         tips = {tip: root for tip, root in room.tips.items() if tip not in followed}
         tips[event.event_id] = prepared.state_after
-        self._settle_state(prepared, index, event, frozenset(tips.values()))
+        if (diverged := self._settle_state(prepared, index, event, frozenset(tips.values()))) is not None:
+            return diverged
         self.events.append(event)
         self._pdus.append(checked.raw)
         if checked.awaits_content:
@@ -290,6 +311,7 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(fragment, index, *values)
         room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])
         self.depth = max(self.depth, checked.pdu["depth"])
+        return Received(HISTORY)
 
     def _note_gap(self, prepared: Prepared, index: int) -> None:
         """What it follows and is not here lies before it; where something of the room is here, after that."""
@@ -302,15 +324,15 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row("cuts", index, room.number, host, is_fork)
             self.adds_stretches = True
 
-    def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> None:
+    def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
         """Sets the room's state with the event: the state after it, where it is the only forward extremity; else what the states after
-        all of them resolve to. Raises NeedsMove where that is not known."""
+        all of them resolve to. Where that is not known, sets nothing and says so."""
         room = self.lane
         before = room.ahead_root
         if before != prepared.state_before:
             event.room_before = name_to_int(before)
         if ends == {before}:
-            return
+            return None
         if before == prepared.state_before and ends == {prepared.state_after}:
             event.replaces = room.get(event.key)
             changes: Moved = {event.key: (event.replaces, event)}
@@ -320,7 +342,7 @@ class ReceivedWrite(WithoutTimeline):
         else:
             move = prepared.moves.get((before, ends))
             if move is None:
-                raise NeedsMove(before, ends)
+                return Diverged(before, ends)
             event.moved = changes = {
                 key: (was, event if now is not None and now.nid == event.nid else now)
                 for key, (was, now) in move.changes.items()
@@ -334,6 +356,7 @@ class ReceivedWrite(WithoutTimeline):
         self.revokes = self.revokes or event.moved is not None
         if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
             self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
+        return None
 
     def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
         room = self.lane

@@ -18,7 +18,8 @@ from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.preparing import MissingPast
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive import Outcome, Receiver
+from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.store import HISTORY, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
@@ -108,15 +109,13 @@ class Residence:
         if checked.key != (MEMBER, sender) or checked.pdu["content"].get("membership") != kind:
             raise BadRequest(f"The event is not a {kind} of its sender", "M_INVALID_PARAM")
         [checked] = await self._policy_servers.judge(room, [checked.confirmed()])
-        outcome: Fate
-        try:
-            async with self._receiver.lock(room):
-                outcome = await self._receiver.receive(room, checked)
-        except MissingPast:
+        async with self._receiver.lock(room):
+            outcome: Outcome | Fate = await self._receiver.receive(room, checked)
+        if isinstance(outcome, MissingPast):
             outcome = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
             if isinstance(outcome, Exception):
-                raise outcome from None
-        if outcome != HISTORY:
+                raise outcome
+        if outcome != Received(HISTORY):
             raise Forbidden("The rules of the room do not allow this")
         await self._onward.forward(room, event_id, origin)
         known = await self._receiver.store.known([event_id, *checked.pdu_auth()])
