@@ -22,8 +22,8 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import WithoutTimeline
 from chappe.homeserver.rooms.remote.store import REJECTED, Known
+from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
 from chappe.homeserver.rooms.summary import summary_row

@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
-from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
 from chappe.homeserver.rooms.rooms import Rooms

@@ -13,9 +13,9 @@ from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
+from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.matrix.errors import MatrixError

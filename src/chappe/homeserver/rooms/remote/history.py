@@ -19,10 +19,11 @@ from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Gaps
-from chappe.homeserver.rooms.remote.preparing import MissingPast
+from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import Prepared, WithoutTimeline
+from chappe.homeserver.rooms.remote.received import Prepared
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
+from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.stretches import SPACING, Span, number_of_host
 from chappe.matrix.errors import Forbidden, MatrixError

@@ -13,10 +13,10 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import Checked
-from chappe.homeserver.rooms.remote.received import Outlier, OutlierWrite
 from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
 from chappe.homeserver.rooms.remote.retelling import Retelling
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.without_timeline import Outlier, OutlierWrite
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.directory_entries import directory_entry

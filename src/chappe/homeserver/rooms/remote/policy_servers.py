@@ -18,8 +18,8 @@ from chappe.homeserver.rooms.policy_server import POLICY_SERVER, PolicyServer, p
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.handshakes import for_clients
+from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import Received
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.canonical_json import canonical_json

@@ -12,6 +12,7 @@ from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import Checked, kept
+from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.received import Prepared
 from chappe.homeserver.rooms.remote.states import States
@@ -28,17 +29,6 @@ from chappe.matrix.events import client_event_head, redacts_of
 from chappe.matrix.identifiers import domain_of
 from chappe.matrix.redaction import redact
 from chappe.matrix.relations import THREAD, relation_of
-
-
-@dataclass(frozen=True, slots=True)
-class MissingPast:
-    """Previous events or auth events of an event are not here: `prev`, `auth` have their ids. Nothing is written of it."""
-
-    prev: Sequence[str]
-    auth: Sequence[str]
-
-    def __str__(self) -> str:
-        return f"{len(self.prev)} events before it and {len(self.auth)} cited ones are not here"
 
 
 class Lookup:

@@ -36,9 +36,10 @@ from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
+from chappe.homeserver.rooms.remote.outcomes import Diverged, MissingPast, Outcome, Outdated, Received
 from chappe.homeserver.rooms.remote.outliers import Outliers
-from chappe.homeserver.rooms.remote.preparing import Lookup, MissingPast, Preparing
-from chappe.homeserver.rooms.remote.received import Diverged, Move, Outdated, Prepared, Received, ReceivedWrite, received_event
+from chappe.homeserver.rooms.remote.preparing import Lookup, Preparing
+from chappe.homeserver.rooms.remote.received import Move, Prepared, ReceivedWrite, received_event
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
@@ -49,9 +50,6 @@ from chappe.matrix.event_auth import CREATE
 
 MOST_TRIES = 50
 log = logging.getLogger(__name__)
-
-
-Outcome = Received | MissingPast
 
 
 class Receiver:

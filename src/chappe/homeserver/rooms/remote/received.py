@@ -9,14 +9,15 @@ from pyroaring import BitMap
 
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction, Rows
-from chappe.homeserver.rooms.event_write import EventWrite, Moved
+from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.outcomes import Diverged, Outdated, Received
 from chappe.homeserver.rooms.remote.states import Packs
-from chappe.homeserver.rooms.remote.store import HISTORY, OF_NO_TIMELINE, OUTLYING, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.remote.store import HISTORY, OF_NO_TIMELINE, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.remote.without_timeline import Chains, WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import EMPTY, decode_pack, name_to_int
-from chappe.homeserver.rooms.store import OUTLIER
+from chappe.homeserver.rooms.state_tree import decode_pack, name_to_int
 from chappe.homeserver.rooms.stretches import number_of_host
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.errors import Forbidden
@@ -24,8 +25,6 @@ from chappe.matrix.event_auth import StateEvent, StateKey, check_auth
 from chappe.matrix.events import client_event_head, timestamp_of
 from chappe.matrix.identifiers import domain_of, is_plain_server_name
 from chappe.matrix.relations import relation_of
-
-Chains = Mapping[int, ChainRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +35,6 @@ class Move:
     root: bytes
     changes: Moved
     nodes: Mapping[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An event is in the database. `status`: HISTORY (in the timeline), REJECTED or SOFT_FAILED."""
-
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outdated:
-    """The event was prepared while members of the room were missing; its states have been written anew since."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diverged:
-    """The forward extremities of the room have different states, which must be resolved before the event is written.
-
-    `root`: of the room's state before it. `ends`: the roots of the states after the forward extremities.
-    """
-
-    root: bytes
-    ends: frozenset[bytes]
 
 
 @dataclass(slots=True)
@@ -94,95 +70,6 @@ class Prepared:
     beside: Rows = ()  # rows that are committed with it, where it becomes part of the room
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
     was_partial: bool = False  # members of the room were still to come when this was found out
-
-
-class WithoutTimeline(EventWrite):
-    """A write of which no member sees anything."""
-
-    _adds_chains = False
-
-    def start_over(self) -> None:
-        super().start_over()
-        self.is_set_aside = False
-        self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
-        self._adds_chains = False
-        self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
-
-    @property
-    def leaves(self) -> dict[str, bytes]:
-        return {}
-
-    @property
-    def state_changes(self) -> int:
-        return int(self._adds_chains)  # other processes must not give the same number to another event
-
-    def add_held(
-        self,
-        nid: int,
-        checked: Checked,
-        before: bytes,
-        after: bytes,
-        status: int,
-        position: int = OUTLIER,
-        replaces: RoomEvent | None = None,
-        thread: str = "",
-    ) -> None:
-        pdu = checked.pdu
-        self.add_row(
-            "held_events",
-            0,
-            nid,
-            self.lane.number,
-            checked.event_id,
-            pdu["type"],
-            pdu.get("state_key"),
-            pdu["sender"],
-            timestamp_of(pdu),
-            pdu["depth"],
-            name_to_int(before),
-            name_to_int(after) if after != before else None,
-            status,
-            position,
-            replaces.nid if replaces is not None else None,
-            thread,
-            checked.raw,
-        )
-        if checked.awaits_content:
-            self.add_row("unfit_events", 0, nid)
-
-    def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
-        self._adds_chains = True
-        chain = self.lane.chains.add([chains[n] for n in cited if n in chains])
-        self.add_row("auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize())
-        return chain
-
-
-@dataclass(frozen=True, slots=True)
-class Outlier:
-    """A state event whose place in the graph is not known. `cited`: the numbers of its auth events. `was_here`: it was stored
-    without its content, and rejected for what was left of it."""
-
-    nid: int
-    checked: Checked
-    cited: Sequence[int]
-    is_rejected: bool
-    was_here: bool = False
-
-
-class OutlierWrite(WithoutTimeline):
-    def __init__(self, room: LiveRoom, outliers: Sequence[Outlier], chains: Chains) -> None:
-        super().__init__(room, None)
-        self._outliers, self._known = outliers, chains
-
-    def build(self) -> None:
-        self.start_over()
-        chains = dict(self._known)
-        for outlier in self._outliers:
-            if outlier.was_here:
-                self.add_row("promotions", 0, outlier.nid)
-            self.add_held(outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING)
-            if not outlier.is_rejected and outlier.checked.key is not None:
-                chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
 
 
 class ReceivedWrite(WithoutTimeline):

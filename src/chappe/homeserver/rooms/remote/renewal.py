@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
-from chappe.homeserver.rooms.remote.received import WithoutTimeline
+from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.event_auth import StateKey

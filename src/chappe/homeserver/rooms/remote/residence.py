@@ -16,10 +16,9 @@ from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.onward import Onward
+from chappe.homeserver.rooms.remote.outcomes import MissingPast, Outcome, Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.preparing import MissingPast
-from chappe.homeserver.rooms.remote.receive import Outcome, Receiver
-from chappe.homeserver.rooms.remote.received import Received
+from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl

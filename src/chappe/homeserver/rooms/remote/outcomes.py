@@ -1,0 +1,43 @@
+"""What may become of an event from another server that is received (`receive.py`), and why it is not written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event is in the database. `status`: HISTORY (in the timeline), REJECTED or SOFT_FAILED."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The event was prepared while members of the room were missing; its states have been written anew since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """The forward extremities of the room have different states, which must be resolved before the event is written.
+
+    `root`: of the room's state before it. `ends`: the roots of the states after the forward extremities.
+    """
+
+    root: bytes
+    ends: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPast:
+    """Previous events or auth events of an event are not here: `prev`, `auth` have their ids. Nothing is written of it."""
+
+    prev: Sequence[str]
+    auth: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"{len(self.prev)} events before it and {len(self.auth)} cited ones are not here"
+
+
+Outcome = Received | MissingPast
