@@ -30,13 +30,7 @@ async def leave_out_first_joins(
     were removed since).
     """
     create = room.get(CREATE)
-    suspects = {}
-    for key, (_, now) in difference.items():
-        event = events.get(now or -1)
-        if create is None or event is None or event.type != MEMBER or event.membership != "join":
-            continue
-        if event.sender != event.state_key or event.state_key in (create.sender, create.content.get("creator")):
-            suspects[key] = event
+    suspects = _suspects(create, difference, events) if create is not None else {}
     if not suspects or create is None:
         return root, difference
     known = await store.known_by_number([event.nid for event in suspects.values()])
@@ -52,3 +46,15 @@ async def leave_out_first_joins(
     if not kept:
         return root, difference
     return await states.store(room.number, root, kept), {k: v for k, v in difference.items() if k not in kept}
+
+
+def _suspects(create: RoomEvent, difference: Difference, events: Mapping[int, RoomEvent]) -> dict[bytes, RoomEvent]:
+    """By key, what may be such a join."""
+    suspects = {}
+    for key, (_, now) in difference.items():
+        event = events.get(now or -1)
+        if event is None or event.type != MEMBER or event.membership != "join":
+            continue
+        if event.sender != event.state_key or event.state_key in (create.sender, create.content.get("creator")):
+            suspects[key] = event
+    return suspects

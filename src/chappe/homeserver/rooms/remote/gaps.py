@@ -92,26 +92,11 @@ class Gaps:
         for server in servers[:5]:
             asks_backwards = False
             while wanted and not _is_too_large(found):
-                latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
                 try:
-                    if asks_backwards:
-                        raws = await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
-                    else:  # who is not in the room is not told what is newest in it
-                        until = list(room.leaves) if server in self._rooms.other_servers(room) else []
-                        raws = await self._calls.missing_events(
-                            room, server, until[:FOLLOWED_AT_ONCE], latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE
-                        )
+                    raws = await self._events_before(room, server, wanted, asks_backwards)
                 except MatrixError:
                     break
-                fresh = {
-                    event_id: e
-                    for event_id, e in (await self._checks.check_many(raws, room.version)).items()
-                    if e.room_id == room.room_id and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
-                }
-                here = await self._receiver.store.known(fresh)
-                fresh = {
-                    i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].lacks_content_of(e)
-                }
+                fresh = await self._fresh(room, raws, found)
                 if not fresh and asks_backwards:
                     break
                 found.update(fresh)
@@ -119,6 +104,27 @@ class Gaps:
                 wanted = await self._missing(found)
             if not wanted or _is_too_large(found):
                 break
+
+    async def _events_before(
+        self, room: LiveRoom, server: str, wanted: Mapping[str, Sequence[str]], asks_backwards: bool
+    ) -> Sequence[object]:
+        """What a server sends of the events that are wanted (with their followers), and of what lies before them."""
+        if asks_backwards:
+            return await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
+        latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
+        # who is not in the room is not told what is newest in it
+        until = list(room.leaves)[:FOLLOWED_AT_ONCE] if server in self._rooms.other_servers(room) else []
+        return await self._calls.missing_events(room, server, until, latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
+
+    async def _fresh(self, room: LiveRoom, raws: Sequence[object], found: Mapping[str, Checked]) -> dict[str, Checked]:
+        """Those of some events that are neither among those found nor here, or have the content that is lacking there."""
+        fresh = {
+            event_id: e
+            for event_id, e in (await self._checks.check_many(raws, room.version)).items()
+            if e.room_id == room.room_id and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
+        }
+        here = await self._receiver.store.known(fresh)
+        return {i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].lacks_content_of(e)}
 
     async def _missing(self, found: Mapping[str, Checked]) -> dict[str, list[str]]:
         """The events that some of these follow and that are neither here nor among them, with their followers."""

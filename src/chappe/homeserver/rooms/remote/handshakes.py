@@ -81,35 +81,22 @@ class Handshakes:
         query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
         own = domain_of(user_id)
         answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query, insists=True)
-        template = answer.get("event") if type(answer) is dict else None
-        version = ROOM_VERSIONS.get(str(answer.get("room_version", "1"))) if type(answer) is dict else None
-        if type(template) is not dict or version is None or (known_version and version is not known_version):
-            raise PeerUnreachable(server, "its template is of no use here")
+        template, version = _template_of(answer, server, known_version)
+        asked = {"type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id}
         given = template.get("content")
-        if (
-            template.get("type") != MEMBER
-            or template.get("room_id") != room_id
-            or template.get("sender") != user_id
-            or template.get("state_key") != user_id
-            or type(given) is not dict
-            or given.get("membership") != kind
-        ):
+        if any(template.get(name) != value for name, value in asked.items()) or type(given) is not dict:
+            raise PeerUnreachable(server, "its template is not what was asked for")
+        if given.get("membership") != kind:
             raise PeerUnreachable(server, "its template is not what was asked for")
         pdu: Pdu = {
-            "type": MEMBER,
-            "room_id": room_id,
-            "sender": user_id,
-            "state_key": user_id,
+            **asked,
             "content": {**content, **_authorised(given, kind), "membership": kind},
             "origin_server_ts": self._now_ms(),
             "depth": _depth(template.get("depth"), version),
             "prev_events": template.get("prev_events"),
             "auth_events": template.get("auth_events"),
         }
-        if type(pdu["depth"]) is not int or type(pdu["prev_events"]) is not list or type(pdu["auth_events"]) is not list:
-            raise PeerUnreachable(server, "its template is not complete")
-        if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):
-            raise PeerUnreachable(server, "what its template cites is malformed")
+        _require_complete(pdu, version, server)
         if not version.event_ids_are_hashes:
             pdu["event_id"] = f"${secrets.token_urlsafe(16)}:{own}"
         event_id = seal(pdu, version, own, self._domains.signing_key(own))
@@ -177,3 +164,19 @@ def _authorised(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Who lets us in: the resident server says so."""
     via = given.get("join_authorised_via_users_server")
     return {"join_authorised_via_users_server": via} if kind == "join" and type(via) is str else {}
+
+
+def _template_of(answer: Any, server: str, known_version: RoomVersion | None) -> tuple[dict[str, Any], RoomVersion]:
+    """The event in an answer to `make_…`, and the version of its room."""
+    if type(answer) is dict:
+        template, version = answer.get("event"), ROOM_VERSIONS.get(str(answer.get("room_version", "1")))
+        if type(template) is dict and version is not None and known_version in (None, version):
+            return template, version
+    raise PeerUnreachable(server, "its template is of no use here")
+
+
+def _require_complete(pdu: Pdu, version: RoomVersion, server: str) -> None:
+    if type(pdu["depth"]) is not int or type(pdu["prev_events"]) is not list or type(pdu["auth_events"]) is not list:
+        raise PeerUnreachable(server, "its template is not complete")
+    if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):
+        raise PeerUnreachable(server, "what its template cites is malformed")

@@ -185,10 +185,9 @@ class RemoteMembership:
         raw = {key: value for key, value in raw.items() if key != "unsigned"}
         checked = await self._checks.check(raw, version)
         content = checked.pdu["content"]
-        if checked.event_id != event_id or checked.room_id != room_id or checked.key != (MEMBER, target):
+        if checked.event_id != event_id or checked.room_id != room_id:
             raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
-        if content.get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
-            raise Forbidden("The event is not an invitation by the server that sent it")
+        _require_invitation(checked, target, origin)
         known = await self._rooms.live.find(room_id)
         if known is not None:
             require_allowed_by_acl(known, origin)
@@ -265,3 +264,11 @@ class RemoteMembership:
         write.touch_room(room.number, "events")
         write.touch_user(user_id, "membership")
         await self._writer.submit(write)
+
+
+def _require_invitation(checked: Checked, target: str, origin: str) -> None:
+    """Raises MatrixError for what is no invitation of a person by the server that sent it."""
+    if checked.key != (MEMBER, target):
+        raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
+    if checked.pdu["content"].get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
+        raise Forbidden("The event is not an invitation by the server that sent it")

@@ -41,6 +41,11 @@ class Outliers:
         late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
         anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
         fresh = {i: e for i, e in events.items() if i not in known or i in anew}
+        await self._adopt_fresh(room, fresh, anew)
+        await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
+
+    async def _adopt_fresh(self, room: LiveRoom, fresh: Mapping[str, Checked], anew: Mapping[str, int]) -> None:
+        """`anew`: by id, the numbers of those that are stored, and are judged again."""
         around = await self._store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
         pdus = await self._store.pdus([k.nid for k in around.values()])
         cited = {
@@ -66,7 +71,6 @@ class Outliers:
             if outliers:
                 chains = await self._store.chains({n for o in outliers for n in o.cited})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
-        await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
 
     async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Late]]) -> None:
         """Gives events that are stored without their content this content, where their auth events allow them with it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -53,20 +53,8 @@ class RenewalWrite(WithoutTimeline):
         at_hand = {e.nid for e in room.tail} | {e.replaces.nid for e in room.tail if e.replaces is not None}
         now: dict[StateKey, RoomEvent] = {}
         for nid, late in self._copies.items():
-            checked = late.checked
-            head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
-            relation = relation_of(checked.pdu["content"]) if checked.key is None else None
-            target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
-            self.add_row("renewed_events", 0, nid, checked.raw, *target)
-            present = room.get(checked.key) if checked.key is not None else None
-            is_present = present is not None and present.nid == nid
-            if present is not None and is_present and not present.is_redacted:
-                now[present.key] = copy(present)
-                now[present.key].set_head(head)
-                if late.person is not None:
-                    self.add_row("directory_entries", 0, *late.person)
-            if nid in at_hand or is_present:
-                self.redacted.append((checked.event_id, head, None))
+            if (event := self._renew(nid, late, at_hand)) is not None:
+                now[event.key] = event
             self._do_late(late)
         if not room.is_stub and any(kind in SHOWN for kind, _ in now):
             self.summary = summary_row(
@@ -77,6 +65,26 @@ class RenewalWrite(WithoutTimeline):
         self.is_read_anew = self._changes_state or len(self.redacted) > SHOWN_AT_ONCE
         if len(self.redacted) > SHOWN_AT_ONCE:
             self.redacted = []
+
+    def _renew(self, nid: int, late: Late, at_hand: Collection[int]) -> RoomEvent | None:
+        """Gives an event its content. Returns it as it is with that, where it is part of the room's present state."""
+        room, checked = self.lane, late.checked
+        head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
+        relation = relation_of(checked.pdu["content"]) if checked.key is None else None
+        target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
+        self.add_row("renewed_events", 0, nid, checked.raw, *target)
+        present = room.get(checked.key) if checked.key is not None else None
+        if present is not None and present.nid != nid:
+            present = None
+        if nid in at_hand or present is not None:
+            self.redacted.append((checked.event_id, head, None))
+        if present is None or present.is_redacted:
+            return None
+        if late.person is not None:
+            self.add_row("directory_entries", 0, *late.person)
+        renewed = copy(present)
+        renewed.set_head(head)
+        return renewed
 
     def _do_late(self, late: Late) -> None:
         if (found := late.redaction) is not None:

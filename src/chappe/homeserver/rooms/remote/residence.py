@@ -131,10 +131,7 @@ class Residence:
             return raw
         if not room.version.restricted_joins or ":" not in via or not self._rooms.is_hosted(via):
             return raw
-        if not change.needs_voucher and change.before not in ("invite", "join") and join_rule_of(room) != "public":
-            raise Forbidden("The room's rules have changed: you are not invited")
-        if via not in room.joined or room.power_levels().of(via) < room.power_levels().level("invite"):
-            raise BadRequest("The member who vouches for this join may not invite", "M_UNABLE_TO_GRANT_JOIN")
+        _require_voucher(change, room, via)
         pdu: Pdu = {key: value for key, value in raw.items() if key != "unsigned"}
         server = domain_of(via)
         key = self._domains.signing_key(server)
@@ -145,6 +142,14 @@ class Residence:
         own = signatures.get(server)
         merged = {**(own if type(own) is dict else {}), key.key_id: signature}
         return {**raw, "signatures": {**signatures, server: merged}}
+
+
+def _require_voucher(change: Change, room: LiveRoom, via: str) -> None:
+    """Raises Forbidden, or BadRequest, where a member of here may not vouch for a join (any more)."""
+    if not change.needs_voucher and change.before not in ("invite", "join") and join_rule_of(room) != "public":
+        raise Forbidden("The room's rules have changed: you are not invited")
+    if via not in room.joined or room.power_levels().of(via) < room.power_levels().level("invite"):
+        raise BadRequest("The member who vouches for this join may not invite", "M_UNABLE_TO_GRANT_JOIN")
 
 
 @dataclass(frozen=True, slots=True)
