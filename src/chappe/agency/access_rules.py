@@ -110,17 +110,9 @@ def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateI
     Raises BadRequest for rules that contradict each other, Forbidden for what such a room may not have.
     """
     given = {(kind, key): content for kind, key, content in state}
-    is_direct, override = request["is_direct"], request["power_level_content_override"]
-    preset = request["preset"] or ("public_chat" if request["visibility"] == "public" else "private_chat")
-    rules = dict(given.get((EVENT, ""), {"rule": DIRECT if is_direct else RESTRICTED}))
-    rule = rules.get("rule")
-    join_rule = given.get(("m.room.join_rules", ""), {}).get("join_rule")
-    if rule not in RULES or (rule == DIRECT) != is_direct or (rule == DIRECT and join_rule == "public"):
-        raise BadRequest("Invalid access rule", "M_UNKNOWN")
-    rules.setdefault("visibility", "public" if preset == "public_chat" else "private")
+    override = request["power_level_content_override"]
+    rules = _rules_asked_for(request, given)
     kind = kind_of(rules)
-    if rules["visibility"] not in VISIBILITIES or (kind.is_public and rule != RESTRICTED):
-        raise BadRequest("Invalid access rule", "M_UNKNOWN")
     for key in ("invite", "state_default"):
         if key in override and (type(override[key]) is not int or override[key] < MINIMA[key]):
             raise BadRequest("Invalid power levels content override", "M_UNKNOWN")
@@ -132,6 +124,20 @@ def shape(request: Mapping[str, Any], state: Sequence[StateItem]) -> list[StateI
     if kind.is_direct and any((event_type, "") in given for event_type in NOT_IN_DIRECT):
         raise Forbidden("A direct conversation has no name, picture or topic of its own")
     return [(event_type, key, content) for (event_type, key), content in given.items()]
+
+
+def _rules_asked_for(request: Mapping[str, Any], given: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+    """The content of a new room's access rules. `given`: its state by key, as far as it was asked for. Raises BadRequest."""
+    preset = request["preset"] or ("public_chat" if request["visibility"] == "public" else "private_chat")
+    rules = dict(given.get((EVENT, ""), {"rule": DIRECT if request["is_direct"] else RESTRICTED}))
+    rule = rules.get("rule")
+    join_rule = given.get(("m.room.join_rules", ""), {}).get("join_rule")
+    if rule not in RULES or (rule == DIRECT) != request["is_direct"] or (rule == DIRECT and join_rule == "public"):
+        raise BadRequest("Invalid access rule", "M_UNKNOWN")
+    rules.setdefault("visibility", "public" if preset == "public_chat" else "private")
+    if rules["visibility"] not in VISIBILITIES or (kind_of(rules).is_public and rule != RESTRICTED):
+        raise BadRequest("Invalid access rule", "M_UNKNOWN")
+    return rules
 
 
 def _without(defaults: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +182,10 @@ def check_retention(kind: Kind, content: Mapping[str, Any]) -> None:
 
 
 def check_change(kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int) -> None:
-    """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden."""
+    """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden.
+
+    Complex: a rule after the other, each with the sentence that people read.
+    """
     rule = after.get("rule")
     if rule not in RULES:
         raise Forbidden("This is no access rule")
@@ -219,6 +228,10 @@ def check_levels(
         is_kept = before is not None and level == before.get(key, DEFAULT_LEVELS[key])
         if not is_kept and (type(level) is not int or level < least):
             raise Forbidden(f"In a room that is open to guests `{key}` is {least} at least")
+    _check_event_levels(content, before)
+
+
+def _check_event_levels(content: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
     events, kept = _events(content), _events(before or {})
     for event_type, level in events.items():
         is_kept = event_type in kept and level == kept[event_type]

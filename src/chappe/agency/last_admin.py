@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -20,11 +20,7 @@ def handed_over(room: LiveRoom, leaver: str, is_guest: Callable[[str], bool], ev
     levels, create, now = room.power_levels(), room.get(CREATE), room.get(("m.room.power_levels", ""))
     if create is None or now is None or levels.of(leaver) < ADMINISTRATOR:
         return None
-    staying = {
-        key
-        for (kind, key), e in room.state.items()
-        if kind == "m.room.member" and key != leaver and e.membership in ("join", "invite")
-    }
+    staying = _staying(room, leaver)
     if not staying or any(levels.of(user) >= ADMINISTRATOR or user in creators_of(create, room.version) for user in staying):
         return None
     content = dict(now.content)
@@ -32,11 +28,24 @@ def handed_over(room: LiveRoom, leaver: str, is_guest: Callable[[str], bool], ev
     default = levels.level("users_default")
     able = {user: levels.of(user) for user in staying if levels.of(user) > default and not is_guest(user)}
     if able:
-        most = max(able.values())
-        users.update({user: ADMINISTRATOR for user, level in able.items() if level == most})
+        users.update(dict.fromkeys(_most_powerful(able), ADMINISTRATOR))
     elif not everybody or any(is_guest(user) for user in staying):
         users.update({user: ADMINISTRATOR for user in staying if not is_guest(user)})
     else:
         content["users_default"] = ADMINISTRATOR
     changed = {**content, "users": users}
     return changed if changed != now.content else None
+
+
+def _staying(room: LiveRoom, leaver: str) -> set[str]:
+    """Who is in the room or invited, but for who leaves."""
+    return {
+        key
+        for (kind, key), e in room.state.items()
+        if kind == "m.room.member" and key != leaver and e.membership in ("join", "invite")
+    }
+
+
+def _most_powerful(levels: Mapping[str, float]) -> list[str]:
+    most = max(levels.values())
+    return [user for user, level in levels.items() if level == most]

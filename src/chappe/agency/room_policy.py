@@ -124,9 +124,10 @@ class RoomPolicy(ReadingPolicy):
         if room is None:
             return
         kind = self.kind(room)
-        if kind.rule == access_rules.RESTRICTED and (organisation is None or self.guests.is_guest_home(organisation.home)):
+        is_outside = organisation is None or self.guests.is_guest_home(organisation.home)
+        if is_outside and kind.rule == access_rules.RESTRICTED:
             raise Forbidden("This room is not open to guests: open it first, then invite them")
-        if organisation is None or self.guests.is_guest_home(organisation.home):
+        if is_outside:
             await self._require_may_have_guests(user_id)
         level = self.level(room)
         if level is not None and level.organisations and (organisation is None or organisation.name not in level.organisations):
@@ -155,14 +156,15 @@ class RoomPolicy(ReadingPolicy):
     async def may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None:
-        if state_key is None and event_type in _SAID:
-            self._statistics.said(user_id)
-        if state_key is not None and self.guests.is_guest(user_id) and not access_rules.is_anybodys(event_type):
-            raise Forbidden("Guests change nothing of a room")
-        if state_key is not None:
+        if state_key is None:
+            if event_type in _SAID:
+                self._statistics.said(user_id)
+        else:
+            if self.guests.is_guest(user_id) and not access_rules.is_anybodys(event_type):
+                raise Forbidden("Guests change nothing of a room")
             state_formats.check(event_type, state_key, content)
-        if state_key is not None and state_key != "" and not event_type.startswith(classification.CALLS):
-            return
+            if state_key != "" and not event_type.startswith(classification.CALLS):
+                return
         room = await self._asked.rooms.live.find(room_id) if state_key == "" or self.levels.all else None
         if room is None:
             return
@@ -177,6 +179,7 @@ class RoomPolicy(ReadingPolicy):
     async def _may_set_state(
         self, room: LiveRoom, level: Classification | None, event_type: str, content: Mapping[str, Any]
     ) -> None:
+        """Complex: what must hold of each type of state, a type after the other."""
         kind = self.kind(room)
         if level is not None:
             classification.check_state(level, event_type, content)

@@ -88,6 +88,8 @@ def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_
 
     `has_begun`: nobody may come in by the exception for a creator's first join. Callers set it when they judge by a
     room's present state, once somebody is or its creator was in the room: the exception would let anybody write that join again.
+
+    Complex: the authorisation rules of the specification, numbered and in its order; a reader holds the two beside each other.
     """
     event_type, sender, content = pdu["type"], pdu["sender"], pdu["content"]
     if event_type == "m.room.create":

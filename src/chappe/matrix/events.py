@@ -115,6 +115,8 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
     """Checks the format of an event from another server (a decoded JSON value) against its room version.
 
     Returns a copy without what peers may not set (`unsigned`, and `event_id` where ids are hashes). Raises BadRequest.
+
+    Complex: a condition of the format after the other, each with its sentence; those that are cheap come before the dear ones.
     """
     if type(raw) is not dict:
         raise BadRequest("An event must be a JSON object")

@@ -232,6 +232,8 @@ def shared_verdict(event_type: str, state_key: str | None, content: dict[str, An
     """The default rules, evaluated at once for all readers who have not changed theirs.
 
     A property test holds it equal to `evaluate(default_rules(reader), …)` for every reader.
+
+    Complex: the default rules one after the other, in their order; the first that fits decides.
     """
     mentions = content.get("m.mentions")
     if event_type not in _NOTIFYING and mentions is None and event_type not in ("m.room.tombstone", "m.room.member"):

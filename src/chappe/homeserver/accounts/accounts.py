@@ -239,6 +239,8 @@ class Accounts:
 
         `is_carried`: the profile is to be carried into rooms. `notice`: the letters about it.
         Raises M_FORBIDDEN for a password of an account that has none.
+
+        Complex: what each argument changes, before, with and after the one write.
         """
         stored = None
         if password is not None:
@@ -351,12 +353,7 @@ class Accounts:
         if len(name.encode()) > MAX_FIELD_NAME:
             raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
         if name in ("displayname", "avatar_url"):
-            if value is not None and type(value) is not str:
-                raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
-            if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
-                raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
-            if name == "avatar_url" and type(value) is str and not is_picture_url(value):
-                raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
+            _check_shown(name, value)
             value = value or None
         profile = dict(await self.profile(user_id))
         if profile.get(name) == value and (value is not None or name not in profile):
@@ -459,3 +456,13 @@ def shared_secret_mac(secret: str, nonce: str, user: str, password: str, admin: 
     """The HMAC that proves knowledge of the registration secret (the widely used form of `/_synapse/admin/v1/register`)."""
     parts = [nonce, user, password, "admin" if admin else "notadmin", *([user_type] if user_type else [])]
     return hmac.new(secret.encode(), b"\0".join(p.encode() for p in parts), hashlib.sha1).hexdigest()
+
+
+def _check_shown(name: str, value: Any) -> None:
+    """What a person is shown by: raises BadRequest for what is no name, or no picture."""
+    if value is not None and type(value) is not str:
+        raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
+    if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
+        raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
+    if name == "avatar_url" and type(value) is str and not is_picture_url(value):
+        raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")

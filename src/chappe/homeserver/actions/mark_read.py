@@ -28,10 +28,7 @@ class MarkRead:
             if thread is not None:
                 raise BadRequest("The fully-read marker has no thread", "M_INVALID_PARAM")
             return await self.fully_read(user_id, room_id, event_id)
-        if receipt_type not in (READ, PRIVATE):
-            raise BadRequest(f"Unknown receipt type {receipt_type[:60]!r}", "M_INVALID_PARAM")
-        if thread is not None and (type(thread) is not str or not thread or (thread != "main" and thread[0] != "$")):
-            raise BadRequest("thread_id must be `main` or an event id", "M_INVALID_PARAM")
+        _check_receipt(receipt_type, thread)
         event = await self._rooms.timeline.shown(user_id, room, parse_event_id(event_id))
         if event is not None:
             if thread is not None and event.thread != ("" if thread == "main" else thread) and event_id != thread:
@@ -71,3 +68,10 @@ class MarkRead:
             if before is not None and before.position >= event.position:
                 return
         await self._account_data.write(user_id, room_id, FULLY_READ, {"event_id": event_id})
+
+
+def _check_receipt(receipt_type: str, thread: Any) -> None:
+    if receipt_type not in (READ, PRIVATE):
+        raise BadRequest(f"Unknown receipt type {receipt_type[:60]!r}", "M_INVALID_PARAM")
+    if thread is not None and (type(thread) is not str or not thread or (thread != "main" and thread[0] != "$")):
+        raise BadRequest("thread_id must be `main` or an event id", "M_INVALID_PARAM")

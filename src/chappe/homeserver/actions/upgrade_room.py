@@ -80,15 +80,8 @@ class UpgradeRoom:
     async def _drafts(
         self, user_id: UserId, old: LiveRoom, version: RoomVersion, additional_creators: list[str]
     ) -> list[Draft]:
-        before = old.state[CREATE].content
-        create: dict[str, Any] = {key: before[key] for key in ("type", "m.federate") if key in before}
-        create["predecessor"] = {"room_id": old.room_id, "event_id": next(reversed(old.leaves))}
-        create["room_version"] = version.id
-        if not version.implicit_creator:
-            create["creator"] = user_id
         extra = [u for u in dict.fromkeys(additional_creators) if u != user_id]
-        if version.privileged_creators and extra:
-            create["additional_creators"] = extra
+        create = _create_content(user_id, old, version, extra)
         creators = {user_id, *extra} if version.privileged_creators else set()
         final = _power_levels(old, version, user_id, creators)
         first = final
@@ -176,3 +169,16 @@ def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
     """Rooms of old versions may hold anything there."""
     value = content.get(name)
     return dict(value) if type(value) is dict else {}
+
+
+def _create_content(user_id: UserId, old: LiveRoom, version: RoomVersion, others: list[str]) -> dict[str, Any]:
+    """Of the m.room.create event of the new room. `others`: who else creates it."""
+    before = old.state[CREATE].content
+    create: dict[str, Any] = {key: before[key] for key in ("type", "m.federate") if key in before}
+    create["predecessor"] = {"room_id": old.room_id, "event_id": next(reversed(old.leaves))}
+    create["room_version"] = version.id
+    if not version.implicit_creator:
+        create["creator"] = user_id
+    if version.privileged_creators and others:
+        create["additional_creators"] = others
+    return create

@@ -307,6 +307,10 @@ class GroupWriter:
             await asyncio.sleep(0.1)
 
     async def _commit(self, ready: list[Write]) -> list[Write]:
+        """Writes a batch in one call, and tells everybody. Returns the writes that must be tried again.
+
+        Complex: this is the path of every message: what one call needs is gathered, and what it answers given out, in one pass each.
+        """
         groups: dict[Lane, list[Write]] = {}
         numbers: dict[int, int] = {}
         columns: dict[str, list[tuple[Any, ...]]] = {}  # of the fragments that have rows

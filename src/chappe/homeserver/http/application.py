@@ -175,6 +175,7 @@ class Application:
         return route
 
     async def _answer(self, route: Route, request: Request) -> Answer:
+        # Complex: who may pass, by each kind of door; a reader sees at once that none is left out
         endpoint = route.endpoint
         if endpoint.auth == SERVER_AUTH:
             request.set_server(*await self._authenticate_server(request))

@@ -74,7 +74,10 @@ ACTS: Mapping[str, Act] = {act.name: act for act in _TABLE}
 
 
 def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
-    """The acts in a `PUT /_synapse/admin/v2/users/{userId}`, which says several things at once."""
+    """The acts in a `PUT /_synapse/admin/v2/users/{userId}`, which says several things at once.
+
+    Complex: what each field of the body does, a field after the other, as in the table of acts above.
+    """
     if body.get("deactivated"):
         return ["erase" if body.get("erase") else "deactivate"]
     acts = ["add_account" if is_new else "change_account"]

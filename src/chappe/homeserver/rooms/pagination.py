@@ -3,6 +3,7 @@ the servers that were there, for as long as one request waits for that."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.rooms.filling import SECONDS, Filling
@@ -50,43 +51,51 @@ class Pagination:
         `closings`: pages of other servers with which a gap is closed before it is read across forwards.
         """
         await self._rooms.visibility.require_reader(user_id, room)
-        while room.stale:  # a gap may have come that lies before the present end of the log
-            await room.reload()
-        if start is None:
-            start = self._rooms.clock.watermark if backwards else room.order.beginning
+        start = await self._start(room, start, backwards)
         walk = Walk(room.order, start, stop, backwards, self._rooms.clock.watermark, closings)
         filling = Filling(self._history.extend, room)
         found: list[Seen] = []
-        everything = is_open(event_filter)
         for _ in range(MAX_READS + closings):
             if walk.turns == MAX_READS:
                 break
             await self._look_for_gap(room, walk)
-            low, high = walk.ahead()
             size = 1 if walk.is_at_beginning else min(READ_AT_ONCE, limit + 1)
-            batch = await self._rooms.timeline.events_between(room, low, high, size, backwards) if low < high else []
-            wanted = await self._rooms.timeline.related_by(room, batch, event_filter)
-            seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.filter(user_id, room, wanted)}
-            for event in batch:
-                shown = seen.get(event.nid)
-                if shown is not None and (everything or passes(event_filter, room, shown[0])):
-                    if len(found) == limit:
-                        return Page(found, start, walk.token)
-                    found.append(shown)
-                walk.pass_by(event.position)
+            batch = await self._batch(user_id, room, walk, size, event_filter)
+            if not _take(walk, batch, found, limit):
+                break
             walk.turns += backwards or walk.gap is None
             low, high = walk.ahead()
             if len(batch) == size and low < high:
                 continue
             if walk.has_more_beyond and len(found) == limit:
                 break
-            if not backwards and walk.gap is not None and walk.closings <= 0:
+            if walk.cannot_close_gap:
                 if found or closings < MOST_CLOSINGS:
                     break  # it is closed with the next request
                 walk.crosses = True
             elif not await self._go_on(walk, filling):
                 return Page(found, start, walk.token if walk.is_cut_short else None)
         return Page(found, start, walk.token)
+
+    async def _start(self, room: LiveRoom, start: int | None, backwards: bool) -> int:
+        """Where a walk begins in the room as it is now: a gap may have come that lies before the present end of the log."""
+        while room.stale:
+            await room.reload()
+        if start is not None:
+            return start
+        return self._rooms.clock.watermark if backwards else room.order.beginning
+
+    async def _batch(
+        self, user_id: str, room: LiveRoom, walk: Walk, size: int, event_filter: RoomEventFilter
+    ) -> list[tuple[int, Seen | None]]:
+        """The next events of a walk: their positions, and what the reader is shown of each."""
+        low, high = walk.ahead()
+        events = await self._rooms.timeline.events_between(room, low, high, size, walk.backwards) if low < high else []
+        wanted = await self._rooms.timeline.related_by(room, events, event_filter)
+        seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.filter(user_id, room, wanted)}
+        if not is_open(event_filter):
+            seen = {nid: shown for nid, shown in seen.items() if passes(event_filter, room, shown[0])}
+        return [(event.position, seen.get(event.nid)) for event in events]
 
     async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:
         """Finds the next event before which something is missing: it is read before what lies on the other side."""
@@ -166,3 +175,14 @@ class Pagination:
             if len(rows) < READ_AT_ONCE:
                 break
         raise NotFound(f"There is no event {'before' if backwards else 'after'} this time")
+
+
+def _take(walk: Walk, batch: Sequence[tuple[int, Seen | None]], found: list[Seen], limit: int) -> bool:
+    """Walks past a batch, and adds to `found` what is shown of it. False where that is full before the end."""
+    for position, shown in batch:
+        if shown is not None:
+            if len(found) == limit:
+                return False
+            found.append(shown)
+        walk.pass_by(position)
+    return True

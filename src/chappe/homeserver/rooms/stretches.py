@@ -229,6 +229,11 @@ class Walk:
         return not self.backwards and self.index == 0 and self.span.has_history and self.at <= self.span.low
 
     @property
+    def cannot_close_gap(self) -> bool:
+        """Whether it goes forwards and stands before a gap for which no more is asked of others."""
+        return not self.backwards and self.gap is not None and self.closings <= 0
+
+    @property
     def token(self) -> int:
         return self._order.token(Cursor(self.index, self.at))
 

@@ -97,11 +97,7 @@ class Visibility:
             if sees is not None:
                 seen += [(event, "join")] if sees else []
                 continue
-            visibility, membership = then[event.state_before]
-            if event.type == VISIBILITY_KEY[0] and event.state_key == "":
-                visibility = more_open(visibility, parse_visibility(event.content.get("history_visibility")))
-            if event.type == "m.room.member" and event.state_key == user_id and membership != "join":
-                membership = event.membership
+            visibility, membership = _with_own(event, user_id, *then[event.state_before])
             if is_visible(visibility, membership, _joined_later(mine, room, event.position)) or self._is_own(event, user_id):
                 seen.append((event, membership))
         return self._after_erasures(mine, seen)
@@ -169,3 +165,13 @@ class Visibility:
             for row in await self._store.events_by_number(list(missing)):
                 known[row["nid"]] = orjson.loads(row["json"])["content"]
         return known
+
+
+def _with_own(event: RoomEvent, user_id: str, visibility: str, membership: str) -> tuple[str, str]:
+    """The history visibility and the user's membership by which an event is seen: those before it, or what it makes of them where
+    that shows more."""
+    if event.type == VISIBILITY_KEY[0] and event.state_key == "":
+        visibility = more_open(visibility, parse_visibility(event.content.get("history_visibility")))
+    if event.type == "m.room.member" and event.state_key == user_id and membership != "join":
+        membership = event.membership
+    return visibility, membership

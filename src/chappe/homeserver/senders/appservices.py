@@ -199,16 +199,7 @@ class AppserviceSender:
         since = commits[0]["since"] if commits else self._clock.watermark
         upto = commits[-1]["upto"] if commits else since
         rooms = {number for commit in commits for number in commit["rooms"]}
-        events: list[Any] = []
-        interesting: dict[int, LiveRoom] = {}
-        for number in rooms | typing:
-            room = await self._rooms.live.by_number(number)
-            in_room = await self._is_interesting(served, room)
-            if in_room:
-                interesting[number] = room
-            if number in rooms:
-                look = functools.partial(self._concerning, served, room, in_room)
-                events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, look)
+        events, interesting = await self._of_rooms(served, rooms, typing, since, upto)
         touched = {user for commit in commits for user in commit["users"] if served.has_user(user)}
         for user in touched:
             events += [
@@ -231,6 +222,23 @@ class AppserviceSender:
         if service.wants_encryption:
             body |= await self._encryption(served, own, since, upto)
         return (body if len(body) > 1 or body["events"] else {}), taken
+
+    async def _of_rooms(
+        self, served: _Service, rooms: set[int], typing: set[int], since: int, upto: int
+    ) -> tuple[list[Any], dict[int, LiveRoom]]:
+        """(the events of some rooms that concern the service, by position; which of these rooms, and of those in which somebody is
+        `typing`, are its own)."""
+        events: list[Any] = []
+        interesting: dict[int, LiveRoom] = {}
+        for number in rooms | typing:
+            room = await self._rooms.live.by_number(number)
+            in_room = await self._is_interesting(served, room)
+            if in_room:
+                interesting[number] = room
+            if number in rooms:
+                look = functools.partial(self._concerning, served, room, in_room)
+                events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, look)
+        return events, interesting
 
     async def _concerning(
         self, served: _Service, room: LiveRoom, in_room: bool, since: int, upto: int

@@ -70,7 +70,10 @@ class DeviceLists:
         self, memberships: Mapping[int, Membership], after: int, upto: int, touched: set[int] | None
     ) -> tuple[set[str], set[str]]:
         """Who came into the reader's rooms, or was invited, and who left; everybody in a room that the reader joined or left;
-        who has invited the reader."""
+        who has invited the reader.
+
+        Complex: one case for each way in which a membership may have moved.
+        """
         came: set[str] = set()
         went: set[str] = set()
         for number, membership in memberships.items():

@@ -143,14 +143,7 @@ class SyncEngine:
         memberships = [m for m in context.memberships.values() if passes_room(context.filter.room, m.room_id)]
         after = context.after
         if context.since is None or context.full_state:
-            leave = context.filter.room.include_leave
-            return [
-                m
-                for m in memberships
-                if m.membership in ("join", "invite", "knock")
-                or m.position > after > 0
-                or (leave and m.was_joined and not m.forgotten)
-            ]
+            return [m for m in memberships if _is_told_at_first(context, m)]
         # a leave is told, whoever has forgotten the room since
         news = {m.number for m in memberships if m.position > after}
         if context.changes.known:
@@ -207,3 +200,10 @@ class SyncEngine:
 
 def _named(room_id: str, section: bytes) -> bytes:
     return orjson.dumps(room_id) + b":" + section
+
+
+def _is_told_at_first(context: SyncContext, m: Membership) -> bool:
+    """Whether an answer that begins anew has a room."""
+    if m.membership in ("join", "invite", "knock") or m.position > context.after > 0:
+        return True
+    return context.filter.room.include_leave and m.was_joined and not m.forgotten

@@ -100,7 +100,10 @@ class RoomSections:
         sent: dict[tuple[int, str], str],
         named_by: Callable[[], list[str] | None],
     ) -> tuple[list[RoomEvent], bool]:
-        """(the state that the client lacks, whether anything in the summary is new)."""
+        """(the state that the client lacks, whether anything in the summary is new).
+
+        Complex: the two ways (all of it, or what changed) stand beside each other, each with what lazy loading makes of it.
+        """
         event_filter = context.filter.room.state
         lazy = event_filter.lazy_load_members
         if whole:
@@ -219,10 +222,7 @@ class RoomSections:
         if beside is not None:
             state = [beside] if context.state_after or not timeline.events else []
         elif not await self._was_inside(room, membership):
-            now = await self._rooms.timeline.state_after(room, upto)
-            own = now.get((MEMBER, context.user_id))
-            shown = context.state_after is None and own is not None and own.key in timeline.last_changes
-            state = [] if own is None or shown else [own]
+            state = await self._own_state(context, room, timeline, upto)
         elif newly or context.full_state:
             state = (await whole_state(self._rooms, context, room, timeline)).values()
         else:
@@ -248,6 +248,12 @@ class RoomSections:
                 b']},"account_data":{"events":[]}}',
             )
         )
+
+    async def _own_state(self, context: SyncContext, room: LiveRoom, timeline: RoomTimeline, upto: int) -> list[RoomEvent]:
+        """The reader's membership alone, where the timeline does not show it: of the room itself nothing is told."""
+        own = (await self._rooms.timeline.state_after(room, upto)).get((MEMBER, context.user_id))
+        shown = context.state_after is None and own is not None and own.key in timeline.last_changes
+        return [] if own is None or shown else [own]
 
     async def _was_inside(self, room: LiveRoom, membership: Membership) -> bool:
         """Whether it is a stay that ended, and not an invitation, a knock or (by a ban) nothing at all."""

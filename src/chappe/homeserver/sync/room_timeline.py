@@ -58,7 +58,10 @@ class RoomTimeline:
 
 
 async def read_timeline(rooms: Rooms, context: SyncContext, room: LiveRoom, newly: bool, upto: int) -> RoomTimeline:
-    """The timeline of one room. `newly`: it begins at the beginning, as if the client knew nothing of the room."""
+    """The timeline of one room. `newly`: it begins at the beginning, as if the client knew nothing of the room.
+
+    Complex: where it begins, and whether it is limited, follow from the same few facts; apart they would be passed around.
+    """
     f = context.filter.room.timeline
     limit = min(DEFAULT_LIMIT if f.limit is None else f.limit, MAX_LIMIT)
     after = 0 if newly else context.after

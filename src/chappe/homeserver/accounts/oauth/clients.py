@@ -122,21 +122,12 @@ def _bad(message: str, error: str = "invalid_client_metadata") -> OAuthError:
 
 
 def _metadata(body: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"application_type": "web", "token_endpoint_auth_method": "none"}
-    for name, value in body.items():
-        if name.split("#")[0] in _TEXTS:
-            if type(value) is not str or len(value) > MAX_TEXT or not value.isprintable():
-                raise _bad(f"{name} must be a string")
-            found[name] = value
+    found = {"application_type": "web", "token_endpoint_auth_method": "none", **_texts(body)}
     if body.get("token_endpoint_auth_method", "none") != "none":
         raise _bad("Only public clients can register: token_endpoint_auth_method must be none")
     if found["application_type"] not in ("web", "native"):
         raise _bad("application_type must be web or native")
-    home = _split(found.get("client_uri", ""))
-    if home is None or not home.hostname or not (home.scheme == "https" or _is_local(home)) or home.username:
-        raise _bad("client_uri must be an https:// address")
-    if "." not in home.hostname.strip(".") and not _is_loopback(home.hostname):
-        raise _bad("client_uri must name a host, not a whole domain such as https://fr/")
+    home = _home(found.get("client_uri", ""))
     for name in [n for n in found if n.split("#")[0] in ("logo_uri", "tos_uri", "policy_uri")]:
         link = _split(found[name])
         if link is None or link.scheme not in ("https", home.scheme) or not _belongs(link.hostname, home.hostname):
@@ -148,6 +139,25 @@ def _metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     found["response_types"] = ["code"]
     found["redirect_uris"] = _redirects(body, found, home)
     return found
+
+
+def _texts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that people read, with those in other languages."""
+    found = {name: value for name, value in body.items() if name.split("#")[0] in _TEXTS}
+    for name, value in found.items():
+        if type(value) is not str or len(value) > MAX_TEXT or not value.isprintable():
+            raise _bad(f"{name} must be a string")
+    return found
+
+
+def _home(client_uri: str) -> SplitResult:
+    """Where the application is at home: all its other addresses belong there."""
+    home = _split(client_uri)
+    if home is None or not home.hostname or not (home.scheme == "https" or _is_local(home)) or home.username:
+        raise _bad("client_uri must be an https:// address")
+    if "." not in home.hostname.strip(".") and not _is_loopback(home.hostname):
+        raise _bad("client_uri must name a host, not a whole domain such as https://fr/")
+    return home
 
 
 def _redirects(body: Mapping[str, Any], found: Mapping[str, Any], home: SplitResult) -> list[str]:

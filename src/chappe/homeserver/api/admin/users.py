@@ -221,6 +221,10 @@ class AdminUserChanges:
         return Response(201 if is_new else 200, orjson.dumps(await self._administration.user(user_id)))
 
     async def _change(self, by: UserId, user_id: UserId, body: Change, is_new: bool) -> None:
+        """Does what the fields of the body say.
+
+        Complex: a field after the other, in the order in which they must be done; none knows of the others.
+        """
         if user_id == by and (body.admin is False or body.deactivated or body.locked or body.suspended):
             raise Forbidden("You may not take your own rights away")
         if body.deactivated:

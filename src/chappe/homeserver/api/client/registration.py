@@ -83,15 +83,10 @@ class Registration:
         if body.password is None:
             raise BadRequest("A password is needed", "M_MISSING_PARAM")
         address = facts.get("email")
-        if address is not None and await self._accounts.store.user_by_threepid("email", address) is not None:
-            raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
-        if address is not None and not await self._threepids.use(facts["sid"]):
-            raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
+        if address is not None:
+            await self._use_proof(address, facts["sid"])
         user_id = await self._accounts.user_id_of(facts, domain) or user_id
-        token = facts.get("registration_token")
-        administrator = first and token == await self._accounts.first_administrator_token() and token is not None
-        if token is not None and not administrator and not await self._accounts.use_registration_token(token):
-            raise Forbidden("This registration token has been used up")
+        administrator = await self._use_token(facts.get("registration_token"), first)
         await self._accounts.register(user_id, body.password, is_admin=administrator, facts=facts)
         if address is not None:
             await self._bind_threepid(user_id, "email", address, self._now_ms())
@@ -99,6 +94,23 @@ class Registration:
             return {"user_id": user_id}
         tokens = await self._sessions.sign_in(user_id, body.device_id, body.initial_device_display_name, body.refresh_token)
         return tokens.answer()
+
+    async def _use_token(self, token: str | None, first: bool) -> bool:
+        """Takes a registration token. Whether it makes the first administrator. Raises Forbidden where it has been used up."""
+        if token is None:
+            return False
+        if first and token == await self._accounts.first_administrator_token():
+            return True
+        if not await self._accounts.use_registration_token(token):
+            raise Forbidden("This registration token has been used up")
+        return False
+
+    async def _use_proof(self, address: str, sid: str) -> None:
+        """Takes the proof of an address, which serves once. Raises BadRequest."""
+        if await self._accounts.store.user_by_threepid("email", address) is not None:
+            raise BadRequest("This address belongs to an account already", "M_THREEPID_IN_USE")
+        if not await self._threepids.use(sid):
+            raise BadRequest("This proof of an address has been used", "M_NO_VALID_SESSION")
 
     @endpoint("GET", "/_matrix/client/v3/password_policy", auth=NO_AUTH)
     async def password_policy(self, request: Request) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -52,17 +53,7 @@ class AccountDataSection(Section):
         by_room: dict[str, list[Any]] = {}
         if since == 0 or context.changes.concern_me(NAME):
             known = {room_id for n, room_id in rooms.items() if n not in context.fresh}
-            made = set(self._made) if since == 0 else set()
-            for row in await self._account_data.changed(context.user_id, since, context.upto):
-                kind, room_id = row["type"], row["room_id"]
-                if room_id == GLOBAL and kind in self._made:
-                    made.add(kind)
-                elif room_id == GLOBAL:
-                    if since > 0 or row["content"] != b"{}":
-                        own.append(orjson.Fragment(_event(kind, row["content"])))
-                elif room_id in known and since > 0:
-                    by_room.setdefault(room_id, []).append(orjson.Fragment(_event(kind, row["content"])))
-            own += [{"type": kind, "content": await self._made[kind](context.user_id)} for kind in sorted(made)]
+            own = await self._add_changed(context, since, known, by_room)
         if late := [rooms[n] for n in context.late(NAME, rooms)]:
             for row in await self._account_data.of_rooms(context.user_id, late):
                 event = orjson.Fragment(_event(row["type"], row["content"]))
@@ -71,6 +62,23 @@ class AccountDataSection(Section):
         if by_room:
             content["rooms"] = by_room
         return Extended(content) if content else None
+
+    async def _add_changed(
+        self, context: ExtensionContext, since: int, known: Collection[str], by_room: dict[str, list[Any]]
+    ) -> list[Any]:
+        """What has changed: returns what is global, and adds to `by_room` what is of rooms that the client knows."""
+        own: list[Any] = []
+        made = set(self._made) if since == 0 else set()
+        for row in await self._account_data.changed(context.user_id, since, context.upto):
+            kind, room_id = row["type"], row["room_id"]
+            if room_id == GLOBAL and kind in self._made:
+                made.add(kind)
+            elif room_id == GLOBAL:
+                if since > 0 or row["content"] != b"{}":
+                    own.append(orjson.Fragment(_event(kind, row["content"])))
+            elif room_id in known and since > 0:
+                by_room.setdefault(room_id, []).append(orjson.Fragment(_event(kind, row["content"])))
+        return [*own, *[{"type": kind, "content": await self._made[kind](context.user_id)} for kind in sorted(made)]]
 
 
 def _event(event_type: str, content: bytes) -> bytes:

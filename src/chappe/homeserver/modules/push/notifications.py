@@ -11,6 +11,7 @@ from chappe.homeserver.modules.push.counts import HidesInvitation, IgnoredBy, Un
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
+from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.matrix.push_rules import RuleSet, verdict_of
@@ -45,9 +46,9 @@ class Notifications:
         # rooms by the position of their newest event that may still be unseen
         heap = [(-min(last, upto), number) for number, last in positions.items() if min(last, upto) > 0]
         heapq.heapify(heap)
-        rules, ignored = await self._rules.rules(user_id), await self._ignored_by(user_id)
-        waiting = sorted((m for m in everywhere if m.membership == "invite" and m.position <= upto), key=lambda m: -m.position)
-        found = await self._invitations(user_id, rules, waiting, limit, only_highlights)
+        rules, silent = await self._rules.rules(user_id), {user_id, *await self._ignored_by(user_id)}
+        before = [m for m in everywhere if m.position <= upto]
+        found = await self._invitations(user_id, rules, before, limit, only_highlights)
         for _ in range(MAX_READS):
             if not heap or (len(found) >= limit and found[limit - 1][0] >= -heap[0][0]):
                 break
@@ -55,27 +56,35 @@ class Notifications:
             room = await self._rooms.live.by_number(number)
             since = memberships[number].joined_since or 0
             events = await self._rooms.timeline.events_between(room, since, -at, BATCH, backwards=True)
-            others = [e for e in events if e.sender != user_id and e.sender not in ignored and not e.is_redacted]
-            for event, membership in await self._rooms.visibility.filter(user_id, room, others):
-                actions = actions_for(rules, room, event) or []
-                verdict = verdict_of(actions)
-                if verdict.notify and (verdict.highlight or not only_highlights):
-                    read = await self._counts.is_read(user_id, room, event)
-                    found.append((event.position, Notification(room, (event, membership), actions, read)))
+            others = [e for e in events if e.sender not in silent and not e.is_redacted]
+            found += await self._among(user_id, rules, room, others, only_highlights)
             if len(events) == BATCH:
                 heapq.heappush(heap, (-(events[-1].position - 1), number))
             found.sort(key=lambda item: -item[0])
-        page = found[:limit]
+        page = [notification for _, notification in found[:limit]]
         if len(found) > limit:
-            return [n for _, n in page], page[-1][0] - 1
-        return [n for _, n in page], -heap[0][0] if heap else None
+            return page, found[limit - 1][0] - 1
+        return page, -heap[0][0] if heap else None
+
+    async def _among(
+        self, user_id: str, rules: RuleSet, room: LiveRoom, events: Sequence[RoomEvent], only_highlights: bool
+    ) -> list[tuple[int, Notification]]:
+        """By position, those of a room's events that notify."""
+        found = []
+        for event, membership in await self._rooms.visibility.filter(user_id, room, events):
+            actions = actions_for(rules, room, event) or []
+            verdict = verdict_of(actions)
+            if verdict.notify and (verdict.highlight or not only_highlights):
+                read = await self._counts.is_read(user_id, room, event)
+                found.append((event.position, Notification(room, (event, membership), actions, read)))
+        return found
 
     async def _invitations(
-        self, user_id: str, rules: RuleSet, waiting: Sequence[Membership], limit: int, only_highlights: bool
+        self, user_id: str, rules: RuleSet, memberships: Sequence[Membership], limit: int, only_highlights: bool
     ) -> list[tuple[int, Notification]]:
         """Invitations that wait for an answer, the newest first: they have notified too, though their rooms are not read."""
         found: list[tuple[int, Notification]] = []
-        for m in waiting:
+        for m in sorted((m for m in memberships if m.membership == "invite"), key=lambda m: -m.position):
             if len(found) > limit:
                 break
             if await self._hides_invitation(user_id, m.sender):

@@ -85,8 +85,7 @@ class PushRules:
     ) -> None:
         """Creates or replaces one of the user's own rules, at a place among the user's own."""
         _check_kind(kind)
-        if rule_id.startswith(".") or not rule_id or "/" in rule_id or "\\" in rule_id:
-            raise BadRequest("A rule's id may not begin with a dot or hold a slash", "M_INVALID_PARAM")
+        _check_rule_id(rule_id)
         rule = _rule(kind, rule_id, body)
         differences = copy.deepcopy(await self._differences(user_id))
         rules: list[Rule] = differences.setdefault("custom", {}).setdefault(kind, [])
@@ -157,6 +156,11 @@ class PushRules:
 
 def _is_about(rule: Rule, room_id: str) -> bool:
     return any(c.get("key") == "room_id" and c.get("pattern") == room_id for c in rule.get("conditions") or ())
+
+
+def _check_rule_id(rule_id: str) -> None:
+    if rule_id.startswith(".") or not rule_id or "/" in rule_id or "\\" in rule_id:
+        raise BadRequest("A rule's id may not begin with a dot or hold a slash", "M_INVALID_PARAM")
 
 
 def _check_kind(kind: str) -> None:

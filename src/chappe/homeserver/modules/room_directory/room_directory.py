@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,15 +133,11 @@ class RoomDirectory:
             page.reverse()
         entries = [_entry(row) for row in page]
         await self._aliases.hide_gone(entries)
-        answer: dict[str, Any] = {"chunk": entries}
+        answer: dict[str, Any] = {"chunk": entries, **_batch_tokens(query, page, backwards, more)}
         if not isinstance(reader, ServerReader):
             answer["total_room_count_estimate"] = await self._database.fetchval(
                 f"SELECT count(*) FROM room_summaries s JOIN rooms r USING (room_nid) WHERE {_WHERE}", *arguments
             )
-        if page and (more or backwards):
-            answer["next_batch"] = f"n{page[-1]['joined']}_{page[-1]['room_nid']}"
-        if page and (more if backwards else query.since is not None):
-            answer["prev_batch"] = f"p{page[0]['joined']}_{page[0]['room_nid']}"
         return answer
 
     async def _is_for(self, reader: Reader, row: Row) -> bool:
@@ -180,3 +176,13 @@ def _entry(row: Any) -> dict[str, Any]:
         "room_type": row["room_type"],
     }
     return {key: value for key, value in entry.items() if value is not None}
+
+
+def _batch_tokens(query: DirectoryQuery, page: Sequence[Row], backwards: bool, more: bool) -> dict[str, str]:
+    """Where the pages before and after one begin. `more`: there is more in the direction of reading."""
+    tokens = {}
+    if page and (more or backwards):
+        tokens["next_batch"] = f"n{page[-1]['joined']}_{page[-1]['room_nid']}"
+    if page and (more if backwards else query.since is not None):
+        tokens["prev_batch"] = f"p{page[0]['joined']}_{page[0]['room_nid']}"
+    return tokens

@@ -99,13 +99,7 @@ class Spaces:
         """A room that nobody here is in, as another server tells of it; `told`: what was learnt on the way."""
         summary = told.rooms.get(room_id)
         if summary is None or (summary.get("room_type") == "m.space" and "children_state" not in summary):
-            if self._ask_servers is not None and via and told.questions:
-                told.questions -= 1
-                answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
-                if answer is not None:
-                    summary, children = answer
-                    for child in children:
-                        told.rooms.setdefault(child["room_id"], child)
+            summary = await self._asked(reader, room_id, via, suggested_only, told) or summary
         if summary is None:
             return None
         allowed = summary.get("allowed_room_ids", ())
@@ -118,6 +112,21 @@ class Spaces:
         if summary.get("join_rule", "public") in ("public", "knock", "knock_restricted") or summary.get("world_readable"):
             return summary
         return summary if not own_rooms.isdisjoint(allowed) else None
+
+    async def _asked(
+        self, reader: Person | Guest, room_id: str, via: list[str], suggested_only: bool, told: _Told
+    ) -> dict[str, Any] | None:
+        """What other servers say of a room. What they say of those in it is noted; None where they are not asked, or do not know."""
+        if self._ask_servers is None or not via or not told.questions:
+            return None
+        told.questions -= 1
+        answer = await self._ask_servers(reader.user_id, room_id, via, suggested_only)
+        if answer is None:
+            return None
+        summary, children = answer
+        for child in children:
+            told.rooms.setdefault(child["room_id"], child)
+        return summary
 
     async def summary(self, reader: Reader, room_id: str) -> dict[str, Any]:
         """Raises M_NOT_FOUND for rooms that are unknown, or that the reader may not know of: one answer for both."""

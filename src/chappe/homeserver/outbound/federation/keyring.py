@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -296,8 +296,14 @@ def is_good_document(document: Any, server_name: str, most_bytes: int = DOCUMENT
     has not: it is kept, and told to whoever asks."""
     if type(document) is not dict or document.get("server_name") != server_name:
         return False
-    if len(orjson.dumps(document)) > most_bytes:
+    if len(orjson.dumps(document)) > most_bytes or not _has_right_form(document):
         return False
+    keys, signatures = document["verify_keys"], document["signatures"]
+    signed = [key_id for key_id in keys if key_id in signatures.get(server_name, {})]
+    return bool(signed) and all(verify_json(document, server_name, k, keys[k]["key"]) for k in signed)
+
+
+def _has_right_form(document: Mapping[str, Any]) -> bool:
     until, keys, old = document.get("valid_until_ts"), document.get("verify_keys"), document.get("old_verify_keys", {})
     signatures = document.get("signatures")
     if type(until) is not int or not 0 <= until < 2**53 or type(keys) is not dict or type(old) is not dict:
@@ -308,7 +314,4 @@ def is_good_document(document: Any, server_name: str, most_bytes: int = DOCUMENT
         return False
     if not all(type(v.get("expired_ts")) is int and 0 <= v["expired_ts"] < 2**53 for v in old.values()):
         return False
-    if not all(type(by_key) is dict for by_key in signatures.values()):
-        return False
-    signed = [key_id for key_id in keys if key_id in signatures.get(server_name, {})]
-    return bool(signed) and all(verify_json(document, server_name, k, keys[k]["key"]) for k in signed)
+    return all(type(by_key) is dict for by_key in signatures.values())

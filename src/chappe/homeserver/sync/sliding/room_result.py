@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +45,20 @@ class RoomResults:
         self._rooms, self._relations = rooms, relations
 
     async def of(self, room: LiveRoom, w: Wanted) -> bytes | None:
-        """The room's object, or None where there is nothing to say."""
+        """The room's object, or None where there is nothing to say.
+
+        Complex: field after field of the answer, each where there is something to say in it.
+        """
         if w.membership.membership in ("invite", "knock"):
             return self._stripped(room, w)
         upto = w.upto if w.membership.membership == "join" else min(w.upto, w.membership.position)
         initial = w.since is None or w.membership.told_since > w.since  # of one left again meanwhile, too
         expanded = not initial and w.before is not None and w.config.limit > w.before.limit
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
-        state = await self._rooms.timeline.state_after(room, upto)
-        changed = await self._changes(room, w, upto, initial)
+        state, changed = await self._states(room, w, upto, initial)
         if w.membership.is_beside and (beside := room.beside(w.user_id)) is not None:
             events, all_events, limited = [(beside, beside.membership)], [beside], False
             state = changed = {beside.key: beside}
-        elif not w.membership.was_joined:  # an invitation withdrawn, a knock refused: of the room itself nothing is told
-            own = (MEMBER, w.user_id)
-            state, changed = ({own: s[own]} if own in s else {} for s in (state, changed))
         known: Mapping[StateKey, RoomEvent] = state
         if w.config.lazy_members:
             known = await self._rooms.timeline.speakers(room, (e for e, _ in events), state)
@@ -68,8 +67,7 @@ class RoomResults:
         if events or initial or limited:
             start = room.order.before(all_events[0].position or w.membership.position) if all_events else upto
             result["prev_batch"], result["limited"] = position_token(start), limited
-            live = [e for e, _ in events if w.live_after is not None and e.position > w.live_after]
-            result["num_live"] = len(live)
+            result["num_live"] = _number_of_live(w, events)
             result["timeline"] = orjson.Fragment(b"[%b]" % await self._events(room, w, events, initial or limited))
             if expanded:
                 result["unstable_expanded_timeline"] = True
@@ -79,10 +77,7 @@ class RoomResults:
             result["notification_count"], result["highlight_count"] = w.counts.total
         if not result:
             return None
-        if w.membership.membership != "join":  # what was unread in a room that one is out of is unread no more
-            result["notification_count"] = result["highlight_count"] = 0
-        result["bump_stamp"] = room.bump_position if w.membership.membership == "join" else w.membership.position
-        return orjson.dumps(result)
+        return orjson.dumps({**result, **_standing(room, w)})
 
     def _stripped(self, room: LiveRoom, w: Wanted) -> bytes:
         name = f"{w.membership.membership}_state"
@@ -90,6 +85,17 @@ class RoomResults:
         return orjson.dumps({name: stripped, "initial": True, "bump_stamp": w.membership.position, "is_dm": w.is_dm})
 
     # ----------------------------------------------------------------------------------------------------- timeline
+
+    async def _states(
+        self, room: LiveRoom, w: Wanted, upto: int, initial: bool
+    ) -> tuple[dict[StateKey, RoomEvent], dict[StateKey, RoomEvent]]:
+        """(the state at the end of the timeline, what of it is new to the client)."""
+        state = await self._rooms.timeline.state_after(room, upto)
+        changed = await self._changes(room, w, upto, initial)
+        if w.membership.was_joined:
+            return state, changed
+        own = (MEMBER, w.user_id)  # an invitation withdrawn, a knock refused: of the room itself nothing is told
+        return {own: state[own]} if own in state else {}, {own: changed[own]} if own in changed else {}
 
     async def _timeline(
         self, room: LiveRoom, w: Wanted, upto: int, initial: bool, expanded: bool
@@ -187,3 +193,14 @@ def _hero(state: dict[StateKey, RoomEvent], user: str) -> dict[str, str]:
     content = event.content if event is not None else {}
     profile = {k: content[k] for k in ("displayname", "avatar_url") if type(content.get(k)) is str}
     return {"user_id": user, **profile}
+
+
+def _number_of_live(w: Wanted, events: Sequence[Seen]) -> int:
+    return sum(1 for e, _ in events if w.live_after is not None and e.position > w.live_after)
+
+
+def _standing(room: LiveRoom, w: Wanted) -> dict[str, int]:
+    """Where the room stands among others. What was unread in a room that one is out of is unread no more."""
+    if w.membership.membership == "join":
+        return {"bump_stamp": room.bump_position}
+    return {"notification_count": 0, "highlight_count": 0, "bump_stamp": w.membership.position}
