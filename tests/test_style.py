@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,3 +15,66 @@ def test_the_formatter_is_right() -> None:
     files = [path for folder in ("src/chappe", "tests") for path in (ROOT / folder).rglob("*.py")]
     assert len(files) > 500
     assert not [str(path) for path in files if any(mark in path.read_text() for mark in marks)]
+
+
+MOST_PATHS = 15  # through a function that does not argue why it stays one
+
+_BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def test_functions_are_simple_or_say_why_not() -> None:
+    """McCabe's complexity of a function is 15 at most, or a line of its docstring or of the comments in it begins with "Complex:" and
+    says why it reads better as one."""
+    unargued = []
+    for path in (ROOT / "src/chappe").rglob("*.py"):
+        text = path.read_text()
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, _Function) and (found := complexity(function)) > MOST_PATHS and not _argues(function, text):
+                unargued.append(f"{found} {path.relative_to(ROOT)}:{function.lineno} {function.name}")
+    assert not unargued
+
+
+def complexity(function: _Function) -> int:
+    """The number of paths through a function that do not repeat each other: 1, and 1 more for each branch, operand after the first
+    of `and` and `or`, condition of a comprehension, case and handler. Functions inside it count for themselves."""
+    found = 1
+    for node in _nodes(function):
+        if isinstance(node, _BRANCHES):
+            found += 1
+        elif isinstance(node, ast.BoolOp):
+            found += len(node.values) - 1
+        elif isinstance(node, ast.comprehension):
+            found += len(node.ifs)
+    return found
+
+
+def _nodes(function: _Function) -> Iterator[ast.AST]:
+    waiting = [*ast.iter_child_nodes(function)]
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, _Function | ast.ClassDef):
+            yield node
+            waiting += ast.iter_child_nodes(node)
+
+
+def _argues(function: _Function, text: str) -> bool:
+    lines = text.splitlines()[function.lineno - 1 : function.end_lineno]
+    return any(line.strip().removeprefix("# ").removeprefix('"""').startswith("Complex: ") for line in lines)
+
+
+def test_complexity_is_counted_as_mccabe_does() -> None:
+    assert _of("def f(): return 1") == 1
+    assert _of("def f(a):\n if a: return 1\n elif not a: return 2\n else: return 3") == 3
+    assert _of("def f(a, b, c): return a and b or c") == 3
+    assert _of("async def f(a):\n async for b in a:\n  while b: b = 1 if b else 2") == 4
+    assert _of("def f(a): return [b for b in a if b if b > 1]") == 3
+    assert _of("def f(a):\n try: a()\n except KeyError: pass\n except ValueError: pass") == 3
+    assert _of("def f(a):\n match a:\n  case 1: pass\n  case _: pass") == 3
+    assert _of("def f(a):\n def g(b): return b and a\n with a: return g") == 1
+
+
+def _of(source: str) -> int:
+    [function] = ast.parse(source).body
+    assert isinstance(function, _Function)
+    return complexity(function)
