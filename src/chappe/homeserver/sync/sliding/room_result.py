@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,21 +39,27 @@ class Wanted:
     counts: RoomCounts | None
     members: dict[str, str]  # member events that the client has, by user; added to
 
+    @property
+    def is_initial(self) -> bool:
+        """Whether it is told as if the client had never seen it: also where the room was left again meanwhile."""
+        return self.since is None or self.membership.told_since > self.since
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether the client wants more of the timeline than it got before."""
+        return not self.is_initial and self.before is not None and self.config.limit > self.before.limit
+
 
 class RoomResults:
     def __init__(self, rooms: Rooms, relations: Relations) -> None:
         self._rooms, self._relations = rooms, relations
 
     async def of(self, room: LiveRoom, w: Wanted) -> bytes | None:
-        """The room's object, or None where there is nothing to say.
-
-        Complex: field after field of the answer, each where there is something to say in it.
-        """
+        """The room's object, or None where there is nothing to say."""
         if w.membership.membership in ("invite", "knock"):
             return self._stripped(room, w)
         upto = w.upto if w.membership.membership == "join" else min(w.upto, w.membership.position)
-        initial = w.since is None or w.membership.told_since > w.since  # of one left again meanwhile, too
-        expanded = not initial and w.before is not None and w.config.limit > w.before.limit
+        initial, expanded = w.is_initial, w.is_expanded
         events, all_events, limited = await self._timeline(room, w, upto, initial, expanded)
         state, changed = await self._states(room, w, upto, initial)
         if w.membership.is_beside and (beside := room.beside(w.user_id)) is not None:
@@ -66,11 +72,7 @@ class RoomResults:
         result = self._about(room, w, state, changed, initial)
         if events or initial or limited:
             start = room.order.before(all_events[0].position or w.membership.position) if all_events else upto
-            result["prev_batch"], result["limited"] = position_token(start), limited
-            result["num_live"] = _number_of_live(w, events)
-            result["timeline"] = orjson.Fragment(b"[%b]" % await self._events(room, w, events, initial or limited))
-            if expanded:
-                result["unstable_expanded_timeline"] = True
+            result |= await self._timeline_fields(room, w, events, start, limited)
         if required or initial:
             result["required_state"] = orjson.Fragment(b"[%b]" % b",".join([e.for_joined() for e in required]))
         if w.counts is not None:
@@ -78,6 +80,14 @@ class RoomResults:
         if not result:
             return None
         return orjson.dumps({**result, **_standing(room, w)})
+
+    async def _timeline_fields(
+        self, room: LiveRoom, w: Wanted, events: list[Seen], start: int, limited: bool
+    ) -> dict[str, Any]:
+        timeline = orjson.Fragment(b"[%b]" % await self._events(room, w, events, w.is_initial or limited))
+        live = sum(1 for e, _ in events if w.live_after is not None and e.position > w.live_after)
+        fields = {"prev_batch": position_token(start), "limited": limited, "num_live": live, "timeline": timeline}
+        return {**fields, "unstable_expanded_timeline": True} if w.is_expanded else fields
 
     def _stripped(self, room: LiveRoom, w: Wanted) -> bytes:
         name = f"{w.membership.membership}_state"
@@ -193,10 +203,6 @@ def _hero(state: dict[StateKey, RoomEvent], user: str) -> dict[str, str]:
     content = event.content if event is not None else {}
     profile = {k: content[k] for k in ("displayname", "avatar_url") if type(content.get(k)) is str}
     return {"user_id": user, **profile}
-
-
-def _number_of_live(w: Wanted, events: Sequence[Seen]) -> int:
-    return sum(1 for e, _ in events if w.live_after is not None and e.position > w.live_after)
 
 
 def _standing(room: LiveRoom, w: Wanted) -> dict[str, int]:
