@@ -283,22 +283,23 @@ class GroupWriter:
         return again
 
     async def _prepare(self, batch: list[Write]) -> list[Write]:
-        """Rebuilds, in order, every write of a lane that moved since it was built."""
+        """Rebuilds, in order, every write of a lane that moved since it was built, or that lost a write."""
         lanes = {w.lane for w in batch if w.lane is not None}
         for lane in lanes:
             while lane.stale:
                 await self._reload(lane)
-        for lane in {w.lane for w in batch if w.lane and w.generation != w.lane.generation}:
+        given_up = {w for w in batch if w.future.cancelled()}
+        for lane in {w.lane for w in batch if w.lane and (w.generation != w.lane.generation or w in given_up)}:
             lane.reset()
-        ready = []
-        for write in batch:
-            if write.future.cancelled():
-                if write.lane is not None:
-                    write.lane.reset()
-            elif _rebuild(write):
-                ready.append(write)
-        # a cancelled or refused write may have been the ground of later ones: build those again, once
-        return [w for w in ready if w.lane is None or w.generation == w.lane.generation or _rebuild(w)]
+        waiting = [w for w in batch if w not in given_up]
+        while True:
+            ready = [w for w in waiting if _rebuild(w)]
+            if len(ready) == len(waiting):
+                return ready
+            # what was refused may have been the ground of later ones: the lane is built again from its first write
+            for lane in {w.lane for w in set(waiting) - set(ready) if w.lane}:
+                lane.reset()
+            waiting = ready
 
     async def _reload(self, lane: Lane) -> None:
         try:
