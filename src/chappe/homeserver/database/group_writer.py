@@ -78,7 +78,7 @@ class Write:
 
     `rows`: (name of the fragment, values of its columns). `rooms`, `users`: the kinds of what changes in a room or for a user.
     `txn`: a transaction id; a write that repeats one is not made, and gets the result of the first. `is_set_aside`: set by `build`
-    where the lane's present state is no ground for the write. It is not made then, and its maker, who is answered None, sees to it.
+    where the lane's present state is no ground for the write. It is not made then, the lane forgets it, and its maker is answered None.
     """
 
     def __init__(self, lane: Lane | None = None, txn: str | None = None) -> None:

@@ -232,7 +232,10 @@ class Rooms:
                 await room.reload()
             write.build()
             write.generation = room.generation
-            known = None if write.is_set_aside else await self._writer.submit(write)
+            if write.is_set_aside:
+                room.reset()  # nothing may hang off what was built of it
+            else:
+                known = await self._writer.submit(write)
         finally:
             room.pending -= 1
         if write.is_set_aside:

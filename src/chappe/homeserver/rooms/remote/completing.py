@@ -205,9 +205,8 @@ class Completing:
                 )
                 write.members = {user: content for user, (_, content) in members.items()}
                 await self._rooms.commit(write)
-                if not write.is_set_aside:
-                    break
-                room.reset()
+            if not write.is_set_aside:
+                break
         for listener in self._listeners:
             listener(room.room_id)
 

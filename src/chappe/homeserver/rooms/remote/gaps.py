@@ -42,7 +42,7 @@ class Gaps:
     async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, Fate]:
         """Receives events whose past may not be here, with as much of it as can be had.
 
-        By event id: its status; or why its past could not be had yet (PeerUnreachable, PeerRefused …), which says nothing of
+        By event id: what became of it; or why its past could not be had yet (PeerUnreachable, PeerRefused …), which says nothing of
         the others; or None where what these servers sent of it is not to be worked on. The room's lock is held while
         something is written, never while another server is asked: one that answers slowly holds up no others.
         """

@@ -84,9 +84,8 @@ class Handshakes:
         template, version = _template_of(answer, server, known_version)
         asked = {"type": MEMBER, "room_id": room_id, "sender": user_id, "state_key": user_id}
         given = template.get("content")
-        if any(template.get(name) != value for name, value in asked.items()) or type(given) is not dict:
-            raise PeerUnreachable(server, "its template is not what was asked for")
-        if given.get("membership") != kind:
+        is_other = any(template.get(name) != value for name, value in asked.items())
+        if is_other or type(given) is not dict or given.get("membership") != kind:
             raise PeerUnreachable(server, "its template is not what was asked for")
         pdu: Pdu = {
             **asked,
@@ -176,6 +175,7 @@ def _template_of(answer: Any, server: str, known_version: RoomVersion | None) ->
 
 
 def _require_complete(pdu: Pdu, version: RoomVersion, server: str) -> None:
+    """Raises PeerUnreachable for an event that cannot be signed: the server's template lacked something, or cites what is no event."""
     if type(pdu["depth"]) is not int or type(pdu["prev_events"]) is not list or type(pdu["auth_events"]) is not list:
         raise PeerUnreachable(server, "its template is not complete")
     if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):

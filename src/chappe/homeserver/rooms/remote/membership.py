@@ -185,9 +185,7 @@ class RemoteMembership:
         raw = {key: value for key, value in raw.items() if key != "unsigned"}
         checked = await self._checks.check(raw, version)
         content = checked.pdu["content"]
-        if checked.event_id != event_id or checked.room_id != room_id:
-            raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
-        _require_invitation(checked, target, origin)
+        _require_invitation(checked, event_id, room_id, target, origin)
         known = await self._rooms.live.find(room_id)
         if known is not None:
             require_allowed_by_acl(known, origin)
@@ -266,9 +264,9 @@ class RemoteMembership:
         await self._writer.submit(write)
 
 
-def _require_invitation(checked: Checked, target: str, origin: str) -> None:
-    """Raises MatrixError for what is no invitation of a person by the server that sent it."""
-    if checked.key != (MEMBER, target):
+def _require_invitation(checked: Checked, event_id: str, room_id: str, target: str, origin: str) -> None:
+    """Raises MatrixError for what is not this invitation of this person by the server that sent it."""
+    if checked.event_id != event_id or checked.room_id != room_id or checked.key != (MEMBER, target):
         raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")
     if checked.pdu["content"].get("membership") != "invite" or domain_of(checked.pdu["sender"]) != origin:
         raise Forbidden("The event is not an invitation by the server that sent it")

@@ -176,6 +176,8 @@ class Receiver:
         for prepared in batch if together is None else ():
             try:
                 outcomes[prepared.checked.event_id] = await self._write(room, prepared)
+            except MatrixError as error:
+                outcomes[prepared.checked.event_id] = error
             except BAD_DATA as error:
                 outcomes[prepared.checked.event_id] = _unkept(error)
         batch.clear()
@@ -191,7 +193,6 @@ class Receiver:
             return None
         match write.outcome:
             case Diverged() | Outdated():
-                room.reset()
                 return None
             case received:
                 return {p.checked.event_id: outcome for p, outcome in zip(batch, received, strict=True)}
@@ -203,12 +204,10 @@ class Receiver:
             await self._rooms.commit(write)
             match write.outcome:
                 case Diverged() as diverged:
-                    room.reset()
                     move = await self._move(room, prepared, diverged)
                     if move is not None:
                         prepared.moves[diverged.root, diverged.ends] = move
                 case Outdated():
-                    room.reset()
                     again = await self._prepare_again(room, prepared)
                     if not isinstance(again, Prepared):
                         return Received(again.status) if isinstance(again, Known) else again
