@@ -23,6 +23,7 @@ from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
 from tests.process import is_alive
+from tests.support import until
 
 
 async def test_the_embedded_server_from_nothing_through_crashes_to_a_clean_end(tmp_path: Path) -> None:
@@ -157,6 +158,24 @@ class Desk:
         write.add("notes", n)
         write.touch_user("@a:x", "notes")
         return self.writer.submit(write)
+
+
+async def test_a_batch_is_written_again_where_it_was_given_up(new_database: Callable[[], Awaitable[str]]) -> None:
+    """A transaction takes the same rows in another order: each would wait for the other for ever."""
+    waits = "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with Desk(await new_database()) as desk:
+        other = await asyncpg.connect(desk.url)
+        await other.execute("SET deadlock_timeout = '1min'")  # so that PostgreSQL gives up the batch, which looks first
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("INSERT INTO notes VALUES (2, 0)")
+        writing = asyncio.gather(desk.write(1), desk.write(2))
+        await until(lambda: desk.database.fetchval(waits))
+        await other.execute("INSERT INTO notes VALUES (1, 0)")
+        await transaction.rollback()
+        await writing
+        await other.close()
+        assert [row["n"] for row in await desk.database.fetch("SELECT n FROM notes ORDER BY n")] == [1, 2]
 
 
 async def test_writes_are_gathered_and_positions_follow_commits(new_database: Callable[[], Awaitable[str]]) -> None:

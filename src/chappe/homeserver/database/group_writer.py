@@ -261,6 +261,11 @@ class GroupWriter:
                 lane.stale = True
             await asyncio.sleep(0.05)
             return ready  # unknown outcome: write again; `sent` tells what was already done
+        except asyncpg.DeadlockDetectedError:  # a transaction beside this one took the same rows in another order
+            log.warning("a batch of writes waited for who waited for it, and is written again")
+            for lane in {w.lane for w in ready if w.lane}:
+                lane.stale = True
+            return ready
         except BAD_DATA as error:
             return await self._bisect(ready, error)
 
