@@ -249,6 +249,31 @@ async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
     assert await server.node.accounts.store.devices(ZOE) == []
 
 
+@pytest.mark.parametrize("claims", [{"sub": "zoe"}, {"sid": "s1"}, {"sub": "zoe", "sid": "s1"}], ids=str)
+@pytest.mark.parametrize("comes", ["before it is written", "once it is written"])
+async def test_a_logout_in_the_middle_of_a_return_from_the_provider(
+    server: Server, provider: Provider, monkeypatch: pytest.MonkeyPatch, comes: str, claims: dict[str, str]
+) -> None:
+    """It has vouched for somebody whom it signs out before the browser has its session here."""
+    begins, told = server.node.browser_sessions.begin, list[int]()
+
+    async def meanwhile(*arguments: Any, **named: Any) -> str:
+        if comes == "before it is written":
+            told.append(await provider.log_out(server, **claims))
+        cookie = await begins(*arguments, **named)
+        if comes == "once it is written":
+            told.append(await provider.log_out(server, **claims))
+        return cookie
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server.node.browser_sessions, "begin", meanwhile)
+        browser = await provider.let_in(Browser(server))
+    assert told == [200] and browser.status == 403
+    assert (await browser.open("/account")).heading.startswith("Sign in")
+    await provider.let_in(browser)
+    assert browser.heading == "My account", "another sign-in, afterwards"
+
+
 ADDRESS, OTHER = {"email": "zoe@example.org"}, {"email": "somebody@example.org"}
 PROVEN: dict[str, Any] = {"email_verified": True}
 DENIED: dict[str, Any] = {"email_verified": False}

@@ -12,6 +12,7 @@ from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Row
 from chappe.matrix.account_standing import Doing
+from chappe.matrix.errors import Forbidden
 
 LIFETIME_MS = 12 * 3_600_000
 KNOWN_FOR_MS = 365 * 86_400_000  # after its last sign-in
@@ -46,16 +47,28 @@ class BrowserSessions:
         """What a form must send back: bound to the browser and to its session, so that no other site can know it."""
         return hmac.new(self._secret, f"form\0{browser}\0{session}".encode(), hashlib.sha256).hexdigest()
 
-    async def begin(self, user_id: str, method: str, address: str, user_agent: str | None, proven: Proven | None = None) -> str:
+    async def begin(
+        self,
+        user_id: str,
+        method: str,
+        address: str,
+        user_agent: str | None,
+        proven: Proven | None = None,
+        password_hash: str | None = None,
+    ) -> str:
         """A session that is always new (nobody can have planted its id). Returns the cookie's value.
 
-        `proven`: by a provider, at the time that it says; where it says none, the session is never fresh.
+        `proven`: by a provider, at the time that it says; where it says none, the session is never fresh. `password_hash`: as it
+        was when the password was found right. Raises M_FORBIDDEN where it has changed since, or the account has ended; whoever
+        changes it or ends the account at this moment waits, and finds the session.
         """
         value, now = secrets.token_urlsafe(32), self._now_ms()
-        await self._database.execute(
-            """INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
+        made = await self._database.execute(
+            """WITH account AS (SELECT 1 FROM users WHERE user_id = $2 AND NOT deactivated
+                                   AND ($12::text IS NULL OR password_hash = $12) FOR SHARE)
+               INSERT INTO browser_sessions (id_hash, user_id, method, created_ts, authenticated_ts, expires_ts, user_agent,
                                              address, provider, subject, upstream_session)
-               VALUES ($1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10)""",
+               SELECT $1, $2, $3, $4, $11, $5, $6, $7, $8, $9, $10 FROM account""",
             hash_cookie(value),
             user_id,
             method,
@@ -67,7 +80,10 @@ class BrowserSessions:
             proven and proven.subject,
             proven and proven.session,
             now if proven is None else proven.seen_ts or 0,
+            password_hash,
         )
+        if not made.endswith(" 1"):
+            raise Forbidden("The password has changed meanwhile")
         return value
 
     async def find(self, cookie: str) -> BrowserSession | None:

@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -40,6 +40,8 @@ class Proven:
 
     Of a directory: `also`, other names of the entry that stay its own; `place`, its distinguished name, which a namesake may be
     given after them; `made_ts` (ms), when the entry was made; None: it does not say.
+
+    `asked_ts` (ms): when a provider was asked, before it answered; None for a directory, which signs nobody out.
     """
 
     provider: str
@@ -54,6 +56,7 @@ class Proven:
     also: tuple[str, ...] = ()
     place: str | None = None
     made_ts: int | None = None
+    asked_ts: int | None = None
 
 
 @dataclass(slots=True)
@@ -138,12 +141,30 @@ class Providers:
             raise Forbidden("This sign-in has expired or was begun in another browser: please start again")
         if issuer is not None and issuer != provider.issuer:
             raise Forbidden("This answer comes from another provider")
+        asked_ts = self._now_ms()
         answer = await self._exchange(provider, code, row["verifier"], callback)
         claims = await self._claims(provider, str(answer.get("id_token", "")))
         if claims.get("nonce") != row["nonce"]:
             raise Forbidden("This answer belongs to another sign-in")
         merged = _merged(await self._userinfo(provider, answer, claims), claims, provider.email_claim)
-        return _proven(provider, merged, self._seen(provider, claims, row["fresh_since_ts"])), row["next"]
+        seen_ts = self._seen(provider, claims, row["fresh_since_ts"])
+        return replace(_proven(provider, merged, seen_ts), asked_ts=asked_ts), row["next"]
+
+    async def has_signed_out(self, proven: Proven) -> bool:
+        """Whether a provider has said meanwhile that whom it has vouched for is signed out.
+
+        To be asked once the browser's session is written: a logout that comes later ends that. So one of the two sees the other.
+        """
+        return bool(
+            await self._database.fetchval(
+                """SELECT EXISTS (SELECT 1 FROM upstream_logout_tokens WHERE provider = $1 AND seen_ts >= $2
+                      AND (subject IS NULL OR subject = $3) AND (session IS NULL OR session = $4))""",
+                proven.provider,
+                proven.asked_ts,
+                proven.subject,
+                proven.session,
+            )
+        )
 
     def _seen(self, provider: IdentityProvider, claims: Mapping[str, Any], fresh_since_ts: int | None) -> int | None:
         """When the provider saw who it is: by its word, never because somebody comes back from there.
@@ -231,10 +252,14 @@ class Providers:
         if not good or type(claims.get("jti")) is not str:
             raise Forbidden("This is not a logout token")
         result = await self._database.execute(
-            "INSERT INTO upstream_logout_tokens VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            """INSERT INTO upstream_logout_tokens (provider, jti, expires_ts, subject, session, seen_ts)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING""",
             provider.id,
             claims["jti"],
             self._now_ms() + 86_400_000,
+            _word(claims, "sub"),
+            _word(claims, "sid"),
+            self._now_ms(),
         )
         if not result.endswith(" 1"):
             raise Forbidden("This logout token has been used")

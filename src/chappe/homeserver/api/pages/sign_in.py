@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from chappe.config import Registration as RegistrationSettings
+from chappe.homeserver.accounts.browser_sessions import hash_cookie
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
@@ -74,11 +75,12 @@ class SignInPages:
         login, password = form.get("login", "").strip(), form.get("password", "")
         try:
             user, method = await self._password(visit, login, password)
+            known_by = user.password_hash if method == "password" else None  # what a directory was asked is not kept here
+            return await self._begin(visit, user, method, password_hash=known_by)
         except Forbidden as error:
             is_told = error.errcode != "M_FORBIDDEN" or error.extra
             text = self._pages.refusal(visit, error) if is_told else visit.text("wrong_password")
             return self._login_page(visit, login, text, visit.request.query("again") == "1", 403)
-        return await self._begin(visit, user, method)
 
     async def _password(self, visit: Visit, login: str, password: str) -> tuple[User, str]:
         if "@" in login[1:] and not login.startswith("@"):
@@ -98,12 +100,17 @@ class SignInPages:
             raise Forbidden("Wrong account")
         return user, method
 
-    async def _begin(self, visit: Visit, user: User, method: str, proven: Proven | None = None) -> Response:
-        """A new session takes the place of whatever the browser had."""
+    async def _begin(
+        self, visit: Visit, user: User, method: str, proven: Proven | None = None, password_hash: str | None = None
+    ) -> Response:
+        """A new session takes the place of whatever the browser had. Raises M_FORBIDDEN where what it comes from has ended."""
+        address, program = visit.request.address, visit.request.header(b"user-agent")
+        cookie = await self._pages.browsers.begin(user.user_id, method, address, program, proven, password_hash)
+        if proven is not None and await self._providers.has_signed_out(proven):
+            await self._pages.browsers.end(hash_cookie(cookie))
+            raise Forbidden("The provider did not confirm this sign-in")
         if visit.session is not None:
             await self._pages.browsers.end(visit.session.id_hash)
-        request = visit.request
-        cookie = await self._pages.browsers.begin(user.user_id, method, request.address, request.header(b"user-agent"), proven)
         self._pages.signed_in(visit, cookie)
         visit.session = await self._pages.browsers.find(cookie)
         if await self._pages.needs(visit) is None:  # a password alone makes no browser known where more is asked

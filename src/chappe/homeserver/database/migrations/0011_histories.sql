@@ -9,3 +9,7 @@ ALTER TABLE memberships ADD COLUMN state_retold bigint;
 -- of the log too. How often what is missing was asked for in vain.
 ALTER TABLE stretches ADD COLUMN host bigint NOT NULL DEFAULT 0, ADD COLUMN is_fork boolean NOT NULL DEFAULT false;
 ALTER TABLE missing_events ADD COLUMN attempts int NOT NULL DEFAULT 0;
+
+-- Whom a provider has signed out, and when it said so: a sign-in that it vouched for before, and that is not written yet, is none.
+ALTER TABLE upstream_logout_tokens ADD COLUMN subject text, ADD COLUMN session text, ADD COLUMN seen_ts bigint NOT NULL DEFAULT 0;
+CREATE INDEX upstream_logout_tokens_seen ON upstream_logout_tokens (provider, seen_ts);
