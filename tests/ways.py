@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chappe.homeserver.accounts.browser_sessions import hash_cookie
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.matrix.account_standing import Doing
@@ -150,7 +151,8 @@ async def oauth_codes(s: Scene) -> Probe:
     scope = "urn:matrix:client:api:* urn:matrix:client:device:ABCDEFGHIJ"
     assert await _form(s, "/oauth2/device", client_id=client, scope=scope) == 200
     asked = json.loads(s.more["answer"])
-    assert await s.server.node.grants.decide_device(asked["user_code"], s.person.id, b"", True)
+    cookie = await s.server.node.browser_sessions.begin(s.person.id, "password", "127.0.0.1", None)
+    assert await s.server.node.grants.decide_device(asked["user_code"], s.person.id, hash_cookie(cookie), True)
     grant = "urn:ietf:params:oauth:grant-type:device_code"
 
     async def probe() -> bool:
@@ -298,17 +300,19 @@ async def second_factors(s: Scene) -> Probe:
     return probe
 
 
+PUSHER = {
+    "kind": "http",
+    "app_id": "a",
+    "pushkey": "k",
+    "app_display_name": "A",
+    "device_display_name": "P",
+    "lang": "fr",
+    "data": {"url": "https://push.example.org/_matrix/push/v1/notify"},
+}
+
+
 async def pushers(s: Scene) -> Probe:
-    data = {
-        "kind": "http",
-        "app_id": "a",
-        "pushkey": "k",
-        "app_display_name": "A",
-        "device_display_name": "P",
-        "lang": "fr",
-        "data": {"url": "https://push.example.org/_matrix/push/v1/notify"},
-    }
-    await s.person.call("POST", "/pushers/set", data)
+    await s.person.call("POST", "/pushers/set", PUSHER)
 
     async def probe() -> bool:
         found = await s.admin.call("GET", f"/_synapse/admin/v1/users/{segment(s.person.id)}/pushers")

@@ -16,6 +16,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.organisations import Organisation
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.mail.letters import TEXTS
@@ -362,6 +363,11 @@ async def session_ends(server: Server, functions: FunctionAccounts, alice: Perso
     await server.node.sessions.remove_devices(UserId(alice.id), [alice.device])
 
 
+async def must_sign_in_again(server: Server, functions: FunctionAccounts, alice: Person) -> None:
+    """The device stays."""
+    await server.node.account_states.enter(alice.id, State.CHALLENGED)
+
+
 async def post_is_locked(server: Server, functions: FunctionAccounts, alice: Person) -> None:
     await server.node.accounts.set_state(DUTY, locked=True)
 
@@ -370,7 +376,7 @@ async def post_ends(server: Server, functions: FunctionAccounts, alice: Person) 
     await server.node.deactivate_account(DUTY, False)
 
 
-WITHDRAWN = [no_right, moves, leaves, is_locked, is_suspended, session_ends, post_is_locked, post_ends]
+WITHDRAWN = [no_right, moves, leaves, is_locked, is_suspended, session_ends, must_sign_in_again, post_is_locked, post_ends]
 
 
 @pytest.mark.parametrize("happens", WITHDRAWN)
@@ -463,6 +469,52 @@ async def test_nobody_ends_the_turn_of_another(
         await back
     assert (await mine(bob))[0]["holder"] == bob.id
     assert (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
+
+
+@pytest.mark.parametrize("ends", ["handed back", "taken", "signed out everywhere", "locked"])
+async def test_who_signs_in_while_the_turn_ends_is_not_signed_in(
+    ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """Alice shows her login token, and before the session is written her turn is over."""
+    given, begin = await token_of(alice), AccountStore.begin_session
+    is_there, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def stops(*arguments: Any) -> bool:
+        is_there.set()
+        await may_go_on.wait()
+        return await begin(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AccountStore, "begin_session", stops)
+        signing_in = asyncio.create_task(use(ministry, given))
+        await asyncio.wait_for(is_there.wait(), 20)
+    if ends == "handed back":
+        await alice.call("POST", f"{PATH}/{segment(DUTY)}/hand_back", {})
+    elif ends == "taken":
+        await bob.prove(TAKE, {})
+    elif ends == "signed out everywhere":
+        await alice.call("POST", "/logout/all", {})
+    else:
+        await ministry.node.accounts.set_state(UserId(alice.id), locked=True)
+    may_go_on.set()
+    assert (await refused(signing_in)).status == 403
+    assert await ministry.node.accounts.store.devices(DUTY) == []
+
+
+@pytest.mark.parametrize("holder", ["nobody", "alice"])
+async def test_who_is_signed_in_to_what_is_not_theirs_is_signed_out(
+    ministry: Server, functions: FunctionAccounts, alice: Person, holder: str
+) -> None:
+    """However it came to that: a post that nobody holds has no session, and neither has a turn that was not ended to its end."""
+    held, database = await take(alice), ministry.node.database
+    await functions.look()
+    await held.call("GET", "/account/whoami")
+    await database.execute("UPDATE users SET owner = NULL WHERE user_id = $1", DUTY)
+    if holder == "nobody":
+        await database.execute("UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", DUTY)
+    await functions.look()
+    assert (await refused(held.call("GET", "/account/whoami"))).status == 401
+    assert await held_by(ministry) is None
 
 
 async def test_two_lists_of_holders_are_never_mixed(

@@ -13,7 +13,7 @@ import pytest
 from chappe.agency.tables import ALL
 from chappe.config import Push
 from chappe.homeserver.accounts.sessions import hash_token
-from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, WAYS, Effect, State
+from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, SIGNS_IN, WAYS, Effect, State
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.matrix.identifiers import UserId
 from tests.conftest import new_database_of
@@ -42,6 +42,11 @@ def test_every_way_is_walked_over() -> None:
     for way in WAYS:
         assert set(way.on) == set(State)
         assert way.note
+
+
+def test_what_becomes_a_session_ends_before_the_sessions_are_read() -> None:
+    names = [way.name for way in WAYS]
+    assert tuple(names[: len(SIGNS_IN) + 1]) == (*SIGNS_IN, "access tokens")
 
 
 def test_the_documentation_shows_the_list() -> None:

@@ -26,8 +26,11 @@ from chappe.matrix.identifiers import UserId, parse_user_id
 
 KIND = "function"
 HOLDERS_AT_MOST = 100
-SIGNING_IN_MS = 60_000  # between the use of a login token and the session that comes of it
+SIGNING_IN_MS = 60_000  # between the look at a login token and the session that comes of it
 _PATH = "/_chappe/client/v1/function_accounts"
+# Those whose sessions, if there are any, are not of their holder.
+_UNHELD = """SELECT f.user_id, f.holder, f.since_ts FROM function_accounts f JOIN users u USING (user_id)
+              WHERE (f.holder IS NULL OR u.owner IS DISTINCT FROM f.holder)"""
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
 
@@ -56,11 +59,25 @@ class FunctionAccounts:
             await self._end_turn(user_id, holder, only_unused=True)
 
     async def look(self) -> None:
-        """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back."""
+        """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back.
+
+        And who is signed in to one that nobody holds, or whose turn was not ended to its end, is signed out.
+        """
         before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
         for row in await self._database.fetch("SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before):
             if not await self._accounts.store.is_signed_in(row["user_id"]):
                 await self._end_turn(row["user_id"], row["holder"], only_unused=True)
+        unheld = [row["user_id"] for row in await self._database.fetch(_UNHELD)]
+        for user_id in await self._accounts.store.who_is_signed_in(unheld):
+            await self._end_unheld(user_id)
+
+    async def _end_unheld(self, user_id: str) -> None:
+        async with self._alone(user_id):
+            row = await self._database.fetchrow(f"{_UNHELD} AND f.user_id = $1", user_id)
+            if row is not None:
+                await self._sign_out(user_id)
+                if row["holder"] is not None:
+                    await self._nobody_holds(user_id, row["holder"], row["since_ts"])
 
     @contextlib.asynccontextmanager
     async def _alone(self, user_id: str) -> AsyncIterator[None]:
@@ -201,7 +218,7 @@ class FunctionAccounts:
             )
             for letter in letters:
                 await letter.put(connection)
-            return await self._login_tokens.new(user_id, device_id, browser, parent_user=holder, connection=connection)
+            return await self._login_tokens.put(connection, user_id, device_id, browser, parent_user=holder)
 
     async def _require_may_take(self, connection: Any, holder: str, device_id: str, user_id: UserId) -> None:
         """Asked again under locks: whoever withdraws the right, ends the session or locks one of the accounts, comes before this,
@@ -213,7 +230,7 @@ class FunctionAccounts:
             raise _no_such()
         if not await self._accounts.store.keep_open(connection, [user_id, holder]):
             raise _locked()
-        if not await self._accounts.store.keep_device(connection, holder, device_id):
+        if not await self._accounts.store.keep_session(connection, holder, device_id):
             raise Forbidden("You are signed out")
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
@@ -246,6 +263,8 @@ class FunctionAccounts:
             )
             if since is None or (only_unused and await self._accounts.store.is_signed_in(user_id)):
                 return False
+            async with self._database.transaction() as connection:  # from here on nothing becomes a session of it
+                await self._accounts.store.set_owner(user_id, None, connection)
             await self._sign_out(user_id)
             return await self._nobody_holds(user_id, holder, since)
 

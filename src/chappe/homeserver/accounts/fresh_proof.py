@@ -29,10 +29,14 @@ ADMINISTRATOR = "an administrator, whose right has been checked"
 
 @dataclass(frozen=True, slots=True)
 class FreshProof:
-    """`user_id`: whose account may be changed. `by`: one of the above."""
+    """`user_id`: whose account may be changed. `by`: one of the above.
+
+    `session`: (user, device) of who has given it in a request; None where nobody is signed in to do so.
+    """
 
     user_id: str
     by: str
+    session: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

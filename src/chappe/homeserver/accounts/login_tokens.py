@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from asyncpg.pool import PoolConnectionProxy
 
+from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import Forbidden
 
@@ -25,24 +26,36 @@ class Carried:
 
 
 class LoginTokens:
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
-        self._database, self._now_ms = database, now_ms
+    def __init__(self, database: Database, store: AccountStore, now_ms: Callable[[], int]) -> None:
+        self._database, self._store, self._now_ms = database, store, now_ms
 
-    async def new(
+    async def new(self, user_id: str, device_id: str | None, browser: bytes | None) -> str:
+        """`device_id`, `browser`: of the session that asks for it, with which it ends; an application service has neither.
+
+        Raises M_FORBIDDEN where the session has ended meanwhile.
+        """
+        async with self._database.transaction() as connection:
+            return await self.put(connection, user_id, device_id, browser)
+
+    async def put(
         self,
+        connection: PoolConnectionProxy,
         user_id: str,
         device_id: str | None,
-        browser: bytes | None = None,
+        browser: bytes | None,
         parent_user: str | None = None,
-        connection: PoolConnectionProxy | None = None,
     ) -> str:
-        """`device_id`, `browser`: of the session that asks for it, with which it ends.
-
-        `parent_user`: whose session that is, where it is another account's; what the token becomes ends with it, too.
-        `connection`: of the transaction that it is made in, if any.
+        """As `new`, in a transaction. `parent_user`: whose session asks for it, where it is another account's; what the token
+        becomes ends with it, too.
         """
+        if device_id is not None:
+            await self._store.require_session(connection, (parent_user or user_id, device_id))
+        elif browser is not None and not await connection.fetchval(
+            "SELECT true FROM browser_sessions WHERE id_hash = $1 AND expires_ts > $2 FOR SHARE", browser, self._now_ms()
+        ):
+            raise Forbidden("The browser that asks for this has been signed out")
         token = secrets.token_urlsafe(32)
-        await (connection or self._database).execute(
+        await connection.execute(
             """INSERT INTO login_tokens (token_hash, user_id, expires_ts, device_id, browser, parent_user)
                VALUES ($1, $2, $3, $4, $5, $6)""",
             _hash(token),
@@ -54,18 +67,29 @@ class LoginTokens:
         )
         return token
 
-    async def use(self, token: str) -> Carried:
-        """Raises M_FORBIDDEN: unknown, used or expired."""
+    async def find(self, token: str) -> Carried:
+        """It is used by the session that comes of it: see `spend`. Raises M_FORBIDDEN: unknown, used or expired."""
         row = await self._database.fetchrow(
-            """DELETE FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2
-               RETURNING user_id, browser, parent_user, device_id""",
+            """SELECT user_id, browser, parent_user, device_id FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2""",
             _hash(token),
             self._now_ms(),
         )
         if row is None:
-            raise Forbidden("This login token is unknown, or has been used or has expired")
+            raise _unknown()
         parent = None if row["parent_user"] is None else (row["parent_user"], row["device_id"])
         return Carried(row["user_id"], row["browser"], parent)
+
+    def spend(self, token: str) -> InTransaction:
+        """Written in the transaction of the session that comes of it: whoever ends the token waits for that, and finds the session;
+        or has come before, and there is none. Raises M_FORBIDDEN.
+        """
+
+        async def once(connection: PoolConnectionProxy) -> None:
+            sql = "DELETE FROM login_tokens WHERE token_hash = $1 RETURNING true"
+            if not await connection.fetchval(sql, _hash(token)):
+                raise _unknown()
+
+        return once
 
     async def end_of_browser(self, browser: bytes) -> None:
         await self._database.execute("DELETE FROM login_tokens WHERE browser = $1", browser)
@@ -75,6 +99,10 @@ class LoginTokens:
 
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM login_tokens WHERE expires_ts < $1", self._now_ms())
+
+
+def _unknown() -> Forbidden:
+    return Forbidden("This login token is unknown, or has been used or has expired")
 
 
 def _hash(token: str) -> bytes:

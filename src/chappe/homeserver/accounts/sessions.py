@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import AccountStore, InTransaction
+from chappe.homeserver.accounts.store import AccountStore, InTransaction, Origin
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -39,6 +39,7 @@ REASONS = {
 }
 DEVICE_ID_LENGTH = 10
 FAMILY_LENGTH, REFRESH_LENGTH = 22, 4 + 22 + 43  # characters of 128 bits; of a kind, a family and 256 bits
+NO_ORIGIN = Origin()
 NOBODY_YET = WELL  # an application service's user before it is registered
 _REGISTER = (b"/_matrix/client/v3/register", b"/_matrix/client/r0/register")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -232,14 +233,13 @@ class Sessions:
         device_id: str | None,
         display_name: str | None,
         wants_refresh: bool,
-        browser: bytes | None = None,
+        origin: Origin = NO_ORIGIN,
         beside: InTransaction | None = None,
-        parent: tuple[str, str] | None = None,
     ) -> Tokens:
         """A new session on a new or known device; an account with too many devices loses the one used longest ago.
 
-        `beside`: what is written in the transaction that adds its tokens. `parent`: a session (user, device) that it ends with.
-        Raises M_FORBIDDEN where that has ended, M_USER_LOCKED, and M_UNKNOWN_TOKEN for an account that has ended.
+        `beside`: what is written in the transaction that adds its tokens, at its end; where it raises, there is no session.
+        Raises M_FORBIDDEN where what it comes from (`origin`) has ended, M_USER_LOCKED, M_UNKNOWN_TOKEN for an ended account.
         """
         await self._standings.require(user_id, Doing.HOLD)
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
@@ -248,15 +248,15 @@ class Sessions:
         access = _new_token("mat")
         refresh = _new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
-        if not await self._store.put_device(user_id, device, display_name, browser, parent):
-            raise Forbidden("The session that asked for this one has ended")
+        refresh_hash = hash_token(refresh) if refresh else None
+        if not await self._store.begin_session(
+            user_id, device, display_name, hash_token(access), expires, refresh_hash, _family(refresh), origin, beside
+        ):
+            raise Forbidden("What asked for this session has ended")
+        await self._changed(user_id)  # other processes forget the device's earlier token
         if device_id is not None:
             await self._end_what_came_of(user_id, device)
-        await self._store.add_tokens(
-            user_id, device, hash_token(access), expires, hash_token(refresh) if refresh else None, _family(refresh), beside
-        )
-        await self._changed(user_id)  # other processes forget the device's earlier token
-        await self.require_not_ended_upstream(user_id, device, browser)
+        await self.require_not_ended_upstream(user_id, device, origin.browser)
         if beyond := await self._store.devices_beyond(user_id, self._most_devices):
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)

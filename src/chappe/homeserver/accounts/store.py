@@ -15,10 +15,16 @@ from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
 from chappe.matrix.account_standing import Standing
 from chappe.matrix.directory_entries import directory_entry
+from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import UserId
 
 InTransaction = Callable[[Any], Awaitable[None]]  # given the connection of a transaction
 RENEWED_AT_ONCE = 200
+_LIVES = "t.expires_ts IS DISTINCT FROM 1"  # of an access token whose session was not ended under its device
+_PUT_DEVICE = """INSERT INTO devices (user_id, device_id, display_name, browser, parent_user, parent_device)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
+    parent_user = excluded.parent_user, parent_device = excluded.parent_device"""
 
 FRAGMENTS = (
     Fragment(
@@ -95,9 +101,11 @@ FRAGMENTS = (
         "devices_removed",
         (("who", "text"), ("device", "text")),
         """
-        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP  -- first: whoever signs in locks devices before login tokens
             DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
+        END LOOP;
+        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
             DELETE FROM device_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
@@ -110,6 +118,21 @@ FRAGMENTS = (
         END LOOP;""",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a session comes from, which must stand when it is written.
+
+    `browser`: whose sign-in. `parent`: the session (user, device) that it ends with, of whoever holds the account.
+    `asked_by`: the session that asks for it, of whoever answers for the account, and that it does not end with.
+    `password_hash`: as it was when the password was found right.
+    """
+
+    browser: bytes | None = None
+    parent: tuple[str, str] | None = None
+    asked_by: tuple[str, str] | None = None
+    password_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +383,7 @@ class AccountStore:
     async def keep_open(self, connection: PoolConnectionProxy, user_ids: Sequence[str]) -> bool:
         """Whether accounts may act; until the transaction is over, whoever locks, suspends or ends one waits.
 
-        Before `keep_device`: commits write accounts first, and then devices.
+        Before `keep_session`, where one asks both: two who hold the same account would wait for one another.
         """
         rows = await connection.fetch(
             """SELECT 1 FROM users WHERE user_id = ANY($1::text[]) AND NOT deactivated AND NOT locked AND NOT suspended
@@ -369,21 +392,43 @@ class AccountStore:
         )
         return len(rows) == len(set(user_ids))
 
-    async def keep_device(self, connection: PoolConnectionProxy, user_id: str, device_id: str) -> bool:
-        """Whether a device is there; until the transaction is over, whoever removes it waits."""
-        sql = "SELECT true FROM devices WHERE user_id = $1 AND device_id = $2 FOR KEY SHARE"
-        return bool(await connection.fetchval(sql, user_id, device_id))
+    async def keep_session(self, connection: PoolConnectionProxy, user_id: str, device_id: str) -> bool:
+        """Whether somebody is signed in at a device; until the transaction is over, whoever signs them out waits.
 
-    async def is_signed_in(self, user_id: str) -> bool:
-        """Whether a session lives, or may yet come of a login token. A device alone is none: dehydrated, or left by a challenge."""
+        What is made for a session that has just ended is made after its end, which does not find it: ask this before.
+        """
+        await connection.execute("SELECT 1 FROM users WHERE user_id = $1 FOR SHARE", user_id)  # see `_hold_tokens`
         return bool(
-            await self._database.fetchval(
-                """SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE user_id = $1)
-                   OR EXISTS (SELECT 1 FROM access_tokens WHERE user_id = $1 AND expires_ts IS DISTINCT FROM 1)
-                   OR EXISTS (SELECT 1 FROM login_tokens WHERE user_id = $1)""",
+            await connection.fetchval(
+                f"""SELECT true FROM devices d WHERE user_id = $1 AND device_id = $2
+                       AND (EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.user_id = $1 AND r.device_id = $2)
+                         OR EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = $1 AND t.device_id = $2 AND {_LIVES}))
+                       FOR KEY SHARE OF d""",
                 user_id,
+                device_id,
             )
         )
+
+    async def require_session(self, connection: PoolConnectionProxy, session: tuple[str, str] | None) -> None:
+        """Before what a session (user, device) asks for is written: raises M_FORBIDDEN where it has ended meanwhile.
+
+        None: it is asked for by somebody who is not signed in: an application service, another server.
+        """
+        if session is not None and not await self.keep_session(connection, *session):
+            raise Forbidden("The session that asks for this has ended")
+
+    async def who_is_signed_in(self, user_ids: Sequence[str]) -> list[str]:
+        """Of whom a session lives, or may yet come of a login token. A device alone is none: dehydrated, or left by a challenge."""
+        rows = await self._database.fetch(
+            f"""SELECT user_id FROM refresh_tokens WHERE user_id = ANY($1::text[])
+                UNION SELECT user_id FROM access_tokens t WHERE user_id = ANY($1::text[]) AND {_LIVES}
+                UNION SELECT user_id FROM login_tokens WHERE user_id = ANY($1::text[]) ORDER BY user_id""",
+            user_ids,
+        )
+        return [row["user_id"] for row in rows]
+
+    async def is_signed_in(self, user_id: str) -> bool:
+        return bool(await self.who_is_signed_in([user_id]))
 
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
@@ -393,8 +438,20 @@ class AccountStore:
         return await self._database.fetch("SELECT token_hash, device_id FROM access_tokens WHERE user_id = $1", user_id)
 
     async def expire_tokens(self, user_id: str) -> None:
-        await self._database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", user_id)
-        await self._database.execute("DELETE FROM refresh_tokens WHERE user_id = $1", user_id)
+        """The devices stay. What they were given for other sessions ends, too."""
+        async with self._database.transaction() as connection:
+            await self._hold_tokens(connection, user_id)
+            await connection.execute("DELETE FROM refresh_tokens WHERE user_id = $1", user_id)
+            await connection.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", user_id)
+            await connection.execute(
+                "DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = $1 AND device_id IS NOT NULL", user_id
+            )
+
+    async def _hold_tokens(self, connection: PoolConnectionProxy, user_id: str) -> None:
+        """For who ends tokens and leaves their devices. Whoever is writing new ones comes before this, and what they have written
+        is seen afterwards; or they wait, and find that theirs have ended. (They hold the account `FOR SHARE`.)
+        """
+        await connection.execute("SELECT 1 FROM users WHERE user_id = $1 FOR NO KEY UPDATE", user_id)
 
     # ---------------------------------------------------------------------------------------------------- devices
 
@@ -413,31 +470,9 @@ class AccountStore:
             device_id,
         )
 
-    async def put_device(
-        self,
-        user_id: str,
-        device_id: str,
-        display_name: str | None,
-        browser: bytes | None = None,
-        parent: tuple[str, str] | None = None,
-    ) -> bool:
-        """A known device keeps its name. `browser`: whose sign-in the session comes from; `parent`: the one that it ends with.
-
-        False where the parent has ended: the device is not written. One that ends at this moment waits, and finds it.
-        """
-        result = await self._database.execute(
-            """WITH parent AS (SELECT 1 FROM devices WHERE user_id = $5 AND device_id = $6 FOR KEY SHARE)
-               INSERT INTO devices (user_id, device_id, display_name, browser, parent_user, parent_device)
-               SELECT $1, $2, $3, $4, $5::text, $6::text WHERE $5::text IS NULL OR EXISTS (SELECT 1 FROM parent)
-               ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
-               parent_user = excluded.parent_user, parent_device = excluded.parent_device""",
-            user_id,
-            device_id,
-            display_name,
-            browser,
-            *(parent or (None, None)),
-        )
-        return result.endswith(" 1")
+    async def put_device(self, user_id: str, device_id: str, display_name: str | None) -> None:
+        """Without a session. A known device keeps its name; it comes from no browser, and ends with no other."""
+        await self._database.execute(_PUT_DEVICE, user_id, device_id, display_name, None, None, None)
 
     async def forget_login_tokens(self, user_id: str, device_id: str) -> None:
         """Those that a session has asked for."""
@@ -504,21 +539,32 @@ class AccountStore:
 
     # ----------------------------------------------------------------------------------------------------- tokens
 
-    async def add_tokens(
+    async def begin_session(
         self,
         user_id: str,
         device_id: str,
+        display_name: str | None,
         access: bytes,
         expires_ts: int | None,
         refresh: bytes | None,
         family: bytes | None,
+        origin: Origin,
         beside: InTransaction | None = None,
-    ) -> None:
-        """`beside`: what is written in the same transaction."""
+    ) -> bool:
+        """A device, its tokens, and the end of what they come from (`beside`) are one transaction.
+
+        Whoever ends the account, takes a post from its holder, changes the password or ends the session that this one hangs on,
+        comes before it, and then nothing is written: False. Or they wait, and find the session. Locks are taken in the order of
+        the commits: accounts, devices, tokens (refresh tokens before access tokens, as `retire_predecessor` does).
+        """
         async with self._database.transaction() as connection:
+            if not await self._keep_origin(connection, user_id, origin):
+                return False
+            parent = origin.parent or (None, None)
+            await connection.execute(_PUT_DEVICE, user_id, device_id, display_name, origin.browser, *parent)
             # a new sign-in on a device ends the earlier one
-            await connection.execute("DELETE FROM access_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id)
             await connection.execute("DELETE FROM refresh_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id)
+            await connection.execute("DELETE FROM access_tokens WHERE user_id = $1 AND device_id = $2", user_id, device_id)
             await connection.execute("DELETE FROM oauth_sessions WHERE user_id = $1 AND device_id = $2", user_id, device_id)
             if refresh is not None:
                 await connection.execute(
@@ -533,6 +579,26 @@ class AccountStore:
             )
             if beside is not None:
                 await beside(connection)
+        return True
+
+    async def _keep_origin(self, connection: PoolConnectionProxy, user_id: str, origin: Origin) -> bool:
+        """Whether what a session comes from still stands; until the transaction is over, whoever ends it waits."""
+        sessions = [session for session in (origin.parent, origin.asked_by) if session is not None]
+        if sessions:  # all accounts at once, in the order in which `keep_open` takes them
+            users = [user_id, *(user for user, _ in sessions)]
+            await connection.execute("SELECT 1 FROM users WHERE user_id = ANY($1::text[]) ORDER BY user_id FOR SHARE", users)
+        if not await connection.fetchval(
+            """SELECT true FROM users WHERE user_id = $1 AND NOT deactivated AND ($2::text IS NULL OR password_hash = $2)
+                  AND ($3::text IS NULL OR owner = $3) FOR SHARE""",
+            user_id,
+            origin.password_hash,
+            origin.parent[0] if origin.parent is not None else None,
+        ):
+            return False
+        for session in sessions:
+            if not await self.keep_session(connection, *session):
+                return False
+        return True
 
     async def find_access_token(self, token_hash: bytes) -> Row | None:
         return await self._database.fetchrow(
@@ -555,6 +621,12 @@ class AccountStore:
     async def rotate(self, old: bytes, access: bytes, expires_ts: int, refresh: bytes, family: bytes | None) -> bool:
         """The old refresh token stays valid until one of the new tokens is used: the answer may be lost. False: it is gone."""
         async with self._database.transaction() as connection:
+            # the account and the device first, as their end does: that waits, and finds the new pair, or it has come before
+            await connection.execute(
+                """SELECT 1 FROM refresh_tokens t JOIN users u USING (user_id) JOIN devices d USING (user_id, device_id)
+                    WHERE t.token_hash = $1 FOR SHARE OF u FOR KEY SHARE OF d""",
+                old,
+            )
             row = await connection.fetchrow(
                 "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1 FOR UPDATE", old
             )
@@ -584,9 +656,12 @@ class AccountStore:
     async def end_family(self, family: bytes) -> tuple[str, str] | None:
         """(user, device) of the session whose tokens end now; None where there is none. The device stays."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow("DELETE FROM refresh_tokens WHERE family = $1 RETURNING user_id, device_id", family)
+            row = await connection.fetchrow("SELECT user_id, device_id FROM refresh_tokens WHERE family = $1 LIMIT 1", family)
             if row is None:
                 return None
+            await self._hold_tokens(connection, row["user_id"])
+            if not await connection.fetchval("DELETE FROM refresh_tokens WHERE family = $1 RETURNING true", family):
+                return None  # somebody has signed in anew on the device
             await connection.execute(
                 "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1 AND device_id = $2",
                 row["user_id"],

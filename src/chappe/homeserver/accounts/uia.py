@@ -84,17 +84,17 @@ class UserInteractiveAuth:
         if requester.via_oauth and resets_keys:
             device = requester.device_id
             if type(body.get("auth")) is not dict and await self._use_approval(user_id, device):
-                return FreshProof(user_id, SIGNED_IN)
+                return FreshProof(user_id, SIGNED_IN, requester.session)
             query = urlencode({"action": CROSS_SIGNING_RESET, "device_id": device})
             page = {"url": f"{self._public_url.of(request)}/account?{query}"}
             flows = [[OAUTH], [CROSS_SIGNING_RESET]]
             params = {OAUTH: page, CROSS_SIGNING_RESET: page}
             await self.require(request, RESET_BY + device, body, flows, user_id, domain_of(user_id), params)
             await self._use_approval(user_id, device)  # one permission, one replacement
-            return FreshProof(user_id, SIGNED_IN)
+            return FreshProof(user_id, SIGNED_IN, requester.session)
         user = await self._accounts.store.find_user(user_id)
         if resets_keys and await self._was_just_taken(user, requester.device_id):
-            return FreshProof(user_id, SIGNED_IN)
+            return FreshProof(user_id, SIGNED_IN, requester.session)
         has_factor = (await self._factors.of(user_id)).any
         flows = []
         if user is not None and user.password_hash is not None and not has_factor:
@@ -102,7 +102,7 @@ class UserInteractiveAuth:
         if not flows or has_factor or requester.via_oauth:  # who signed in on a page knows no other way
             flows.append([SSO])
         await self.require(request, purpose, body, flows, user_id, domain_of(user_id))
-        return FreshProof(user_id, INTERACTIVE)
+        return FreshProof(user_id, INTERACTIVE, requester.session)
 
     async def _was_just_taken(self, user: User | None, device_id: str) -> bool:
         """Of an account that nobody signs in to: whoever gave it its new device has proven who they are, its holder or its owner.

@@ -60,8 +60,24 @@ def _row(cells: str) -> Mapping[State, Effect]:
     return {state: _SHORT[cell] for state, cell in zip(State, cells.split(), strict=True)}
 
 
+# In the order in which they end: what becomes a session first, each before what it becomes, and then the sessions (`SIGNS_IN`).
 # Columns: lock suspend expire | end erase | move console duty | password everywhere device challenge factor
 WAYS = (
+    Way(
+        "browser sessions",
+        ("browser_sessions.user_id", "passkey_challenges.user_id"),
+        _row("w - -  E E  - - -  - E - E E"),
+        "an account that has expired is renewed there; not of one device",
+    ),
+    Way("links to a new password", (), _row("E - -  E E  - - -  E E - - -"), "sent to the account's own mailbox"),
+    Way("proofs under way", ("uia_sessions.user_id",), _row("E E E  E E  - - -  E E - E E"), "begun by a request, minutes"),
+    Way(
+        "OAuth codes and device codes",
+        ("oauth_codes.user_id", "device_grants.user_id"),
+        _row("E - E  E E  - - -  E E - E E"),
+        "a minute and twenty minutes; bound to their client",
+    ),
+    Way("login tokens", ("login_tokens.user_id",), _row("E - E  E E  - - -  E E E E E"), "two minutes"),
     Way(
         "access tokens",
         ("devices.user_id", "access_tokens.user_id"),
@@ -90,25 +106,12 @@ WAYS = (
         ends_with="access tokens",
     ),
     Way(
-        "OAuth codes and device codes",
-        ("oauth_codes.user_id", "device_grants.user_id"),
-        _row("E - E  E E  - - -  E E - E E"),
-        "a minute and twenty minutes; bound to their client",
-    ),
-    Way("login tokens", ("login_tokens.user_id",), _row("E - E  E E  - - -  E E E E E"), "two minutes"),
-    Way(
         "OpenID tokens",
         ("openid_tokens.user_id",),
         _row("E E E  E E  - - -  E E E E -"),
         "an hour; prove nothing of an account that may not act",
     ),
     Way("identity-service tokens", ("identity_tokens.user_id",), _row("E r E  E E  - - -  E E E E -"), "a day at most"),
-    Way(
-        "browser sessions",
-        ("browser_sessions.user_id", "passkey_challenges.user_id"),
-        _row("w - -  E E  - - -  - E - E E"),
-        "an account that has expired is renewed there; not of one device",
-    ),
     Way(
         "known browsers",
         ("known_browsers.user_id",),
@@ -121,8 +124,6 @@ WAYS = (
         _row("- - -  - -  - - -  - - - - -"),
         "a letter box of five minutes that belongs to nobody: what is signed in through it is a device code",
     ),
-    Way("proofs under way", ("uia_sessions.user_id",), _row("E E E  E E  - - -  E E - E E"), "begun by a request, minutes"),
-    Way("links to a new password", (), _row("E - -  E E  - - -  E E - - -"), "sent to the account's own mailbox"),
     Way(
         "password",
         ("users.password_hash",),
@@ -264,6 +265,10 @@ WAYS = (
         is_of_layer=True,
     ),
 )
+
+# Of these comes a session, or another of them that is listed later. A code and a token are used up, and a browser session is held,
+# in the transaction that writes what comes of them: whoever ends them in this order finds what has come of them.
+SIGNS_IN = ("browser sessions", "links to a new password", "proofs under way", "OAuth codes and device codes", "login tokens")
 
 _SAID = "what was said or done: nobody acts by it again"
 _MADE = "a record of who did something"

@@ -430,8 +430,8 @@ class Parts:
             self.public_url,
             self.guesses,
         )
-        self.login_tokens = LoginTokens(database, now_ms)
-        self.openid = OpenId(database, self.standings, now_ms)
+        self.login_tokens = LoginTokens(database, store, now_ms)
+        self.openid = OpenId(database, store, self.standings, now_ms)
         self.browser_sessions = BrowserSessions(database, store, now_ms, self._browser_secret)
         self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
         self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)

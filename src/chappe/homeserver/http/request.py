@@ -37,6 +37,11 @@ class Requester:
     # may do what an administrator of an organisation may: an application, if its scope says so
     uses_console: bool = False
 
+    @property
+    def session(self) -> tuple[str, str] | None:
+        """(user, device) of who is signed in; None for an application service, which acts without that."""
+        return (self.user_id, self.device_id) if self.appservice is None else None
+
 
 @dataclass(slots=True)
 class Response:

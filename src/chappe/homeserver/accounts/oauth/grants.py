@@ -10,17 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from asyncpg.pool import PoolConnectionProxy
+
 from chappe.homeserver.accounts.oauth.clients import CODE, DEVICE, REFRESH, Client, Clients
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.database.pool import Database, Row
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
 
 CODE_MS, DEVICE_CODE_MS, INTERVAL_S = 60_000, 20 * 60_000, 5
+# Those that somebody has shown are kept, so that a second use is noticed; this time is never the one that was read.
+_END_CODES = "UPDATE oauth_codes SET expires_ts = least(expires_ts - 1, $2::bigint) WHERE"
 _PREFIXES = ("urn:matrix:client:", "urn:matrix:org.matrix.msc2967.client:")
 _DEVICE = re.compile(r"[A-Za-z0-9._~-]{10,255}")
 _USER_CODE = "BCDFGHJKLMNPQRSTVWXZ"
@@ -83,11 +87,15 @@ class Grants:
     # -------------------------------------------------------------------------------------------- authorisation code
 
     async def authorized(self, wanted: Authorization, user_id: str, browser: bytes) -> str:
-        """The owner agreed: a code, valid for a minute, once, for this client and address."""
+        """The owner agreed: a code, valid for a minute, once, for this client and address.
+
+        Raises access_denied where the browser has been signed out meanwhile: a sign-out waits for this, and ends the code.
+        """
         code = secrets.token_urlsafe(32)
-        await self._database.execute(
-            """INSERT INTO oauth_codes (code_hash, client_id, user_id, scope, redirect_uri, code_challenge, expires_ts, browser)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        made = await self._database.execute(
+            """WITH browser AS (SELECT 1 FROM browser_sessions WHERE id_hash = $8 AND expires_ts > $9 FOR SHARE)
+               INSERT INTO oauth_codes (code_hash, client_id, user_id, scope, redirect_uri, code_challenge, expires_ts, browser)
+               SELECT $1, $2, $3, $4, $5, $6, $7, $8::bytea FROM browser""",
             hash_token(code),
             wanted.client.client_id,
             user_id,
@@ -96,7 +104,10 @@ class Grants:
             wanted.code_challenge,
             self._now_ms() + CODE_MS,
             browser,
+            self._now_ms(),
         )
+        if not made.endswith(" 1"):
+            raise OAuthError("access_denied", "This browser has been signed out")
         return code
 
     async def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -120,6 +131,8 @@ class Grants:
                 await connection.execute(
                     "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1", code, parse_scope(row["scope"]).device_id
                 )
+            elif row is not None:  # a first use that has not written its session yet writes none
+                await connection.execute("UPDATE oauth_codes SET expires_ts = expires_ts - 1 WHERE code_hash = $1", code)
         if row is None:
             raise _invalid("This code is unknown or has expired")
         if row["device_id"] is not None:  # used twice: one of the two is a thief
@@ -131,29 +144,42 @@ class Grants:
             raise _invalid("This code was given to another application or address")
         if not secrets.compare_digest(challenge_of(form.get("code_verifier", "")), row["code_challenge"]):
             raise _invalid("The code verifier is not right")
-        return await self._sign_in(client, row)
 
-    async def _sign_in(self, client: Client, row: Row) -> dict[str, Any]:
+        async def spend(connection: PoolConnectionProxy) -> None:
+            # whoever ends the codes changes this (`_END_CODES`): before this, or after it, and then they find the session
+            if not await connection.fetchval(
+                "SELECT true FROM oauth_codes WHERE code_hash = $1 AND expires_ts = $2 FOR UPDATE", code, row["expires_ts"]
+            ):
+                raise _ended()
+
+        return await self._sign_in(client, row, spend)
+
+    async def _sign_in(self, client: Client, row: Row, spend: InTransaction) -> dict[str, Any]:
+        """`spend`: the end of what was granted, in the transaction of the session. Raises OAuthError."""
         scope = parse_scope(row["scope"])
         user = await self._store.find_user(row["user_id"])
         if user is None or user.standing.refusal(Doing.HOLD, self._now_ms()) is not None:
             raise _invalid("This account cannot be used")
-        tokens = await self._sessions.sign_in(UserId(row["user_id"]), scope.device_id, client.name, True)
-        await self._database.execute(
-            """INSERT INTO oauth_sessions VALUES ($1, $2, $3, $4, $5, $6)
-               ON CONFLICT (user_id, device_id) DO UPDATE SET client_id = excluded.client_id, scope = excluded.scope,
-               browser = excluded.browser""",
-            row["user_id"],
-            scope.device_id,
-            client.client_id,
-            scope.text,
-            self._now_ms(),
-            row["browser"],
-        )
+
+        async def beside(connection: PoolConnectionProxy) -> None:
+            await connection.execute(
+                "INSERT INTO oauth_sessions VALUES ($1, $2, $3, $4, $5, $6)",
+                row["user_id"],
+                scope.device_id,
+                client.client_id,
+                scope.text,
+                self._now_ms(),
+                row["browser"],
+            )
+            await spend(connection)
+
         try:
+            tokens = await self._sessions.sign_in(UserId(row["user_id"]), scope.device_id, client.name, True, beside=beside)
             await self._sessions.require_not_ended_upstream(row["user_id"], tokens.device_id, row["browser"])
+        except OAuthError:
+            raise
         except MatrixError:
-            raise _invalid("This session has just ended") from None
+            raise _ended() from None
         return _answer(tokens, scope.text)
 
     # ------------------------------------------------------------------------------------------------------ refresh
@@ -165,7 +191,7 @@ class Grants:
             raise _invalid("This refresh token is unknown or has been replaced") from None
         session = await self._session_of(hash_token(tokens.access_token))
         if session is None:
-            raise _invalid("This session has just ended")
+            raise _ended()
         return _answer(tokens, parse_scope(session["scope"]).text)
 
     async def _session_of(self, token_hash: bytes) -> Row | None:
@@ -215,8 +241,9 @@ class Grants:
 
     async def decide_device(self, user_code: str, user_id: str, browser: bytes, agrees: bool) -> bool:
         result = await self._database.execute(
-            """UPDATE device_grants SET state = $2, user_id = $3, browser = $4
-                WHERE user_code = $1 AND state = 'pending' AND expires_ts > $5""",
+            """WITH browser AS (SELECT 1 FROM browser_sessions WHERE id_hash = $4 AND expires_ts > $5 FOR SHARE)
+               UPDATE device_grants SET state = $2, user_id = $3, browser = $4
+                WHERE user_code = $1 AND state = 'pending' AND expires_ts > $5 AND EXISTS (SELECT 1 FROM browser)""",
             plain_code(user_code),
             "granted" if agrees else "denied",
             user_id,
@@ -243,23 +270,26 @@ class Grants:
             if now - row["polled_ts"] < INTERVAL_S * 1000 - 500:
                 raise OAuthError("slow_down", "Please ask less often")
             raise OAuthError("authorization_pending", "This has not been confirmed yet")
-        result = await self._database.execute(
-            "DELETE FROM device_grants WHERE device_hash = $1 AND state = 'granted'", hash_token(device_code)
-        )
-        if not result.endswith(" 1"):
-            raise _invalid("This device code has been used")
-        return await self._sign_in(client, row)
+
+        async def spend(connection: PoolConnectionProxy) -> None:
+            sql = "DELETE FROM device_grants WHERE device_hash = $1 AND state = 'granted' RETURNING true"
+            if not await connection.fetchval(sql, hash_token(device_code)):
+                raise _invalid("This device code has been used")
+
+        return await self._sign_in(client, row, spend)
 
     # ------------------------------------------------------------------------------------------------------ sessions
 
     async def end_of_browser(self, browser: bytes) -> None:
         """What was granted there and has not been exchanged yet."""
         await self._database.execute("DELETE FROM oauth_codes WHERE browser = $1 AND device_id IS NULL", browser)
+        await self._database.execute(f"{_END_CODES} browser = $1", browser, self._now_ms())
         await self._database.execute("DELETE FROM device_grants WHERE browser = $1", browser)
 
     async def end_all(self, user_id: str) -> None:
         """What was granted and has not been exchanged yet. Sessions end with their devices."""
         await self._database.execute("DELETE FROM oauth_codes WHERE user_id = $1 AND device_id IS NULL", user_id)
+        await self._database.execute(f"{_END_CODES} user_id = $1", user_id, self._now_ms())
         await self._database.execute("DELETE FROM device_grants WHERE user_id = $1", user_id)
 
     async def prune(self) -> None:
@@ -282,6 +312,10 @@ def plain_code(text: str) -> str:
 
 def _invalid(message: str) -> OAuthError:
     return OAuthError("invalid_grant", message)
+
+
+def _ended() -> OAuthError:
+    return _invalid("This session has just ended")
 
 
 def _answer(tokens: Tokens, scope: str) -> dict[str, Any]:

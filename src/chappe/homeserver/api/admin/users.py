@@ -12,6 +12,7 @@ from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
@@ -310,7 +311,8 @@ class AdminUserChanges:
         if user_id == request.user_id:
             raise Forbidden("You are signed in already")
         await self._notices.send(user_id, _SIGNED_IN_AS.format(administrator=request.user_id))
-        tokens = await self._sessions.sign_in(user_id, None, f"Administrator {request.user_id}", False)
+        origin = Origin(asked_by=request.requester.session)
+        tokens = await self._sessions.sign_in(user_id, None, f"Administrator {request.user_id}", False, origin)
         return {"access_token": tokens.access_token}
 
     async def _require(self, request: Request) -> UserId:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, Carried, LoginTokens
+from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.second_factors import SecondFactors
-from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.sessions import NO_ORIGIN, Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
-from chappe.homeserver.accounts.store import User
+from chappe.homeserver.accounts.store import InTransaction, Origin, User
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword
@@ -97,29 +97,28 @@ class Login:
         required = self._factors.are_required(user.server_name, user.is_admin)
         if required or (await self._factors.of(user.user_id)).any:  # a directory's password is no more than one of ours
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
-        return await self._sign_in(user, body)
+        # a directory's password is asked there: there is nothing of it here that could change meanwhile
+        return await self._sign_in(user, body, Origin(password_hash=None if claimed.entry else user.password_hash))
 
-    async def _sign_in(self, user: User, body: LoginRequest, carried: Carried | None = None) -> Answer:
+    async def _sign_in(
+        self, user: User, body: LoginRequest, origin: Origin = NO_ORIGIN, beside: InTransaction | None = None
+    ) -> Answer:
         if user.locked:
             raise MatrixError(401, "M_USER_LOCKED", "This account is locked: ask your administrator", soft_logout=True)
         tokens = await self._sessions.sign_in(
-            UserId(user.user_id),
-            body.device_id,
-            body.initial_device_display_name,
-            body.refresh_token,
-            carried.browser if carried else None,
-            parent=carried.parent if carried else None,
+            UserId(user.user_id), body.device_id, body.initial_device_display_name, body.refresh_token, origin, beside
         )
         return {**tokens.answer(), "home_server": user.server_name}
 
     async def _by_token(self, body: LoginRequest) -> Answer:
         if body.token is None:
             raise BadRequest("The token is missing", "M_MISSING_PARAM")
-        carried = await self._login_tokens.use(body.token)
+        carried = await self._login_tokens.find(body.token)
         user = await self._accounts.store.find_user(carried.user_id)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
-        return await self._sign_in(user, body, carried)
+        origin = Origin(browser=carried.browser, parent=carried.parent)
+        return await self._sign_in(user, body, origin, self._login_tokens.spend(body.token))
 
     async def _as_service(self, request: Request, body: LoginRequest) -> Answer:
         requester = await self._sessions.authenticate(request)
@@ -141,8 +140,11 @@ class Login:
         """A session lets another device sign in, after its owner has proven who they are."""
         body = await request.json_object(optional=True)
         await self._uia.require_owner(request, "login_token", body)
-        user_id, device_id = request.user_id, request.requester.device_id
-        browser = await self._accounts.store.browser_of_device(user_id, device_id)  # whoever ends that, ends both
+        user_id, session = request.user_id, request.requester.session
+        device_id = session[1] if session is not None else None
+        browser = None
+        if device_id is not None:
+            browser = await self._accounts.store.browser_of_device(user_id, device_id)  # whoever ends that, ends both
         return {"login_token": await self._login_tokens.new(user_id, device_id, browser), "expires_in_ms": LIFETIME_MS}
 
     @endpoint("POST", "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", auth=NO_AUTH, limit="login")

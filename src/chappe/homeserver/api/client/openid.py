@@ -21,7 +21,7 @@ class OpenIdApi:
             raise Forbidden("You may ask for a token of your own only")
         await request.json_object(optional=True)
         return {
-            "access_token": await self._openid.new_token(request.user_id, request.requester.device_id),
+            "access_token": await self._openid.new_token(request.user_id, request.requester.session),
             "token_type": "Bearer",
             "matrix_server_name": domain_of(request.user_id),
             "expires_in": LIFETIME_MS // 1000,

@@ -17,5 +17,6 @@ class PushersApi:
 
     @endpoint("POST", "/_matrix/client/v3/pushers/set", limit="account", body_limit=SMALL_LIMIT)
     async def set(self, request: Request) -> Answer:
-        await self._pushers.set(request.user_id, request.requester.device_id, await request.json_object())
+        asks = request.requester
+        await self._pushers.set(asks.user_id, asks.device_id, await request.json_object(), asks.session)
         return {}

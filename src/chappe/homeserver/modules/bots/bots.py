@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from asyncpg.pool import PoolConnectionProxy
+
 from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -52,7 +55,7 @@ class Bots:
         notice = await self.tell_owner.notice(owner, "bot_made", name)
         user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts, notice)
         await self._database.execute("UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None)
-        tokens = await self._sessions.sign_in(user_id, None, name, False)
+        tokens = await self._sessions.sign_in(user_id, None, name, False, Origin(asked_by=proof.session))
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
 
     async def new_token(self, proof: FreshProof, user_id: str) -> dict[str, Any]:
@@ -71,8 +74,13 @@ class Bots:
         devices = await self._accounts.store.devices(bot)
         notice = await self.tell_owner.notice(owner, "bot_token", shown["name"])
         device = devices[0]["device_id"] if devices else None
-        tokens = await self._sessions.sign_in(bot, device, shown["name"], False, beside=notice.put)
+        origin = Origin(asked_by=proof.session)
+        tokens = await self._sessions.sign_in(bot, device, shown["name"], False, origin, beside=notice.put)
         return {**shown, "access_token": tokens.access_token, "device_id": tokens.device_id}
+
+    async def require_session(self, connection: PoolConnectionProxy, proof: FreshProof) -> None:
+        """Before what acts for somebody is written: raises M_FORBIDDEN where the session that asks for it has ended meanwhile."""
+        await self._accounts.store.require_session(connection, proof.session)
 
     async def account(
         self,

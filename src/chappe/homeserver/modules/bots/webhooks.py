@@ -105,17 +105,18 @@ class Webhooks:
                 raise BadRequest(f"`types` may name {', '.join(TYPES)}", "M_INVALID_PARAM")
         hook, secret = secrets.token_urlsafe(12), secrets.token_urlsafe(32)
         notice = await self._bots.tell_owner.notice(owner, "webhook_made", wanted.name)
-        await self._add(hook, secret, owner, room_id, wanted, notice)
+        await self._add(hook, secret, proof, room_id, wanted, notice)
         try:
-            bot = await self._speaker(hook, owner, room_id, wanted, notice) if wanted.direction == IN else None
+            bot = await self._speaker(hook, proof, room_id, wanted, notice) if wanted.direction == IN else None
         except BaseException:
             await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
             raise
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
 
-    async def _add(self, hook: str, secret: str, owner: UserId, room_id: str, wanted: Wanted, notice: Notice) -> None:
+    async def _add(self, hook: str, secret: str, proof: FreshProof, room_id: str, wanted: Wanted, notice: Notice) -> None:
         """Counted and added in one transaction, one at a time. An incoming one takes nothing until somebody speaks for it."""
+        owner = proof.user_id
         async with self._database.transaction() as connection:
             for name in (f"webhooks {owner}", f"webhooks {room_id}"):
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
@@ -124,6 +125,7 @@ class Webhooks:
             own = await connection.fetchval("SELECT count(*) FROM webhooks WHERE owner = $1", owner)
             if own >= self._bots.max_webhooks:
                 raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
+            await self._bots.require_session(connection, proof)
             await connection.execute(
                 """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
                                          created_ts, enabled)
@@ -144,13 +146,15 @@ class Webhooks:
             if wanted.direction == OUT:
                 await notice.put(connection)
 
-    async def _speaker(self, hook: str, owner: UserId, room_id: str, wanted: Wanted, notice: Notice) -> UserId:
+    async def _speaker(self, hook: str, proof: FreshProof, room_id: str, wanted: Wanted, notice: Notice) -> UserId:
         """The bot that speaks for an incoming webhook, in the room; from now on it takes messages."""
+        owner = UserId(proof.user_id)
         bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
         await self._database.execute("UPDATE webhooks SET user_id = $2 WHERE id = $1", hook, bot)
         await self._membership.invite(owner, room_id, bot, {})
         await self._membership.join(bot, room_id)
         async with self._database.transaction() as connection:
+            await self._bots.require_session(connection, proof)
             await connection.execute("UPDATE webhooks SET enabled = true WHERE id = $1", hook)
             await notice.put(connection)
         return bot
@@ -193,13 +197,15 @@ class Webhooks:
         await self.require_moderator(user_id, room_id)
         await self._bots.require_may_own(user_id)
         await require_may_be_there(self._rooms, user_id, room_id)
-        done = await self._database.execute(
-            """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
-                AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
-            hook,
-            room_id,
-            user_id,
-        )
+        async with self._database.transaction() as connection:
+            await self._bots.require_session(connection, proof)
+            done = await connection.execute(
+                """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
+                    AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
+                hook,
+                room_id,
+                user_id,
+            )
         if done.endswith(" 0"):
             raise NotFound("You have no such webhook in this room")
 

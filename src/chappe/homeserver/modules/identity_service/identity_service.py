@@ -48,18 +48,20 @@ class IdentityServer:
     async def register(self, user_id: str, device_id: str | None) -> str:
         """A token for somebody who has proven to be this user, with a session of theirs here (None: elsewhere).
 
-        It ends with that session, and after a day in any case.
+        It ends with that session, and after a day in any case. Raises M_FORBIDDEN where the session has ended meanwhile.
         """
         token, now = secrets.token_urlsafe(32), self._now_ms()
-        await self._database.execute(
-            """INSERT INTO identity_tokens (token_hash, user_id, device_id, created_ts, expires_ts)
-               VALUES ($1, $2, $3, $4, $5)""",
-            _hash(token),
-            user_id,
-            device_id,
-            now,
-            now + TOKEN_MS,
-        )
+        async with self._database.transaction() as connection:
+            await self._accounts.require_session(connection, None if device_id is None else (user_id, device_id))
+            await connection.execute(
+                """INSERT INTO identity_tokens (token_hash, user_id, device_id, created_ts, expires_ts)
+                   VALUES ($1, $2, $3, $4, $5)""",
+                _hash(token),
+                user_id,
+                device_id,
+                now,
+                now + TOKEN_MS,
+            )
         return token
 
     async def user_of(self, token: str, doing: Doing = Doing.READ, needs_terms: bool = True) -> UserId:

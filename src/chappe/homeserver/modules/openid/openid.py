@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chappe.homeserver.accounts.standings import Standings
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
@@ -26,19 +27,21 @@ class Proven:
 class OpenId:
     """Tokens end with the session that asked for them, and say nothing of somebody who may not use their account."""
 
-    def __init__(self, database: Database, standings: Standings, now_ms: Callable[[], int]) -> None:
-        self._database, self._standings, self._now_ms = database, standings, now_ms
+    def __init__(self, database: Database, accounts: AccountStore, standings: Standings, now_ms: Callable[[], int]) -> None:
+        self._database, self._accounts, self._standings, self._now_ms = database, accounts, standings, now_ms
 
-    async def new_token(self, user_id: str, device_id: str | None) -> str:
-        """Valid for an hour."""
+    async def new_token(self, user_id: str, session: tuple[str, str] | None) -> str:
+        """Valid for an hour. `session`: the one that asks for it; None: an application service does. Raises M_FORBIDDEN."""
         token = secrets.token_urlsafe(32)
-        await self._database.execute(
-            "INSERT INTO openid_tokens (token_hash, user_id, device_id, expires_ts) VALUES ($1, $2, $3, $4)",
-            _hash(token),
-            user_id,
-            device_id,
-            self._now_ms() + LIFETIME_MS,
-        )
+        async with self._database.transaction() as connection:
+            await self._accounts.require_session(connection, session)
+            await connection.execute(
+                "INSERT INTO openid_tokens (token_hash, user_id, device_id, expires_ts) VALUES ($1, $2, $3, $4)",
+                _hash(token),
+                user_id,
+                session[1] if session is not None else None,
+                self._now_ms() + LIFETIME_MS,
+            )
         return token
 
     async def proven_by(self, token: str) -> Proven:

@@ -37,8 +37,11 @@ class Pushers:
         rows = await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
         return [_shown(row) for row in rows]
 
-    async def set(self, user_id: str, device_id: str, body: dict[str, Any]) -> None:
-        """Creates, replaces, or with `kind` null deletes. Raises M_MISSING_PARAM, M_INVALID_PARAM."""
+    async def set(self, user_id: str, device_id: str, body: dict[str, Any], asked_by: tuple[str, str] | None = None) -> None:
+        """Creates, replaces, or with `kind` null deletes. `asked_by`: the session that does so, if any.
+
+        Raises M_MISSING_PARAM, M_INVALID_PARAM, and M_FORBIDDEN where that has ended meanwhile.
+        """
         app_id, pushkey = _text(body, "app_id", 64), _text(body, "pushkey", 512)
         kind = body.get("kind", "")
         if kind is None:
@@ -67,6 +70,7 @@ class Pushers:
         )
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
+            await self._accounts.require_session(connection, asked_by)
             if await connection.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
                 raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
             if not body.get("append", False):
