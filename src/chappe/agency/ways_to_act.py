@@ -9,9 +9,8 @@ from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.people import People
 from chappe.agency.sponsors import Sponsors
-from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.accounts.account_states import End, Entry, of_user
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.app.ways_to_act import of_user
 from chappe.homeserver.database.pool import Database
 
 

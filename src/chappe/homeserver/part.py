@@ -7,13 +7,14 @@ in its parameters. A need is a type; whoever gives that type is found, or the no
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.table import Table
 
 Maker = Callable[..., Any]  # a class, or a function whose return annotation says which type it gives
+End = Callable[[Any], Awaitable[None]]  # of an account's way to act: see `accounts/account_states.py`
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Part:
     `sections`: what it says in /sync and sliding sync. `tables`: those it owns.
 
     `runs`: a function that names what it needs and yields the part's `Loop`s and `Job`s. `closes`: a function that names what
-    it needs and ends what is under way, while the loops still run; the parts that were made last close first.
+    it needs and ends what is under way, while the loops still run; the parts that were made last close first. `ends`: a function
+    that names what it needs and returns, by the name of a way in `accounts/ways_to_act.py`, what ends it for an account.
     """
 
     name: str
@@ -53,3 +55,4 @@ class Part:
     tables: tuple[Table, ...] = ()
     runs: Callable[..., Iterable[Loop | Job]] | None = None
     closes: Callable[..., Awaitable[object]] | None = None
+    ends: Callable[..., Mapping[str, End]] | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chappe.agency.records.exports import Exports
-from chappe.homeserver.accounts.account_states import End, Entry
-from chappe.homeserver.app.ways_to_act import of_user
+from chappe.homeserver.accounts.account_states import End, Entry, of_user
 from chappe.homeserver.database.pool import Database
 
 

@@ -30,6 +30,15 @@ class Entry:
 End = Callable[[Entry], Awaitable[None]]
 
 
+def of_user(end: Callable[[str], Awaitable[object]]) -> End:
+    """An end that asks only whose."""
+
+    async def run(entry: Entry) -> None:
+        await end(entry.user_id)
+
+    return run
+
+
 class AccountStates:
     """`ends`: for each way, by its name, what ends it for an account. Filled by the wiring; doing it twice must do no harm."""
 

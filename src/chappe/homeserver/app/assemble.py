@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chappe.homeserver.part import Job, Loop, Maker, Part
+from chappe.homeserver.part import End, Job, Loop, Maker, Part
 from chappe.homeserver.sync.section import Sections
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Assembly:
         """Follows every need by types alone. Raises AssemblyError."""
         known = {*self._made, Sections}
         for part in self._parts:
-            for maker in (*part.sections, *part.gives, *part.endpoints, *filter(None, (part.runs, part.closes))):
+            for maker in (*part.sections, *part.gives, *part.endpoints, *filter(None, (part.runs, part.closes, part.ends))):
                 self._follow(maker, (f"the part {part.name}",), known)
 
     def _follow(self, maker: Maker, path: tuple[str, ...], known: set[Kind]) -> None:
@@ -88,6 +88,11 @@ class Assembly:
                 self._made[kind] = self.call(self._makers[kind])
         return self._made[kind]
 
+    def make(self) -> None:
+        """Makes all that the parts give, whether or not anybody names it: the tables it writes must be known before the start."""
+        for kind in self._makers:
+            self._of(kind)
+
     def endpoints(self) -> list[object]:
         """The objects that answer requests, in the order of the list."""
         return [self.call(maker) for part in self._parts for maker in part.endpoints]
@@ -95,6 +100,10 @@ class Assembly:
     def work(self) -> list[Loop | Job]:
         """What runs while the node does."""
         return [work for part in self._parts if part.runs is not None for work in self.call(part.runs)]
+
+    def ends(self) -> dict[str, End]:
+        """By its name, what ends a way by which accounts act."""
+        return {name: end for part in self._parts if part.ends is not None for name, end in self.call(part.ends).items()}
 
     async def close(self) -> None:
         """Ends what is under way, the latest part first."""

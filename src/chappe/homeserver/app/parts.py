@@ -343,7 +343,7 @@ class Parts:
         self._build_push(database)
         self._build_webhooks(database)
         self._build_services(database)
-        self.account_states.add(ends_of(self))
+        self.account_states.add({**ends_of(self), **self.assembly.ends()})
         self.account_states.require_whole(with_layer=False)
         self._build_jobs(database)
         self._build_metrics(database)
@@ -352,10 +352,11 @@ class Parts:
         """Makes the features that are parts; what is not a part yet is given to them."""
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
-        given: dict[type, object] = {type(thing): thing for thing in made}
+        given: dict[type, object] = {type(thing): thing for thing in (*made, self.accounts.store, self.rooms.sight)}
         self.assembly = assembly = Assembly(
             self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy, Holds: self.holds}
         )
+        assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.accounts.account_states import End, Entry, of_user
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.matrix.identifiers import UserId
@@ -14,17 +14,8 @@ if TYPE_CHECKING:
     from chappe.homeserver.app.parts import Parts
 
 
-def of_user(end: Callable[[str], Awaitable[object]]) -> End:
-    """An end that asks only whose."""
-
-    async def run(entry: Entry) -> None:
-        await end(entry.user_id)
-
-    return run
-
-
 def ends_of(parts: Parts) -> Mapping[str, End]:
-    """Of the homeserver; the public-sector layer adds its own."""
+    """Of what is not a part yet; the public-sector layer adds its own."""
 
     async def browser_sessions(entry: Entry) -> None:
         await parts.browser_sessions.end_all(entry.user_id, entry.but_browser)
