@@ -42,9 +42,7 @@ from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.api.client.search import Search
-from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
 from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
-from chappe.homeserver.api.client.sync import Sync
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
@@ -76,7 +74,6 @@ from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
-from chappe.homeserver.modules.filters.filters import Filters
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.search.search import MessageSearch
@@ -331,8 +328,6 @@ def _data_parts(parts: Parts) -> list[object]:
     notifications = Notifications(rooms, parts.push_rules, parts.counts, ignored.of, ignored.hides_invitation)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
-        Sync(parts.sync, Filters(parts.database, parts.config.shares.filters), parts.presence),
-        SlidingSyncApi(parts.sliding_sync, parts.presence),
         PushRulesApi(parts.push_rules),
         NotificationsApi(notifications, parts.relations),
         PushersApi(parts.pushers),

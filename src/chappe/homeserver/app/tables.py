@@ -15,7 +15,6 @@ from chappe.homeserver.modules.bots import tables as bots
 from chappe.homeserver.modules.critical_acts import tables as critical_acts
 from chappe.homeserver.modules.delayed_events import tables as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
-from chappe.homeserver.modules.filters import tables as filters
 from chappe.homeserver.modules.identity_service import tables as identity_service
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
@@ -47,7 +46,6 @@ REST: tuple[Table, ...] = (
     *critical_acts.TABLES,
     *delayed_events.TABLES,
     *end_to_end_encryption.TABLES,
-    *filters.TABLES,
     *identity_service.TABLES,
     *key_backup.TABLES,
     *media.TABLES,

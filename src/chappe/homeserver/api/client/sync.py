@@ -1,18 +1,16 @@
-"""`/sync` and filters (sync.yaml, filter.yaml)."""
+"""`/sync` (sync.yaml)."""
 
 from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.filters.filters import Filters
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.sync.engine import SyncEngine, SyncRequest
 from chappe.homeserver.sync.token import parse_sync_token
 from chappe.matrix.canonical_json import parse_json
-from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.filters import NO_FILTER, Filter, parse_new_filter
-
-_FILTER = "/_matrix/client/v3/user/{userId}/filter"
 
 
 class Sync:
@@ -50,18 +48,3 @@ class Sync:
         except NotFound:
             # a parameter, and not the path, names what is not there
             raise BadRequest("There is no such filter", "M_INVALID_PARAM") from None
-
-    @endpoint("POST", _FILTER, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
-    async def define_filter(self, request: Request) -> Answer:
-        _require_own(request)
-        return {"filter_id": await self._filters.add(request.user_id, await request.json_object())}
-
-    @endpoint("GET", _FILTER + "/{filterId}", auth=GUEST_AUTH)
-    async def get_filter(self, request: Request) -> Answer:
-        _require_own(request)
-        return await self._filters.raw(request.user_id, request.params["filterId"])
-
-
-def _require_own(request: Request) -> None:
-    if request.params["userId"] != request.user_id:
-        raise Forbidden("Filters are a user's own")
