@@ -8,6 +8,7 @@ from __future__ import annotations
 from chappe.homeserver.modules.account_data import part as account_data
 from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
 from chappe.homeserver.modules.filters import part as filters
+from chappe.homeserver.modules.openid import part as openid
 from chappe.homeserver.modules.presence import part as presence
 from chappe.homeserver.modules.receipts import part as receipts
 from chappe.homeserver.modules.threads import part as threads
@@ -26,4 +27,5 @@ HOMESERVER: tuple[Part, ...] = (
     threads.PART,
     sync.PART,
     filters.PART,
+    openid.PART,
 )

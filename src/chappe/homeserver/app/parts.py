@@ -358,6 +358,7 @@ class Parts:
         )
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
+        self.openid = assembly.of(OpenId)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
         self.sync, self.sliding_sync = assembly.of(SyncEngine), assembly.of(SlidingSync)
@@ -432,7 +433,6 @@ class Parts:
             self.guesses,
         )
         self.login_tokens = LoginTokens(database, store, now_ms)
-        self.openid = OpenId(database, store, self.standings, now_ms)
         self.browser_sessions = BrowserSessions(database, store, now_ms, self._browser_secret)
         self.providers = Providers(database, config.identity_providers, self.trusted_fetcher, now_ms)
         self.grants = Grants(database, Clients(database, now_ms), self.sessions, store, now_ms)
@@ -563,7 +563,6 @@ class Parts:
             await self.uia.prune()
             await self.media.prune()
             await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
-            await self.openid.prune()
             await self.identity.prune()
             await self.url_previews.prune()
             await self.delayed_events.prune()

@@ -30,7 +30,6 @@ from chappe.homeserver.api.client.login import Login
 from chappe.homeserver.api.client.membership import Membership
 from chappe.homeserver.api.client.notifications import NotificationsApi
 from chappe.homeserver.api.client.old_sync import OldSync
-from chappe.homeserver.api.client.openid import OpenIdApi
 from chappe.homeserver.api.client.profile import Profile
 from chappe.homeserver.api.client.pushers import PushersApi
 from chappe.homeserver.api.client.pushrules import PushRulesApi
@@ -141,7 +140,6 @@ def _account_parts(parts: Parts) -> list[object]:
         Admin(parts.accounts, parts.sessions, parts.critical_acts.proofs.level != OPEN),
         DeviceManagement(store, parts.sessions, parts.uia, parts.keys),
         Profile(parts.accounts, parts.set_profile_field, parts.rooms.sight),
-        OpenIdApi(parts.openid),
         IdentityKeys(parts.third_party_invites),
         _web_client(parts),
     ]

@@ -18,7 +18,6 @@ from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end
 from chappe.homeserver.modules.identity_service import tables as identity_service
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
-from chappe.homeserver.modules.openid import tables as openid
 from chappe.homeserver.modules.push import tables as push
 from chappe.homeserver.modules.reporting import tables as reporting
 from chappe.homeserver.modules.room_directory import tables as room_directory
@@ -49,7 +48,6 @@ REST: tuple[Table, ...] = (
     *identity_service.TABLES,
     *key_backup.TABLES,
     *media.TABLES,
-    *openid.TABLES,
     *push.TABLES,
     *reporting.TABLES,
     *room_directory.TABLES,

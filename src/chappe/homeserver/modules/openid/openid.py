@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 
@@ -27,7 +27,7 @@ class Proven:
 class OpenId:
     """Tokens end with the session that asked for them, and say nothing of somebody who may not use their account."""
 
-    def __init__(self, database: Database, accounts: AccountStore, standings: Standings, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, accounts: AccountStore, standings: Standings, now_ms: NowMs) -> None:
         self._database, self._accounts, self._standings, self._now_ms = database, accounts, standings, now_ms
 
     async def new_token(self, user_id: str, session: tuple[str, str] | None) -> str:

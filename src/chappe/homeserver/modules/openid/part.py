@@ -1,0 +1,24 @@
+"""OpenID tokens as a part of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chappe.homeserver.accounts.account_states import End, of_user
+from chappe.homeserver.modules.openid.api import OpenIdApi
+from chappe.homeserver.modules.openid.openid import OpenId
+from chappe.homeserver.modules.openid.tables import TABLES
+from chappe.homeserver.part import Job, Part
+
+PRUNE_EVERY = 600  # seconds
+
+
+def runs(openid: OpenId) -> Iterator[Job]:
+    yield Job("OpenID tokens", PRUNE_EVERY, openid.prune, cannot_be_undone=True)
+
+
+def ends(openid: OpenId) -> Mapping[str, End]:
+    return {"OpenID tokens": of_user(openid.end_all)}
+
+
+PART = Part("openid", gives=(OpenId,), endpoints=(OpenIdApi,), tables=TABLES, runs=runs, ends=ends)
