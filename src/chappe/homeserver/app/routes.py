@@ -36,7 +36,6 @@ from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.rendezvous import RendezvousApi
-from chappe.homeserver.api.client.report_content import ReportContent
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
@@ -297,7 +296,6 @@ def _room_parts(parts: Parts) -> list[object]:
         RelationsApi(rooms, parts.relations, parts.threads),
         Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),
-        ReportContent(parts.reports),
         OldSync(rooms, parts.pagination, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
     ]
 

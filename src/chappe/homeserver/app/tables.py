@@ -19,7 +19,6 @@ from chappe.homeserver.modules.identity_service import tables as identity_servic
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
 from chappe.homeserver.modules.push import tables as push
-from chappe.homeserver.modules.reporting import tables as reporting
 from chappe.homeserver.modules.room_directory import tables as room_directory
 from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.search import tables as search
@@ -49,7 +48,6 @@ REST: tuple[Table, ...] = (
     *key_backup.TABLES,
     *media.TABLES,
     *push.TABLES,
-    *reporting.TABLES,
     *room_directory.TABLES,
     *room_purges.TABLES,
     *search.TABLES,

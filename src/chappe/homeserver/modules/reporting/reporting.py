@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, LimitExceeded, NotFound
 from chappe.matrix.identifiers import UserId
@@ -15,7 +16,7 @@ DAY_MS = 86_400_000
 
 
 class Reports:
-    def __init__(self, database: Database, rooms: Rooms, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, rooms: Rooms, now_ms: NowMs) -> None:
         self._database, self._rooms, self._now_ms = database, rooms, now_ms
 
     async def event(self, reporter: UserId, room_id: str, event_id: str, reason: str | None, score: int | None) -> None:
