@@ -15,6 +15,7 @@ from chappe.homeserver.modules.reporting import part as reporting
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
 from chappe.homeserver.modules.typing import part as typing
+from chappe.homeserver.modules.voip import part as voip
 from chappe.homeserver.part import Part
 from chappe.homeserver.sync import part as sync
 
@@ -30,4 +31,5 @@ HOMESERVER: tuple[Part, ...] = (
     filters.PART,
     openid.PART,
     reporting.PART,
+    voip.PART,
 )

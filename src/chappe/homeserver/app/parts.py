@@ -359,6 +359,7 @@ class Parts:
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.openid, self.reports = assembly.of(OpenId), assembly.of(Reports)
+        self.voip = assembly.of(Voip)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
         self.sync, self.sliding_sync = assembly.of(SyncEngine), assembly.of(SlidingSync)
@@ -539,7 +540,6 @@ class Parts:
         self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
         self.kept_sessions = KeptSessions(database, self.policy, self.holds)
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
-        self.voip = Voip(config.calls, now_ms)
         self.exchange_invites = ExchangeInvites(
             self.rooms,
             self.membership,

@@ -44,7 +44,6 @@ from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
-from chappe.homeserver.api.client.voip import VoipApi
 from chappe.homeserver.api.federation.finding import Finding
 from chappe.homeserver.api.federation.keys_query import KeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
@@ -314,7 +313,6 @@ def _finding_parts(parts: Parts) -> list[object]:
         PeopleForServers(people, people_of),
         Search(rooms, parts.pagination, MessageSearch(database, rooms, parts.search_index), parts.relations),
         ThirdPartyLookup(parts.appservices),
-        VoipApi(parts.voip),
     ]
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
 from typing import Any
 
 from chappe.config import Calls
+from chappe.homeserver.database.server_time import NowMs
 
 
 class Voip:
     """Where calls go, from the configuration."""
 
-    def __init__(self, calls: Calls, now_ms: Callable[[], int]) -> None:
+    def __init__(self, calls: Calls, now_ms: NowMs) -> None:
         self._calls, self._now_ms = calls, now_ms
 
     def turn_server(self, user_id: str) -> dict[str, Any]:
