@@ -11,6 +11,7 @@ from chappe.homeserver.modules.filters import part as filters
 from chappe.homeserver.modules.openid import part as openid
 from chappe.homeserver.modules.presence import part as presence
 from chappe.homeserver.modules.receipts import part as receipts
+from chappe.homeserver.modules.relations import part as relations
 from chappe.homeserver.modules.reporting import part as reporting
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
@@ -32,4 +33,5 @@ HOMESERVER: tuple[Part, ...] = (
     openid.PART,
     reporting.PART,
     voip.PART,
+    relations.PART,
 )

@@ -95,7 +95,6 @@ from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts.receipts import Receipts
 from chappe.homeserver.modules.relations.relations import Relations
-from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.modules.reporting.reporting import Reports
 from chappe.homeserver.modules.room_directory.room_directory import RoomDirectory
 from chappe.homeserver.modules.room_purges.room_purges import RoomPurges
@@ -303,7 +302,6 @@ class Parts:
         )
         self.push_rules = PushRules(database, self.writer, self.clock)
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
-        self.relations = Relations(RelationStore(database), self.rooms)
         self.search_index = SearchIndex(database, self.clock)
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
@@ -359,7 +357,7 @@ class Parts:
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.openid, self.reports = assembly.of(OpenId), assembly.of(Reports)
-        self.voip = assembly.of(Voip)
+        self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
         self.sync, self.sliding_sync = assembly.of(SyncEngine), assembly.of(SlidingSync)

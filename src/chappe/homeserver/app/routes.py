@@ -34,7 +34,6 @@ from chappe.homeserver.api.client.profile import Profile
 from chappe.homeserver.api.client.pushers import PushersApi
 from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.registration import Registration
-from chappe.homeserver.api.client.relations import RelationsApi
 from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
@@ -292,7 +291,6 @@ def _room_parts(parts: Parts) -> list[object]:
         RoomSend(rooms, parts.relations, parts.membership, parts.delayed_events),
         RoomUpgrades(parts.upgrade_room, parts.join_room),
         RoomReads(rooms, parts.relations, parts.pagination, parts.completing),
-        RelationsApi(rooms, parts.relations, parts.threads),
         Directory(parts.aliases, rooms),
         DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),
         OldSync(rooms, parts.pagination, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
