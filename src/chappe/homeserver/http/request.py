@@ -322,3 +322,9 @@ class Request:
         """Returns when the client has gone; to be awaited only after the body has been read."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def transaction_key(request: Request, route: str) -> str:
+    """Transaction ids are a device's own, per route."""
+    requester = request.requester
+    return "\x1f".join((requester.user_id, requester.device_id, route, request.params["txnId"]))

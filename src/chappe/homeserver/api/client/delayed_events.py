@@ -8,9 +8,8 @@ import msgspec
 import orjson
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
-from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.database.pool import Row
-from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.request import Request, transaction_key
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.modules.delayed_events.delayed_events import ACTIONS, DelayedEvents, Scheduled
 from chappe.homeserver.rooms.rooms import Rooms

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
-from chappe.homeserver.api.client.room_send import transaction_key
 from chappe.homeserver.http.rate_limits import RateLimits
-from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.request import Request, transaction_key
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.modules.appservices.appservices import Appservices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from chappe.homeserver.http.request import Request
+from chappe.homeserver.http.request import Request, transaction_key
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, Answer, endpoint
 from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents, Scheduled
 from chappe.homeserver.modules.relations.relations import Relations
@@ -16,12 +16,6 @@ from chappe.matrix.events import check_content
 from chappe.matrix.identifiers import RoomId, UserId, parse_event_id, parse_room_id, parse_user_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
-
-
-def transaction_key(request: Request, route: str) -> str:
-    """Transaction ids are a device's own, per route."""
-    requester = request.requester
-    return "\x1f".join((requester.user_id, requester.device_id, route, request.params["txnId"]))
 
 
 class RoomSend:
