@@ -55,7 +55,6 @@ class Homeserver(Parts):
         for name, run in (
             ("jobs", self.jobs.run),
             ("search index", self.search_index.follow),
-            ("delayed events", self.delayed_event_sender.run),
             ("mail", self.mail.run),
             ("application services", self.appservice_sender.run),
             ("webhooks", self.webhook_sender.run),

@@ -357,6 +357,8 @@ class Parts:
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.openid, self.reports = assembly.of(OpenId), assembly.of(Reports)
+        self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
+        self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -532,10 +534,7 @@ class Parts:
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
-        delays, previews = config.delayed_events, config.url_previews
-        self.delayed_events = DelayedEvents(database, now_ms, delays.max_delay_hours * 3_600_000, delays.max_scheduled)
-        self.send_delayed_event = SendDelayedEvent(self.delayed_events, self.rooms, self.membership, self.standings)
-        self.delayed_event_sender = DelayedEventSender(self.delayed_events, self.send_delayed_event, now_ms)
+        previews = config.url_previews
         self.kept_sessions = KeptSessions(database, self.policy, self.holds)
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
         self.exchange_invites = ExchangeInvites(
@@ -562,7 +561,6 @@ class Parts:
             await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
             await self.identity.prune()
             await self.url_previews.prune()
-            await self.delayed_events.prune()
             await self.keys.prune()
             await self.kept_sessions.prune()
             await self.account_data.kept.prune()

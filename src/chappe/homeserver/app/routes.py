@@ -19,7 +19,6 @@ from chappe.homeserver.api.client.administrative_contact import AdministrativeCo
 from chappe.homeserver.api.client.bots import BotsApi
 from chappe.homeserver.api.client.create_room import CreateRoom
 from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
-from chappe.homeserver.api.client.delayed_events import DelayedEventsApi
 from chappe.homeserver.api.client.device_management import DeviceManagement
 from chappe.homeserver.api.client.directory import Directory
 from chappe.homeserver.api.client.identity_keys import IdentityKeys
@@ -292,7 +291,6 @@ def _room_parts(parts: Parts) -> list[object]:
         RoomUpgrades(parts.upgrade_room, parts.join_room),
         RoomReads(rooms, parts.relations, parts.pagination, parts.completing),
         Directory(parts.aliases, rooms),
-        DelayedEventsApi(parts.delayed_events, parts.send_delayed_event, rooms),
         OldSync(rooms, parts.pagination, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
     ]
 

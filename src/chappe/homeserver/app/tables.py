@@ -13,7 +13,6 @@ from chappe.homeserver.modules.administration import tables as administration
 from chappe.homeserver.modules.appservices import tables as appservices
 from chappe.homeserver.modules.bots import tables as bots
 from chappe.homeserver.modules.critical_acts import tables as critical_acts
-from chappe.homeserver.modules.delayed_events import tables as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
 from chappe.homeserver.modules.identity_service import tables as identity_service
 from chappe.homeserver.modules.key_backup import tables as key_backup
@@ -42,7 +41,6 @@ REST: tuple[Table, ...] = (
     *appservices.TABLES,
     *bots.TABLES,
     *critical_acts.TABLES,
-    *delayed_events.TABLES,
     *end_to_end_encryption.TABLES,
     *identity_service.TABLES,
     *key_backup.TABLES,

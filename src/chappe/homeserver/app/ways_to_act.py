@@ -34,12 +34,6 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         signed_out = entry.state is State.SIGNED_OUT_EVERYWHERE
         await (parts.webhooks.disable_all if signed_out else parts.webhooks.forget_owner)(entry.user_id)
 
-    async def delayed_events(entry: Entry) -> None:
-        if entry.state is State.SIGNED_OUT_EVERYWHERE:
-            await parts.delayed_events.sign_out(entry.user_id, entry.but_device)
-        else:
-            await parts.delayed_events.cancel_all(entry.user_id)
-
     return {
         "access tokens": parts.sessions.end,
         "OAuth codes and device codes": of_user(parts.grants.end_all),
@@ -54,7 +48,6 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "pushers": pushers,
         "bots": bots,
         "webhooks": webhooks,
-        "delayed events": delayed_events,
         "requests for a second person": of_user(parts.critical_acts.requests.withdraw_all),
         "invitations by address": of_user(parts.third_party_invites.forget_sender),
         "reservations for files": of_user(parts.media.forget_reservations),

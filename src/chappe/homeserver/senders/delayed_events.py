@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvents
 from chappe.matrix.errors import MatrixError
 
@@ -16,7 +16,7 @@ LOOK_AT_LEAST = 5.0  # seconds: other processes schedule, too
 
 
 class DelayedEventSender:
-    def __init__(self, delayed: DelayedEvents, send: SendDelayedEvent, now_ms: Callable[[], int]) -> None:
+    def __init__(self, delayed: DelayedEvents, send: SendDelayedEvent, now_ms: NowMs) -> None:
         self._delayed, self._send, self._now_ms = delayed, send, now_ms
         self._wake = asyncio.Event()
         delayed.listen(self._wake.set)
