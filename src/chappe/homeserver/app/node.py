@@ -54,7 +54,6 @@ class Homeserver(Parts):
         await self.completing.start()
         for name, run in (
             ("jobs", self.jobs.run),
-            ("search index", self.search_index.follow),
             ("mail", self.mail.run),
             ("application services", self.appservice_sender.run),
             ("webhooks", self.webhook_sender.run),

@@ -36,7 +36,6 @@ from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
-from chappe.homeserver.actions.renew_words import RenewWords
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
@@ -302,7 +301,6 @@ class Parts:
         )
         self.push_rules = PushRules(database, self.writer, self.clock)
         self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
-        self.search_index = SearchIndex(database, self.clock)
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
         )
@@ -359,6 +357,7 @@ class Parts:
         self.openid, self.reports = assembly.of(OpenId), assembly.of(Reports)
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
         self.delayed_event_sender = assembly.of(DelayedEventSender)
+        self.search_index = assembly.of(SearchIndex)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -597,8 +596,6 @@ class Parts:
         self.jobs.add("members", 60, self.completing.resume, is_per_process=True)
         self.jobs.add("federation", 5, self.federation_sender.look_at_failures, is_per_process=True)
         self.jobs.add("untold leaves", 30, self.time_evidence.required(self.elsewhere.untold.tell))
-        self.renew_words = RenewWords(database, self.accounts.store, self.search_index)
-        self.jobs.add("search words", 60, self.renew_words)
         self.jobs.add("guest access", 600, self.evict_guests.sweep)
 
     def _build_metrics(self, database: Database) -> None:

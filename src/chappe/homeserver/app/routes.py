@@ -37,7 +37,6 @@ from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
-from chappe.homeserver.api.client.search import Search
 from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.users import Users
@@ -71,7 +70,6 @@ from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
-from chappe.homeserver.modules.search.search import MessageSearch
 from chappe.homeserver.modules.spaces.spaces import Spaces
 from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
 from chappe.homeserver.sync.device_lists import DeviceLists
@@ -307,7 +305,6 @@ def _finding_parts(parts: Parts) -> list[object]:
         SpaceHierarchy(spaces, parts.aliases, rooms.sight),
         Users(people, rooms),
         PeopleForServers(people, people_of),
-        Search(rooms, parts.pagination, MessageSearch(database, rooms, parts.search_index), parts.relations),
         ThirdPartyLookup(parts.appservices),
     ]
 

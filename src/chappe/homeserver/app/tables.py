@@ -20,7 +20,6 @@ from chappe.homeserver.modules.media import tables as media
 from chappe.homeserver.modules.push import tables as push
 from chappe.homeserver.modules.room_directory import tables as room_directory
 from chappe.homeserver.modules.room_purges import tables as room_purges
-from chappe.homeserver.modules.search import tables as search
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
 from chappe.homeserver.modules.url_previews import tables as url_previews
@@ -48,7 +47,6 @@ REST: tuple[Table, ...] = (
     *push.TABLES,
     *room_directory.TABLES,
     *room_purges.TABLES,
-    *search.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,
     *url_previews.TABLES,
