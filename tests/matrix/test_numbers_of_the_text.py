@@ -12,10 +12,10 @@ import pytest
 from chappe.homeserver.accounts.accounts import MAX_FIELD_NAME, MAX_PROFILE_BYTES
 from chappe.homeserver.api.client.list_public_rooms import Query, Visibility
 from chappe.homeserver.api.client.registration import RegisterRequest
-from chappe.homeserver.api.client.users import SearchUsers
 from chappe.homeserver.api.federation import transactions
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
+from chappe.homeserver.modules.user_directory.api import SearchUsers
 from chappe.homeserver.outbound.federation import discovery, keyring
 from chappe.homeserver.rooms import live_room
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, InitialState

@@ -18,6 +18,7 @@ from chappe.homeserver.modules.search import part as search
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
 from chappe.homeserver.modules.typing import part as typing
+from chappe.homeserver.modules.user_directory import part as user_directory
 from chappe.homeserver.modules.voip import part as voip
 from chappe.homeserver.part import Part
 from chappe.homeserver.sync import part as sync
@@ -38,4 +39,5 @@ HOMESERVER: tuple[Part, ...] = (
     relations.PART,
     delayed_events.PART,
     search.PART,
+    user_directory.PART,
 )

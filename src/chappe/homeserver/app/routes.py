@@ -39,7 +39,6 @@ from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
-from chappe.homeserver.api.client.users import Users
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.federation.finding import Finding
 from chappe.homeserver.api.federation.keys_query import KeysQuery
@@ -50,7 +49,6 @@ from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
 from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
-from chappe.homeserver.api.federation.user_directory import PeopleForServers
 from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
@@ -71,7 +69,6 @@ from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.spaces.spaces import Spaces
-from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
 from chappe.homeserver.sync.device_lists import DeviceLists
 
 
@@ -297,14 +294,10 @@ def _finding_parts(parts: Parts) -> list[object]:
     database, rooms = parts.database, parts.rooms
     directory = parts.room_directory
     spaces = Spaces(rooms, parts.aliases, parts.ask_servers.hierarchy)
-    people_of = parts.config.federation.people_of
-    people = UserDirectory(database, rooms, parts.ask_servers.people if people_of else None)
     return [
         ListPublicRooms(directory, parts.domains, parts.appservices),
         Finding(directory, spaces),
         SpaceHierarchy(spaces, parts.aliases, rooms.sight),
-        Users(people, rooms),
-        PeopleForServers(people, people_of),
         ThirdPartyLookup(parts.appservices),
     ]
 

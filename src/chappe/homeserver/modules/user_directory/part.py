@@ -1,0 +1,23 @@
+"""The user directory as a part of a node."""
+
+from __future__ import annotations
+
+from chappe.config import Federation
+from chappe.homeserver.actions.ask_servers import AskServers
+from chappe.homeserver.api.federation.user_directory import PeopleForServers
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.user_directory.api import Users
+from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
+from chappe.homeserver.part import Part
+from chappe.homeserver.rooms.rooms import Rooms
+
+
+def user_directory(database: Database, rooms: Rooms, federation: Federation, ask_servers: AskServers) -> UserDirectory:
+    return UserDirectory(database, rooms, ask_servers.people if federation.people_of else None)
+
+
+def for_servers(directory: UserDirectory, federation: Federation) -> PeopleForServers:
+    return PeopleForServers(directory, federation.people_of)
+
+
+PART = Part("user directory", gives=(user_directory,), endpoints=(Users, for_servers))
