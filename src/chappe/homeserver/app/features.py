@@ -14,6 +14,7 @@ from chappe.homeserver.modules.presence import part as presence
 from chappe.homeserver.modules.receipts import part as receipts
 from chappe.homeserver.modules.relations import part as relations
 from chappe.homeserver.modules.reporting import part as reporting
+from chappe.homeserver.modules.room_directory import part as room_directory
 from chappe.homeserver.modules.search import part as search
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
@@ -40,4 +41,5 @@ HOMESERVER: tuple[Part, ...] = (
     delayed_events.PART,
     search.PART,
     user_directory.PART,
+    room_directory.PART,
 )

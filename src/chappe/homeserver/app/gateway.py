@@ -26,10 +26,12 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Router, endpoints_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
+from chappe.homeserver.modules.room_directory.api import PublicRoomsForServers
 from chappe.telemetry import Metrics
 
 KNOWN = (
     Finding,
+    PublicRoomsForServers,
     KeysServer,
     FederationMedia,
     Query,

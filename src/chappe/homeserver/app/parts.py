@@ -327,13 +327,22 @@ class Parts:
         self.orphans = Orphans(database, blobs, now_ms)
         # sync and actions
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
+        self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
+        self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self._assemble(database)
+        self.creation = RoomCreation(
+            self.rooms,
+            self.aliases,
+            self.admission,
+            self.membership,
+            self.third_party_invites,
+            self.room_directory,
+            config.default_room_version,
+        )
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
         )
         self.fleeting_sender = FleetingSender(self.rooms, self.typing, self.presence, self.federation_sender, self.clock)
-        self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
-        self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self._build_room_actions(database)
         self._build_appservices(database)
         self._build_push(database)
@@ -358,6 +367,7 @@ class Parts:
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
+        self.room_directory = assembly.of(RoomDirectory)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -440,16 +450,12 @@ class Parts:
         self.reset_password = ResetPassword(self.accounts, self.threepids, self.tell_owner)
 
     def _build_creation(self, database: Database) -> None:
-        """What a new room is asked about: who is invited by address, where it is listed."""
+        """What a new room is asked about: who is invited by address."""
         config, rooms, store = self.config, self.rooms, self.accounts.store
         self.third_party_invites = invites = ThirdPartyInvites(
             database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
         )
         self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries, config.federation.people_of)
-        self.room_directory = directory = RoomDirectory(database, rooms, self.aliases, self.domains, self.ask_servers.directory)
-        self.creation = RoomCreation(
-            rooms, self.aliases, self.admission, self.membership, invites, directory, config.default_room_version
-        )
 
     def _build_room_actions(self, database: Database) -> None:
         config, store = self.config, self.accounts.store

@@ -24,7 +24,6 @@ from chappe.homeserver.api.client.directory import Directory
 from chappe.homeserver.api.client.identity_keys import IdentityKeys
 from chappe.homeserver.api.client.key_backup import KeyBackupApi
 from chappe.homeserver.api.client.keys import Keys
-from chappe.homeserver.api.client.list_public_rooms import ListPublicRooms
 from chappe.homeserver.api.client.login import Login
 from chappe.homeserver.api.client.membership import Membership
 from chappe.homeserver.api.client.notifications import NotificationsApi
@@ -291,15 +290,8 @@ def _room_parts(parts: Parts) -> list[object]:
 
 
 def _finding_parts(parts: Parts) -> list[object]:
-    database, rooms = parts.database, parts.rooms
-    directory = parts.room_directory
-    spaces = Spaces(rooms, parts.aliases, parts.ask_servers.hierarchy)
-    return [
-        ListPublicRooms(directory, parts.domains, parts.appservices),
-        Finding(directory, spaces),
-        SpaceHierarchy(spaces, parts.aliases, rooms.sight),
-        ThirdPartyLookup(parts.appservices),
-    ]
+    spaces = Spaces(parts.rooms, parts.aliases, parts.ask_servers.hierarchy)
+    return [Finding(spaces), SpaceHierarchy(spaces, parts.aliases, parts.rooms.sight), ThirdPartyLookup(parts.appservices)]
 
 
 def _data_parts(parts: Parts) -> list[object]:

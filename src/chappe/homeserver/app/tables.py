@@ -18,7 +18,6 @@ from chappe.homeserver.modules.identity_service import tables as identity_servic
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
 from chappe.homeserver.modules.push import tables as push
-from chappe.homeserver.modules.room_directory import tables as room_directory
 from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
@@ -45,7 +44,6 @@ REST: tuple[Table, ...] = (
     *key_backup.TABLES,
     *media.TABLES,
     *push.TABLES,
-    *room_directory.TABLES,
     *room_purges.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,

@@ -1,11 +1,11 @@
-"""The published room directory (list_public_rooms.yaml)."""
+"""The published room directory: for people (list_public_rooms.yaml) and for other servers (public_rooms.yaml)."""
 
 from __future__ import annotations
 
 import msgspec
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import AUTH, GUEST_AUTH, OPTIONAL_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import AUTH, GUEST_AUTH, OPTIONAL_AUTH, SERVER_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.modules.appservices.appservices import Appservices
 from chappe.homeserver.modules.room_directory.room_directory import MAX_PAGE, DirectoryQuery, RoomDirectory
 from chappe.homeserver.outbound.domains import Domains
@@ -14,6 +14,7 @@ from chappe.matrix.identifiers import domain_of, parse_room_id, parse_server_nam
 
 _VISIBILITY = "/_matrix/client/v3/directory/list/room/{roomId}"
 _ROOMS = "/_matrix/client/v3/publicRooms"
+_FOR_SERVERS = "/_matrix/federation/v1/publicRooms"
 
 
 class Visibility(msgspec.Struct):
@@ -89,5 +90,28 @@ class ListPublicRooms:
                 wanted.room_types,
                 only,
                 also,
+            )
+        )
+
+
+class PublicRoomsForServers:
+    """What other servers may find here."""
+
+    def __init__(self, directory: RoomDirectory) -> None:
+        self._directory = directory
+
+    @endpoint("GET", _FOR_SERVERS, auth=SERVER_AUTH, api="federation", is_heavy=True)
+    async def rooms(self, request: Request) -> Answer:
+        limit = request.query_int("limit", 0, 0, MAX_PAGE) or 100  # 0: as many as we like
+        return await self._directory.list(DirectoryQuery(request.reader, request.destination, limit, request.query("since")))
+
+    @endpoint("POST", _FOR_SERVERS, auth=SERVER_AUTH, api="federation", is_heavy=True, body_limit=SMALL_LIMIT)
+    async def search(self, request: Request) -> Answer:
+        body = await request.body_as(Query, optional=True)
+        wanted = body.filter or Filter()
+        limit = max(1, min(body.limit or 100, MAX_PAGE))
+        return await self._directory.list(
+            DirectoryQuery(
+                request.reader, request.destination, limit, body.since, wanted.generic_search_term, wanted.room_types, None
             )
         )
