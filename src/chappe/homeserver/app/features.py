@@ -16,6 +16,7 @@ from chappe.homeserver.modules.relations import part as relations
 from chappe.homeserver.modules.reporting import part as reporting
 from chappe.homeserver.modules.room_directory import part as room_directory
 from chappe.homeserver.modules.search import part as search
+from chappe.homeserver.modules.spaces import part as spaces
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
 from chappe.homeserver.modules.typing import part as typing
@@ -42,4 +43,5 @@ HOMESERVER: tuple[Part, ...] = (
     search.PART,
     user_directory.PART,
     room_directory.PART,
+    spaces.PART,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from chappe.homeserver.api.federation.finding import Finding
 from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.api.federation.media import FederationMedia
 from chappe.homeserver.api.federation.query import Query
@@ -27,11 +26,12 @@ from chappe.homeserver.http.router import Router, endpoints_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
 from chappe.homeserver.modules.room_directory.api import PublicRoomsForServers
+from chappe.homeserver.modules.spaces.api import SpacesForServers
 from chappe.telemetry import Metrics
 
 KNOWN = (
-    Finding,
     PublicRoomsForServers,
+    SpacesForServers,
     KeysServer,
     FederationMedia,
     Query,

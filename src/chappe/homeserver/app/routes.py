@@ -36,10 +36,8 @@ from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
-from chappe.homeserver.api.client.space_hierarchy import SpaceHierarchy
 from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.versions import Versions
-from chappe.homeserver.api.federation.finding import Finding
 from chappe.homeserver.api.federation.keys_query import KeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.api.federation.media import FederationMedia
@@ -67,7 +65,6 @@ from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.modules.push.notifications import Notifications
-from chappe.homeserver.modules.spaces.spaces import Spaces
 from chappe.homeserver.sync.device_lists import DeviceLists
 
 
@@ -290,8 +287,7 @@ def _room_parts(parts: Parts) -> list[object]:
 
 
 def _finding_parts(parts: Parts) -> list[object]:
-    spaces = Spaces(parts.rooms, parts.aliases, parts.ask_servers.hierarchy)
-    return [Finding(spaces), SpaceHierarchy(spaces, parts.aliases, parts.rooms.sight), ThirdPartyLookup(parts.appservices)]
+    return [ThirdPartyLookup(parts.appservices)]
 
 
 def _data_parts(parts: Parts) -> list[object]:

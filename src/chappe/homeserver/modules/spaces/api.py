@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chappe.homeserver.http.request import Request
-from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, Answer, endpoint
+from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.modules.spaces.spaces import MAX_DEPTH, MAX_PAGE, Spaces
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.sight import Sight
@@ -51,3 +51,15 @@ class SpaceHierarchy:
         self._sight.require(request.reader)
         room_id = parse_room_id(await self._aliases.room_id_of(request.reader, name))
         return await self._spaces.summary(request.reader, room_id)
+
+
+class SpacesForServers:
+    """The same, for other servers."""
+
+    def __init__(self, spaces: Spaces) -> None:
+        self._spaces = spaces
+
+    @endpoint("GET", "/_matrix/federation/v1/hierarchy/{roomId}", auth=SERVER_AUTH, api="federation", is_heavy=True)
+    async def hierarchy(self, request: Request) -> Answer:
+        room_id = parse_room_id(request.params["roomId"])
+        return await self._spaces.for_server(request.reader, room_id, request.query_bool("suggested_only"))
