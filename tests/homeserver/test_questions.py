@@ -203,7 +203,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "creation.write": {"actions/upgrade_room:__call__": "whoever upgrades a room, who is asked there"},
     "directory.publish": {"modules/room_directory/api:set_visibility": "a person"},
-    "appservices.list_room": {"api/client/third_party_lookup:list_room": "a bridge"},
+    "appservices.list_room": {"modules/appservices/api:list_room": "a bridge"},
     "invites.invite": {"api/client/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
     "invites.store": {"api/identity/v2:store_invite": "a person, or another server for its own"},
     "accounts.register": {

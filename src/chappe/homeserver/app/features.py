@@ -6,6 +6,7 @@ The order says in which order sync asks the sections: presence after the device 
 from __future__ import annotations
 
 from chappe.homeserver.modules.account_data import part as account_data
+from chappe.homeserver.modules.appservices import part as appservices
 from chappe.homeserver.modules.delayed_events import part as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
 from chappe.homeserver.modules.filters import part as filters
@@ -44,4 +45,5 @@ HOMESERVER: tuple[Part, ...] = (
     user_directory.PART,
     room_directory.PART,
     spaces.PART,
+    appservices.PART,
 )

@@ -55,7 +55,6 @@ class Homeserver(Parts):
         for name, run in (
             ("jobs", self.jobs.run),
             ("mail", self.mail.run),
-            ("application services", self.appservice_sender.run),
             ("webhooks", self.webhook_sender.run),
             ("federation sender", self.federation_sender.run),
             ("push gatherer", self.push_gatherer.run),

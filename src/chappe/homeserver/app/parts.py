@@ -344,7 +344,6 @@ class Parts:
         )
         self.fleeting_sender = FleetingSender(self.rooms, self.typing, self.presence, self.federation_sender, self.clock)
         self._build_room_actions(database)
-        self._build_appservices(database)
         self._build_push(database)
         self._build_webhooks(database)
         self._build_services(database)
@@ -368,6 +367,7 @@ class Parts:
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
         self.room_directory = assembly.of(RoomDirectory)
+        self.appservices, self.appservice_sender = assembly.of(Appservices), assembly.of(AppserviceSender)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
         self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
@@ -479,24 +479,6 @@ class Parts:
             config.server_notices_name,
         )
         TellOfTime(self.time_evidence, store, self.server_notices)
-
-    def _build_appservices(self, database: Database) -> None:
-        services, calls = self.application_services, self.service_calls
-        self.appservices = Appservices(
-            database, services, calls, self.accounts.store, self.rooms, self.room_directory.require_may_publish
-        )
-        self.appservice_sender = AppserviceSender(
-            database,
-            self.clock,
-            services,
-            calls,
-            self.accounts.store,
-            self.rooms,
-            self.aliases,
-            self.typing,
-            self.presence,
-            self.now_ms,
-        )
 
     def _build_push(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms

@@ -36,7 +36,6 @@ from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
-from chappe.homeserver.api.client.third_party_lookup import ThirdPartyLookup
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.api.federation.keys_query import KeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
@@ -91,7 +90,6 @@ def routes_of_node(parts: Parts) -> list[Route]:
         *_sign_in_parts(parts),
         *_page_parts(parts),
         *_room_parts(parts),
-        *_finding_parts(parts),
         *_data_parts(parts),
         *parts.assembly.endpoints(),
         *parts.layer_parts(),
@@ -284,10 +282,6 @@ def _room_parts(parts: Parts) -> list[object]:
         Directory(parts.aliases, rooms),
         OldSync(rooms, parts.pagination, parts.relations, parts.account_data, parts.receipts, parts.presence, parts.notifier),
     ]
-
-
-def _finding_parts(parts: Parts) -> list[object]:
-    return [ThirdPartyLookup(parts.appservices)]
 
 
 def _data_parts(parts: Parts) -> list[object]:

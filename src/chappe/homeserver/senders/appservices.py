@@ -11,7 +11,7 @@ import asyncio
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from chappe.homeserver.accounts.application_services import ApplicationService, 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
@@ -69,7 +70,7 @@ class AppserviceSender:
         aliases: Aliases,
         typing: Typing,
         presence: Presence,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._clock, self._calls = database, clock, calls
         self._accounts, self._rooms = accounts, rooms
