@@ -21,6 +21,7 @@ from chappe.homeserver.modules.spaces import part as spaces
 from chappe.homeserver.modules.threads import part as threads
 from chappe.homeserver.modules.to_device import part as to_device
 from chappe.homeserver.modules.typing import part as typing
+from chappe.homeserver.modules.url_previews import part as url_previews
 from chappe.homeserver.modules.user_directory import part as user_directory
 from chappe.homeserver.modules.voip import part as voip
 from chappe.homeserver.part import Part
@@ -46,4 +47,5 @@ HOMESERVER: tuple[Part, ...] = (
     room_directory.PART,
     spaces.PART,
     appservices.PART,
+    url_previews.PART,
 )

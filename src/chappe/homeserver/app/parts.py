@@ -115,6 +115,7 @@ from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.federation.queries import Queries
+from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -310,7 +311,7 @@ class Parts:
         folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
         self.upload_share = UploadShare(database, now_ms, bounds, folders)
         previews = config.url_previews
-        self.fetcher = Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
+        self.fetcher = PreviewFetcher(Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file))
         self.media = ContentRepository(
             database,
             blobs,
@@ -357,6 +358,8 @@ class Parts:
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
         given: dict[type, object] = {type(thing): thing for thing in (*made, self.accounts.store, self.rooms.sight)}
+        del given[Fetcher]  # there are several: a part names the one that it means
+        given[PreviewFetcher] = self.fetcher
         self.assembly = assembly = Assembly(
             self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy, Holds: self.holds}
         )
@@ -367,6 +370,7 @@ class Parts:
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
         self.room_directory = assembly.of(RoomDirectory)
+        self.url_previews = assembly.of(UrlPreviews)
         self.appservices, self.appservice_sender = assembly.of(Appservices), assembly.of(AppserviceSender)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
@@ -521,7 +525,6 @@ class Parts:
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms
-        previews = config.url_previews
         self.kept_sessions = KeptSessions(database, self.policy, self.holds)
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
         self.exchange_invites = ExchangeInvites(
@@ -534,9 +537,6 @@ class Parts:
             self.boundaries,
             self.fetcher,
         )
-        self.url_previews = UrlPreviews(
-            database, self.fetcher, self.media.store_image, now_ms, previews.enabled, previews.cache_hours * 3_600_000
-        )
 
     def _build_jobs(self, database: Database) -> None:
         shares = self.config.shares
@@ -547,7 +547,6 @@ class Parts:
             await self.media.prune()
             await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
             await self.identity.prune()
-            await self.url_previews.prune()
             await self.keys.prune()
             await self.kept_sessions.prune()
             await self.account_data.kept.prune()

@@ -20,7 +20,6 @@ from chappe.homeserver.modules.push import tables as push
 from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
-from chappe.homeserver.modules.url_previews import tables as url_previews
 from chappe.homeserver.outbound import tables as outbound
 from chappe.homeserver.outbound.federation import tables as outbound_federation
 from chappe.homeserver.outbound.mail import tables as outbound_mail
@@ -45,7 +44,6 @@ REST: tuple[Table, ...] = (
     *room_purges.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,
-    *url_previews.TABLES,
     *outbound_federation.TABLES,
     *outbound_mail.TABLES,
     *outbound.TABLES,

@@ -11,6 +11,7 @@ from urllib.parse import urldefrag, urljoin
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.url_previews.page import open_graph
 from chappe.homeserver.modules.url_previews.picture import dimensions
@@ -26,13 +27,7 @@ StoreImage = Callable[[UserId, str, bytes], Awaitable[str]]  # returns the mxc:/
 
 class UrlPreviews:
     def __init__(
-        self,
-        database: Database,
-        fetcher: Fetcher,
-        store_image: StoreImage,
-        now_ms: Callable[[], int],
-        enabled: bool,
-        cache_ms: int,
+        self, database: Database, fetcher: Fetcher, store_image: StoreImage, now_ms: NowMs, enabled: bool, cache_ms: int
     ) -> None:
         self._database, self._fetcher, self._store_image = database, fetcher, store_image
         self._now_ms, self.enabled, self._cache_ms = now_ms, enabled, cache_ms
