@@ -12,6 +12,7 @@ from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_e
 from chappe.homeserver.modules.filters import part as filters
 from chappe.homeserver.modules.openid import part as openid
 from chappe.homeserver.modules.presence import part as presence
+from chappe.homeserver.modules.push import part as push
 from chappe.homeserver.modules.receipts import part as receipts
 from chappe.homeserver.modules.relations import part as relations
 from chappe.homeserver.modules.reporting import part as reporting
@@ -48,4 +49,5 @@ HOMESERVER: tuple[Part, ...] = (
     spaces.PART,
     appservices.PART,
     url_previews.PART,
+    push.PART,
 )

@@ -57,8 +57,6 @@ class Homeserver(Parts):
             ("mail", self.mail.run),
             ("webhooks", self.webhook_sender.run),
             ("federation sender", self.federation_sender.run),
-            ("push gatherer", self.push_gatherer.run),
-            ("push deliverer", self.push_deliverer.run),
         ):
             loops.start(name, run)
         for work in self.assembly.work():
@@ -137,7 +135,6 @@ class Homeserver(Parts):
         await self.assembly.close()
         await self.fetcher.close()
         await self.trusted_fetcher.close()
-        await self.push_fetcher.close()
         await self.inbox.stop()
         await self.completing.stop()
         await self.history.stop()

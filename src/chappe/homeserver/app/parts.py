@@ -90,7 +90,6 @@ from chappe.homeserver.modules.openid.openid import OpenId
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.pushers import Pushers
-from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
 from chappe.homeserver.modules.receipts.receipts import Receipts
 from chappe.homeserver.modules.relations.relations import Relations
@@ -115,7 +114,7 @@ from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.federation.queries import Queries
-from chappe.homeserver.outbound.fetchers import PreviewFetcher
+from chappe.homeserver.outbound.fetchers import PreviewFetcher, PushFetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -149,9 +148,6 @@ from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.senders.narrow import skipped
 from chappe.homeserver.senders.push.deliver import PushDeliverer
-from chappe.homeserver.senders.push.gather import PushGatherer
-from chappe.homeserver.senders.push.notification import Digest
-from chappe.homeserver.senders.push.notification import Notifications as PushNotifications
 from chappe.homeserver.senders.webhooks import WebhookSender
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
@@ -300,8 +296,6 @@ class Parts:
         self.identity = IdentityServer(
             database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
         )
-        self.push_rules = PushRules(database, self.writer, self.clock)
-        self.counts = UnreadCounts(database, self.rooms, self.push_rules, self.clock, self.ignored_users.of)
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
         )
@@ -330,6 +324,7 @@ class Parts:
         self.notifier = Notifier(self.clock, self.rooms, MostWaiting(*waiting_of(config)))
         self.set_profile_field = SetProfileField(self.accounts, self.rooms, self.membership)
         self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
+        self.vapid = Vapid(self._browser_secret, config.push.contact)
         self._assemble(database)
         self.creation = RoomCreation(
             self.rooms,
@@ -345,7 +340,6 @@ class Parts:
         )
         self.fleeting_sender = FleetingSender(self.rooms, self.typing, self.presence, self.federation_sender, self.clock)
         self._build_room_actions(database)
-        self._build_push(database)
         self._build_webhooks(database)
         self._build_services(database)
         self.account_states.add({**ends_of(self), **self.assembly.ends()})
@@ -370,6 +364,9 @@ class Parts:
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
         self.room_directory = assembly.of(RoomDirectory)
+        self.push_rules, self.counts = assembly.of(PushRules), assembly.of(UnreadCounts)
+        self.pushers, self.push_fetcher = assembly.of(Pushers), assembly.of(PushFetcher)
+        self.push_deliverer = assembly.of(PushDeliverer)
         self.url_previews = assembly.of(UrlPreviews)
         self.appservices, self.appservice_sender = assembly.of(Appservices), assembly.of(AppserviceSender)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
@@ -484,35 +481,6 @@ class Parts:
         )
         TellOfTime(self.time_evidence, store, self.server_notices)
 
-    def _build_push(self, database: Database) -> None:
-        config, now_ms = self.config, self.now_ms
-        self.vapid = Vapid(self._browser_secret, config.push.contact)
-        self.push_fetcher = Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
-        self.pushers = Pushers(database, self.accounts.store, self.push_fetcher, now_ms, self.mail.is_on)
-        hides = self.ignored_users.hides_invitation
-        notifications = PushNotifications(self.rooms, self.counts, hides, self.vapid, now_ms)
-        digest = Digest(
-            database,
-            notifications,
-            self.mail,
-            self.accounts.store,
-            config.email.digest_minutes,
-            self.public_url.for_domain,
-            now_ms,
-        )
-        self.push_deliverer = PushDeliverer(database, self.push_fetcher, notifications, digest, self.standings, now_ms)
-        quiet = QuietHours(self.clock, self.account_data.of_users, config.push.quiet_hours)
-        self.push_gatherer = PushGatherer(
-            database,
-            self.clock,
-            self.rooms,
-            self.push_rules,
-            self.ignored_users,
-            quiet,
-            self.standings,
-            now_ms,
-            self.push_deliverer.wake,
-        )
 
     def _build_webhooks(self, database: Database) -> None:
         async def store(user_id: UserId, content_type: str, name: str, raw: bytes) -> str:
@@ -571,7 +539,6 @@ class Parts:
         self.jobs.add("room purges", 5, self.delete_room.resume)
         self.jobs.add("profiles", 5, self.set_profile_field.resume)
         self.jobs.add("prune", 600, self.time_evidence.required(prune))
-        self.jobs.add("retractions", 86_400, self.counts.prune)
         self.jobs.add("orphan files", 86_400, self.time_evidence.required(self.orphans.look))
         self.jobs.add("expired accounts", 10, self.time_evidence.required(self.account_states.look))
         for work in self.assembly.work():

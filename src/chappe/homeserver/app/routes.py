@@ -26,11 +26,8 @@ from chappe.homeserver.api.client.key_backup import KeyBackupApi
 from chappe.homeserver.api.client.keys import Keys
 from chappe.homeserver.api.client.login import Login
 from chappe.homeserver.api.client.membership import Membership
-from chappe.homeserver.api.client.notifications import NotificationsApi
 from chappe.homeserver.api.client.old_sync import OldSync
 from chappe.homeserver.api.client.profile import Profile
-from chappe.homeserver.api.client.pushers import PushersApi
-from chappe.homeserver.api.client.pushrules import PushRulesApi
 from chappe.homeserver.api.client.registration import Registration
 from chappe.homeserver.api.client.rendezvous import RendezvousApi
 from chappe.homeserver.api.client.room_send import RoomSend
@@ -63,7 +60,6 @@ from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
-from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.sync.device_lists import DeviceLists
 
 
@@ -286,13 +282,8 @@ def _room_parts(parts: Parts) -> list[object]:
 
 def _data_parts(parts: Parts) -> list[object]:
     rooms, store = parts.rooms, parts.accounts.store
-    ignored = parts.ignored_users
-    notifications = Notifications(rooms, parts.push_rules, parts.counts, ignored.of, ignored.hides_invitation)
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
-        PushRulesApi(parts.push_rules),
-        NotificationsApi(notifications, parts.relations),
-        PushersApi(parts.pushers),
         BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.uia, parts.limits),
         KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
         DehydratedDevice(dehydrate),

@@ -16,7 +16,6 @@ from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end
 from chappe.homeserver.modules.identity_service import tables as identity_service
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
-from chappe.homeserver.modules.push import tables as push
 from chappe.homeserver.modules.room_purges import tables as room_purges
 from chappe.homeserver.modules.server_notices import tables as server_notices
 from chappe.homeserver.modules.third_party_invites import tables as third_party_invites
@@ -27,7 +26,6 @@ from chappe.homeserver.part import Part
 from chappe.homeserver.rooms import tables as rooms
 from chappe.homeserver.senders import tables as senders
 from chappe.homeserver.senders.federation import tables as senders_federation
-from chappe.homeserver.senders.push import tables as senders_push
 
 REST: tuple[Table, ...] = (
     *accounts.TABLES,
@@ -40,7 +38,6 @@ REST: tuple[Table, ...] = (
     *identity_service.TABLES,
     *key_backup.TABLES,
     *media.TABLES,
-    *push.TABLES,
     *room_purges.TABLES,
     *server_notices.TABLES,
     *third_party_invites.TABLES,
@@ -49,7 +46,6 @@ REST: tuple[Table, ...] = (
     *outbound.TABLES,
     *rooms.TABLES,
     *senders_federation.TABLES,
-    *senders_push.TABLES,
     *senders.TABLES,
 )
 

@@ -20,9 +20,6 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
     async def browser_sessions(entry: Entry) -> None:
         await parts.browser_sessions.end_all(entry.user_id, entry.but_browser)
 
-    async def pushers(entry: Entry) -> None:
-        await parts.pushers.remove_all(entry.user_id, entry.but_device)
-
     async def bots(entry: Entry) -> None:
         for bot in await parts.bots.of(entry.user_id):
             if entry.state is not State.SIGNED_OUT_EVERYWHERE:
@@ -45,7 +42,6 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "links to a new password": of_user(parts.threepids.end_links),
         "addresses": of_user(parts.accounts.store.remove_threepids),
         "second factors": of_user(parts.second_factors.reset),
-        "pushers": pushers,
         "bots": bots,
         "webhooks": webhooks,
         "requests for a second person": of_user(parts.critical_acts.requests.withdraw_all),

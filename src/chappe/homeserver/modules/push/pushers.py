@@ -6,13 +6,14 @@ Kinds: `http` (a push gateway), `email` (a digest of what stays unread), `webpus
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.urls import split_url
@@ -27,9 +28,7 @@ _WEB_NAMES = (WEB, "org.matrix.msc4174.webpush")
 class Pushers:
     """`fetcher`: who will ask the push gateways, and refuses hosts that may not be reached."""
 
-    def __init__(
-        self, database: Database, accounts: AccountStore, fetcher: Fetcher, now_ms: Callable[[], int], has_mail: bool
-    ) -> None:
+    def __init__(self, database: Database, accounts: AccountStore, fetcher: Fetcher, now_ms: NowMs, has_mail: bool) -> None:
         self._database, self._accounts, self._now_ms, self._has_mail = database, accounts, now_ms, has_mail
         self._fetcher = fetcher
 

@@ -16,6 +16,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
 from chappe.matrix.account_standing import Doing
@@ -48,7 +49,7 @@ class PushDeliverer:
         notifications: Notifications,
         digest: Digest,
         standings: Standings,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._standings = standings
         self._database, self._fetcher, self._notifications = database, fetcher, notifications

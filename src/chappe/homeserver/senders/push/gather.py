@@ -16,6 +16,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
@@ -51,7 +52,7 @@ class PushGatherer:
         ignored: IgnoredUsers,
         quiet: QuietHours,
         standings: Standings,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         queued: Callable[[], None],
     ) -> None:
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules

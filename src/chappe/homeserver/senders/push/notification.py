@@ -11,6 +11,7 @@ import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
@@ -73,7 +74,7 @@ class Notification:
 
 class Notifications:
     def __init__(
-        self, rooms: Rooms, counts: UnreadCounts, hides_invitation: HidesInvitation, vapid: Vapid, now_ms: Callable[[], int]
+        self, rooms: Rooms, counts: UnreadCounts, hides_invitation: HidesInvitation, vapid: Vapid, now_ms: NowMs
     ) -> None:
         self._rooms, self._counts, self._hides_invitation = rooms, counts, hides_invitation
         self._vapid, self._now_ms = vapid, now_ms
@@ -150,7 +151,7 @@ class Digest:
         accounts: AccountStore,
         delay_minutes: int,
         link_of: Callable[[str], str],
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._notifications, self._mail, self._accounts = database, notifications, mail, accounts
         self._delay_ms, self._link_of, self._now_ms = delay_minutes * 60_000, link_of, now_ms
