@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from chappe.homeserver.modules.account_data import part as account_data
 from chappe.homeserver.modules.appservices import part as appservices
+from chappe.homeserver.modules.bots import part as bots
 from chappe.homeserver.modules.delayed_events import part as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
 from chappe.homeserver.modules.filters import part as filters
@@ -50,4 +51,5 @@ HOMESERVER: tuple[Part, ...] = (
     appservices.PART,
     url_previews.PART,
     push.PART,
+    bots.PART,
 )

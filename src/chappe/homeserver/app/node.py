@@ -52,12 +52,7 @@ class Homeserver(Parts):
         await self.set_profile_field.resume()
         await self.inbox.start()
         await self.completing.start()
-        for name, run in (
-            ("jobs", self.jobs.run),
-            ("mail", self.mail.run),
-            ("webhooks", self.webhook_sender.run),
-            ("federation sender", self.federation_sender.run),
-        ):
+        for name, run in (("jobs", self.jobs.run), ("mail", self.mail.run), ("federation sender", self.federation_sender.run)):
             loops.start(name, run)
         for work in self.assembly.work():
             if isinstance(work, Loop):

@@ -69,7 +69,6 @@ from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.modules.appservices.appservices import Appservices
-from chappe.homeserver.modules.bots.bots import Bots
 from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.critical_acts.critical_acts import CriticalActs
 from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Administrators, Proofs
@@ -114,7 +113,7 @@ from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.federation.queries import Queries
-from chappe.homeserver.outbound.fetchers import PreviewFetcher, PushFetcher
+from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -148,12 +147,10 @@ from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
 from chappe.homeserver.senders.narrow import skipped
 from chappe.homeserver.senders.push.deliver import PushDeliverer
-from chappe.homeserver.senders.webhooks import WebhookSender
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
-from chappe.matrix.identifiers import UserId
 from chappe.net.breaker import Breaker
 from chappe.net.fetcher import Fetcher
 from chappe.telemetry import Metrics
@@ -340,7 +337,6 @@ class Parts:
         )
         self.fleeting_sender = FleetingSender(self.rooms, self.typing, self.presence, self.federation_sender, self.clock)
         self._build_room_actions(database)
-        self._build_webhooks(database)
         self._build_services(database)
         self.account_states.add({**ends_of(self), **self.assembly.ends()})
         self.account_states.require_whole(with_layer=False)
@@ -363,9 +359,9 @@ class Parts:
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
-        self.room_directory = assembly.of(RoomDirectory)
+        self.room_directory, self.webhooks = assembly.of(RoomDirectory), assembly.of(Webhooks)
         self.push_rules, self.counts = assembly.of(PushRules), assembly.of(UnreadCounts)
-        self.pushers, self.push_fetcher = assembly.of(Pushers), assembly.of(PushFetcher)
+        self.pushers = assembly.of(Pushers)
         self.push_deliverer = assembly.of(PushDeliverer)
         self.url_previews = assembly.of(UrlPreviews)
         self.appservices, self.appservice_sender = assembly.of(Appservices), assembly.of(AppserviceSender)
@@ -464,7 +460,6 @@ class Parts:
         level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
         proofs = Proofs(self._make_administrators(), self.second_factors, requests, level, settings.approver_hours, self.now_ms)
         self.critical_acts = CriticalActs(proofs, requests, store)
-        self.bots = Bots(database, self.accounts, self.sessions, config.bots, self.tell_owner, self.now_ms)
         self.bind_threepid = BindThreepid(store, self.third_party_invites, self.policy, self.tell_owner)
         self.sign_in_upstream = SignInUpstream(database, self.accounts, self.bind_threepid, self.now_ms)
         self.check_password = CheckPassword(self.accounts, Directories(config.ldap), self.sign_in_upstream)
@@ -480,16 +475,6 @@ class Parts:
             config.server_notices_name,
         )
         TellOfTime(self.time_evidence, store, self.server_notices)
-
-
-    def _build_webhooks(self, database: Database) -> None:
-        async def store(user_id: UserId, content_type: str, name: str, raw: bytes) -> str:
-            return await self.media.store_file(user_id, content_type, name, raw)
-
-        self.webhooks = Webhooks(
-            database, self.bots, self.rooms, self.membership, store, self.push_fetcher.check, self.standings, self.now_ms
-        )
-        self.webhook_sender = WebhookSender(database, self.clock, self.rooms, self.push_fetcher, self.standings, self.now_ms)
 
     def _build_services(self, database: Database) -> None:
         config, now_ms = self.config, self.now_ms

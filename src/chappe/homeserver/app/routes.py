@@ -16,7 +16,6 @@ from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
 from chappe.homeserver.api.client.account import Account
 from chappe.homeserver.api.client.admin import Admin
 from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
-from chappe.homeserver.api.client.bots import BotsApi
 from chappe.homeserver.api.client.create_room import CreateRoom
 from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
 from chappe.homeserver.api.client.device_management import DeviceManagement
@@ -284,7 +283,6 @@ def _data_parts(parts: Parts) -> list[object]:
     rooms, store = parts.rooms, parts.accounts.store
     dehydrate = DehydrateDevice(parts.database, store, parts.sessions, parts.keys, parts.to_device)
     return [
-        BotsApi(parts.bots, parts.webhooks, parts.deactivate_account, parts.uia, parts.limits),
         KeyBackupApi(KeyBackup(parts.database, parts.kept_sessions)),
         DehydratedDevice(dehydrate),
         Keys(

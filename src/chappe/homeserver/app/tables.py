@@ -10,7 +10,6 @@ from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.database import tables as database
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.modules.administration import tables as administration
-from chappe.homeserver.modules.bots import tables as bots
 from chappe.homeserver.modules.critical_acts import tables as critical_acts
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
 from chappe.homeserver.modules.identity_service import tables as identity_service
@@ -32,7 +31,6 @@ REST: tuple[Table, ...] = (
     *actions.TABLES,
     *database.TABLES,
     *administration.TABLES,
-    *bots.TABLES,
     *critical_acts.TABLES,
     *end_to_end_encryption.TABLES,
     *identity_service.TABLES,

@@ -7,13 +7,13 @@ import functools
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable
 
 import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.webhooks import may_be_there
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
@@ -35,7 +35,7 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
 
 class WebhookSender:
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, standings: Standings, now_ms: Callable[[], int]
+        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, standings: Standings, now_ms: NowMs
     ) -> None:
         self._database, self._clock, self._rooms, self._standings = database, clock, rooms, standings
         self._fetcher, self._now_ms = fetcher, now_ms

@@ -16,6 +16,7 @@ from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -33,7 +34,7 @@ class Bots:
         sessions: Sessions,
         settings: Settings,
         tell_owner: OwnerMail,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
         self.tell_owner, self._now_ms = tell_owner, now_ms

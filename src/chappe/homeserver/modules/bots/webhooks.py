@@ -17,6 +17,7 @@ import msgspec
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -81,7 +82,7 @@ class Webhooks:
         store: Store,
         check_url: Callable[[str], object],
         standings: Standings,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._bots, self._rooms, self._membership = database, bots, rooms, membership
         self._standings = standings
