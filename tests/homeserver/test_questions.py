@@ -205,7 +205,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     "directory.publish": {"modules/room_directory/api:set_visibility": "a person"},
     "appservices.list_room": {"modules/appservices/api:list_room": "a bridge"},
     "invites.invite": {"api/client/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
-    "invites.store": {"api/identity/v2:store_invite": "a person, or another server for its own"},
+    "invites.store": {"modules/identity_service/api:store_invite": "a person, or another server for its own"},
     "accounts.register": {
         "api/client/registration:_register": "a person",
         "api/client/registration:_guest": "a guest",

@@ -11,6 +11,7 @@ from chappe.homeserver.modules.bots import part as bots
 from chappe.homeserver.modules.delayed_events import part as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
 from chappe.homeserver.modules.filters import part as filters
+from chappe.homeserver.modules.identity_service import part as identity_service
 from chappe.homeserver.modules.openid import part as openid
 from chappe.homeserver.modules.presence import part as presence
 from chappe.homeserver.modules.push import part as push
@@ -52,4 +53,5 @@ HOMESERVER: tuple[Part, ...] = (
     url_previews.PART,
     push.PART,
     bots.PART,
+    identity_service.PART,
 )

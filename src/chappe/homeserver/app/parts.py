@@ -77,7 +77,6 @@ from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvent
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.store import KeyStore
-from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.homeserver.modules.media.media import ContentRepository, Scanning
@@ -85,7 +84,6 @@ from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.modules.media.remote import RemoteMedia
 from chappe.homeserver.modules.media.thumbnails import Thumbnailer
 from chappe.homeserver.modules.media.upload_share import UploadBounds, UploadShare
-from chappe.homeserver.modules.openid.openid import OpenId
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.counts import UnreadCounts
 from chappe.homeserver.modules.push.pushers import Pushers
@@ -290,9 +288,6 @@ class Parts:
         self.evict_guests = EvictGuests(store, self.administration, self.rooms, self.membership)
         self._build_creation(database)
         # modules
-        self.identity = IdentityServer(
-            database, store, self.domains, self.standings, self.rooms.sight, config.identity_service, now_ms
-        )
         self.remote_devices = RemoteDevices(
             database, self.writer, self.clock, self.federation_client, self.rooms.following, now_ms
         )
@@ -355,11 +350,12 @@ class Parts:
         )
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
-        self.openid, self.reports = assembly.of(OpenId), assembly.of(Reports)
+        self.reports = assembly.of(Reports)
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
         self.delayed_event_sender = assembly.of(DelayedEventSender)
         self.search_index = assembly.of(SearchIndex)
         self.room_directory, self.webhooks = assembly.of(RoomDirectory), assembly.of(Webhooks)
+        self.exchange_invites = assembly.of(ExchangeInvites)
         self.push_rules, self.counts = assembly.of(PushRules), assembly.of(UnreadCounts)
         self.pushers = assembly.of(Pushers)
         self.push_deliverer = assembly.of(PushDeliverer)
@@ -477,19 +473,8 @@ class Parts:
         TellOfTime(self.time_evidence, store, self.server_notices)
 
     def _build_services(self, database: Database) -> None:
-        config, now_ms = self.config, self.now_ms
         self.kept_sessions = KeptSessions(database, self.policy, self.holds)
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
-        self.exchange_invites = ExchangeInvites(
-            self.rooms,
-            self.membership,
-            self.residence,
-            self.third_party_invites,
-            self.federation_client,
-            self.domains,
-            self.boundaries,
-            self.fetcher,
-        )
 
     def _build_jobs(self, database: Database) -> None:
         shares = self.config.shares
@@ -499,7 +484,6 @@ class Parts:
             await self.uia.prune()
             await self.media.prune()
             await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
-            await self.identity.prune()
             await self.keys.prune()
             await self.kept_sessions.prune()
             await self.account_data.kept.prune()

@@ -43,7 +43,6 @@ from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
-from chappe.homeserver.api.identity.v2 import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.api.media.content_repo import ContentRepo
 from chappe.homeserver.api.oauth.oauth import OAuthApi
 from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
@@ -79,7 +78,6 @@ def routes_of_node(parts: Parts) -> list[Route]:
         versions,
         rest,
         *_admin_parts(parts),
-        *_identity_parts(parts),
         *_federation_parts(parts),
         *_account_parts(parts),
         *_sign_in_parts(parts),
@@ -189,23 +187,6 @@ def _sign_in_parts(parts: Parts) -> list[object]:
         ),
         OAuthApi(parts.grants, parts.public_url, config.registration, parts.mail.names),
         RendezvousApi(parts.rendezvous, parts.public_url),
-    ]
-
-
-def _identity_parts(parts: Parts) -> list[object]:
-    identity = parts.identity
-    return [
-        IdentityAccounts(identity, parts.openid, parts.domains, parts.limits, parts.ask_servers),
-        IdentityAddresses(
-            identity,
-            parts.threepids,
-            parts.accounts.store,
-            parts.third_party_invites,
-            parts.exchange_invites,
-            parts.domains,
-            parts.public_url,
-            parts.guesses,
-        ),
     ]
 
 

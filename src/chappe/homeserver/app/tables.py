@@ -12,7 +12,6 @@ from chappe.homeserver.database.table import Table
 from chappe.homeserver.modules.administration import tables as administration
 from chappe.homeserver.modules.critical_acts import tables as critical_acts
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
-from chappe.homeserver.modules.identity_service import tables as identity_service
 from chappe.homeserver.modules.key_backup import tables as key_backup
 from chappe.homeserver.modules.media import tables as media
 from chappe.homeserver.modules.room_purges import tables as room_purges
@@ -33,7 +32,6 @@ REST: tuple[Table, ...] = (
     *administration.TABLES,
     *critical_acts.TABLES,
     *end_to_end_encryption.TABLES,
-    *identity_service.TABLES,
     *key_backup.TABLES,
     *media.TABLES,
     *room_purges.TABLES,

@@ -21,7 +21,6 @@ def ends_of(parts: Parts) -> Mapping[str, End]:
         "access tokens": parts.sessions.end,
         "OAuth codes and device codes": of_user(parts.grants.end_all),
         "login tokens": of_user(parts.login_tokens.end_all),
-        "identity-service tokens": of_user(parts.identity.end_all),
         "browser sessions": browser_sessions,
         "known browsers": of_user(parts.browser_sessions.forget_browsers),
         "proofs under way": of_user(parts.uia.end_all),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from chappe.config import IdentityService as Settings
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.sight import Sight
 from chappe.matrix.account_standing import Doing
@@ -38,7 +39,7 @@ class IdentityServer:
         standings: Standings,
         sight: Sight,
         settings: Settings,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._domains, self._sight = database, accounts, domains, sight
         self._standings, self._settings, self._now_ms = standings, settings, now_ms

@@ -1,1 +1,0 @@
-"""The identity-service API (identity_service specification, v2), for the hosted domains."""
