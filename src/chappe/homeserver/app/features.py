@@ -6,6 +6,7 @@ The order says in which order sync asks the sections: presence after the device 
 from __future__ import annotations
 
 from chappe.homeserver.modules.account_data import part as account_data
+from chappe.homeserver.modules.administration import part as administration
 from chappe.homeserver.modules.appservices import part as appservices
 from chappe.homeserver.modules.bots import part as bots
 from chappe.homeserver.modules.delayed_events import part as delayed_events
@@ -54,4 +55,5 @@ HOMESERVER: tuple[Part, ...] = (
     push.PART,
     bots.PART,
     identity_service.PART,
+    administration.PART,
 )

@@ -9,7 +9,6 @@ from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.api.admin.media import AdminMedia
-from chappe.homeserver.api.admin.overview import AdminFigures, AdminServers
 from chappe.homeserver.api.admin.register import SharedSecretRegistration
 from chappe.homeserver.api.admin.rooms import AdminRest, AdminRooms
 from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
@@ -55,7 +54,6 @@ from chappe.homeserver.api.web.web_client import SignInMeans, WebClient
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
-from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.critical_acts.proofs import OPEN
 from chappe.homeserver.modules.key_backup.key_backup import KeyBackup
 from chappe.homeserver.sync.device_lists import DeviceLists
@@ -192,7 +190,7 @@ def _sign_in_parts(parts: Parts) -> list[object]:
 
 def _admin_parts(parts: Parts) -> list[object]:
     rooms, accounts = parts.rooms, parts.accounts
-    make_admin, overview = MakeRoomAdmin(rooms, parts.membership), Overview(parts.database)
+    make_admin = MakeRoomAdmin(rooms, parts.membership)
     return [
         AdminUsers(parts.administration, accounts, parts.sessions, parts.second_factors, rooms, parts.pushers),
         AdminUserChanges(
@@ -216,8 +214,6 @@ def _admin_parts(parts: Parts) -> list[object]:
             PurgeHistory(rooms, parts.writer, parts.room_purges),
         ),
         AdminMedia(parts.media, rooms, parts.domains),
-        AdminFigures(overview, accounts.store),
-        AdminServers(parts.database, overview),
     ]
 
 

@@ -9,7 +9,6 @@ from chappe.homeserver.actions import tables as actions
 from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.database import tables as database
 from chappe.homeserver.database.table import Table
-from chappe.homeserver.modules.administration import tables as administration
 from chappe.homeserver.modules.critical_acts import tables as critical_acts
 from chappe.homeserver.modules.end_to_end_encryption import tables as end_to_end_encryption
 from chappe.homeserver.modules.key_backup import tables as key_backup
@@ -29,7 +28,6 @@ REST: tuple[Table, ...] = (
     *accounts.TABLES,
     *actions.TABLES,
     *database.TABLES,
-    *administration.TABLES,
     *critical_acts.TABLES,
     *end_to_end_encryption.TABLES,
     *key_backup.TABLES,
