@@ -32,6 +32,7 @@ from chappe.homeserver.part import Part
 from chappe.homeserver.sync import part as sync
 
 HOMESERVER: tuple[Part, ...] = (
+    # what sync tells of
     account_data.PART,
     to_device.PART,
     end_to_end_encryption.PART,
@@ -41,19 +42,24 @@ HOMESERVER: tuple[Part, ...] = (
     threads.PART,
     sync.PART,
     filters.PART,
-    openid.PART,
-    reporting.PART,
-    voip.PART,
+    # rooms and what is said in them
     relations.PART,
     delayed_events.PART,
-    search.PART,
-    user_directory.PART,
+    reporting.PART,
+    url_previews.PART,
+    voip.PART,
+    # what is found
     room_directory.PART,
     spaces.PART,
-    appservices.PART,
-    url_previews.PART,
+    search.PART,
+    user_directory.PART,
+    # whom others may trust
+    openid.PART,
+    identity_service.PART,
+    # what leaves the server
     push.PART,
     bots.PART,
-    identity_service.PART,
+    appservices.PART,
+    # what administrators see
     administration.PART,
 )

@@ -97,7 +97,6 @@ from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.modules.server_notices.server_notices import NoticeRooms
 from chappe.homeserver.modules.third_party_invites.third_party_invites import FRAGMENT as WAITING_INVITES
 from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
-from chappe.homeserver.modules.threads.threads import ThreadSubscriptions
 from chappe.homeserver.modules.to_device.to_device import ToDevice
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.modules.url_previews.url_previews import UrlPreviews
@@ -148,7 +147,6 @@ from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
-from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.net.breaker import Breaker
 from chappe.net.fetcher import Fetcher
 from chappe.telemetry import Metrics
@@ -350,21 +348,18 @@ class Parts:
         )
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
-        self.reports = assembly.of(Reports)
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
         self.delayed_event_sender = assembly.of(DelayedEventSender)
-        self.search_index = assembly.of(SearchIndex)
+        self.reports, self.search_index = assembly.of(Reports), assembly.of(SearchIndex)
         self.room_directory, self.webhooks = assembly.of(RoomDirectory), assembly.of(Webhooks)
         self.exchange_invites = assembly.of(ExchangeInvites)
         self.push_rules, self.counts = assembly.of(PushRules), assembly.of(UnreadCounts)
-        self.pushers = assembly.of(Pushers)
-        self.push_deliverer = assembly.of(PushDeliverer)
+        self.pushers, self.push_deliverer = assembly.of(Pushers), assembly.of(PushDeliverer)
         self.url_previews = assembly.of(UrlPreviews)
         self.appservices, self.appservice_sender = assembly.of(Appservices), assembly.of(AppserviceSender)
         self.voip, self.relations = assembly.of(Voip), assembly.of(Relations)
         self.to_device, self.typing = assembly.of(ToDevice), assembly.of(Typing)
-        self.presence, self.threads = assembly.of(Presence), assembly.of(ThreadSubscriptions)
-        self.sync, self.sliding_sync = assembly.of(SyncEngine), assembly.of(SlidingSync)
+        self.presence, self.sync = assembly.of(Presence), assembly.of(SyncEngine)
 
     def _build_federation(self, database: Database) -> None:
         config, settings = self.config, self.config.federation
