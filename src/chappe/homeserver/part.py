@@ -46,6 +46,7 @@ class Part:
     `runs`: a function that names what it needs and yields the part's `Loop`s and `Job`s. `closes`: a function that names what
     it needs and ends what is under way, while the loops still run; the parts that were made last close first. `ends`: a function
     that names what it needs and returns, by the name of a way in `accounts/ways_to_act.py`, what ends it for an account.
+    `measures`: a function that names what it needs, `Metrics` among it, and adds the part's figures.
     """
 
     name: str
@@ -56,3 +57,4 @@ class Part:
     runs: Callable[..., Iterable[Loop | Job]] | None = None
     closes: Callable[..., Awaitable[object]] | None = None
     ends: Callable[..., Mapping[str, End]] | None = None
+    measures: Callable[..., None] | None = None

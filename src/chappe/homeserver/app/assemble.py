@@ -60,7 +60,12 @@ class Assembly:
         """Follows every need by types alone. Raises AssemblyError."""
         known = {*self._made, Sections}
         for part in self._parts:
-            for maker in (*part.sections, *part.gives, *part.endpoints, *filter(None, (part.runs, part.closes, part.ends))):
+            for maker in (
+                *part.sections,
+                *part.gives,
+                *part.endpoints,
+                *filter(None, (part.runs, part.closes, part.ends, part.measures)),
+            ):
                 self._follow(maker, (f"the part {part.name}",), known)
 
     def _follow(self, maker: Maker, path: tuple[str, ...], known: set[Kind]) -> None:
@@ -104,6 +109,12 @@ class Assembly:
     def ends(self) -> dict[str, End]:
         """By its name, what ends a way by which accounts act."""
         return {name: end for part in self._parts if part.ends is not None for name, end in self.call(part.ends).items()}
+
+    def measure(self) -> None:
+        """Adds the figures of every part."""
+        for part in self._parts:
+            if part.measures is not None:
+                self.call(part.measures)
 
     async def close(self) -> None:
         """Ends what is under way, the latest part first."""

@@ -517,8 +517,8 @@ class Parts:
         self.jobs.add("guest access", 600, self.evict_guests.sweep)
 
     def _build_metrics(self, database: Database) -> None:
+        self.assembly.measure()
         self.metrics.gauge("chappe_live_rooms", "Rooms in memory", lambda: len(self.rooms.live))
-        self.metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(self.notifier.waiters))
         self.metrics.gauge("chappe_position", "End of the log as this process knows it", lambda: self.clock.watermark)
         self.metrics.gauge(
             "chappe_clock_skew_seconds", "This machine's clock ahead of the database's", lambda: self.time.skew_ms / 1000
@@ -529,7 +529,6 @@ class Parts:
         self.metrics.count("chappe_loop_blocked", "Times the event loop was held", lambda: self.watchdog.blocked)
         self.metrics.gauge("chappe_loop_blocked_longest_seconds", "Longest of them", lambda: self.watchdog.longest)
         self.metrics.gauge("chappe_unread_answer_bytes", "Large answers not taken yet", lambda: self.unread.total)
-        self.metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: self.notifier.polls.ended)
         self.metrics.gauge("chappe_disk_free_bytes", "On the fullest disk", self.upload_share.free)
         self.metrics.gauge("chappe_disk_low", "1: uploads are refused", lambda: self.upload_share.is_disk_low)
         self.metrics.count(

@@ -6,6 +6,14 @@ from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
 from chappe.homeserver.api.client.sync import Sync
 from chappe.homeserver.part import Part
 from chappe.homeserver.sync.engine import SyncEngine
+from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.sliding.engine import SlidingSync
+from chappe.telemetry import Metrics
 
-PART = Part("sync", gives=(SyncEngine, SlidingSync), endpoints=(Sync, SlidingSyncApi))
+
+def measures(metrics: Metrics, notifier: Notifier) -> None:
+    metrics.gauge("chappe_waiting_syncs", "Requests that wait for news", lambda: len(notifier.waiters))
+    metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: notifier.polls.ended)
+
+
+PART = Part("sync", gives=(SyncEngine, SlidingSync), endpoints=(Sync, SlidingSyncApi), measures=measures)
