@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from chappe.homeserver.app.assemble import Assembly, AssemblyError
 from chappe.homeserver.app.features import HOMESERVER
-from chappe.homeserver.part import Job, Loop, Part
+from chappe.homeserver.part import End, Job, Loop, Part
 from tests.features import bookmarks
 from tests.features.bookmarks.part import PART as BOOKMARKS
 from tests.support import Server, segment
@@ -21,7 +21,8 @@ from tests.support import test_config as config_for_tests
 SLIDING = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
 
 
-class Base: ...
+class Base:
+    made: object = None
 
 
 class Store:
@@ -96,6 +97,31 @@ async def test_work_and_ends() -> None:
     assert [work.name for work in assembly.work()] == ["a loop", "a job"]
     await assembly.close()
     assert ended == ["first", "second"]
+
+
+async def test_all_that_is_given_is_made_and_says_what_it_ends_and_measures() -> None:
+    ended, measured = [], []
+
+    class Unnamed:
+        def __init__(self, base: Base) -> None:
+            base.made = self
+
+    def ends(store: Store) -> Mapping[str, End]:
+        async def end(entry: object) -> None:
+            ended.append((store, entry))
+
+        return {"a way": end}
+
+    def measures(store: Store) -> None:
+        measured.append(store)
+
+    base = Base()
+    assembly = Assembly([Part("a", gives=(Store, Unnamed), ends=ends, measures=measures)], {Base: base})
+    assembly.make()
+    assert isinstance(base.made, Unnamed)
+    await assembly.ends()["a way"]("alice")
+    assembly.measure()
+    assert (ended, measured) == ([(assembly.of(Store), "alice")], [assembly.of(Store)])
 
 
 # ----------------------------------------------------------------------------------------------------- a new feature

@@ -472,16 +472,12 @@ class Parts:
         self.restore_keys = RestoreKeys(self.kept_sessions, self.account_data)
 
     def _build_jobs(self, database: Database) -> None:
-        shares = self.config.shares
-
         async def prune() -> None:
             await self.rooms.store.prune(self.clock.watermark - DAY_OF_POSITIONS)
             await self.uia.prune()
             await self.media.prune()
-            await self.to_device.shed(shares.to_device_messages, shares.to_device_mib << 20)
             await self.keys.prune()
             await self.kept_sessions.prune()
-            await self.account_data.kept.prune()
             for kept in (
                 self.threepids,
                 self.login_tokens,
