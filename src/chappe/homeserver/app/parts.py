@@ -166,6 +166,9 @@ class Parts:
     """What a node consists of. It has no life of its own: see `Homeserver`."""
 
     parts: Sequence[Part] = HOMESERVER
+    assembly: Assembly
+    holds: Holds
+    fetcher: PreviewFetcher
     _secret: bytes
     _browser_secret: bytes
     _scanner_secret: bytes
@@ -316,15 +319,6 @@ class Parts:
         self.deactivate_account = DeactivateAccount(self.accounts, self.rooms, self.membership)
         self.vapid = Vapid(self._browser_secret, config.push.contact)
         self._assemble(database)
-        self.creation = RoomCreation(
-            self.rooms,
-            self.aliases,
-            self.admission,
-            self.membership,
-            self.third_party_invites,
-            self.room_directory,
-            config.default_room_version,
-        )
         self.receive_edus = ReceiveEdus(
             self.rooms, self.typing, self.receipts, self.presence, self.to_device, self.keys, self.remote_devices
         )
@@ -340,12 +334,15 @@ class Parts:
         """Makes the features that are parts; what is not a part yet is given to them."""
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
-        given: dict[type, object] = {type(thing): thing for thing in (*made, self.accounts.store, self.rooms.sight)}
-        del given[Fetcher]  # there are several: a part names the one that it means
-        given[PreviewFetcher] = self.fetcher
-        self.assembly = assembly = Assembly(
-            self.parts, {**given, Database: database, NowMs: self.now_ms, Policy: self.policy, Holds: self.holds}
-        )
+        everything = (*made, self.accounts.store, self.rooms.sight)
+        given: dict[type, object] = {
+            **{type(thing): thing for thing in everything if type(thing) is not Fetcher},  # a part names the one that it means
+            Database: database,
+            NowMs: self.now_ms,
+            Policy: self.policy,
+            Holds: self.holds,
+        }
+        self.assembly = assembly = Assembly(self.parts, {**given, PreviewFetcher: self.fetcher})
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)
@@ -440,13 +437,22 @@ class Parts:
     def _build_creation(self, database: Database) -> None:
         """What a new room is asked about: who is invited by address."""
         config, rooms, store = self.config, self.rooms, self.accounts.store
-        self.third_party_invites = invites = ThirdPartyInvites(
+        self.third_party_invites = ThirdPartyInvites(
             database, store, rooms, self.membership, self.domains, config.public_url, self.mail, self.standings
         )
         self.ask_servers = AskServers(self.federation_client, self.domains, self.boundaries, config.federation.people_of)
 
     def _build_room_actions(self, database: Database) -> None:
         config, store = self.config, self.accounts.store
+        self.creation = RoomCreation(
+            self.rooms,
+            self.aliases,
+            self.admission,
+            self.membership,
+            self.third_party_invites,
+            self.room_directory,
+            config.default_room_version,
+        )
         settings, requests = config.administration, CriticalRequests(database, self.now_ms)
         level = settings.critical or (SECOND_FACTOR if config.agency.enabled else OPEN)
         proofs = Proofs(self._make_administrators(), self.second_factors, requests, level, settings.approver_hours, self.now_ms)
