@@ -1,6 +1,6 @@
 """A node is a list of parts; a part says what it gives, answers, adds to sync, runs and ends.
 
-Each feature's folder has a `part.py` with one `Part`; `app/parts.py` lists them, and `app/assemble.py` makes what they name. What
+Each feature's folder has a `part.py` with one `Part`; `app/features.py` lists them, and `app/assemble.py` makes what they name. What
 a part needs stands in one place only, in the signatures of what it gives: a class names its needs in its constructor, a function
 in its parameters. A need is a type; whoever gives that type is found, or the node does not start.
 """

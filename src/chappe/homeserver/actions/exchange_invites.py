@@ -16,6 +16,7 @@ from chappe.homeserver.modules.third_party_invites.third_party_invites import Th
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
+from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.remote.calls import V1, path_of
@@ -23,7 +24,6 @@ from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId, domain_of, is_user_id, parse_room_id, parse_user_id
-from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 MOST_INVITES, MOST_KEYS, ANSWER_BYTES = 5, 10, 4096  # anybody may say `onbind`: few servers are asked for it
@@ -39,7 +39,7 @@ class ExchangeInvites:
         client: FederationClient,
         domains: Domains,
         boundaries: Boundaries,
-        fetcher: Fetcher,
+        fetcher: PreviewFetcher,
     ) -> None:
         self._rooms, self._membership, self._residence = rooms, membership, residence
         self._invites, self._client, self._fetcher = invites, client, fetcher

@@ -94,7 +94,7 @@ class Assembly:
         return self._made[kind]
 
     def make(self) -> None:
-        """Makes all that the parts give, whether or not anybody names it: the tables it writes must be known before the start."""
+        """Makes all that the parts give, whether or not anybody names it: whatever registers with what is given does it now."""
         for kind in self._makers:
             self._of(kind)
 

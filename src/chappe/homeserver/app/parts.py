@@ -110,7 +110,7 @@ from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import Keyring
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.outbound.federation.queries import Queries
-from chappe.homeserver.outbound.fetchers import PreviewFetcher
+from chappe.homeserver.outbound.fetchers import PreviewFetcher, TrustedFetcher
 from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.outbound.web_push import Vapid
@@ -148,7 +148,6 @@ from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
 from chappe.net.breaker import Breaker
-from chappe.net.fetcher import Fetcher
 from chappe.telemetry import Metrics
 
 TIME_EVERY = 10  # seconds between two looks at the clocks
@@ -168,7 +167,6 @@ class Parts:
     parts: Sequence[Part] = HOMESERVER
     assembly: Assembly
     holds: Holds
-    fetcher: PreviewFetcher
     _secret: bytes
     _browser_secret: bytes
     _scanner_secret: bytes
@@ -235,7 +233,7 @@ class Parts:
         self.application_services = services = load_application_services(
             config.application_services, config.server_name, self.domains.is_hosted
         )
-        self.trusted_fetcher = Fetcher([], [], config.extra_ca_file, is_trusted=True)
+        self.trusted_fetcher = TrustedFetcher([], [], config.extra_ca_file, is_trusted=True)
         self.service_calls = ServiceCalls(self.trusted_fetcher)
         self.bridges = Bridges(services, self.service_calls, store)
         self.erased = ErasedAuthors()
@@ -298,7 +296,7 @@ class Parts:
         folders = [self._data, Path(config.media.location or self._data)]  # an object store's address is no folder
         self.upload_share = UploadShare(database, now_ms, bounds, folders)
         previews = config.url_previews
-        self.fetcher = PreviewFetcher(Fetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file))
+        self.fetcher = PreviewFetcher(previews.allowed_private_hosts, previews.blocked_hosts, config.extra_ca_file)
         self.media = ContentRepository(
             database,
             blobs,
@@ -334,15 +332,14 @@ class Parts:
         """Makes the features that are parts; what is not a part yet is given to them."""
         made = list(vars(self).values())
         made += [getattr(self.config, name) for name in self.config.__struct_fields__]
-        everything = (*made, self.accounts.store, self.rooms.sight)
         given: dict[type, object] = {
-            **{type(thing): thing for thing in everything if type(thing) is not Fetcher},  # a part names the one that it means
+            **{type(thing): thing for thing in (*made, self.accounts.store, self.rooms.sight)},
             Database: database,
             NowMs: self.now_ms,
             Policy: self.policy,
             Holds: self.holds,
         }
-        self.assembly = assembly = Assembly(self.parts, {**given, PreviewFetcher: self.fetcher})
+        self.assembly = assembly = Assembly(self.parts, given)
         assembly.make()
         self.account_data, self.receipts = assembly.of(AccountData), assembly.of(Receipts)
         self.delayed_events, self.send_delayed_event = assembly.of(DelayedEvents), assembly.of(SendDelayedEvent)

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from chappe.homeserver.load.parsing import read_answer
+from chappe.homeserver.outbound.fetchers import TrustedFetcher
 from chappe.matrix.errors import MatrixError
-from chappe.net.fetcher import Fetcher
 
 SECONDS, ANSWER_BYTES = 30.0, 4 << 20  # device keys of many people at most
 
@@ -19,7 +19,7 @@ SECONDS, ANSWER_BYTES = 30.0, 4 << 20  # device keys of many people at most
 class ServiceCalls:
     """`fetcher`: a trusted one; operators name the addresses."""
 
-    def __init__(self, fetcher: Fetcher) -> None:
+    def __init__(self, fetcher: TrustedFetcher) -> None:
         self._fetcher = fetcher
 
     async def transaction(self, url: str, token: str, txn: int, body: bytes) -> bool:

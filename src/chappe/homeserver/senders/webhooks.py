@@ -15,11 +15,11 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.webhooks import may_be_there
+from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
-from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOCK, COMMITS_AT_ONCE, AT_ONCE = 5, 100, 50
@@ -35,7 +35,7 @@ def signature(secret: str, seconds: int, body: bytes) -> str:
 
 class WebhookSender:
     def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, fetcher: Fetcher, standings: Standings, now_ms: NowMs
+        self, database: Database, clock: Clock, rooms: Rooms, fetcher: PushFetcher, standings: Standings, now_ms: NowMs
     ) -> None:
         self._database, self._clock, self._rooms, self._standings = database, clock, rooms, standings
         self._fetcher, self._now_ms = fetcher, now_ms

@@ -20,9 +20,9 @@ from joserfc.jwk import KeySet
 from chappe.config import IdentityProvider
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.load.parsing import read_answer
+from chappe.homeserver.outbound.fetchers import TrustedFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import Forbidden, MatrixError, NotFound
-from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOGIN_MS = 15 * 60_000
@@ -70,7 +70,7 @@ class _Known:
 
 class Providers:
     def __init__(
-        self, database: Database, settings: Sequence[IdentityProvider], fetcher: Fetcher, now_ms: Callable[[], int]
+        self, database: Database, settings: Sequence[IdentityProvider], fetcher: TrustedFetcher, now_ms: Callable[[], int]
     ) -> None:
         """`fetcher`: a trusted one, since operators name the addresses."""
         self._database, self._fetcher, self._now_ms = database, fetcher, now_ms

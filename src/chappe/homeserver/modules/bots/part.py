@@ -10,7 +10,6 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
-from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.api import BotsApi
@@ -42,12 +41,6 @@ def webhooks(
     return Webhooks(database, bots, rooms, membership, store, fetcher.check, standings, now_ms)
 
 
-def sender(
-    database: Database, clock: Clock, rooms: Rooms, fetcher: PushFetcher, standings: Standings, now_ms: NowMs
-) -> WebhookSender:
-    return WebhookSender(database, clock, rooms, fetcher, standings, now_ms)
-
-
 def runs(sender: WebhookSender) -> Iterator[Loop]:
     yield Loop("webhooks", sender.run)
 
@@ -69,4 +62,4 @@ def ends(
     return {"bots": end_bots, "webhooks": end_webhooks}
 
 
-PART = Part("bots", gives=(Bots, webhooks, sender), endpoints=(BotsApi,), tables=TABLES, runs=runs, ends=ends)
+PART = Part("bots", gives=(Bots, webhooks, WebhookSender), endpoints=(BotsApi,), tables=TABLES, runs=runs, ends=ends)

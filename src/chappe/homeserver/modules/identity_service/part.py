@@ -9,30 +9,9 @@ from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.modules.identity_service.api import IdentityAccounts, IdentityAddresses
 from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
 from chappe.homeserver.modules.identity_service.tables import TABLES
-from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
-from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.client import FederationClient
-from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.homeserver.part import Job, Part
-from chappe.homeserver.rooms.membership import MembershipChanges
-from chappe.homeserver.rooms.remote.residence import Residence
-from chappe.homeserver.rooms.rooms import Rooms
 
 PRUNE_EVERY = 600  # seconds
-
-
-def exchange_invites(
-    rooms: Rooms,
-    membership: MembershipChanges,
-    residence: Residence,
-    invites: ThirdPartyInvites,
-    client: FederationClient,
-    domains: Domains,
-    boundaries: Boundaries,
-    fetcher: PreviewFetcher,
-) -> ExchangeInvites:
-    return ExchangeInvites(rooms, membership, residence, invites, client, domains, boundaries, fetcher)
 
 
 def runs(identity: IdentityServer) -> Iterator[Job]:
@@ -45,7 +24,7 @@ def ends(identity: IdentityServer) -> Mapping[str, End]:
 
 PART = Part(
     "identity service",
-    gives=(IdentityServer, exchange_invites),
+    gives=(IdentityServer, ExchangeInvites),
     endpoints=(IdentityAccounts, IdentityAddresses),
     tables=TABLES,
     runs=runs,

@@ -15,9 +15,9 @@ import aiohttp
 
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
+from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_opaque_id, is_server_name
-from chappe.net.fetcher import Fetcher
 
 MAX_FILE_NAME = 500
 CHUNK = 1 << 16
@@ -36,7 +36,7 @@ class Repository(Protocol):
 
 
 class RemoteMedia:
-    def __init__(self, client: FederationClient, domains: Domains, fetcher: Fetcher) -> None:
+    def __init__(self, client: FederationClient, domains: Domains, fetcher: PreviewFetcher) -> None:
         self._client, self._domains, self._fetcher = client, domains, fetcher
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chappe.config import Config
+from chappe.config import Config, Email, Push
 from chappe.homeserver.accounts.account_states import End, Entry
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
@@ -33,7 +33,6 @@ from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
 from chappe.homeserver.senders.push.tables import TABLES as QUEUES
-from chappe.net.fetcher import Fetcher
 
 DAY = 86_400  # seconds
 
@@ -43,7 +42,7 @@ def counts(database: Database, rooms: Rooms, rules: PushRules, clock: Clock, ign
 
 
 def fetcher(config: Config) -> PushFetcher:
-    return PushFetcher(Fetcher(config.push.allowed_private_hosts, [], config.extra_ca_file))
+    return PushFetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
 
 
 def pushers(database: Database, accounts: AccountStore, now_ms: NowMs, mail: MailQueue, fetcher: PushFetcher) -> Pushers:
@@ -63,27 +62,15 @@ def digest(
     notifications: notification.Notifications,
     mail: MailQueue,
     accounts: AccountStore,
-    config: Config,
+    email: Email,
     public_url: PublicUrl,
     now_ms: NowMs,
 ) -> Digest:
-    delay = config.email.digest_minutes
-    return Digest(database, notifications, mail, accounts, delay, public_url.for_domain, now_ms)
+    return Digest(database, notifications, mail, accounts, email.digest_minutes, public_url.for_domain, now_ms)
 
 
-def quiet_hours(clock: Clock, account_data: AccountData, config: Config) -> QuietHours:
-    return QuietHours(clock, account_data.of_users, config.push.quiet_hours)
-
-
-def deliverer(
-    database: Database,
-    fetcher: PushFetcher,
-    notifications: notification.Notifications,
-    digest: Digest,
-    standings: Standings,
-    now_ms: NowMs,
-) -> PushDeliverer:
-    return PushDeliverer(database, fetcher, notifications, digest, standings, now_ms)
+def quiet_hours(clock: Clock, account_data: AccountData, push: Push) -> QuietHours:
+    return QuietHours(clock, account_data.of_users, push.quiet_hours)
 
 
 def gatherer(
@@ -119,7 +106,7 @@ async def close(fetcher: PushFetcher) -> None:
 
 PART = Part(
     "push",
-    gives=(PushRules, counts, fetcher, pushers, missed, told, digest, quiet_hours, deliverer, gatherer),
+    gives=(PushRules, counts, fetcher, pushers, missed, told, digest, quiet_hours, PushDeliverer, gatherer),
     endpoints=(PushRulesApi, NotificationsApi, PushersApi),
     tables=(*TABLES, *QUEUES),
     runs=runs,

@@ -14,10 +14,10 @@ import orjson
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.urls import split_url
-from chappe.net.fetcher import Fetcher
 
 HTTP, EMAIL, WEB = "http", "email", "webpush"
 AT_MOST = 50
@@ -28,7 +28,7 @@ _WEB_NAMES = (WEB, "org.matrix.msc4174.webpush")
 class Pushers:
     """`fetcher`: who will ask the push gateways, and refuses hosts that may not be reached."""
 
-    def __init__(self, database: Database, accounts: AccountStore, fetcher: Fetcher, now_ms: NowMs, has_mail: bool) -> None:
+    def __init__(self, database: Database, accounts: AccountStore, fetcher: PushFetcher, now_ms: NowMs, has_mail: bool) -> None:
         self._database, self._accounts, self._now_ms, self._has_mail = database, accounts, now_ms, has_mail
         self._fetcher = fetcher
 

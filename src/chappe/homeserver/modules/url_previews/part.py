@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chappe.config import Config
+from chappe.config import UrlPreviews as Settings
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
@@ -18,9 +18,8 @@ HOUR_MS = 3_600_000
 
 
 def url_previews(
-    database: Database, fetcher: PreviewFetcher, media: ContentRepository, now_ms: NowMs, config: Config
+    database: Database, fetcher: PreviewFetcher, media: ContentRepository, now_ms: NowMs, settings: Settings
 ) -> UrlPreviews:
-    settings = config.url_previews
     return UrlPreviews(database, fetcher, media.store_image, now_ms, settings.enabled, settings.cache_hours * HOUR_MS)
 
 

@@ -15,9 +15,10 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.url_previews.page import open_graph
 from chappe.homeserver.modules.url_previews.picture import dimensions
+from chappe.homeserver.outbound.fetchers import PreviewFetcher
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
-from chappe.net.fetcher import Fetched, Fetcher
+from chappe.net.fetcher import Fetched
 
 MAX_PAGE, MAX_IMAGE = 2 << 20, 10 << 20
 PAGES = ("text/html", "application/xhtml+xml", "image/", "text/plain")
@@ -27,7 +28,7 @@ StoreImage = Callable[[UserId, str, bytes], Awaitable[str]]  # returns the mxc:/
 
 class UrlPreviews:
     def __init__(
-        self, database: Database, fetcher: Fetcher, store_image: StoreImage, now_ms: NowMs, enabled: bool, cache_ms: int
+        self, database: Database, fetcher: PreviewFetcher, store_image: StoreImage, now_ms: NowMs, enabled: bool, cache_ms: int
     ) -> None:
         self._database, self._fetcher, self._store_image = database, fetcher, store_image
         self._now_ms, self.enabled, self._cache_ms = now_ms, enabled, cache_ms

@@ -18,10 +18,10 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
+from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
-from chappe.net.fetcher import Fetcher
 
 log = logging.getLogger(__name__)
 LOOK_EVERY, LEASE_MS = 2.0, 120_000
@@ -45,7 +45,7 @@ class PushDeliverer:
     def __init__(
         self,
         database: Database,
-        fetcher: Fetcher,
+        fetcher: PushFetcher,
         notifications: Notifications,
         digest: Digest,
         standings: Standings,
