@@ -44,6 +44,12 @@ async def test_every_root_keeps_its_state_forever(seed: int) -> None:
         state = {k: v for k, v in state.items() if k != key} | ({} if remove else {key: number})
         history.append((root, dict(state)))
     reader = TreeReader(store.load, limit=20_000)
+    asked = [*choose.sample(sorted({key for _, then in history for key in then}), 60), KEY("absent", "")]
+    some = choose.sample(history, 40)
+    assert await reader.get_in([EMPTY, *(then for then, _ in some)], asked) == {
+        then: {key: state_then[key] for key in asked if key in state_then} for then, state_then in [(EMPTY, {}), *some]
+    }
+    assert await reader.get_in([root], []) == {root: {}}
     for root_then, state_then in choose.sample(history, 40):
         assert int_to_name(name_to_int(root_then)) == root_then
         keys = [*choose.sample(sorted(state_then), min(5, len(state_then))), KEY("absent", "")]

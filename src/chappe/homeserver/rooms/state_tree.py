@@ -315,18 +315,25 @@ class TreeReader:
     async def get_in(self, roots: Iterable[bytes], keys: Sequence[bytes]) -> dict[bytes, dict[bytes, int]]:
         """The same of many states, by root: what they have in common is gone through once. A statement per level at most."""
         result: dict[bytes, dict[bytes, int]] = {root: {} for root in roots}
-        todo = {(root, key): [root] for root in result for key in keys}
+        # by node: the roots above it, and what is looked for in it
+        level = {root: ([root], list(keys)) for root in result} if keys else {}
         depth = 0
-        while todo:
-            nodes = await self.nodes({name for name, _ in todo})
-            deeper: dict[tuple[bytes, bytes], list[bytes]] = {}
-            for (name, key), tops in todo.items():
-                if nodes[name][0]:
-                    deeper.setdefault((_child(nodes[name], _slot(key, depth)), key), []).extend(tops)
-                elif (number := _find(nodes[name], key)) is not None:
+        while level:
+            nodes = await self.nodes(level)
+            deeper: dict[bytes, tuple[list[bytes], list[bytes]]] = {}
+            for name, (tops, below) in level.items():
+                node = nodes[name]
+                if node[0]:
+                    slots: dict[int, list[bytes]] = {}
+                    for key in below:
+                        slots.setdefault(_slot(key, depth), []).append(key)
+                    for slot, keys_there in slots.items():
+                        if (child := _child(node, slot)) != EMPTY:  # a node that has something is in one place only
+                            deeper.setdefault(child, ([], keys_there))[0].extend(tops)
+                elif found := {key: number for key in below if (number := _find(node, key)) is not None}:
                     for top in tops:
-                        result[top][key] = number
-            todo, depth = deeper, depth + 1
+                        result[top].update(found)
+            level, depth = deeper, depth + 1
         return result
 
     async def diff(self, a: bytes, b: bytes) -> Difference:
