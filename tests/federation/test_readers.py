@@ -17,7 +17,7 @@ from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger
 from tests.federation.test_hostile import scene as hostile_scene
-from tests.federation.test_rooms import agree, enter
+from tests.federation.test_rooms import agree, enter, hears
 from tests.process import free_port
 from tests.readers import V1, V3
 from tests.support import Person, Server, segment
@@ -307,3 +307,33 @@ async def test_the_nearest_event_is_one_that_the_server_may_see(peer: Peer) -> N
     answer = await ask(there, here, path, ts=str(ts), dir="f")
     assert answer["event_id"] != hidden
     assert (await ask(there, here, path, ts=str(answer["origin_server_ts"] + 60_000), dir="b"))["event_id"] == seen
+
+
+async def test_what_a_server_may_see_is_looked_up_once(peer: Peer) -> None:
+    """However many states and members there are, and whatever their events are padded with."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    rule = {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}
+    room = await alice.create_room(preset="public_chat", initial_state=[rule])
+    await enter(bob, room, here)
+    path, name = f"/rooms/{segment(room)}/state/m.room.member/{segment(bob.id)}", "\\u0000 \\" + "x" * 200
+    for number in range(12):
+        await bob.call("PUT", path, {"membership": "join", "displayname": f"{number}{name}", "org.example": "\0"})
+    last = await bob.say(room, "last")
+    await hears(alice, room, "last")
+    database, door = here.node.database, f"{FEDERATION}/backfill/{segment(room)}"
+    costs, read = [], list[str]()
+    fetch = database.fetch
+
+    async def counted(query: str, *arguments: Any) -> Any:
+        read.append(query)
+        return await fetch(query, *arguments)
+
+    database.fetch = counted  # type: ignore[method-assign]
+    for _ in range(2):
+        read.clear()
+        answer = await ask(there, here, door, v=last, limit="10")
+        assert len(answer["pdus"]) == 10 and all("displayname" in str(pdu["content"]) for pdu in answer["pdus"][1:])
+        costs.append(sum("AS word" in query for query in read))
+        assert not any("SELECT nid, json" in query for query in read), "no event is read for a word of it"
+    assert costs[0] <= 2 and costs[1] == 0, "a statement for the rules and one for the members, and none once they are known"

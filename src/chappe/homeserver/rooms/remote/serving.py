@@ -12,6 +12,7 @@ from chappe.homeserver.database.pool import Row
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
+from chappe.homeserver.rooms.remote.said import Said
 from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
@@ -25,6 +26,7 @@ from chappe.matrix.identifiers import domain_of
 from chappe.matrix.redaction import redact
 
 MOST_EVENTS = 100
+NEAR = 10  # events that are looked at together for one that a server may see
 MEMBERS_LOOKED_AT = 500
 LARGE_ROOM, HEROES = 500, 5
 UNABLE = "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
@@ -41,6 +43,8 @@ class Serving:
 
     def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
         self._rooms, self._store, self._residence = rooms, store, residence
+        self._memberships = Said(store.database, rooms.trees, "membership")
+        self._rules = Said(store.database, rooms.trees, "history_visibility")
 
     async def _room(
         self, origin: str, room_id: str, needs_members: bool = True
@@ -72,11 +76,9 @@ class Serving:
         """
         known = [k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY]
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
-        was_in: dict[bytes, bool] = {}
-        for root in {root for k in known for root in (k.state_before, k.state_after)}:
-            entries = await self._rooms.trees.get_many(root, keys)
-            was_in[root] = "join" in await self._memberships(entries.values())
-        return {k.event_id for k in known if was_in[k.state_before] or was_in[k.state_after]}
+        roots = {root for k in known for root in (k.state_before, k.state_after)}
+        was_in = {root for root, then in (await self._memberships.under(roots, keys)).items() if "join" in then}
+        return {k.event_id for k in known if k.state_before in was_in or k.state_after in was_in}
 
     # ------------------------------------------------------------------------------------------------------ state
 
@@ -123,9 +125,14 @@ class Serving:
         room, refusal = await self._room(origin, room_id)
         if refusal is not None:
             raise refusal
-        rows = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, MOST_EVENTS)
-        seen = await self._seen_by(origin, room, rows)
-        return next(((row["event_id"], row["ts"]) for row, is_seen in zip(rows, seen, strict=True) if is_seen), None)
+        for start in range(0, MOST_EVENTS, NEAR):
+            rows = await self._rooms.store.events_by_time(room.number, ts, backwards, start, NEAR)
+            for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
+                if is_seen:
+                    return row["event_id"], row["ts"]
+            if len(rows) < NEAR:
+                break
+        return None
 
     async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
         """An event whose state is asked for."""
@@ -236,15 +243,12 @@ class Serving:
     async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
         """Of each event, whether any of a server's users may see it."""
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
-        rule_key = self._rooms.key_hash(*VISIBILITY)
-        rules: dict[int, str] = {}
-        memberships: dict[int, set[str]] = {}
-        for root in {row["state_before"] for row in rows}:
-            entries = await self._rooms.trees.get_many(int_to_name(root), [rule_key])
-            rules[root] = await self._rule(room, entries.get(rule_key))
-            if rules[root] in ("invited", "joined"):
-                then = await self._rooms.trees.get_many(int_to_name(root), keys)
-                memberships[root] = await self._memberships(then.values())
+        roots = {row["state_before"]: int_to_name(row["state_before"]) for row in rows}
+        said = await self._rules.under(roots.values(), [self._rooms.key_hash(*VISIBILITY)])
+        rules = {number: parse_visibility(next(iter(said[root]), None)) for number, root in roots.items()}
+        closed = {number: root for number, root in roots.items() if rules[number] in ("invited", "joined")}
+        then = await self._memberships.under(closed.values(), keys) if closed else {}
+        memberships = {number: then[root] for number, root in closed.items()}
         result = []
         for row in rows:
             visibility = rules[row["state_before"]]
@@ -256,19 +260,6 @@ class Serving:
             may = any(is_visible(visibility, membership, True) for membership in then_members)
             result.append(may or is_own or domain_of(row["sender"]) == origin)
         return result
-
-    async def _rule(self, room: LiveRoom, nid: int | None) -> str:
-        if nid is None:
-            return parse_visibility(None)
-        event = room.state.get(VISIBILITY)
-        if event is not None and event.nid == nid:
-            return room.history_visibility
-        raw = (await self._store.pdus([nid]))[nid]
-        return parse_visibility(orjson.loads(raw)["content"].get("history_visibility"))
-
-    async def _memberships(self, numbers: Iterable[int]) -> set[str]:
-        pdus = await self._store.pdus(list(numbers))
-        return {str(orjson.loads(raw)["content"].get("membership")) for raw in pdus.values()}
 
 
 def _users_of(origin: str, room: LiveRoom) -> list[str]:
