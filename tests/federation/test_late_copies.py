@@ -95,7 +95,7 @@ async def test_whose_word_counts(peer: Peer, monkeypatch: pytest.MonkeyPatch, ho
     [filled] = await copies.fill(live, [copy], ["nobody.example"])
     believed = WORDS[home_has, another_has]
     assert filled.is_confirmed == (believed is not False) and filled.is_unfit == (believed is None)
-    await race.here.node.inbox.gaps.receive(live, {race.event_id: copy}, ["nobody.example"])
+    await race.here.node.inbox.gaps.receive(live, {race.event_id: copy}, home)
     assert (await race.shown() == {}) == (believed is not True)
     assert await race.here.node.database.fetchval(UNFIT) == (believed is False)
 

@@ -4,7 +4,7 @@ joins-v2.yaml, `auth_chain`)."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -18,14 +18,17 @@ from tests.support import Person, Server, segment, until
 V1, V2 = "/_matrix/federation/v1", "/_matrix/federation/v2"
 
 
-async def join_by_hand(person: Person, room: str, through: Server, **query: str) -> tuple[Any, Any, RoomVersion]:
-    """(the join, the answer of send_join, the room's version)."""
+async def join_by_hand(
+    person: Person, room: str, through: Server, prev: Sequence[str] = (), **query: str
+) -> tuple[Any, Any, RoomVersion]:
+    """(the join, the answer of send_join, the room's version). `prev`: the events that it follows, instead of those of its template."""
     node, own, to = person.server.node, person.server.config.server_name, through.config.server_name
     path = f"{V1}/make_join/{segment(room)}/{segment(person.id)}"
     answer = await node.federation_client.get(own, to, path, {"ver": list(ROOM_VERSIONS)})
     version, pdu = ROOM_VERSIONS[answer["room_version"]], answer["event"]
     if not version.event_ids_are_hashes:
         pdu["event_id"] = f"${secrets.token_hex(8)}:{own}"
+    pdu["prev_events"] = prev or pdu["prev_events"]
     event_id = seal(pdu, version, own, node.domains.signing_key(own))
     path = f"{V2}/send_join/{segment(room)}/{segment(event_id)}"
     answer = await node.federation_client.request(own, to, "PUT", path, content=pdu, query=query or None)

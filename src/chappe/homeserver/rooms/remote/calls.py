@@ -10,6 +10,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import SMALL_ANSWER, FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.remote.errands import asking
 from chappe.matrix.identifiers import domain_of
 
 STATE_SECONDS, STATE_BYTES = 600.0, 256 << 20  # of a room with hundreds of thousands of members
@@ -29,7 +30,7 @@ def _list(answer: Any, field: str, destination: str) -> list[Any]:
 
 
 class RoomCalls:
-    """Every method raises PeerUnreachable or PeerRefused."""
+    """Every method raises PeerUnreachable or PeerRefused; on a server's errand AskedEnough, which is a PeerUnreachable (`errands`)."""
 
     def __init__(self, client: FederationClient, domains: Domains, boundaries: Boundaries) -> None:
         self._client, self._domains, self._boundaries = client, domains, boundaries
@@ -59,16 +60,16 @@ class RoomCalls:
     async def _get(
         self, room: LiveRoom, server: str, path: str, query: dict[str, Any] | None = None, *, most_bytes: int = SMALL_ANSWER
     ) -> Any:
-        return await self._client.get(self.speaker(room, server), server, path, query, most_bytes=most_bytes)
+        with asking(server, f"{path}?{query}"):
+            return await self._client.get(self.speaker(room, server), server, path, query, most_bytes=most_bytes)
 
     async def missing_events(
         self, room: LiveRoom, server: str, earliest: Sequence[str], latest: Sequence[str], limit: int
     ) -> list[Any]:
         content = {"earliest_events": list(earliest), "latest_events": list(latest), "limit": limit, "min_depth": 0}
-        own = self.speaker(room, server)
-        answer = await self._client.request(
-            own, server, "POST", path_of(V1, "get_missing_events", room.room_id), content=content, most_bytes=EVENTS_BYTES
-        )
+        own, path = self.speaker(room, server), path_of(V1, "get_missing_events", room.room_id)
+        with asking(server, f"{path} {content}"):
+            answer = await self._client.request(own, server, "POST", path, content=content, most_bytes=EVENTS_BYTES)
         return _list(answer, "events", server)
 
     async def backfill(self, room: LiveRoom, server: str, before: Sequence[str], limit: int) -> list[Any]:
@@ -109,7 +110,8 @@ class RoomCalls:
         """(the state before an event, its auth chain), of a room with any number of members."""
         path = f"{path_of(V1, 'state', room.room_id)}?{urlencode({'event_id': event_id})}"
         own = self.speaker(room, server)
-        answer = await self._client.request(own, server, "GET", path, seconds=STATE_SECONDS, most_bytes=STATE_BYTES)
+        with asking(server, path):
+            answer = await self._client.request(own, server, "GET", path, seconds=STATE_SECONDS, most_bytes=STATE_BYTES)
         return _list(answer, "pdus", server), _list(answer, "auth_chain", server)
 
     async def event_auth(self, room: LiveRoom, server: str, event_id: str) -> list[Any]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.errands import AskedEnough
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.rooms import MEMBER
 from chappe.matrix.errors import MatrixError
@@ -93,9 +94,10 @@ class FitCopies:
 
         async def one(event: Checked) -> None:
             async with gate:
-                copy = await (self._find if event.is_unfit else self._confirmed)(room, event, servers)
-                if copy is not None:
-                    found[event.event_id] = copy
+                with contextlib.suppress(AskedEnough):  # nobody was asked: it is neither filled nor believed
+                    copy = await (self._find if event.is_unfit else self._confirmed)(room, event, servers)
+                    if copy is not None:
+                        found[event.event_id] = copy
 
         await asyncio.gather(*(one(event) for event in events))
 
@@ -129,9 +131,11 @@ class FitCopies:
         return asked[:SERVERS_ASKED]
 
     async def _ask(self, room: LiveRoom, server: str, event: Checked) -> Checked | None:
-        """What a server has of an event; confirmed, where it is the sender's own. None where it does not answer."""
+        """What a server has of an event; confirmed, where it is the sender's own. None where it does not answer. Raises AskedEnough."""
         try:
             raw = await self._calls.event(room, server, event.event_id)
+        except AskedEnough:  # no silence like others: a copy that was believed for it would undo a redaction
+            raise
         except MatrixError:
             return None
         copy = (await self._checks.check_many([raw], room.version)).get(event.event_id)

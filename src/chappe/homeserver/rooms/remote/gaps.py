@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
@@ -12,24 +13,41 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
+from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, needing_others
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.received import Prepared
 from chappe.homeserver.rooms.remote.store import REJECTED
+from chappe.homeserver.rooms.remote.witnesses import Witnesses
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of, host_of
 
 log = logging.getLogger(__name__)
 GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there
-GAP_BYTES = 128 << 20
+GAP_BYTES = 128 << 20  # of one gap, and of all of one host
+ALL_GAPS_BYTES = 512 << 20
 ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
 ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
 PARALLEL = 10
-WITNESSES = 3  # other servers that are asked whether there is what an event follows
-WITNESS_SECONDS = 10.0  # for how long
 Fate = Received | Exception | None  # of an event: what became of it, why it waits, or nothing where it is left out
+
+
+@dataclass(slots=True, eq=False)
+class _Gap:
+    """A gap that is being closed. `deliverer`: who sent its end, and `host` where that is; `found`: what is fetched of it, and `bytes`
+    of that; `wanted`: what nobody had."""
+
+    deliverer: str
+    host: str
+    found: dict[str, Checked]
+    wanted: list[str] = field(default_factory=list)
+    bytes: int = 0
+
+    def is_of_others(self, checked: Checked) -> bool:
+        return host_of(domain_of(checked.pdu["sender"])) != self.host
 
 
 class Gaps:
@@ -38,27 +56,46 @@ class Gaps:
     ) -> None:
         self._rooms, self._receiver, self._checks, self._calls = rooms, receiver, checks, calls
         self._policy_servers, self.copies = policy_servers, FitCopies(receiver, checks, calls)
+        self._errands, self._witnesses = Errands(), Witnesses(checks, calls)
+        self._open: list[_Gap] = []
 
-    async def receive(self, room: LiveRoom, waiting: Mapping[str, Checked], origins: Sequence[str]) -> dict[str, Fate]:
+    async def receive(
+        self, room: LiveRoom, waiting: Mapping[str, Checked], deliverer: str, is_retry: bool = False, is_admitted: bool = False
+    ) -> dict[str, Fate]:
         """Receives events whose past may not be here, with as much of it as can be had.
 
         By event id: what became of it; or why its past could not be had yet (PeerUnreachable, PeerRefused …), which says nothing of
         the others; or None where what these servers sent of it is not to be worked on. The room's lock is held while
         something is written, never while another server is asked: one that answers slowly holds up no others.
+
+        `deliverer`: who sent them, on whose errand the others are asked. `is_retry`: they were asked before, so that it alone is.
+        `is_admitted`: who enters through this server counts as one who is in the room.
         """
-        servers, found = self._calls.servers(room, origins), dict(waiting)
+        gap = _Gap(deliverer, host_of(deliverer), dict(waiting))
+        has_member = is_admitted or deliverer in self._rooms.other_servers(room)
+        self._open.append(gap)
         try:
-            await self._fill(room, found, servers)
+            with self._errands.of(deliverer, has_member, is_retry):
+                return await self._receive(room, waiting, gap)
+        finally:
+            self._open.remove(gap)
+
+    async def _receive(self, room: LiveRoom, waiting: Mapping[str, Checked], gap: _Gap) -> dict[str, Fate]:
+        servers, found = self._calls.servers(room, [gap.deliverer]), gap.found
+        try:
+            gap.wanted = await self._fill(room, gap, servers)
         except DATABASE_LOST:
             raise
         except Exception:  # what is here of the gap may do
             log.exception("a gap could not be closed", extra={"fields": {"room": room.room_id}})
         outcomes: dict[str, Fate] = {}
-        ordered = await self._renewed(room, await self.copies.fill(room, in_order(found, Checked.prev), servers))
+        with needing_others():
+            ordered = await self.copies.fill(room, in_order(found, Checked.prev), servers)
+        ordered = await self._renewed(room, ordered)
         for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
             outcomes[event_id] = None  # it follows itself
         for checked in ordered:
-            outcome = await self._outcome(room, checked, servers)
+            outcome = await self._outcome(room, checked, servers, gap)
             if checked.event_id in waiting:
                 outcomes[checked.event_id] = outcome
         return outcomes
@@ -72,9 +109,9 @@ class Gaps:
                 await self._receiver.renew(room, list(confirmed.values()))
         return [confirmed.get(e.event_id, e) for e in ordered]
 
-    async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> Fate:
+    async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Fate:
         try:
-            return await self._receive_one(room, checked, servers)
+            return await self._receive_one(room, checked, servers, gap)
         except (PeerUnreachable, PeerRefused, TimeoutError) as error:
             return error
         except DATABASE_LOST:
@@ -86,12 +123,13 @@ class Gaps:
             log.exception("an event of a gap could not be received", extra={"fields": {"room": room.room_id}})
             return error
 
-    async def _fill(self, room: LiveRoom, found: dict[str, Checked], servers: Sequence[str]) -> None:
-        """Adds the events before those given, until they join what is here, or nobody has more."""
+    async def _fill(self, room: LiveRoom, gap: _Gap, servers: Sequence[str]) -> list[str]:
+        """Adds the events before those given, until they join what is here, or nobody has more. Returns what is missing then."""
+        found = gap.found
         wanted = await self._missing(found)
         for server in servers[:5]:
             asks_backwards = False
-            while wanted and not _is_too_large(found):
+            while wanted and not self._is_too_large(gap):
                 try:
                     raws = await self._events_before(room, server, wanted, asks_backwards)
                 except MatrixError:
@@ -102,8 +140,16 @@ class Gaps:
                 found.update(fresh)
                 asks_backwards = asks_backwards or len(fresh) < ASKED_AT_ONCE
                 wanted = await self._missing(found)
-            if not wanted or _is_too_large(found):
+            if not wanted or self._is_too_large(gap):
                 break
+        return list(wanted)
+
+    def _is_too_large(self, gap: _Gap) -> bool:
+        """Or all that are open together: those of a crowd of servers are worked on side by side."""
+        gap.bytes = sum(len(checked.raw) for checked in gap.found.values())
+        of_host = sum(other.bytes for other in self._open if other.host == gap.host)
+        of_all = sum(other.bytes for other in self._open)
+        return len(gap.found) >= GAP_LIMIT or of_host >= GAP_BYTES or of_all >= ALL_GAPS_BYTES
 
     async def _events_before(
         self, room: LiveRoom, server: str, wanted: Mapping[str, Sequence[str]], asks_backwards: bool
@@ -136,9 +182,10 @@ class Gaps:
         known = await self._receiver.store.known(followers)
         return {prev: by for prev, by in followers.items() if prev not in known or not known[prev].has_state}
 
-    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> Received:
+    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Received:
         state_before: bytes | None = None
         missing: Sequence[str] = ()
+        unknown: Sequence[str] = ()
         [checked] = await self._policy_servers.judge(room, [checked])
         for _ in range(3):
             async with self._receiver.lock(room):
@@ -148,35 +195,22 @@ class Gaps:
             if outcome.auth:
                 await self.fetch_auth(room, checked, servers)
             if outcome.prev:
-                state_before = await self._state_before_news(room, checked, servers)
-                missing = await self._witnessed(room, checked, outcome.prev)
+                state_before = await self._state_before_news(room, checked, servers, gap)
+                unknown = outcome.prev
+            if unknown:
+                missing = await self._witnessed(room, checked, state_before, unknown, gap)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
 
-    async def _witnessed(self, room: LiveRoom, checked: Checked, event_ids: Sequence[str]) -> list[str]:
-        """Those of some events that an event follows and that are missing indeed: a server of another host shows them.
-
-        Anybody can name an event that there never was. Where no other server can be asked, its own must show them.
-        """
-        own = host_of(domain_of(checked.pdu["sender"]))
-        by_host: dict[str, str] = {}
-        for server in self._calls.servers(room):
-            by_host.setdefault(host_of(server), server)
-        others = [server for host, server in by_host.items() if host != own][:WITNESSES]
-        answers = await asyncio.gather(*(self._shown(room, server, event_ids) for server in others))
-        heard = [answer for answer in answers if answer is not None]
-        if not heard and own in by_host:
-            heard = [await self._shown(room, by_host[own], event_ids) or set()]
-        return [event_id for event_id in event_ids if any(event_id in answer for answer in heard)]
-
-    async def _shown(self, room: LiveRoom, server: str, event_ids: Sequence[str]) -> set[str] | None:
-        """Which of some events a server has; None where it does not answer."""
-        try:
-            async with asyncio.timeout(WITNESS_SECONDS):
-                raws = await self._calls.backfill(room, server, event_ids, FOLLOWED_AT_ONCE)
-                found = await self._checks.check_many(raws, room.version)
-        except (MatrixError, TimeoutError):
-            return None
-        return {event_id for event_id, event in found.items() if event.room_id == room.room_id}
+    async def _witnessed(
+        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str], gap: _Gap
+    ) -> list[str]:
+        """What an event follows and is missing indeed. Nobody is asked for the sake of an event that will not stand."""
+        async with self._receiver.lock(room):
+            prepared = await self._receiver.preparing.prepare(room, checked, state_before)
+        if not isinstance(prepared, Prepared) or prepared.is_rejected:
+            return []  # what it lacks besides it will say again
+        with needing_others():
+            return await self._witnesses.shown(room, checked, missing, gap.wanted)
 
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
         """Raises what they answered, where none of them told anything: what the event cites may be had later."""
@@ -216,20 +250,27 @@ class Gaps:
                 root = await self._state_of(room, checked, server)
             except MatrixError as error:
                 failures.append(error)
+                if isinstance(error, AskedEnough):
+                    break  # the next may be whoever has too much asked
                 continue
             known = await self._receiver.store.known(checked.prev())
             here = [k.state_after for k in known.values() if k.has_state]
             return await self._receiver.states.resolve(room, [root, *here])
         raise max(failures, key=_shuts_out, default=MatrixError(502, "M_UNKNOWN", "No other server is in the room"))
 
-    async def _state_before_news(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
+    async def _state_before_news(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> bytes:
         """The same, of what is new.
+
+        Of others' events the deliverer is asked last, or nobody else would ever say who was in the room then.
 
         A removal of somebody of here that nobody says more about follows the state that is known here, by which it is judged:
         servers tell those who are out of a room nothing, so that this one would never learn that it is.
         """
         try:
-            return await self.state_before(room, checked, servers)
+            if not gap.is_of_others(checked):
+                return await self.state_before(room, checked, servers)
+            with needing_others():
+                return await self.state_before(room, checked, _deliverer_last(servers, gap, domain_of(checked.pdu["sender"])))
         except MatrixError as error:
             if not _shuts_out(error) or not self._removes_ours(checked):
                 raise
@@ -245,11 +286,14 @@ class Gaps:
         state, chain = await self._calls.state_ids(room, server, checked.event_id)
         known = await self._receiver.store.known([*state, *chain])
         unknown = [e for e in dict.fromkeys([*state, *chain]) if e not in known]
+        refusals: list[AskedEnough] = []
         if len(unknown) > ONE_BY_ONE:
             raws = await self._calls.state(room, server, checked.event_id)
         else:
-            raws = await self._events(room, server, unknown)
+            raws = await self._events(room, server, unknown, refusals)
         await self._adopt(room, server, raws)
+        if refusals:
+            raise refusals[0]  # what it says of the state is not known; the next try has less to ask
         known = await self._receiver.store.known(state)
         entries = {
             self._rooms.key_hash(k.type, k.state_key): k.nid
@@ -260,15 +304,19 @@ class Gaps:
             raise MatrixError(502, "M_UNKNOWN", f"{server} did not have the state of the room")
         return await self._receiver.states.of_entries(room, room.root, entries)
 
-    async def _events(self, room: LiveRoom, server: str, event_ids: Sequence[str]) -> list[object]:
+    async def _events(self, room: LiveRoom, server: str, event_ids: Sequence[str], refusals: list[AskedEnough]) -> list[object]:
+        """Those that the server gives. Adds to `refusals`, where some may not be asked for."""
         gate = asyncio.Semaphore(PARALLEL)
 
         async def one(event_id: str) -> object:
             async with gate:
                 try:
                     return await self._calls.event(room, server, event_id)
+                except AskedEnough as error:
+                    refusals.append(error)
                 except MatrixError:
-                    return None
+                    pass
+                return None
 
         return [raw for raw in await asyncio.gather(*(one(e) for e in event_ids)) if raw is not None]
 
@@ -278,5 +326,7 @@ def _shuts_out(error: MatrixError) -> bool:
     return isinstance(error, PeerRefused) and error.peer_status == 403
 
 
-def _is_too_large(gap: Mapping[str, Checked]) -> bool:
-    return len(gap) >= GAP_LIMIT or sum(len(checked.raw) for checked in gap.values()) >= GAP_BYTES
+def _deliverer_last(servers: Sequence[str], gap: _Gap, home: str) -> list[str]:
+    """`home`: the server of the event's sender, which comes first where it is in the room."""
+    others = sorted((s for s in servers if host_of(s) != gap.host), key=lambda server: server != home)
+    return [*others[:2], gap.deliverer]

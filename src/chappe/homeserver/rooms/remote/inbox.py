@@ -247,10 +247,11 @@ class Inbox:
         if queue in self._hurried:
             self._hurried.discard(queue)
             await self._database.execute(
-                "UPDATE federation_inbox SET next_try_ts = 0 WHERE room_id = $1 AND origin = $2", *queue
+                "UPDATE federation_inbox SET next_try_ts = 0, attempts = 0 WHERE room_id = $1 AND origin = $2", *queue
             )
         rows = await self._database.fetch(
-            """SELECT event_id, pdu FROM federation_inbox WHERE room_id = $1 AND origin = $2 AND next_try_ts <= $3
+            """SELECT event_id, pdu, attempts > 0 AS is_retry FROM federation_inbox
+                WHERE room_id = $1 AND origin = $2 AND next_try_ts <= $3
                 ORDER BY attempts, seq LIMIT $4""",
             *queue,
             self._now_ms(),
@@ -261,6 +262,8 @@ class Inbox:
                 "SELECT min(next_try_ts) FROM federation_inbox WHERE room_id = $1 AND origin = $2", *queue
             )
             return None if due is None else max(due - self._now_ms(), 1) / 1000
+        is_retry = rows[0]["is_retry"]  # they come last, and are not looked at together with new ones
+        rows = [row for row in rows if row["is_retry"] == is_retry]
         outcomes: dict[str, Fate] = {row["event_id"]: None for row in rows}
         room = await self._rooms.live.find(queue[0])
         if room is not None and self._rooms.has_own_member(room):
@@ -268,7 +271,7 @@ class Inbox:
             judged = await self._policy_servers.judge(room, list(waiting.values()))
             waiting = {checked.event_id: checked for checked in judged}
             async with self._turn(queue[0]):
-                outcomes = await self._gaps.receive(room, waiting, [queue[1]])
+                outcomes = await self._gaps.receive(room, waiting, queue[1], is_retry)
         await self._settle(queue, outcomes)
         return 0
 

@@ -111,7 +111,7 @@ class Residence:
         async with self._receiver.lock(room):
             outcome: Outcome | Fate = await self._receiver.receive(room, checked)
         if isinstance(outcome, MissingPast):
-            outcome = (await self._gaps.receive(room, {event_id: checked}, [origin]))[event_id]
+            outcome = (await self._gaps.receive(room, {event_id: checked}, origin, is_admitted=True))[event_id]
             if isinstance(outcome, Exception):
                 raise outcome
         if outcome != Received(HISTORY):
