@@ -19,6 +19,7 @@ from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -53,7 +54,7 @@ class AccountValidity:
         settings: Settings,
         base_url: Callable[[str], str],
         deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._mail, self._settings = database, accounts, mail, settings
         self._base_url, self._deactivate, self._now_ms = base_url, deactivate, now_ms

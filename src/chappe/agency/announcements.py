@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.identifiers import UserId
 
@@ -22,7 +22,7 @@ _AUDIENCE = """SELECT $1, u.user_id FROM users u WHERE NOT u.deactivated AND NOT
 
 
 class Announcements:
-    def __init__(self, database: Database, notices: ServerNotices, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, notices: ServerNotices, now_ms: NowMs) -> None:
         self._database, self._notices, self._now_ms = database, notices, now_ms
 
     async def announce(self, organisation: str, room_id: str | None, sender: str, text: str) -> dict[str, Any]:

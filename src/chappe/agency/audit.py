@@ -19,6 +19,7 @@ import orjson
 
 from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, Endpoint, endpoint
@@ -65,7 +66,7 @@ class BrokenChain(Exception):
 
 
 class Audit:
-    def __init__(self, database: Database, now_ms: Callable[[], int], keys: AuditKeys, ledger: Ledger) -> None:
+    def __init__(self, database: Database, now_ms: NowMs, keys: AuditKeys, ledger: Ledger) -> None:
         self._database, self._now_ms, self._keys, self._ledger = database, now_ms, keys, ledger
         self._read: dict[tuple[str, str, str], int] = {}  # (reader, action, of what) to the hour
 

@@ -13,6 +13,7 @@ from chappe.homeserver.accounts.endings import By, Ending
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
 
@@ -32,7 +33,7 @@ class FormerAccounts:
         guests: Guests,
         is_invited: Callable[[str], Awaitable[bool]],
         days: int,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._bind_threepid = database, accounts, bind_threepid
         self._guests, self._is_invited = guests, is_invited

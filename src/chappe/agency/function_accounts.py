@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from chappe.homeserver.accounts.accounts import Accounts
@@ -19,6 +19,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -42,7 +43,7 @@ class FunctionAccounts:
         sessions: Sessions,
         login_tokens: LoginTokens,
         owner_mail: OwnerMail,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts = database, accounts
         self._login_tokens, self._owner_mail, self._now_ms = login_tokens, owner_mail, now_ms

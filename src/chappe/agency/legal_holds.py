@@ -7,10 +7,10 @@ trigger of the database (migration 0008), so that no path escapes it. Who asked,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, parse_room_id, parse_user_id
@@ -40,7 +40,7 @@ _HELD_FILES = r"""
 
 
 class LegalHolds(Holds):
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
 
     async def place(self, target: str, authority: str, reference: str, by: str, whose: str | None = None) -> int:

@@ -14,6 +14,7 @@ from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -34,7 +35,7 @@ class People:
         organisations: Organisations,
         guests: Guests,
         set_name: SetName,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._organisations, self._guests = database, accounts, organisations, guests
         self._set_name, self._now_ms = set_name, now_ms

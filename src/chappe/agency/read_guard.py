@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -71,7 +72,7 @@ class ReadGuard:
         rooms: Rooms,
         policy: ReadingPolicy,
         settings: Settings,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         challenge: Callable[[str], Awaitable[None]],
         freeze: Callable[[str], Awaitable[None]],
         accountable: Callable[[str], Awaitable[str]],

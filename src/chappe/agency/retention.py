@@ -19,6 +19,7 @@ import orjson
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -67,7 +68,7 @@ class Retention:
         holds: LegalHolds,
         keeps_for: Callable[[LiveRoom], int | None],
         shortest_days: int | None,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._rooms, self._writer, self._media = database, rooms, writer, media
         self._holds, self._keeps_for, self._now_ms = holds, keeps_for, now_ms

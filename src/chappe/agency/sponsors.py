@@ -17,6 +17,7 @@ from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -41,7 +42,7 @@ class Sponsors:
         settings: Agency,
         set_name: SetName,
         deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests
         self._organisations, self._mail, self._set_name, self._now_ms = organisations, mail, set_name, now_ms

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from typing import Any
 
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 
 FEWEST = 5  # active people below which a month tells no more than how many accounts there are
 _PERSON = "NOT u.deactivated AND NOT u.is_guest AND u.appservice IS NULL AND u.kind IS NULL"
@@ -35,7 +35,7 @@ _COUNTS = {
 class Statistics:
     """`said` counts in memory; `look` writes down."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
         self._said: dict[str, int] = {}
 

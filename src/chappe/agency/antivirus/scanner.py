@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import puremagic
@@ -14,6 +14,7 @@ from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
 from chappe.agency.antivirus.engines import Engine, ScanFailed
 from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import Media, ReadWhole, Scanning
 from chappe.matrix.errors import Forbidden, MatrixError
 
@@ -59,7 +60,7 @@ class Unscanned:
 
 
 class Scanner(Scanning):
-    def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: NowMs) -> None:
         self._database, self._engine = database, engine
         self._settings, self._now_ms = settings, now_ms
         self._gate = asyncio.Semaphore(settings.scans_at_once)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
@@ -44,7 +45,7 @@ class Actor:
 
 
 class Scope(Administrators):
-    def __init__(self, database: Database, accounts: AccountStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, accounts: AccountStore, now_ms: NowMs) -> None:
         super().__init__(accounts)
         self._database, self._now_ms = database, now_ms
 

@@ -23,6 +23,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
@@ -76,7 +77,7 @@ class Views:
         guard: ReadGuard | None,
         administration: Administration,
         organisations: Organisations,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._scope, self._accounts, self._rooms = database, scope, accounts, rooms
         self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors

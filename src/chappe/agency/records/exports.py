@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.modules.media.orphans import Orphans
 from chappe.homeserver.outbound.blob_store import BlobStore
@@ -36,7 +37,7 @@ class Exports:
         orphans: Orphans,
         personal_data: PersonalData,
         room_archive: RoomArchive,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
         self._personal_data, self._room_archive = personal_data, room_archive

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
@@ -37,7 +38,7 @@ class PersonalData:
         media: ContentRepository,
         domains: Domains,
         holds: LegalHolds,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         tables: Sequence[Table],
     ) -> None:
         self._tables = tables

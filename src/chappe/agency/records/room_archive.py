@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from chappe.agency.policy import AgencyPolicy
 from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -36,7 +36,7 @@ class RoomArchive:
         domains: Domains,
         holds: LegalHolds,
         policy: AgencyPolicy | None,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._rooms, self._media, self._domains = database, rooms, media, domains
         self._completing, self._holds, self._policy, self._now_ms = completing, holds, policy, now_ms

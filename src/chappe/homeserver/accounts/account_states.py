@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 
 log = logging.getLogger(__name__)
 AT_ONCE = 500
@@ -42,7 +43,7 @@ def of_user(end: Callable[[str], Awaitable[object]]) -> End:
 class AccountStates:
     """`ends`: for each way, by its name, what ends it for an account. Filled by the wiring; doing it twice must do no harm."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
         self.ends: dict[str, End] = {}
 

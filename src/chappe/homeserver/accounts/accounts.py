@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -21,6 +21,7 @@ from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.policy import Policy
@@ -53,7 +54,7 @@ class Accounts:
         bridges: Bridges,
         queries: Queries,
         erased: ErasedAuthors,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms

@@ -7,11 +7,11 @@ Whoever asks again says all that was said, the password included. Kept in this p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.bounded import Recent
 
 KEPT_FOR_MS = 600_000
@@ -21,7 +21,7 @@ Body = dict[str, Any]
 
 
 class Answered:
-    def __init__(self, now_ms: Callable[[], int]) -> None:
+    def __init__(self, now_ms: NowMs) -> None:
         self._now_ms = now_ms
         self._answers: Recent[bytes, tuple[int, Body]] = Recent(REMEMBERED)
 

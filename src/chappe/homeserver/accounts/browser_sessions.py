@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden
 
@@ -40,7 +41,7 @@ class BrowserSessions:
     """A session that has ended is no session any more, but where a provider vouched for it, its row says from which sign-in there
     applications have their sessions, for as long as one of them lives: the provider may end those."""
 
-    def __init__(self, database: Database, store: AccountStore, now_ms: Callable[[], int], secret: bytes) -> None:
+    def __init__(self, database: Database, store: AccountStore, now_ms: NowMs, secret: bytes) -> None:
         self._database, self._store, self._now_ms, self._secret = database, store, now_ms, secret
 
     def form_token(self, browser: str, session: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden
 
 LIFETIME_MS = 120_000
@@ -26,7 +26,7 @@ class Carried:
 
 
 class LoginTokens:
-    def __init__(self, database: Database, store: AccountStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, store: AccountStore, now_ms: NowMs) -> None:
         self._database, self._store, self._now_ms = database, store, now_ms
 
     async def new(self, user_id: str, device_id: str | None, browser: bytes | None) -> str:

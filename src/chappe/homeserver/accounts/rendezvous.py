@@ -7,11 +7,11 @@ by taking all places: where none is free, the largest crowd gives one up.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.proxies import crowd_of
 from chappe.matrix.errors import LimitExceeded, MatrixError, NotFound
 
@@ -33,7 +33,7 @@ class Payload:
 
 
 class Rendezvous:
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self.now_ms = database, now_ms
 
     async def create(self, network: str, content_type: str, data: bytes) -> Payload:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded
 
 STEP_SECONDS, DIGITS, DRIFT = 30, 6, 1
@@ -60,7 +61,7 @@ class SecondFactors:
     def __init__(
         self,
         database: Database,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         required_domains: Sequence[str],
         required_for_admins: bool,
         tell_owner: OwnerMail,

@@ -21,6 +21,7 @@ from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request, Requester
 from chappe.matrix.account_standing import WELL, Doing, Standing
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -83,7 +84,7 @@ class Sessions:
         store: AccountStore,
         writer: GroupWriter,
         clock: Clock,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         lifetime_ms: int,
         services: ApplicationServices,
         standings: Standings,

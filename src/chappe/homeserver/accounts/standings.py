@@ -6,10 +6,11 @@ the accounts that it answers for (`AccountStates`), so that nobody goes on with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.account_standing import UNKNOWN, Doing, Standing
 from chappe.matrix.errors import MatrixError
@@ -23,7 +24,7 @@ OWNER = "LEFT JOIN users w ON w.user_id = u.owner"
 class Standings:
     """Answers without a statement for whom it has been asked about before."""
 
-    def __init__(self, database: Database, clock: Clock, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock: Clock, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
         self._cache: UserCache[Standing] = UserCache(clock, ("account",), self._load)
 

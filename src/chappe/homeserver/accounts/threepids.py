@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, MatrixError, NotYet
@@ -40,7 +40,7 @@ class TokenRequest:
 
 
 class Threepids:
-    def __init__(self, database: Database, store: AccountStore, mail: MailQueue, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, store: AccountStore, mail: MailQueue, now_ms: NowMs) -> None:
         self._database, self.store, self.mail, self.now_ms = database, store, mail, now_ms
 
     async def request_token(self, purpose: str, wanted: TokenRequest) -> str:

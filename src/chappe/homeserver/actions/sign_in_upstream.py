@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -29,7 +30,7 @@ SAME_DAY_MS = 86_400_000  # within which the clocks of a directory and of this s
 
 
 class SignInUpstream:
-    def __init__(self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: NowMs) -> None:
         self._database, self._accounts, self._bind_threepid, self._now_ms = database, accounts, bind_threepid, now_ms
 
     async def __call__(self, proven: Proven, server_name: str) -> User:

@@ -13,6 +13,7 @@ from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
@@ -45,7 +46,6 @@ CANONICAL_ALIAS = "m.room.canonical_alias"
 THIRD_PARTY_INVITE = "m.room.third_party_invite"
 GUEST_ACCESS = ("m.room.guest_access", "")
 NUMBER_BLOCK = 10_000
-NowMs = Callable[[], int]
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 

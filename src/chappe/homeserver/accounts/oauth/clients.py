@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import secrets
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 
 CODE, REFRESH, DEVICE = "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"
 GRANTS = (CODE, REFRESH, DEVICE)
@@ -59,7 +60,7 @@ class Client:
 
 
 class Clients:
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
 
     async def find(self, client_id: object) -> Client | None:

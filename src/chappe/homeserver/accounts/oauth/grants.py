@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions, Tokens, hash_token
 from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
@@ -78,9 +79,7 @@ class Authorization:
 
 
 class Grants:
-    def __init__(
-        self, database: Database, clients: Clients, sessions: Sessions, store: AccountStore, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, clients: Clients, sessions: Sessions, store: AccountStore, now_ms: NowMs) -> None:
         self._database, self.clients, self._sessions, self._store = database, clients, sessions, store
         self._now_ms = now_ms
 

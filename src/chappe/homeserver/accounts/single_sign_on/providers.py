@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 
 from chappe.config import IdentityProvider
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.outbound.fetchers import TrustedFetcher
 from chappe.matrix.email_address import parse_email
@@ -70,7 +71,7 @@ class _Known:
 
 class Providers:
     def __init__(
-        self, database: Database, settings: Sequence[IdentityProvider], fetcher: TrustedFetcher, now_ms: Callable[[], int]
+        self, database: Database, settings: Sequence[IdentityProvider], fetcher: TrustedFetcher, now_ms: NowMs
     ) -> None:
         """`fetcher`: a trusted one, since operators name the addresses."""
         self._database, self._fetcher, self._now_ms = database, fetcher, now_ms

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import ADD, IDENTITY, REGISTER, RESET, Threepids, TokenRequest
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
@@ -55,7 +55,7 @@ class AdministrativeContact:
         domains: Domains,
         public_url: PublicUrl,
         limits: RateLimits,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._store, self._threepids, self._uia, self._bind_threepid = store, threepids, uia, bind_threepid
         self._domains, self._public_url, self._limits, self._now_ms = domains, public_url, limits, now_ms

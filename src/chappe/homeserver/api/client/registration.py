@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import DUMMY, EMAIL, REGISTRATION_TOKEN, UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -47,7 +47,7 @@ class Registration:
         threepids: Threepids,
         bind_threepid: BindThreepid,
         guesses: Guesses,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._guesses, self._answered = guesses, Answered(now_ms)
         self._settings, self._accounts, self._sessions = settings, accounts, sessions

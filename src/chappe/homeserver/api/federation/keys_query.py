@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.api.federation.keys_server import KeysServer
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.load.breath import Breath
@@ -25,9 +26,7 @@ _Asked = tuple[int, tuple[str, ...]]  # until when the keys should be valid; the
 
 
 class KeysQuery:
-    def __init__(
-        self, domains: Domains, keyring: Keyring, own: KeysServer, boundaries: Boundaries, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, domains: Domains, keyring: Keyring, own: KeysServer, boundaries: Boundaries, now_ms: NowMs) -> None:
         self._domains, self._keyring, self._own, self._boundaries = domains, keyring, own, boundaries
         self._now_ms = now_ms
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
 from chappe.homeserver.outbound.domains import Domains
@@ -17,7 +17,7 @@ RENEW_BEFORE = VALID_FOR // 2
 class KeysServer:
     """Each hosted domain publishes its own, under its own name."""
 
-    def __init__(self, domains: Domains, now_ms: Callable[[], int]) -> None:
+    def __init__(self, domains: Domains, now_ms: NowMs) -> None:
         self._domains, self._now_ms = domains, now_ms
         self._documents: dict[tuple[str, str], dict[str, Any]] = {}
 

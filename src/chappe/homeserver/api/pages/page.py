@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.api.pages.refusals import in_french
 from chappe.homeserver.api.pages.texts import day, words
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
@@ -73,7 +74,7 @@ class Pages:
         mail: MailQueue,
         public_url: PublicUrl,
         guesses: Guesses,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self.guesses = guesses
         self.browsers, self.factors, self.now_ms = browsers, factors, now_ms

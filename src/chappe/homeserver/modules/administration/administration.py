@@ -5,12 +5,13 @@ Answers have the shapes of `/_synapse/admin`, which existing tools read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.search_lexemes import patterns
@@ -57,7 +58,7 @@ _ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
 
 
 class Administration:
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
 
     # ---------------------------------------------------------------------------------------------------- accounts

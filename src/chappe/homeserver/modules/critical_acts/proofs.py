@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.critical_acts.requests import WHOLE, CriticalRequests
 from chappe.matrix.errors import Forbidden
 
@@ -43,7 +42,7 @@ class Proofs:
         requests: CriticalRequests,
         level: str,
         approver_hours: int,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._administrators, self._factors, self._requests, self._now_ms = administrators, factors, requests, now_ms
         self.level, self._approver_ms = level, approver_hours * HOUR_MS

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import NotFound
 
 WAITS_MS, AGREED_MS = 7 * 86_400_000, 86_400_000  # for an answer; to be done once it is agreed to
@@ -20,7 +21,7 @@ AGREED, DONE, REFUSED, WITHDRAWN, VOID = "agreed", "done", "refused", "withdrawn
 class CriticalRequests:
     """The only code that knows `critical_requests` and `accounts_opened`."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
 
     async def ask(self, organisation: str, action: str, arguments: Mapping[str, Any], by: str, door: str) -> tuple[int, bool]:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
 
@@ -40,7 +41,7 @@ class Scheduled:
 class DelayedEvents:
     """`changed` is called when something is due earlier than before. `send` sends now and returns the event's id."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int], max_delay_ms: int, max_scheduled: int) -> None:
+    def __init__(self, database: Database, now_ms: NowMs, max_delay_ms: int, max_scheduled: int) -> None:
         self._database, self._now_ms = database, now_ms
         self.max_delay_ms, self.max_scheduled = max_delay_ms, max_scheduled
         self._listeners: list[Callable[[], None]] = []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.following import Following
 from chappe.matrix.errors import MatrixError
@@ -45,7 +46,7 @@ class RemoteDevices:
         clock: Clock,
         client: FederationClient,
         following: Following,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._writer, self._clock, self._client = database, writer, clock, client
         self._following, self._now_ms = following, now_ms

@@ -13,6 +13,7 @@ from typing import Any
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.remote import MAX_FILE_NAME, RemoteMedia
 from chappe.homeserver.modules.media.soundness import Soundness
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize, opened, sealed
@@ -79,7 +80,7 @@ class ContentRepository:
         holds: Holds,
         scanning: Scanning,
         remote: RemoteMedia,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         max_upload: int,
     ) -> None:
         self._share, self._holds, self._scanning, self._remote = share, holds, scanning, remote

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import key_of
 from chappe.homeserver.outbound.blob_store import BlobStore, is_half_written
 
@@ -40,7 +41,7 @@ class Found:
 class Orphans:
     """Blobs of a kind for which nobody answers are not touched."""
 
-    def __init__(self, database: Database, blobs: BlobStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, now_ms: NowMs) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
         self._by_kind: dict[str, Named] = {"media": self._files, "thumbnails": self._files, "uploads": _nothing}
         self.removed, self.left = 0, 0  # since the start; of the last run, because there were too many

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import MatrixError
 
 DAY_MS = 86_400_000
@@ -30,7 +31,7 @@ class UploadBounds:
 class UploadShare:
     """`folders`: where files and the embedded database lie; those that do not exist do not count."""
 
-    def __init__(self, database: Database, now_ms: Callable[[], int], bounds: UploadBounds, folders: Sequence[Path]) -> None:
+    def __init__(self, database: Database, now_ms: NowMs, bounds: UploadBounds, folders: Sequence[Path]) -> None:
         self._database, self._now_ms, self._bounds, self._folders = database, now_ms, bounds, folders
         # by account, and of all, while an upload is under way: how many are; bytes that have come, and not into the table yet
         self.uploads: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from typing import Any
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.identifiers import domain_of
@@ -51,12 +52,7 @@ class Presence:
     """`is_enabled`: whether a domain wants presence at all."""
 
     def __init__(
-        self,
-        database: Database,
-        writer: GroupWriter,
-        clock: Clock,
-        now_ms: Callable[[], int],
-        is_enabled: Callable[[str], bool],
+        self, database: Database, writer: GroupWriter, clock: Clock, now_ms: NowMs, is_enabled: Callable[[str], bool]
     ) -> None:
         self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
         self._states = UserCache(clock, ("presence", SEEN), self._load)

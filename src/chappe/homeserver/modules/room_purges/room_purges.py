@@ -7,13 +7,14 @@ is in nobody's list and known nowhere; its number stays until the last, so that 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import Table
 from chappe.homeserver.policy.holds import Holds
 from chappe.homeserver.rooms.rooms import Rooms
@@ -29,13 +30,7 @@ class RoomPurges:
     """`tables`: every table of the installation."""
 
     def __init__(
-        self,
-        database: Database,
-        writer: GroupWriter,
-        tables: Sequence[Table],
-        rooms: Rooms,
-        holds: Holds,
-        now_ms: Callable[[], int],
+        self, database: Database, writer: GroupWriter, tables: Sequence[Table], rooms: Rooms, holds: Holds, now_ms: NowMs
     ) -> None:
         self._database, self._writer, self._rooms, self._now_ms = database, writer, rooms, now_ms
         self._tables = [t for t in tables if t.room and t.name not in ("rooms", "events")]

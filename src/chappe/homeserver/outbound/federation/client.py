@@ -14,6 +14,7 @@ import orjson
 from yarl import URL
 
 from chappe.config import Federation
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import MAX_VALUES, TooMuch, read_answer
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -68,7 +69,7 @@ class FederationClient:
         boundaries: Boundaries,
         breaker: Breaker,
         srv: Srv,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         extra_ca_file: str | None,
     ) -> None:
         context = ssl.create_default_context()

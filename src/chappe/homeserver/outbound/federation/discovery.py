@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.identifiers import is_ip_literal, is_server_name, split_server_name
 
 DEFAULT_PORT = 8448
@@ -62,7 +63,7 @@ class _Known:
 class Discovery:
     """`get`: fetches `https://…/.well-known/matrix/server`, following redirects; None where there is no answer."""
 
-    def __init__(self, get: GetDocument, srv: Srv, now_ms: Callable[[], int]) -> None:
+    def __init__(self, get: GetDocument, srv: Srv, now_ms: NowMs) -> None:
         self._get, self._srv, self._now_ms = get, srv, now_ms
         self._well_known: OrderedDict[str, _Known] = OrderedDict()
 

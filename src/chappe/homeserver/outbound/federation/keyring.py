@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import is_plain_server_name, plain_form
@@ -48,9 +49,7 @@ class Peers(Protocol):
 
 
 class Keyring:
-    def __init__(
-        self, database: Database, domains: Domains, peers: Peers, notaries: Iterable[str], now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, domains: Domains, peers: Peers, notaries: Iterable[str], now_ms: NowMs) -> None:
         self._database, self._domains, self._peers, self._now_ms = database, domains, peers, now_ms
         self._notaries = list(notaries)
         self._keys: OrderedDict[tuple[str, str], ServerKey] = OrderedDict()

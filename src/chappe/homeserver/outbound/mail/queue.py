@@ -22,6 +22,7 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.config import Brand, Email
 from chappe.homeserver.database.group_writer import Fragment, Write
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
 from chappe.matrix.email_address import EmailAddress, parse_email
@@ -71,7 +72,7 @@ class MailQueue:
         settings: Email,
         brands: dict[str, Brand],
         may_link: Callable[[str], bool],
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         extra_ca_file: str | None,
     ) -> None:
         self._settings, self._brands, self._now_ms = settings, brands, now_ms

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.remote.calls import STATE_BYTES, STATE_SECONDS, V1, V2, path_of
@@ -41,7 +42,7 @@ class Signed:
 class Handshakes:
     """Raises MatrixError: what the servers said that were asked."""
 
-    def __init__(self, client: FederationClient, domains: Domains, onward: Onward, now_ms: Callable[[], int]) -> None:
+    def __init__(self, client: FederationClient, domains: Domains, onward: Onward, now_ms: NowMs) -> None:
         self._client, self._domains, self._onward, self._now_ms = client, domains, onward, now_ms
 
     def candidates(self, room_id: str, servers: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Ite
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
@@ -46,7 +47,7 @@ class _Old:
 
 class History:
     def __init__(
-        self, rooms: Rooms, receiver: Receiver, gaps: Gaps, checks: PduChecks, calls: RoomCalls, now_ms: Callable[[], int]
+        self, rooms: Rooms, receiver: Receiver, gaps: Gaps, checks: PduChecks, calls: RoomCalls, now_ms: NowMs
     ) -> None:
         self._rooms, self._receiver, self._gaps = rooms, receiver, gaps
         self._checks, self._calls, self._now_ms = checks, calls, now_ms

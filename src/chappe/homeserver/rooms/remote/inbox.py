@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
@@ -57,7 +58,7 @@ class Inbox:
         completing: Completing,
         elsewhere: RemoteMembership,
         leases: Leases,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._leases = leases
         self._rooms, self._receiver, self._checks = rooms, receiver, checks

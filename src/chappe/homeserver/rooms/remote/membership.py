@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
@@ -53,7 +54,7 @@ class RemoteMembership:
         policy_servers: PolicyServers,
         completing: Completing,
         admission: Admission,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         leases: Leases,
     ) -> None:
         self._rooms, self._writer, self._domains, self._receiver = rooms, writer, domains, receiver

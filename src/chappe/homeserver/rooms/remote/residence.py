@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
 from chappe.homeserver.rooms.create_event import pdu_of
@@ -41,7 +42,7 @@ class Residence:
         receiver: Receiver,
         gaps: Gaps,
         checks: PduChecks,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
         policy_servers: PolicyServers,
         admission: Admission,
         onward: Onward,

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.remote.handshakes import Handshakes, Signed
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
@@ -23,7 +24,7 @@ AT_ONCE = 50
 
 
 class UntoldLeaves:
-    def __init__(self, database: Database, rooms: Rooms, handshakes: Handshakes, now_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, rooms: Rooms, handshakes: Handshakes, now_ms: NowMs) -> None:
         self._database, self._rooms, self._handshakes, self._now_ms = database, rooms, handshakes, now_ms
 
     async def keep(self, user_id: str, room: int, servers: Sequence[str], content: Mapping[str, Any]) -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
@@ -37,13 +37,7 @@ class Destination:
     """What one server is sent. Call `run` when something waits for it."""
 
     def __init__(
-        self,
-        name: str,
-        database: Database,
-        client: FederationClient,
-        domains: Domains,
-        boundaries: Boundaries,
-        now_ms: Callable[[], int],
+        self, name: str, database: Database, client: FederationClient, domains: Domains, boundaries: Boundaries, now_ms: NowMs
     ) -> None:
         self.name, self._database, self._client = name, database, client
         self._domains, self._boundaries, self._now_ms = domains, boundaries, now_ms

@@ -8,12 +8,13 @@ changes. So it is told of those members whose devices have changed since it came
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -38,7 +39,7 @@ class Came:
 
 
 class DeviceNews:
-    def __init__(self, rooms: Rooms, boundaries: Boundaries, now_ms: Callable[[], int]) -> None:
+    def __init__(self, rooms: Rooms, boundaries: Boundaries, now_ms: NowMs) -> None:
         self._rooms, self._boundaries, self._now_ms = rooms, boundaries, now_ms
         # by server and room: up to which position it was told of the changes of those in it, when it came in
         self._told_upto: OrderedDict[tuple[str, int], int] = OrderedDict()

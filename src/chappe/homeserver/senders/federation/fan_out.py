@@ -6,11 +6,12 @@ Follows the log from where the last process stopped, so nothing is left out when
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.rooms.admission import VOUCHER
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -24,9 +25,7 @@ COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
 
 
 class FanOut:
-    def __init__(
-        self, database: Database, clock: Clock, rooms: Rooms, boundaries: Boundaries, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, rooms: Rooms, boundaries: Boundaries, now_ms: NowMs) -> None:
         self._database, self._clock, self._rooms = database, clock, rooms
         self._boundaries, self._now_ms = boundaries, now_ms
         self._devices = DeviceNews(rooms, boundaries, now_ms)

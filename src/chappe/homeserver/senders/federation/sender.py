@@ -7,11 +7,12 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from chappe.homeserver.database.clock import ANYTHING, Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
+from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
@@ -40,7 +41,7 @@ class FederationSender(Onward):
         boundaries: Boundaries,
         breaker: Breaker,
         outbox: Outbox,
-        now_ms: Callable[[], int],
+        now_ms: NowMs,
     ) -> None:
         self._database, self._client, self._domains = database, client, domains
         self._boundaries, self._breaker, self._now_ms, self._rooms = boundaries, breaker, now_ms, rooms
