@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 
 from chappe.homeserver.app.assemble import Assembly, AssemblyError
-from chappe.homeserver.app.features import HOMESERVER
 from chappe.homeserver.part import End, Job, Loop, Part
 from tests.features import bookmarks
 from tests.features.bookmarks.part import PART as BOOKMARKS
@@ -77,8 +76,14 @@ def test_what_makes_no_node_is_refused_with_the_path(parts: list[Part], words: s
         Assembly(parts, {Base: Base()})
 
 
-async def test_work_and_ends() -> None:
-    ended = []
+async def test_starts_works_and_closes() -> None:
+    done = []
+
+    def does(what: str) -> Callable[[Store], Awaitable[None]]:
+        async def do(store: Store) -> None:
+            done.append(what)
+
+        return do
 
     async def run() -> None: ...
 
@@ -86,17 +91,58 @@ async def test_work_and_ends() -> None:
         yield Loop("a loop", run)
         yield Job("a job", 3, run)
 
-    async def close(store: Store) -> None:
-        ended.append("first")
-
-    async def close_later(store: Store) -> None:
-        ended.append("second")
-
-    parts = [Part("a", gives=(Store,), runs=runs, closes=close_later), Part("b", closes=close)]
-    assembly = Assembly(parts, {Base: Base()})
+    first = Part("a", gives=(Store,), starts=does("starts first"), runs=runs, closes=does("closes last"))
+    assembly = Assembly([first, Part("b", starts=does("starts"), closes=does("closes"))], {Base: Base()})
+    await assembly.start()
     assert [work.name for work in assembly.work()] == ["a loop", "a job"]
     await assembly.close()
-    assert ended == ["first", "second"]
+    assert done == ["starts first", "starts", "closes", "closes last"]
+
+
+def test_what_nobody_gives_may_be_looked_for() -> None:
+    assembly = Assembly([Part("a", gives=(Store,))], {Base: Base()})
+    assert assembly.find(Store) is assembly.of(Store) and assembly.find(Missing) is None
+
+
+def test_functions_of_one_name_make_no_circle() -> None:
+    def make(base: Base) -> Store:
+        return Store(base)
+
+    def another(store: Store) -> Door:
+        return Guarded(store)
+
+    another.__qualname__ = make.__qualname__
+    assert not Assembly([Part("b", gives=(another,)), Part("a", gives=(make,))], {Base: Base()}).of(Door).is_open
+
+
+class Door:
+    def __init__(self) -> None:
+        self.is_open = True
+
+
+class Guarded(Door):
+    def __init__(self, store: Store) -> None:
+        self.is_open, self.store = False, store
+
+
+class Passing:
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+
+def guarded(store: Store) -> Door:
+    return Guarded(store)
+
+
+def test_a_layer_above_replaces_what_is_asked_below() -> None:
+    below = [Part("store", gives=(Store,)), Part("door", gives=(Door, Passing))]
+    assert Assembly(below, {Base: Base()}).of(Passing).door.is_open
+    above = Assembly([*below, Part("guard", replaces=(guarded,))], {Base: Base()})
+    assert above.of(Passing).door is above.of(Door) and not above.of(Door).is_open
+    with pytest.raises(AssemblyError, match="guard: nobody gives Door"):
+        Assembly([Part("store", gives=(Store,)), Part("guard", replaces=(guarded,))], {Base: Base()})
+    with pytest.raises(AssemblyError, match=r"another: .* Door, or somebody else replaces it"):
+        Assembly([*below, Part("guard", replaces=(guarded,)), Part("another", replaces=(guarded,))], {Base: Base()})
 
 
 async def test_all_that_is_given_is_made_and_says_what_it_ends_and_measures() -> None:
@@ -134,7 +180,7 @@ async def with_bookmarks(tmp_path: Path, new_database: Callable[[], Awaitable[st
     await connection.execute((Path(bookmarks.__file__).parent / "migration.sql").read_text())
     await connection.close()
     server = Server(config_for_tests(), tmp_path, url)
-    server.node.parts = (*HOMESERVER, BOOKMARKS)
+    server.node.parts = (*server.node.parts, BOOKMARKS)
     await server.start()
     yield server
     await server.stop()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NewType
 
 from chappe.homeserver.database.table import Table
 
 Maker = Callable[..., Any]  # a class, or a function whose return annotation says which type it gives
+DataFolder = NewType("DataFolder", Path)  # of this node
 End = Callable[[Any], Awaitable[None]]  # of an account's way to act: see `accounts/account_states.py`
 
 
@@ -40,21 +42,31 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`gives`: what others may name as a need, each made once for the node. `endpoints`: classes with `@endpoint` methods.
-    `sections`: what it says in /sync and sliding sync. `tables`: those it owns.
+    """`gives`: what others may name as a need, each made once for the node. `replaces`: what takes the place of what another part
+    gives under that type, where a layer above answers what the engine asks (`Policy`, `Holds`).
 
-    `runs`: a function that names what it needs and yields the part's `Loop`s and `Job`s. `closes`: a function that names what
-    it needs and ends what is under way, while the loops still run; the parts that were made last close first. `ends`: a function
-    that names what it needs and returns, by the name of a way in `accounts/ways_to_act.py`, what ends it for an account.
-    `measures`: a function that names what it needs, `Metrics` among it, and adds the part's figures.
+    `endpoints`: classes with `@endpoint` methods. `sections`: what it says in /sync and sliding sync. `tables`: those it owns.
+
+    The rest are functions that name what they need. `starts` does what must be done before the node serves anybody. `runs` yields the
+    part's `Loop`s and `Job`s. `closes` ends what is under way, while the loops still run; the parts that were made last close first.
+    `ends` returns, by the name of a way in `accounts/ways_to_act.py`, what ends it for an account. `measures` adds figures to the
+    `Metrics` that it names.
     """
 
     name: str
     gives: tuple[Maker, ...] = ()
+    replaces: tuple[Maker, ...] = ()
     endpoints: tuple[Maker, ...] = ()
     sections: tuple[Maker, ...] = ()
     tables: tuple[Table, ...] = ()
+    starts: Callable[..., Awaitable[object]] | None = None
     runs: Callable[..., Iterable[Loop | Job]] | None = None
     closes: Callable[..., Awaitable[object]] | None = None
     ends: Callable[..., Mapping[str, End]] | None = None
     measures: Callable[..., None] | None = None
+
+    @property
+    def makers(self) -> tuple[Maker, ...]:
+        """All that needs something."""
+        functions = filter(None, (self.starts, self.runs, self.closes, self.ends, self.measures))
+        return (*self.sections, *self.gives, *self.replaces, *self.endpoints, *functions)
