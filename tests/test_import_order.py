@@ -17,7 +17,7 @@ LAYERS = (
     ("cli",),
     ("agency",),
     ("homeserver.app",),
-    ("homeserver.modules.*.part", "homeserver.sync.part"),
+    ("homeserver.*.part", "homeserver.*.*.part"),
     ("homeserver.api", "homeserver.senders", "homeserver.modules.*.api"),
     ("homeserver.modules.*.section",),
     ("homeserver.sync", "homeserver.actions"),

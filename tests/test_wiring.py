@@ -18,7 +18,8 @@ WIRING = (
     SOURCE / "homeserver/app/routes.py",
     SOURCE / "homeserver/app/gateway.py",
     SOURCE / "agency/app.py",
-    *sorted(SOURCE.glob("homeserver/**/part.py")),
+    SOURCE / "agency/parts.py",
+    *sorted(SOURCE.rglob("part.py")),
 )
 
 

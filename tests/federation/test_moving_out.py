@@ -12,8 +12,8 @@ import pytest
 
 from chappe.agency.tables import ALL
 from chappe.config import Listener
-from chappe.homeserver.app import open_blobs
 from chappe.homeserver.modules.hosted_domains.hosted_domains import MANIFEST, HostedDomains, import_domain
+from chappe.homeserver.outbound.blob_store import open_blobs
 from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.events import content_hash
 from chappe.matrix.identifiers import UserId

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from chappe.config import Bots, IdentityService, Media, Push
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.app import open_blobs
+from chappe.homeserver.outbound.blob_store import open_blobs
 from chappe.homeserver.senders.webhooks import signature
 from chappe.matrix.identifiers import UserId
 from tests.neighbours import Mailbox, link_in, plain

@@ -217,7 +217,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "cli/admin:act": "an operator",
         "agency/function_accounts:add": "an administrator",
         "modules/bots/bots:account": "who makes a bot",
-        "app/node:_make_service_users": "a bridge's own account",
+        "modules/appservices/part:start": "a bridge's own account",
         "actions/server_notices:_sender": "the service's own account",
     },
     "set_profile_field": {

@@ -11,13 +11,14 @@ import hashlib
 import logging
 import secrets
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
+from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
@@ -53,7 +54,7 @@ class AccountValidity:
         mail: MailQueue,
         settings: Settings,
         base_url: Callable[[str], str],
-        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
+        deactivate: DeactivateAccount,
         now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._mail, self._settings = database, accounts, mail, settings

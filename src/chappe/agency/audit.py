@@ -196,7 +196,7 @@ def without_secrets(value: Any) -> Any:
     return [without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
-class AuditTrail:
+class AuditTrail(AdminDoor):
     """Writes down each request of an administrator: what changes something before it is done, and once more if it fails; what
     only reads, once an hour.
     """

@@ -5,7 +5,6 @@ organisation behind the name, and a record of the change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.agency.guests import Guests
@@ -13,6 +12,7 @@ from chappe.agency.names import display_name, label_of, name_of_address, without
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden, NotFound
@@ -24,7 +24,6 @@ AT_ONCE = 500
 _KEEP_ROOMS = """INSERT INTO room_organisations (room_id, organisation)
     SELECT r.room_id, $2 FROM events e JOIN rooms r USING (room_nid) WHERE e.sender = $1 AND e.type = 'm.room.create'
     ON CONFLICT DO NOTHING"""
-SetName = Callable[[UserId, str, Any], Awaitable[None]]
 
 
 class People:
@@ -34,7 +33,7 @@ class People:
         accounts: Accounts,
         organisations: Organisations,
         guests: Guests,
-        set_name: SetName,
+        set_name: SetProfileField,
         now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._organisations, self._guests = database, accounts, organisations, guests

@@ -7,7 +7,6 @@ same account, same rooms, their organisation behind their name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chappe.agency.guests import Guests
@@ -15,7 +14,9 @@ from chappe.agency.names import display_name
 from chappe.agency.organisations import Organisations
 from chappe.config import Agency
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.endings import THE_WHOLE, Ending, on_its_day
+from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
+from chappe.homeserver.actions.deactivate_account import DeactivateAccount
+from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 REMINDER_DAYS = (14, 3)
 PURPOSE_AT_MOST = 500
-SetName = Callable[[UserId, str, Any], Awaitable[None]]
 
 
 class Sponsors:
@@ -40,8 +40,8 @@ class Sponsors:
         organisations: Organisations,
         mail: MailQueue,
         settings: Agency,
-        set_name: SetName,
-        deactivate: Callable[[UserId, bool, Ending], Awaitable[None]],
+        set_name: SetProfileField,
+        deactivate: DeactivateAccount,
         now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._memberships, self._guests = database, accounts, memberships, guests

@@ -17,9 +17,10 @@ from chappe.agency.audit_ledger import audit_files
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.app import Homeserver, open_blobs
+from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.modules.hosted_domains.hosted_domains import HostedDomains, import_domain
+from chappe.homeserver.outbound.blob_store import open_blobs
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import NotFound
 from chappe.matrix.identifiers import UserId

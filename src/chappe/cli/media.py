@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from chappe.cli.admin import ConfigFile, Data, with_node
-from chappe.homeserver.app import Homeserver, open_blobs
+from chappe.homeserver.app import Homeserver
 from chappe.homeserver.modules.media.orphans import Found
+from chappe.homeserver.outbound.blob_store import open_blobs
 
 app = typer.Typer(help="Files.", no_args_is_help=True)
 

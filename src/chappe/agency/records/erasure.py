@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.matrix.identifiers import UserId
 
@@ -22,7 +21,7 @@ class Erasure:
         retention: Retention,
         media: ContentRepository,
         holds: LegalHolds,
-        tables: Sequence[Table],
+        tables: AllTables,
     ) -> None:
         self._holds, self._after_holds = holds, set[UserId]()
         # what was under a hold or in quarantine when what is unfinished was last tried

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from chappe.agency.records.contents import add_files, events_of, json_of, lines_
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import NotFound
@@ -39,7 +38,7 @@ class PersonalData:
         domains: Domains,
         holds: LegalHolds,
         now_ms: NowMs,
-        tables: Sequence[Table],
+        tables: AllTables,
     ) -> None:
         self._tables = tables
         self._database, self._accounts, self._media, self._domains = database, accounts, media, domains

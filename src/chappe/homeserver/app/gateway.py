@@ -16,10 +16,10 @@ from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.server_time import wall_now_ms
-from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, no_door, nobody
+from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, nobody
 from chappe.homeserver.gateway.outgoing import OutgoingProxy
 from chappe.homeserver.gateway.settings import GatewaySettings
-from chappe.homeserver.http.application import AccessLog, Application
+from chappe.homeserver.http.application import AccessLog, AdminDoor, Application
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Router, endpoints_of
@@ -69,7 +69,7 @@ class Gateway:
             wall_now_ms,
             UnreadAnswers(64 << 20, 1 << 30),
             is_current=lambda _requester: False,
-            admin_door=no_door,
+            admin_door=AdminDoor(),
             is_public=True,
         )
         for one in self._settings.listeners:

@@ -7,12 +7,12 @@ import contextlib
 import logging
 
 from chappe.config import warnings_of
-from chappe.homeserver.accounts.adoption import adopt
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.app.routes import routes_of_node
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.requirements import connect_checked
+from chappe.homeserver.database.secrets import load_secrets
 from chappe.homeserver.http.application import AccessLog, Application
 from chappe.homeserver.http.router import Route, Router
 from chappe.homeserver.http.server import Listener
@@ -48,12 +48,8 @@ class Homeserver(Parts):
         await self.accounts.store.fill_lookup_hashes()
         if not serve:
             return
-        await self._make_service_users()
-        await self.set_profile_field.resume()
-        await self.inbox.start()
-        await self.completing.start()
-        for name, run in (("jobs", self.jobs.run), ("mail", self.mail.run), ("federation sender", self.federation_sender.run)):
-            loops.start(name, run)
+        await self.assembly.start()
+        loops.start("jobs", self.jobs.run)
         for work in self.assembly.work():
             if isinstance(work, Loop):
                 loops.start(work.name, work.run)
@@ -63,24 +59,11 @@ class Homeserver(Parts):
         connection = await connect_checked(self._database_url)
         try:
             await migrate(connection)
-            self._secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")
-            self._browser_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'browser'")
-            self._scanner_secret = await connection.fetchval("SELECT value FROM secrets WHERE name = 'scanner'")
+            self.secrets = await load_secrets(connection)
         finally:
             await connection.close()
         self._database = await Database.connect(self._database_url)
         await self.time.compare(self._database)
-
-    async def _make_service_users(self) -> None:
-        """Each application service's own user exists from the start, and what it has from before is its own."""
-        await adopt(self.database, self.application_services)
-        for service in self.application_services.services.values():
-            user = await self.accounts.store.find_user(service.sender)
-            if user is None:
-                await self.accounts.register(service.sender, None, appservice=service.id)
-            elif not service.made(user):
-                fields = {"service": service.id, "user": service.sender}
-                log.warning("an application service's name is somebody else's account", extra={"fields": fields})
 
     async def _listen(self) -> None:
         routes, access_log = self.routes(), AccessLog(self.config.access_log)
@@ -98,7 +81,7 @@ class Homeserver(Parts):
                 self.now_ms,
                 self.unread,
                 self.sessions.is_current,
-                self.admin_door(),
+                self.admin_door,
                 "client" in listener.apis,
             )
             self.listeners.append(
@@ -128,19 +111,8 @@ class Homeserver(Parts):
     async def _close_parts(self) -> None:
         """While the loops still run: what is under way ends, what is queued is written."""
         await self.assembly.close()
-        await self.fetcher.close()
-        await self.trusted_fetcher.close()
-        await self.inbox.stop()
-        await self.completing.stop()
-        await self.history.stop()
-        await self.federation_client.close()
-        self.keys.announce_claims()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.set_profile_field.wait(), SHUTDOWN_PATIENCE)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
-        with contextlib.suppress(Exception):
-            await self.sessions.flush_seen()
 
     async def _release(self) -> None:
         """Other processes need not wait for what this one held."""

@@ -1,13 +1,15 @@
 """What is known of each table: whose it is, what it holds of a person, where its rows go.
 
-A table is declared once, in `tables.py` beside the code that owns it; `app/tables.py` and `agency/tables.py` list them all. The
+A table is declared once, in `tables.py` beside the code that owns it; its part lists it. The
 package of one person's data, the erasure of a person and the export of a hosted domain follow these declarations, and a test
 holds them to the schema and to every SQL statement: only the owner writes, only the owner and `readers` read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NewType
 
 
 def of_domain(column: str) -> str:
@@ -81,6 +83,9 @@ class Table:
     def cites(self) -> str:
         """The column of `events` that `event` holds."""
         return "event_id" if self.event == "event_id" else "nid"
+
+
+AllTables = NewType("AllTables", Sequence[Table])  # of an installation, those of a layer above included
 
 
 def alike(kind: Table, *names: str) -> tuple[Table, ...]:

@@ -41,7 +41,7 @@ TABLES = (
         "secrets",
         rows=NO_SECRETS,
         stays_too=True,
-        readers=("homeserver.accounts", "homeserver.app", "homeserver.modules.hosted_domains", "homeserver.rooms"),
+        readers=("homeserver.accounts", "homeserver.modules.hosted_domains", "homeserver.rooms"),
     ),
     Table(OWNER, "sent", stays="transaction ids, forgotten soon", readers=("homeserver.rooms",)),
     Table(OWNER, "time_evidence", stays="of the installation's clock"),

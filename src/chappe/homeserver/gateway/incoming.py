@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 from yarl import URL
@@ -96,11 +96,6 @@ async def _body(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     async with answer:
         async for chunk in answer.content.iter_chunked(1 << 16):
             yield chunk
-
-
-async def no_door(_request: Request, _endpoint: Endpoint, act: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Nothing is administered here."""
-    return await act()
 
 
 async def nobody(_request: Request) -> Requester:

@@ -15,6 +15,8 @@ from typing import Any
 import obstore
 from obstore.store import LocalStore, from_url
 
+from chappe.config import Media
+
 CHUNK = 1 << 20
 
 
@@ -185,3 +187,10 @@ def _remote(location: str, options: dict[str, Any]) -> Any:
 def _folder(path: Path) -> LocalStore:
     path.mkdir(parents=True, exist_ok=True)
     return LocalStore(str(path.resolve()))
+
+
+def open_blobs(media: Media, folder: str, location: str | None = None) -> BlobStore:
+    """Where the files are, as the configuration says; or at another place with the same access."""
+    options = s3_options(media.s3_endpoint, media.s3_region, media.s3_access_key, media.s3_secret_key)
+    place = location or media.location or folder
+    return BlobStore(place, options if place.startswith("s3://") else None)

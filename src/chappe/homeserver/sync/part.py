@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from chappe.config import Config, waiting_of
 from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
 from chappe.homeserver.api.client.sync import Sync
+from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.part import Part
+from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
+from chappe.homeserver.sync.polls import MostWaiting
 from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
+
+
+def notifier(clock: Clock, rooms: Rooms, config: Config) -> Notifier:
+    return Notifier(clock, rooms, MostWaiting(*waiting_of(config)))
 
 
 def measures(metrics: Metrics, notifier: Notifier) -> None:
@@ -16,4 +24,4 @@ def measures(metrics: Metrics, notifier: Notifier) -> None:
     metrics.count("chappe_syncs_ended", "Waiting syncs that made room", lambda: notifier.polls.ended)
 
 
-PART = Part("sync", gives=(SyncEngine, SlidingSync), endpoints=(Sync, SlidingSyncApi), measures=measures)
+PART = Part("sync", gives=(notifier, SyncEngine, SlidingSync), endpoints=(Sync, SlidingSyncApi), measures=measures)

@@ -1,10 +1,18 @@
-"""What administrators see of an installation as a part of a node. Who is blocked is asked of `Administration`, which stands before."""
+"""What administrators see and do as a part of a node."""
 
 from __future__ import annotations
 
 from chappe.homeserver.api.admin.overview import AdminFigures, AdminServers
+from chappe.homeserver.api.admin.rooms import AdminRooms
+from chappe.homeserver.api.admin.users import AdminUserChanges, AdminUsers
+from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.modules.administration.overview import Overview
 from chappe.homeserver.modules.administration.tables import TABLES
 from chappe.homeserver.part import Part
 
-PART = Part("administration", gives=(Overview,), endpoints=(AdminFigures, AdminServers), tables=TABLES)
+PART = Part(
+    "administration",
+    gives=(Administration, Overview),
+    endpoints=(AdminFigures, AdminServers, AdminUsers, AdminUserChanges, AdminRooms),
+    tables=TABLES,
+)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.adoption import adopt
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
@@ -15,6 +18,9 @@ from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.part import Loop, Part
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.appservices import AppserviceSender
+from chappe.homeserver.senders.tables import TABLES as QUEUES
+
+log = logging.getLogger(__name__)
 
 
 def appservices(
@@ -28,10 +34,27 @@ def appservices(
     return Appservices(database, services, calls, accounts, rooms, directory.require_may_publish)
 
 
+async def start(database: Database, services: ApplicationServices, accounts: Accounts) -> None:
+    """Each application service's own user exists from the start, and what it has from before is its own."""
+    await adopt(database, services)
+    for service in services.services.values():
+        user = await accounts.store.find_user(service.sender)
+        if user is None:
+            await accounts.register(service.sender, None, appservice=service.id)
+        elif not service.made(user):
+            fields = {"service": service.id, "user": service.sender}
+            log.warning("an application service's name is somebody else's account", extra={"fields": fields})
+
+
 def runs(sender: AppserviceSender) -> Iterator[Loop]:
     yield Loop("application services", sender.run)
 
 
 PART = Part(
-    "application services", gives=(appservices, AppserviceSender), endpoints=(ThirdPartyLookup,), tables=TABLES, runs=runs
+    "application services",
+    gives=(appservices, AppserviceSender),
+    endpoints=(ThirdPartyLookup,),
+    tables=(*TABLES, *QUEUES),
+    starts=start,
+    runs=runs,
 )

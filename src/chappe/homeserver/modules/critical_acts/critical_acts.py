@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, Endpoint
 from chappe.homeserver.modules.critical_acts.proofs import OPEN, Proofs
@@ -23,7 +24,7 @@ HIDDEN = "(hidden)"
 _PASSWORDS = frozenset(("password", "new_password"))
 
 
-class CriticalActs:
+class CriticalActs(AdminDoor):
     def __init__(self, proofs: Proofs, requests: CriticalRequests, store: AccountStore) -> None:
         self.proofs, self.requests, self._store = proofs, requests, store
         self._listeners: list[Callable[[str, str, str], Awaitable[None]]] = []

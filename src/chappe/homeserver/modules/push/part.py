@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chappe.config import Config, Email, Push
+from chappe.config import Email, Push
 from chappe.homeserver.accounts.account_states import End, Entry
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.secrets import Secrets
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.modules.account_data.account_data import AccountData
@@ -41,8 +42,8 @@ def counts(database: Database, rooms: Rooms, rules: PushRules, clock: Clock, ign
     return UnreadCounts(database, rooms, rules, clock, ignored.of)
 
 
-def fetcher(config: Config) -> PushFetcher:
-    return PushFetcher(config.push.allowed_private_hosts, [], config.extra_ca_file)
+def vapid(secrets: Secrets, push: Push) -> Vapid:
+    return Vapid(secrets.browser, push.contact)
 
 
 def pushers(database: Database, accounts: AccountStore, now_ms: NowMs, mail: MailQueue, fetcher: PushFetcher) -> Pushers:
@@ -100,16 +101,11 @@ def ends(pushers: Pushers) -> Mapping[str, End]:
     return {"pushers": end}
 
 
-async def close(fetcher: PushFetcher) -> None:
-    await fetcher.close()
-
-
 PART = Part(
     "push",
-    gives=(PushRules, counts, fetcher, pushers, missed, told, digest, quiet_hours, PushDeliverer, gatherer),
+    gives=(PushRules, counts, vapid, pushers, missed, told, digest, quiet_hours, PushDeliverer, gatherer),
     endpoints=(PushRulesApi, NotificationsApi, PushersApi),
     tables=(*TABLES, *QUEUES),
     runs=runs,
     ends=ends,
-    closes=close,
 )

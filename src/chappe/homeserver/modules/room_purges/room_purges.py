@@ -15,7 +15,7 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.database.table import Table
+from chappe.homeserver.database.table import AllTables, Table
 from chappe.homeserver.policy.holds import Holds
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
@@ -27,10 +27,8 @@ AT_ONCE = ("memberships", "published_rooms", "room_aliases", "room_summaries")  
 
 
 class RoomPurges:
-    """`tables`: every table of the installation."""
-
     def __init__(
-        self, database: Database, writer: GroupWriter, tables: Sequence[Table], rooms: Rooms, holds: Holds, now_ms: NowMs
+        self, database: Database, writer: GroupWriter, tables: AllTables, rooms: Rooms, holds: Holds, now_ms: NowMs
     ) -> None:
         self._database, self._writer, self._rooms, self._now_ms = database, writer, rooms, now_ms
         self._tables = [t for t in tables if t.room and t.name not in ("rooms", "events")]

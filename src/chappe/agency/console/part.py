@@ -1,0 +1,75 @@
+"""The administration console as a part of a node."""
+
+from __future__ import annotations
+
+from chappe.agency.audit import Audit
+from chappe.agency.console.actions import Actions
+from chappe.agency.console.api import ConsoleApi
+from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
+from chappe.agency.console.rights import Rights
+from chappe.agency.console.room_actions import AnnouncementActions, FileActions, LawActions, RegistryActions, RoomActions
+from chappe.agency.console.scope import Scope
+from chappe.agency.console.targets import Targets
+from chappe.agency.console.telling import TellAdministrators
+from chappe.agency.console.views import Views
+from chappe.agency.console.ways_to_act import ends_of_console
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.administration.administration import Administration
+from chappe.homeserver.modules.critical_acts.proofs import Administrators, Proofs
+from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
+from chappe.homeserver.part import Part
+
+
+def administrators(scope: Scope) -> Administrators:
+    return scope
+
+
+def targets(database: Database, scope: Scope, administration: Administration) -> Targets:
+    return Targets(database, scope, administration.people_of)
+
+
+def actions(
+    scope: Scope,
+    targets: Targets,
+    rights: Rights,
+    audit: Audit,
+    proofs: Proofs,
+    requests: CriticalRequests,
+    tell: TellAdministrators,
+    accounts: AccountActions,
+    guests: GuestActions,
+    functions: FunctionActions,
+    administrators: AdministratorActions,
+    rooms: RoomActions,
+    files: FileActions,
+    law: LawActions,
+    announcements: AnnouncementActions,
+    registry: RegistryActions,
+) -> Actions:
+    owners = (accounts, guests, functions, administrators, rooms, files, law, announcements, registry)
+    return Actions(scope, targets, rights, audit, proofs, requests, owners, tell)
+
+
+PART = Part(
+    "console",
+    gives=(
+        Scope,
+        targets,
+        Rights,
+        TellAdministrators,
+        AccountActions,
+        GuestActions,
+        FunctionActions,
+        AdministratorActions,
+        RoomActions,
+        FileActions,
+        LawActions,
+        AnnouncementActions,
+        RegistryActions,
+        actions,
+        Views,
+    ),
+    replaces=(administrators,),
+    endpoints=(ConsoleApi,),
+    ends=ends_of_console,
+)

@@ -1,0 +1,27 @@
+"""The pages that people see when they sign in, as a part of a node."""
+
+from __future__ import annotations
+
+from chappe.homeserver.api.pages.account import AccountPages, AddressPages, SecondFactorPages
+from chappe.homeserver.api.pages.consent import ConsentPages
+from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
+from chappe.homeserver.api.pages.page import Pages
+from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
+from chappe.homeserver.api.pages.sign_in import BackChannelLogout, SignInPages
+from chappe.homeserver.part import Part
+
+PART = Part(
+    "pages",
+    gives=(Pages,),
+    endpoints=(
+        SignInPages,
+        BackChannelLogout,
+        RegisterPages,
+        MailLinkPages,
+        ConsentPages,
+        SecondFactorPages,
+        AccountPages,
+        AddressPages,
+        LegacySsoPages,
+    ),
+)
