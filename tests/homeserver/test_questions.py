@@ -236,11 +236,14 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "api/pages/account:_remove": "a person",
     },
     "repository.find": {
-        "api/media/content_repo:_find": "a person",
+        "modules/media/api/content_repo:_find": "a person",
         "agency/antivirus/media_proxy:_media": "a person",
-        "api/federation/media:_find": "another server",
+        "modules/media/api/for_servers:_find": "another server",
     },
-    "repository.read_by": {"api/media/content_repo:_download": "a person", "agency/antivirus/media_proxy:_clean": "a person"},
+    "repository.read_by": {
+        "modules/media/api/content_repo:_download": "a person",
+        "agency/antivirus/media_proxy:_clean": "a person",
+    },
     "bots.account": {"modules/bots/webhooks:_speaker": "a webhook's bot"},
 }
 

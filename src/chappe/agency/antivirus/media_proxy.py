@@ -11,9 +11,9 @@ from typing import Any
 from chappe.agency.antivirus.attachments import EncryptedFile, Envelope, Malformed, NotDecrypted, parse_file
 from chappe.agency.antivirus.engines import ScanFailed
 from chappe.agency.antivirus.scanner import Scanner, Unscanned, Verdict
-from chappe.homeserver.api.media.content_repo import file_response, thumbnail_response
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.modules.media.api.content_repo import file_response, thumbnail_response
 from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.matrix.errors import MatrixError, NotFound
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from chappe.homeserver.api.federation.keys_server import KeysServer
-from chappe.homeserver.api.federation.media import FederationMedia
 from chappe.homeserver.api.federation.query import Query
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
 from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.user_directory import PeopleForServers
-from chappe.homeserver.api.federation.user_keys import UserKeys
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.server_time import wall_now_ms
@@ -25,6 +23,8 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.router import Router, endpoints_of
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
+from chappe.homeserver.modules.end_to_end_encryption.api.user_keys import UserKeys
+from chappe.homeserver.modules.media.api.for_servers import FederationMedia
 from chappe.homeserver.modules.room_directory.api import PublicRoomsForServers
 from chappe.homeserver.modules.spaces.api import SpacesForServers
 from chappe.telemetry import Metrics

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from chappe.config import Federation
 from chappe.homeserver.actions.dehydrate_device import DehydrateDevice
 from chappe.homeserver.actions.tables import TABLES as DEHYDRATED
-from chappe.homeserver.api.client.dehydrated_device import DehydratedDevice
-from chappe.homeserver.api.client.keys import Keys
-from chappe.homeserver.api.federation.user_keys import UserKeys
+from chappe.homeserver.modules.end_to_end_encryption.api.dehydrated_device import DehydratedDevice
+from chappe.homeserver.modules.end_to_end_encryption.api.keys import Keys
+from chappe.homeserver.modules.end_to_end_encryption.api.user_keys import UserKeys
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.end_to_end_encryption.section import EncryptionSection

@@ -8,9 +8,9 @@ from chappe.config import Config
 from chappe.homeserver.accounts.account_states import End, of_user
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.api.client.identity_keys import IdentityKeys
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.third_party_invites.api import IdentityKeys
 from chappe.homeserver.modules.third_party_invites.tables import TABLES
 from chappe.homeserver.modules.third_party_invites.third_party_invites import FRAGMENT, ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains

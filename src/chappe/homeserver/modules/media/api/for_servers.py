@@ -6,10 +6,10 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from chappe.homeserver.api.media.content_repo import disposition_of
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.modules.media.api.content_repo import disposition_of
 from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
 from chappe.homeserver.rooms.sight import Sight
