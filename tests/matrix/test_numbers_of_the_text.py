@@ -15,7 +15,7 @@ from chappe.homeserver.api.federation import transactions
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.room_directory.api import Query, Visibility
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
-from chappe.homeserver.modules.user_directory.api import SearchUsers
+from chappe.homeserver.modules.user_directory.api.users import SearchUsers
 from chappe.homeserver.outbound.federation import discovery, keyring
 from chappe.homeserver.rooms import live_room
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, InitialState

@@ -10,7 +10,6 @@ from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
 from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
 from chappe.homeserver.api.federation.transactions import Transactions
-from chappe.homeserver.api.federation.user_directory import PeopleForServers
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.server_time import wall_now_ms
@@ -27,6 +26,7 @@ from chappe.homeserver.modules.end_to_end_encryption.api.user_keys import UserKe
 from chappe.homeserver.modules.media.api.for_servers import FederationMedia
 from chappe.homeserver.modules.room_directory.api import PublicRoomsForServers
 from chappe.homeserver.modules.spaces.api import SpacesForServers
+from chappe.homeserver.modules.user_directory.api.for_servers import PeopleForServers
 from chappe.telemetry import Metrics
 
 KNOWN = (

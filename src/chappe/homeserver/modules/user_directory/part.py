@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chappe.config import Federation
 from chappe.homeserver.actions.ask_servers import AskServers
-from chappe.homeserver.api.federation.user_directory import PeopleForServers
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.user_directory.api import Users
+from chappe.homeserver.modules.user_directory.api.for_servers import PeopleForServers
+from chappe.homeserver.modules.user_directory.api.users import Users
 from chappe.homeserver.modules.user_directory.user_directory import UserDirectory
 from chappe.homeserver.part import Part
 from chappe.homeserver.rooms.rooms import Rooms
