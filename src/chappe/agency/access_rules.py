@@ -184,7 +184,7 @@ def check_retention(kind: Kind, content: Mapping[str, Any]) -> None:
 def check_change(kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int) -> None:
     """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden.
 
-    Complex: a rule after the other, each with the sentence that people read.
+    Complex: a list of refusals, each with the sentence that people read; the first that holds is told, so their order counts.
     """
     rule = after.get("rule")
     if rule not in RULES:

@@ -179,7 +179,7 @@ class RoomPolicy(ReadingPolicy):
     async def _may_set_state(
         self, room: LiveRoom, level: Classification | None, event_type: str, content: Mapping[str, Any]
     ) -> None:
-        """Complex: what must hold of each type of state, a type after the other."""
+        """Complex: one short case for each type of state, all about what is read of the room before them."""
         kind = self.kind(room)
         if level is not None:
             classification.check_state(level, event_type, content)

@@ -115,8 +115,6 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
     """Checks the format of an event from another server (a decoded JSON value) against its room version.
 
     Returns a copy without what peers may not set (`unsigned`, and `event_id` where ids are hashes). Raises BadRequest.
-
-    Complex: a condition of the format after the other, each with its sentence; those that are cheap come before the dear ones.
     """
     if type(raw) is not dict:
         raise BadRequest("An event must be a JSON object")
@@ -130,6 +128,18 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
         raise _too_large(len(written))
     if version.strict_canonical_json:
         check_canonical(pdu)
+    _check_fields(pdu, version)
+    _check_references(pdu, version)
+    if not 0 <= pdu["depth"] <= version.depth_limit:
+        raise BadRequest("The event's depth is out of range")
+    if any("\0" in name for name in _names(pdu, version)):
+        raise BadRequest("The event's names and references must not hold U+0000")
+    check_size(pdu, written, () if version.strict_name_sizes else NAMES)
+    return pdu
+
+
+def _check_fields(pdu: Pdu, version: RoomVersion) -> None:
+    """Raises BadRequest where an event lacks a field, or one is of the wrong type."""
     for name, kind in _FIELDS.items():
         if type(pdu.get(name)) is not kind:
             raise BadRequest(f"The event's {name} is missing or of the wrong type")
@@ -140,17 +150,15 @@ def parse_pdu(raw: Any, version: RoomVersion) -> Pdu:
         raise BadRequest("The event's state_key must be a string")
     if not is_user_id(pdu["sender"]):
         raise BadRequest("The event's sender is not a user id")
+
+
+def _check_references(pdu: Pdu, version: RoomVersion) -> None:
+    """Raises BadRequest where an event does not cite others as its room version has it."""
     if len(pdu["prev_events"]) > 20 or len(pdu["auth_events"]) > 10:
         raise BadRequest("The event cites too many others")
     for name in ("prev_events", "auth_events"):
         if not all(is_reference(item, version) for item in pdu[name]):
             raise BadRequest(f"The event's {name} are malformed")
-    if not 0 <= pdu["depth"] <= version.depth_limit:
-        raise BadRequest("The event's depth is out of range")
-    if any("\0" in name for name in _names(pdu, version)):
-        raise BadRequest("The event's names and references must not hold U+0000")
-    check_size(pdu, written, () if version.strict_name_sizes else NAMES)
-    return pdu
 
 
 _FIELDS: dict[str, type] = {

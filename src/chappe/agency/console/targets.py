@@ -87,7 +87,7 @@ class Targets:
                 await self._require(actor, kind, one, others)
 
     async def _require(self, actor: Actor, kind: Kind, value: Any, others: Mapping[Kind, Any]) -> None:
-        """Complex: a case for each kind."""
+        """Complex: one short case for each kind, and one that refuses a kind that was forgotten."""
         match kind:
             case Kind.PERSON:
                 await self._scope.require_person(actor, value)

@@ -241,7 +241,7 @@ class Accounts:
         `is_carried`: the profile is to be carried into rooms. `notice`: the letters about it.
         Raises M_FORBIDDEN for a password of an account that has none.
 
-        Complex: what each argument changes, before, with and after the one write.
+        Complex: there is one write: what comes before it, with it and after it for each argument shows its order only side by side.
         """
         stored = None
         if password is not None:

@@ -184,7 +184,7 @@ class Application:
         return route
 
     async def _answer(self, route: Route, request: Request) -> Answer:
-        # Complex: who may pass, by each kind of door; a reader sees at once that none is left out
+        # Complex: who may pass, by each kind of door: that none is left open shows only where all stand together
         endpoint = route.endpoint
         if endpoint.auth == SERVER_AUTH:
             request.set_server(*await self._authenticate_server(request))

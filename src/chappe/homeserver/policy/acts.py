@@ -73,32 +73,34 @@ _TABLE = (
 ACTS: Mapping[str, Act] = {act.name: act for act in _TABLE}
 
 
-def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
-    """The acts in a `PUT /_synapse/admin/v2/users/{userId}`, which says several things at once.
+# Of a request that says several things of an account: by field, the act where it gives, and the act where it takes away.
+_OF_ANY_ACCOUNT = {
+    "admin": ("make_administrator", "unmake_administrator"),
+    # who may sign in, and for whom others take them
+    "threepids": ("set_addresses", "set_addresses"),
+    "external_ids": ("set_identities", "set_identities"),
+    # what an account is for: nobody signs in to a bot, and its token alone brings the first keys
+    "user_type": ("set_kind", "set_kind"),
+}
+_OF_AN_ACCOUNT_THAT_IS_THERE = {
+    **_OF_ANY_ACCOUNT,
+    "password": ("reset_password", "reset_password"),
+    "deactivated": ("deactivate", "reactivate"),
+    "locked": ("lock", "unlock"),
+    "suspended": ("suspend", "suspend"),
+}
 
-    Complex: what each field of the body does, a field after the other, as in the table of acts above.
-    """
+
+def changes_of_account(body: Mapping[str, Any], is_new: bool) -> Sequence[str]:
+    """The acts in a `PUT /_synapse/admin/v2/users/{userId}`, which says several things at once."""
     if body.get("deactivated"):
         return ["erase" if body.get("erase") else "deactivate"]
     acts = ["add_account" if is_new else "change_account"]
-    if body.get("admin") is not None and not (is_new and not body["admin"]):
-        acts.append("make_administrator" if body["admin"] else "unmake_administrator")
-    # who may sign in, and for whom others take them: of a new account as of one that there is
-    for field, act in (("threepids", "set_addresses"), ("external_ids", "set_identities")):
-        if body.get(field) or (body.get(field) is not None and not is_new):
-            acts.append(act)
-    # what an account is for: nobody signs in to a bot, and its token alone brings the first keys
-    if body.get("user_type") or ("user_type" in body and not is_new):
-        acts.append("set_kind")
-    if is_new:
-        return acts
-    if body.get("password") is not None:
-        acts.append("reset_password")
-    if body.get("deactivated") is False:
-        acts.append("reactivate")
-    for field, (on, off) in {"locked": ("lock", "unlock"), "suspended": ("suspend", "suspend")}.items():
-        if body.get(field) is not None:
-            acts.append(on if body[field] else off)
+    for field, (giving, taking) in (_OF_ANY_ACCOUNT if is_new else _OF_AN_ACCOUNT_THAT_IS_THERE).items():
+        if body.get(field):
+            acts.append(giving)
+        elif field in body and not is_new and (body[field] is not None or field == "user_type"):  # null: of a person
+            acts.append(taking)
     return acts
 
 

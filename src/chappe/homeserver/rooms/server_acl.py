@@ -22,7 +22,7 @@ class _List:
     __slots__ = ("_beginnings", "_endings", "_names", "_parts", "_patterns", "has_too_many", "size")
 
     def __init__(self, entries: object) -> None:
-        # Complex: each kind of pattern is told from the others by one condition, side by side
+        # Complex: the kinds of patterns must share out the entries without a rest, which their conditions show side by side
         texts = [e.lower() for e in entries if type(e) is str and e] if type(entries) is list else []
         self.size = len(texts)
         self._names = frozenset(text for text in texts if not is_pattern(text))

@@ -72,7 +72,7 @@ class DeviceLists:
         """Who came into the reader's rooms, or was invited, and who left; everybody in a room that the reader joined or left;
         who has invited the reader.
 
-        Complex: one case for each way in which a membership may have moved.
+        Complex: the ways in which a membership may have moved shut each other out; apart, none would show that one is forgotten.
         """
         came: set[str] = set()
         went: set[str] = set()

@@ -102,7 +102,7 @@ class RoomSections:
     ) -> tuple[list[RoomEvent], bool]:
         """(the state that the client lacks, whether anything in the summary is new).
 
-        Complex: the two ways (all of it, or what changed) stand beside each other, each with what lazy loading makes of it.
+        Complex: all of it or what changed, lazily or not: four ways that must tell the same of a member, so they stand in one place.
         """
         event_filter = context.filter.room.state
         lazy = event_filter.lazy_load_members

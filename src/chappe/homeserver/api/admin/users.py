@@ -222,18 +222,30 @@ class AdminUserChanges:
         return Response(201 if is_new else 200, orjson.dumps(await self._administration.user(user_id)))
 
     async def _change(self, by: UserId, user_id: UserId, body: Change, is_new: bool) -> None:
-        """Does what the fields of the body say.
-
-        Complex: a field after the other, in the order in which they must be done; none knows of the others.
-        """
+        """Does what the fields of the body say: first who may act with the account, then what is shown of it."""
         if user_id == by and (body.admin is False or body.deactivated or body.locked or body.suspended):
             raise Forbidden("You may not take your own rights away")
         if body.deactivated:
             await self._deactivate(user_id, body.erase)
             return
-        name: str | None = None
+        shown: dict[str, str | None] = {}
         if not is_new and body.displayname is not msgspec.UNSET:  # refused before anything is written
-            name = await self._accounts.name_by_administrator(user_id, body.displayname)
+            shown["displayname"] = await self._accounts.name_by_administrator(user_id, body.displayname)
+        if body.avatar_url is not msgspec.UNSET:
+            shown["avatar_url"] = body.avatar_url or None
+        await self._change_state(user_id, body, is_new)
+        for field, value in shown.items():
+            await self._set_profile_field(user_id, field, value)
+        if body.user_type is not msgspec.UNSET:
+            await self._administration.set_kind(user_id, body.user_type)
+        if body.threepids is not None:
+            await self._set_addresses(user_id, body.threepids)
+        if body.external_ids is not None:
+            links = [(i.get("auth_provider", ""), i.get("external_id", "")) for i in body.external_ids]
+            await self._administration.set_links(user_id, links)
+
+    async def _change_state(self, user_id: UserId, body: Change, is_new: bool) -> None:
+        """`is_new`: it has been made with the password and the rights that the body names."""
         if body.deactivated is False:
             await self._accounts.bring_back(user_id)
         if not is_new and body.password is not None:
@@ -246,17 +258,6 @@ class AdminUserChanges:
             await self._accounts.set_state(
                 user_id, locked=body.locked, suspended=body.suspended, expires_ts=end, ends_by=THE_WHOLE
             )
-        if not is_new and body.displayname is not msgspec.UNSET:
-            await self._set_profile_field(user_id, "displayname", name)
-        if body.avatar_url is not msgspec.UNSET:
-            await self._set_profile_field(user_id, "avatar_url", body.avatar_url or None)
-        if body.user_type is not msgspec.UNSET:
-            await self._administration.set_kind(user_id, body.user_type)
-        if body.threepids is not None:
-            await self._set_addresses(user_id, body.threepids)
-        if body.external_ids is not None:
-            links = [(i.get("auth_provider", ""), i.get("external_id", "")) for i in body.external_ids]
-            await self._administration.set_links(user_id, links)
 
     async def _set_addresses(self, user_id: UserId, wanted: list[dict[str, str]]) -> None:
         addresses = {parse_email(t.get("address", "")) for t in wanted if t.get("medium") == "email"}
