@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.endings import (
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
-from tests.agency.conftest import GUESTS, RULES, agency, code_of
+from tests.agency.conftest import GUESTS, RULES, code_of
 from tests.agency.test_console import ALL, act, admin, anne, invited_guest, node_of, root, second
 from tests.support import PASSWORD, Clock, Person, Server, refused, segment
 
@@ -148,7 +148,8 @@ async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
     ministry: Server, anne: Person, second: Person, then: str, whose: str
 ) -> None:
     """Whether the account was ended when that had been long ago, or its guest left before."""
-    node, sponsors = node_of(ministry), agency(ministry).sponsors
+    node = node_of(ministry)
+    sponsors = node.sponsors
     guest, seen = await _guest_of_a_provider(ministry, anne)
     await sponsors.set_end(UserId(guest.id), 1, whose)
     if then == "themselves":
@@ -175,7 +176,8 @@ async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
 
 async def test_a_guest_who_comes_back_stays_until_the_day_that_was_said(ministry: Server, anne: Person, second: Person) -> None:
     """Or until that of the new invitation, if it is nearer: never beyond either."""
-    node, sponsors = node_of(ministry), agency(ministry).sponsors
+    node = node_of(ministry)
+    sponsors = node.sponsors
     room = await second.create_room(
         name="Projet", initial_state=[{"type": RULES, "state_key": "", "content": {"rule": "unrestricted"}}]
     )

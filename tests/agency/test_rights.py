@@ -17,7 +17,7 @@ from chappe.config import AccountValidity, Antivirus
 from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.store import User
 from chappe.matrix.identifiers import UserId
-from tests.agency.conftest import RULES, a_ministry, account, agency, agree, code_of
+from tests.agency.conftest import RULES, a_ministry, account, agree, code_of
 from tests.agency.test_console import ALL, CONSOLE, CULTURE, act, admin, anne, invited_guest, node_of, root, sam, second, view
 from tests.agency.test_console import of as of_culture
 from tests.agency.test_critical_acts import ask
@@ -184,7 +184,7 @@ async def is_stopped(s: Scene) -> bool:
 
 
 async def end_guest(s: Scene, whose: str | None) -> None:
-    await agency(s.server).sponsors.set_end(UserId(s.guest.id), 1, whose or THE_WHOLE)
+    await s.node.sponsors.set_end(UserId(s.guest.id), 1, whose or THE_WHOLE)
 
 
 async def guest_has_ended(s: Scene) -> bool:
