@@ -11,7 +11,7 @@ import pytest
 
 from chappe.config import DelayedEventsConfig, Listener
 from chappe.homeserver.accounts import rendezvous
-from chappe.homeserver.rooms import live_room
+from chappe.homeserver.rooms.snapshot import Snapshot
 from tests.support import Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
@@ -46,7 +46,7 @@ async def test_what_is_written_while_a_room_is_read_anew(server: Server, monkeyp
     room = await alice.create_room()
     node = server.node
     number = (await node.rooms.require(room)).number
-    read, execute = live_room._Snapshot.read, node.writer._execute
+    read, execute = Snapshot.read, node.writer._execute
     is_written, may_write, is_read, may_go_on = (asyncio.Event() for _ in range(4))
 
     async def waits_to_write(*arguments: Any) -> Any:
@@ -61,7 +61,7 @@ async def test_what_is_written_while_a_room_is_read_anew(server: Server, monkeyp
         return snapshot
 
     monkeypatch.setattr(node.writer, "_execute", waits_to_write)
-    monkeypatch.setattr(live_room._Snapshot, "read", waits_when_read)
+    monkeypatch.setattr(Snapshot, "read", waits_when_read)
     saying = asyncio.create_task(alice.say(room, "at once"))
     await is_written.wait()
     node.rooms.live.read_anew(number)

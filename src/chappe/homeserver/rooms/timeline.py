@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from chappe.homeserver.rooms.live_room import LiveRoom, attach_context
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
+from chappe.homeserver.rooms.snapshot import attach_context
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
 from chappe.homeserver.rooms.stretches import cut_of
