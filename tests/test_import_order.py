@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 
 import grimp
 
@@ -94,6 +95,29 @@ def test_every_file_has_a_layer() -> None:
     """Or is one of the leaves, which everybody may import."""
     files = [m for m in _own() if m not in ("chappe", "chappe.homeserver")]
     assert not [m for m in files if m.split(".")[1] not in LEAVES and layer_of(m) is None]
+
+
+KNOWN_CIRCLES = {("chappe.homeserver.app.parts", "chappe.homeserver.app.ways_to_act")}  # goes with the wiring by hand
+
+
+def _circles(imports: dict[str, set[str]]) -> set[tuple[str, ...]]:
+    """The files that reach each other, in groups."""
+    try:
+        tuple(TopologicalSorter(imports).static_order())
+        return set()
+    except CycleError as error:
+        circle = tuple(sorted(set(error.args[1])))
+        return {circle} | _circles({m: found - set(circle) if m in circle else found for m, found in imports.items()})
+
+
+def test_no_files_import_each_other() -> None:
+    """Not for types either: what two files need of each other belongs into a third, or is said by a protocol."""
+    own = set(_own())
+    assert _circles({m: own & set(_imports(m)) for m in own}) == KNOWN_CIRCLES
+
+
+def test_circles_are_found() -> None:
+    assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "e"}, "e": {"d"}}) == {("a", "b", "c"), ("d", "e")}
 
 
 def test_the_protocol_is_pure() -> None:

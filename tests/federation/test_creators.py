@@ -85,7 +85,7 @@ async def test_what_follows_such_a_join_does_not_bring_it_in(
     real = target.get(key)
     since = (await bob.sync())["next_batch"]
     joins = first_join(forger, alice.id, cites_levels)
-    ends = [forger.id_of(joins), *live.leaves]
+    ends = [forger.id_of(joins), *live.forward_extremities]
     for body in ("built on it", "and again"):
         says = forger.event({"msgtype": "m.text", "body": body}, prev_events=ends, depth=live.depth + 1)
         assert await forger.send(joins, says) == {forger.id_of(joins): {}, forger.id_of(says): {}}

@@ -139,7 +139,7 @@ async def test_what_the_rules_forbid_is_kept_from_members(peer: Peer) -> None:
 
 async def test_banned_and_writing_at_an_old_place(peer: Peer) -> None:
     alice, mallory, room, forger = await scene(peer)
-    old = dict(forger.room.tips)
+    old = dict(forger.room.ahead.forward_extremities)
     await alice.act("ban", room, mallory)
     await agree(room, forger.target, forger.evil)
     late = forger.event({"msgtype": "m.text", "body": "I was never banned"}, prev_events=list(old))
@@ -155,7 +155,7 @@ async def test_banned_and_writing_at_an_old_place(peer: Peer) -> None:
     status = await forger.target.node.database.fetchval("SELECT status FROM events WHERE event_id = $1", forger.id_of(late))
     assert status == 3
     live = await forger.target.node.rooms.require(room)
-    assert forger.id_of(late) not in live.leaves
+    assert forger.id_of(late) not in live.forward_extremities
 
 
 async def test_replays_and_two_events_of_one_id(peer: Peer) -> None:
@@ -429,7 +429,7 @@ async def test_a_flood_of_forks_and_state(peer: Peer) -> None:
     carol = await forger.target.person("carol")
     other = await alice.create_room(preset="public_chat")
     await carol.join(other)
-    ground, flood = list(forger.room.tips), []
+    ground, flood = list(forger.room.ahead.forward_extremities), []
     for number in range(300):
         flood.append(
             forger.event(
@@ -446,8 +446,8 @@ async def test_a_flood_of_forks_and_state(peer: Peer) -> None:
     assert len([key for key in live.state if key[0] == "test.flood"]) == 50
     for _ in range(20):
         await alice.say(room, "and on")
-    assert len(live.leaves) <= 20, "what is said ties the ends together"
-    newest = forger.event({"msgtype": "m.text", "body": "after the flood"}, prev_events=list(live.leaves)[:20])
+    assert len(live.forward_extremities) <= 20, "what is said ties the ends together"
+    newest = forger.event({"msgtype": "m.text", "body": "after the flood"}, prev_events=list(live.forward_extremities)[:20])
     await forger.send(newest)
     await hears(alice, room, "after the flood")
 
@@ -463,7 +463,7 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
     ]
     own = live.get(("m.room.member", mallory.id))
     assert own is not None
-    chain, cited, prev, depth = [], own.event_id, list(live.tips), live.depth
+    chain, cited, prev, depth = [], own.event_id, list(live.ahead.forward_extremities), live.depth
     for number in range(400):
         depth += 1
         content = {"membership": "join", "displayname": f"Mallory {number}"}
@@ -497,7 +497,7 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
 async def test_another_event_of_a_fork_costs_what_is_new_of_it(peer: Peer) -> None:
     """States are resolved again with every event of a fork: what was read for the one before is not read again."""
     alice, mallory, room, forger = await scene(peer)
-    here, tip = forger.target.node, list(forger.room.tips)
+    here, tip = forger.target.node, list(forger.room.ahead.forward_extremities)
     member = forger.room.state["m.room.member", mallory.id].event_id
     renaming = forger.event({"membership": "join"}, type="m.room.member", state_key=mallory.id)
     cited = [event_id for event_id in renaming["auth_events"] if event_id != member]
@@ -516,7 +516,7 @@ async def test_another_event_of_a_fork_costs_what_is_new_of_it(peer: Peer) -> No
         member, tip = forger.id_of(renamed), [forger.id_of(renamed)]
     assert max(costs[2:]) <= 15, costs
     live = await here.rooms.require(room)
-    assert live.state["m.room.member", mallory.id].content["displayname"] == "M 11" and len(live.leaves) == 2
+    assert live.state["m.room.member", mallory.id].content["displayname"] == "M 11" and len(live.forward_extremities) == 2
 
 
 @pytest.mark.parametrize("before", ["invitation withdrawn", "kicked", "never there"])
@@ -545,7 +545,7 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         )
         if (e := old.get(k)) is not None
     ]
-    prev = list(old.tips)
+    prev = list(old.ahead.forward_extremities)
     if before != "never there":
         await alice.act("kick", room, mallory)
     await alice.say(room, "the secret")
@@ -570,7 +570,9 @@ async def test_a_join_is_judged_as_its_template_would_be(peer: Peer, before: str
         status, code = await send_join(voucher)
         assert status == 403 or (status, code) == (400, "M_UNABLE_TO_GRANT_JOIN"), (voucher, status, code)
     assert (await here.node.rooms.require(room)).membership(mallory.id) == "leave"
-    asked = [f"backfill/{segment(room)}?v={segment(event)}&limit=10" for event in (prev[0], *old.tips, *forged)]
+    asked = [
+        f"backfill/{segment(room)}?v={segment(event)}&limit=10" for event in (prev[0], *old.ahead.forward_extremities, *forged)
+    ]
     asked += [f"{door}/{segment(room)}?event_id={segment(event)}" for door in ("state", "state_ids") for event in forged]
     for path in asked:  # who was in the room may know of that time, and of nothing else
         path = f"/_matrix/federation/v1/{path}"

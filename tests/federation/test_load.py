@@ -101,7 +101,7 @@ async def test_a_transaction_of_events_does_not(peer: Peer, foreign: Foreign) ->
     here = await peer()
     alice, hall = await here.person(), Hall(foreign, 20)
     await entered(alice, hall)
-    [hall.last] = (await here.node.rooms.require(hall.room_id)).tips
+    [hall.last] = (await here.node.rooms.require(hall.room_id)).ahead.forward_extremities
     send = foreign.sends(here, [{"pdus": messages(hall, 60_000)} for _ in range(3)])
 
     async def act() -> None:
@@ -115,7 +115,7 @@ async def test_a_flood_of_state_does_not(peer: Peer, foreign: Foreign) -> None:
     here = await peer()
     alice, hall = await here.person(), Hall(foreign, 200)
     await entered(alice, hall)
-    [ground] = (await here.node.rooms.require(hall.room_id)).tips
+    [ground] = (await here.node.rooms.require(hall.room_id)).ahead.forward_extremities
     own, floods = [hall.ground[0], hall.ground[1], hall.owner_id], []
     for flood in range(3):
         pdus = []

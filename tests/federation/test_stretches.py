@@ -670,7 +670,7 @@ async def test_an_invented_past_hides_nothing(peer: Peer, monkeypatch: pytest.Mo
     await knows_the_state_only(forger)
     prev: list[Any] = [nobody_has()]
     if beside == "the end":
-        prev += list(forger.room.tips)
+        prev += list(forger.room.ahead.forward_extremities)
     elif beside == "what its own server shows":
         monkeypatch.setattr(gaps, "GAP_LIMIT", 1)
         prev = [text(forger, "shown by nobody else")]
@@ -695,7 +695,7 @@ async def test_what_follows_the_log_too_hides_nothing_of_it(peer: Peer) -> None:
     serves(forger.evil, lost)
     await alice.say(room, "and here")
     await hears(mallory, room, "and here")
-    await forger.send(text(forger, "both", lost, *forger.room.tips))
+    await forger.send(text(forger, "both", lost, *forger.room.ahead.forward_extremities))
     await hears(alice, room, "both")
     assert [row["is_fork"] for row in await cuts(forger)] == [True]
     timeline = await initial(alice, room)

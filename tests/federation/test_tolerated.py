@@ -265,7 +265,7 @@ async def test_an_event_id_of_a_peer_may_hold_anything(peer: Peer, tail: str) ->
     await forger.send(strange)
     live = await alice.server.node.rooms.live.find(room)
     assert live is not None
-    live.stale = True  # as after a restart: what the database has is read
+    live.make_stale()  # as after a restart: what the database has is read
     for text in ("one", "two"):
         said = await alice.say(room, text)
         raw = await alice.server.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", said)

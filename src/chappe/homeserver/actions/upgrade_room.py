@@ -175,7 +175,7 @@ def _create_content(user_id: UserId, old: LiveRoom, version: RoomVersion, others
     """Of the m.room.create event of the new room. `others`: who else creates it."""
     before = old.state[CREATE].content
     create: dict[str, Any] = {key: before[key] for key in ("type", "m.federate") if key in before}
-    create["predecessor"] = {"room_id": old.room_id, "event_id": next(reversed(old.leaves))}
+    create["predecessor"] = {"room_id": old.room_id, "event_id": next(reversed(old.forward_extremities))}
     create["room_version"] = version.id
     if not version.implicit_creator:
         create["creator"] = user_id

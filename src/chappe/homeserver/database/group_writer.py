@@ -68,6 +68,7 @@ class Lane(Protocol):
     stale: bool
 
     async def reload(self) -> None: ...
+    def make_stale(self) -> None: ...
     def reset(self) -> None: ...
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]: ...
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None: ...
@@ -200,7 +201,7 @@ class GroupWriter:
             except Exception as error:
                 log.exception("a batch of writes failed")
                 for lane in {w.lane for w in batch if w.lane}:
-                    lane.stale = True
+                    lane.make_stale()
                 _fail(batch, error)
                 again = []
             self.busy, self._batch = False, ()
@@ -215,7 +216,7 @@ class GroupWriter:
         await self._disconnect()
         waiting = [write for write in batch if not write.future.done()]
         for lane in {w.lane for w in waiting if w.lane}:
-            lane.stale = True
+            lane.make_stale()
         self._queue.extendleft(reversed(waiting))
         self._kick.set()
 
@@ -226,7 +227,7 @@ class GroupWriter:
         while self._queue and len(batch) < MAX_BATCH:
             lane = self._queue[0].lane
             if lane is not None and lanes.setdefault(lane.number, lane) is not lane:
-                lane.stale = True
+                lane.make_stale()
                 break
             batch.append(self._queue.popleft())
         return batch
@@ -258,13 +259,13 @@ class GroupWriter:
             log.warning("the database is away; writes wait for it", extra={"fields": {"error": type(error).__name__}})
             await self._disconnect()
             for lane in {w.lane for w in ready if w.lane}:
-                lane.stale = True
+                lane.make_stale()
             await asyncio.sleep(0.05)
             return ready  # unknown outcome: write again; `sent` tells what was already done
         except asyncpg.DeadlockDetectedError:  # a transaction beside this one took the same rows in another order
             log.warning("a batch of writes waited for who waited for it, and is written again")
             for lane in {w.lane for w in ready if w.lane}:
-                lane.stale = True
+                lane.make_stale()
             return ready
         except BAD_DATA as error:
             return await self._bisect(ready, error)
@@ -273,7 +274,7 @@ class GroupWriter:
         """Commits halves of a batch that PostgreSQL refused, until the bad write stands alone and fails alone."""
         lanes = list(dict.fromkeys(w.lane or w for w in ready))
         for lane in {w.lane for w in ready if w.lane}:
-            lane.stale = True
+            lane.make_stale()
         if len(ready) == 1:
             _fail(ready, error)
             return []
@@ -351,10 +352,10 @@ class GroupWriter:
         retry = [w for w in ready if numbers[id(w)] in refused and id(w) not in done_before]
         for lane_, writes in groups.items():
             if lane_.number in refused:
-                lane_.stale = True
+                lane_.make_stale()
                 continue
             if lane_.generation != generations[lane_]:
-                lane_.stale = True  # something was heard meanwhile: read it again
+                lane_.make_stale()  # something was heard meanwhile: read it again
             lane_.committed(writes, [since + positions[id(w)] for w in writes])
         self._announce(since, upto, [w for w in ready if numbers[id(w)] not in refused])
         for write in ready:

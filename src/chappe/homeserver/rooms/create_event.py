@@ -13,9 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
-from chappe.homeserver.rooms.live_room import MAX_PREV_EVENTS, LiveRoom
+from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import KeyHash, TreeEditor, name_to_int
+from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import MatrixError
@@ -93,6 +93,8 @@ class Surroundings:
 class RoomWrite(EventWrite):
     """The drafts of one request, committed together. After `build`: `events`, and everything their rows need."""
 
+    lane: LiveRoom
+
     def __init__(self, room: LiveRoom, drafts: list[Draft], around: Surroundings, txn: str) -> None:
         super().__init__(room, txn)
         self.drafts, self.around = drafts, around
@@ -101,7 +103,7 @@ class RoomWrite(EventWrite):
         self._touched_room = False
 
     @property
-    def leaves(self) -> dict[str, bytes]:
+    def forward_extremities(self) -> dict[str, bytes]:
         return {self.events[-1].event_id: self.root_after}
 
     def build(self) -> None:
@@ -116,19 +118,19 @@ class RoomWrite(EventWrite):
             raise
         self.positions = len(self.events)
         self.txn_result = self.events[-1].event_id
-        self.root_after, self.depth = self.lane.ahead_root, self.events[-1].depth
+        ahead = self.ahead
+        self.root_after, self.depth, self.next_num = ahead.root, self.events[-1].depth, ahead.chains.next_num
         if any(d.state_key is not None and (d.type in SHOWN or d.type == "m.room.member") for d in self.drafts):
-            room = self.lane
-            self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
+            self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
 
     def _build_one(self, index: int, draft: Draft) -> None:
-        room, around = self.lane, self.around
+        room, ahead, around = self.lane, self.ahead, self.around
         if (draft.type, draft.state_key) == ENCRYPTION:
-            require_stays_encrypted(room.get, draft.content)
+            require_stays_encrypted(ahead.get, draft.content)
         if draft.ground:
             draft.require_ground(room)
         pdu = self._pdu(draft, index)
-        check_auth(pdu, room.version, room.get)
+        check_auth(pdu, room.version, ahead.get)
         event_id = seal(pdu, room.version, domain_of(draft.sender), around.signing_key)
         raw = canonical_json(pdu)
         check_size(pdu, raw)
@@ -142,7 +144,7 @@ class RoomWrite(EventWrite):
             pdu["origin_server_ts"],
             pdu["depth"],
             head,
-            name_to_int(room.ahead_root),
+            name_to_int(ahead.root),
         )
         event.txn, event.thread = self.event_txn, draft.thread
         self._touched_room = True
@@ -170,7 +172,7 @@ class RoomWrite(EventWrite):
             self.add_row(fragment, index, *values)
         self.add_notifications(index, event, draft.content)
         self.used += pdu["prev_events"] if room.version.event_ids_are_hashes else [p[0] for p in pdu["prev_events"]]
-        room.follow(event_id, pdu["depth"])
+        ahead.follow(event_id, pdu["depth"])
         self.events.append(event)
         self._pdus.append(raw)
 
@@ -179,21 +181,19 @@ class RoomWrite(EventWrite):
         return pdu_of(self.lane, draft, now_ms, own_id)
 
     def _state(self, index: int, draft: Draft, event: RoomEvent, pdu: Pdu) -> None:
-        room = self.lane
+        room, ahead = self.lane, self.ahead
         key = event.key
-        event.replaces = room.get(key)
+        event.replaces = ahead.get(key)
         keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
-        cited = [e for k in keys if (e := room.get(k)) is not None]
-        event.chain = room.chains.add([e.chain for e in cited if e.chain is not None])
-        editor = TreeEditor(room.nodes)
-        room.ahead_root, pack = editor.update(room.ahead_root, [(self.around.key_hash(*key), event.nid)], event.nid)
+        cited = [e for k in keys if (e := ahead.get(k)) is not None]
+        event.chain = ahead.chains.add([e.chain for e in cited if e.chain is not None])
+        pack = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
             self.add_row("state_packs", index, event.nid, room.number, pack)
         auth = [e.nid for e in cited]
         chain = event.chain
         self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
-        room.ahead[key] = event
-        event.state_after = name_to_int(room.ahead_root)
+        event.state_after = name_to_int(ahead.root)
         if draft.type == "m.room.member":
             self.add_membership(index, event, event.replaces.membership if event.replaces else "leave")
         elif draft.type in _REVOKING:
@@ -244,12 +244,12 @@ def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:
     """
     keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
     auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
-    prev = list(room.tips)[:MAX_PREV_EVENTS]
+    prev = room.ahead.prev_events()
     pdu: Pdu = {
         "type": draft.type,
         "sender": draft.sender,
         "content": draft.content,
-        "depth": depth_after(room.ahead_depth, room.version),
+        "depth": depth_after(room.ahead.depth, room.version),
         "origin_server_ts": now_ms if draft.ts is None else draft.ts,
         "room_id": room.room_id,
     }

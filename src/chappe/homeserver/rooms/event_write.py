@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.database.group_writer import Lane, Write
+from chappe.homeserver.rooms.ahead import Ahead
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY
 from chappe.homeserver.rooms.summary import NEWS
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.push_rules import PushContext, shared_verdict
 
-if TYPE_CHECKING:
-    from chappe.homeserver.rooms.live_room import LiveRoom
-
 # fragments whose last column is the event's offset
 _AT_POSITION = ("memberships", "relations", "push_hits", "state_moves", "missing_events", "cuts")
+
+
+class RoomLane(Lane, Protocol):
+    """The room, as a lane of the group writer: every reset gives it another `ahead`."""
+
+    ahead: Ahead
 
 
 class EventWrite(Write):
     """A write of events into one room. `build` sets all that follows.
 
+    `ahead`: what is in flight over the room, on which it is built.
     `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace. `state_changes`: how
     often the root of the room's state changes.
     """
 
-    lane: LiveRoom
+    lane: RoomLane
 
-    def __init__(self, room: LiveRoom, txn: str | None) -> None:
-        super().__init__(room, txn)
+    def __init__(self, lane: RoomLane, txn: str | None) -> None:
+        super().__init__(lane, txn)
+        self.ahead = lane.ahead
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.events: list[RoomEvent] = []
         self.used: list[str] = []
@@ -41,16 +47,18 @@ class EventWrite(Write):
         self.adds_stretches = False  # of history, to the order in which the room is read
         self.is_read_anew = False  # the room as it is in memory will not be what is written
         self.depth = 0
+        self.next_num = 0  # of the room's auth chains, after it
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
         self._pdus: list[bytes] = []
 
     def start_over(self) -> None:
+        self.ahead = self.lane.ahead
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
         self.summary, self.adds_stretches, self.is_read_anew = None, False, False
 
     @property
-    def leaves(self) -> dict[str, bytes]:
+    def forward_extremities(self) -> dict[str, bytes]:
         """The new forward extremities, by event id, with the root of the state after each."""
         raise NotImplementedError
 
@@ -67,8 +75,7 @@ class EventWrite(Write):
 
     def add_membership(self, index: int, event: RoomEvent, before: str) -> None:
         target, membership = event.key[1], event.membership
-        self.lane.ahead_joined += (membership == "join") - (before == "join")
-        self.lane.ahead_invited += (membership == "invite") - (before == "invite")
+        self.ahead.change_members(before, membership)
         self.add_row("memberships", index, target, self.lane.number, membership, event.nid, event.sender)
         self.touch_user(target, "membership")
         if membership in ("leave", "ban"):
@@ -76,10 +83,9 @@ class EventWrite(Write):
 
     def add_notifications(self, index: int, event: RoomEvent, content: Mapping[str, Any]) -> None:
         """Once for all readers, whatever the size of the room; a row only for those who are mentioned."""
-        room = self.lane
         if event.type == "m.room.create":
             return
-        levels = room.power_levels()
+        room, levels = self.ahead.room, self.ahead.power_levels()
         context = PushContext(room.room_id, len(room.joined), lambda name: levels.of(event.sender) >= levels.notification(name))
         verdict = shared_verdict(event.type, event.state_key, dict(content), context)
         event.notify_total, event.highlight_total = int(verdict.everyone.notify), int(verdict.everyone.highlight)
@@ -97,7 +103,7 @@ class EventWrite(Write):
 
         `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
         """
-        room = self.lane
+        number = self.lane.number
         for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
             total = totals.setdefault(event.thread, [0, 0, 0])
             total[0] += event.notify_total
@@ -108,7 +114,7 @@ class EventWrite(Write):
                 (
                     start + index + 1,
                     event.nid,
-                    room.number,
+                    number,
                     event.event_id,
                     event.type,
                     event.state_key,

@@ -1,9 +1,8 @@
 """A live room: the in-memory form of a room in one process.
 
-`state`, its `root`, the forward extremities (`leaves`) and so on are as committed. The events that are built and not yet
-committed lie over them: `ahead` has the state that they change, `ahead_root` its root, `tips` the forward extremities that the next
-event cites. Events are authorised against both, so the next batch is ready when a commit returns. Whatever happens otherwise than
-was expected raises `generation`: what was built is then built again (docs/decisions/0002).
+`state`, its `root`, the `forward_extremities` and so on are as committed. The events that are built and not yet committed lie over
+them, in `ahead`. Whatever happens otherwise than was expected raises `generation`: what was built is then built again
+(docs/decisions/0002). A commit comes in as a `Change`. Nobody else assigns a room's attributes.
 """
 
 from __future__ import annotations
@@ -12,50 +11,97 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.rooms.auth_chains import AuthChains
+from chappe.homeserver.rooms.ahead import Ahead
+from chappe.homeserver.rooms.auth_chains import EMPTY_BASE
+from chappe.homeserver.rooms.change import Change
+from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.snapshot import TAIL_LENGTH, Snapshot, shown_state
 from chappe.homeserver.rooms.state_tree import EMPTY, children, int_to_name, name_to_int
 from chappe.homeserver.rooms.stretches import ReadingOrder, Stretch
 from chappe.homeserver.rooms.summary import NEWS
-from chappe.matrix.event_auth import CREATE, StateKey, power_levels_of
+from chappe.matrix.event_auth import StateKey
 from chappe.matrix.history_visibility import parse_visibility
 from chappe.matrix.power_levels import PowerLevels
 from chappe.matrix.room_versions import RoomVersion
 
-if TYPE_CHECKING:
-    from chappe.homeserver.rooms.event_write import EventWrite
-
-MAX_PREV_EVENTS = 20
+SHARED_CHUNKS = 64
 _incarnations = itertools.count(1)
 
 
 class LiveRoom:
     """See the module. Numbers are the database's; `complete_from`: the tail holds every event after this position."""
 
-    def __init__(self, number: int, room_id: str, version: RoomVersion, database: Database) -> None:
+    __slots__ = (
+        "_commits",
+        "_database",
+        "_loading",
+        "_new_bases",
+        "_order",
+        "_stretches",
+        "ahead",
+        "at",
+        "bases",
+        "bump_position",
+        "complete_from",
+        "depth",
+        "exists",
+        "forward_extremities",
+        "generation",
+        "highlight_total",
+        "incarnation",
+        "invited",
+        "is_entered",
+        "is_federated",
+        "is_new",
+        "is_stub",
+        "joined",
+        "last_position",
+        "next_num",
+        "nodes",
+        "notify_total",
+        "number",
+        "partial_servers",
+        "pending",
+        "related",
+        "revoke_version",
+        "room_id",
+        "root",
+        "shared",
+        "shown",
+        "stale",
+        "state",
+        "state_version",
+        "tail",
+        "threads",
+        "threads_before",
+        "version",
+    )
+
+    def __init__(self, number: int, room_id: str, version: RoomVersion, database: Database, is_new: bool = False) -> None:
         self.number, self.room_id, self.version, self._database = number, room_id, version, database
-        self.generation, self.stale, self.pending = 0, True, 0
+        self.is_new = is_new  # its first write creates it: there is nothing to read
+        self.generation, self.stale, self.pending = 0, not is_new, 0
         self.exists = True
         self.at = 0  # loaded as of this position
         self.state: dict[StateKey, RoomEvent] = {}
         # Where nobody here is in it: by invited person, what the other server showed to this one.
         self.shown: dict[str, dict[StateKey, RoomEvent]] = {}
         self.joined: dict[str, RoomEvent] = {}
-        self.invited = self.ahead_joined = self.ahead_invited = 0
+        self.invited = 0
         self.state_version = self.revoke_version = 0
-        self.leaves: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
+        self.forward_extremities: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
         # `is_entered`: somebody of here is about to come into a stub, whose real state is there already
         self.is_federated = self.is_stub = self.is_entered = False
         self.partial_servers: frozenset[str] = frozenset()  # those in the room, while not all its members are here
-        self.root = self.ahead_root = EMPTY
-        self.depth = self.ahead_depth = 0
+        self.root = EMPTY
+        self.depth = 0
         self.notify_total = self.highlight_total = 0
         self.bump_position = 0  # of the last event that people would call news
         self.threads: dict[str, tuple[int, int]] = {}  # by root: notifications and highlights so far
@@ -63,28 +109,26 @@ class LiveRoom:
         self.threads_before: dict[str, tuple[int, int]] = {}
         self.incarnation = next(_incarnations)  # of these counters: another one after each load
         self.related: set[str] = set()  # of the events in the tail, those that others relate to (or did)
-        self.nodes: dict[bytes, bytes] = {}
-        self.chains = AuthChains()
-        self._committed_next_num = 0
-        self._committed_bases: dict[int, BitMap] = {}
-        self.ahead: dict[StateKey, RoomEvent | None] = {}
-        self.tips: dict[str, bytes] = {}
+        self.nodes: dict[bytes, bytes] = {}  # of the trees of both states, as committed and with what is in flight
+        self.bases: dict[int, BitMap] = {EMPTY_BASE: BitMap()}  # of its auth chains, as `AuthChains` has them
+        self.next_num = 0
+        self._new_bases: list[tuple[int, bytes]] = []  # of the batch that is being written
         self.tail: deque[RoomEvent] = deque()
         self.complete_from = 0
         self.last_position = 0
         self._stretches: Sequence[Sequence[int]] = ()
         self._order: ReadingOrder | None = None  # made when somebody asks
-        self.is_new = False
         self._loading = asyncio.Lock()
         self._commits = 0  # of writes of its own
-        self._levels: tuple[RoomEvent | None, RoomEvent | None, PowerLevels] | None = None
         self.shared: dict[tuple[str, int, int], bytes] = {}  # chunks assembled once for all members: (what, from, to)
+        self.ahead = Ahead(self)
 
     # ------------------------------------------------------------------------------------------------- reading it
 
     def get(self, key: StateKey) -> RoomEvent | None:
         """The state event under a key, as it will be once everything in flight is committed: new events are authorised by it."""
-        return self.ahead[key] if key in self.ahead else self.state.get(key)
+        ahead = self.ahead.state
+        return ahead[key] if key in ahead else self.state.get(key)
 
     def content_of(self, key: StateKey) -> dict[str, Any] | None:
         event = self.get(key)
@@ -117,12 +161,8 @@ class LiveRoom:
         return len(self.partial_servers) > 0
 
     def power_levels(self) -> PowerLevels:
-        """The power levels in the state with what is in flight; parsed once per event."""
-        levels, create = self.get(("m.room.power_levels", "")), self.get(CREATE)
-        if self._levels is None or self._levels[0] is not levels or self._levels[1] is not create:
-            assert create is not None
-            self._levels = (levels, create, power_levels_of(self.get, self.version, create))
-        return self._levels[2]
+        """The power levels in the state with what is in flight."""
+        return self.ahead.power_levels()
 
     def tail_after(self, position: int) -> list[RoomEvent] | None:
         """The events after a position, or None where the tail does not reach so far back."""
@@ -161,27 +201,67 @@ class LiveRoom:
     def reset(self) -> None:
         """Forgets everything built and not yet committed: it will be built again on the committed state."""
         self.generation += 1
-        self.ahead = {}
-        self.tips = dict(self.leaves)
-        self.ahead_root, self.ahead_depth = self.root, self.depth
-        self.ahead_joined, self.ahead_invited = len(self.joined), self.invited
-        self.chains = AuthChains(dict(self._committed_bases), self._committed_next_num)
+        self.ahead = self.ahead.anew(self)
 
-    def follow(self, event_id: str, depth: int) -> None:
-        """Makes a new event in flight a forward extremity in place of the first 20, which it cites."""
-        self.tips = {**dict(list(self.tips.items())[MAX_PREV_EVENTS:]), event_id: self.ahead_root}
-        self.ahead_depth = depth
+    def make_stale(self) -> None:
+        """Has it read anew before anybody builds on it, or reads it."""
+        self.stale = True
+
+    def keep(self) -> None:
+        """Has it stay in memory until `let_go`: a write is under way."""
+        self.pending += 1
+
+    def let_go(self) -> None:
+        self.pending -= 1
+
+    def name(self, room_id: str) -> None:
+        """Gives a new room its id, which its first event has told."""
+        self.room_id = room_id
+
+    def become_federated(self) -> None:
+        """An event of another server is about to be written."""
+        self.is_federated = True
+
+    def open_to_newcomer(self) -> None:
+        """Somebody of here is about to come into a stub, whose real state has been stored."""
+        self.is_entered, self.stale = True, True
+
+    def shut_again(self) -> None:
+        """The newcomer was not let in: it is a stub as before."""
+        self.is_entered, self.stale = False, True
+
+    def share(self, key: tuple[str, int, int], chunk: bytes) -> None:
+        """Keeps what was assembled for all members, until something changes or there is too much of it."""
+        if len(self.shared) >= SHARED_CHUNKS:
+            self.shared.clear()
+        self.shared[key] = chunk
+
+    def note_relation(self, event_id: str) -> None:
+        """Something relates to an event that may be in the tail, and did not when it was written."""
+        if self.recent(event_id) is not None:
+            self.related.add(event_id)
+
+    def note_thread(self, root: str) -> None:
+        """There is a thread, to which nothing new was said."""
+        self.threads.setdefault(root, (0, 0))
 
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         totals: dict[str, list[int]] = {"": [0, 0, 0]}
-        bump = 0
+        used: dict[str, None] = {}
+        leaf = summary = None
+        state_changes = revokes = depth = last = bump = 0
         for write, start in zip(mine, starts, strict=True):
             yield from write.fragment_rows(start, totals)
             bump = start + offset if (offset := write.bump_offset()) else bump
+            last = start + len(write.events) if write.events else last
+            used.update(dict.fromkeys(write.used))
+            leaf = next(iter(write.forward_extremities), leaf)
+            state_changes += write.state_changes
+            revokes += write.revokes
+            depth = max(depth, write.depth)
+            summary = write.summary or summary
         main = totals.pop("")
-        used = dict.fromkeys(p for w in mine for p in w.used)
-        leaf = next((leaf for w in reversed(mine) for leaf in w.leaves), None)
         strict = self.is_federated and not self.is_new
         yield (
             "lane",
@@ -189,65 +269,104 @@ class LiveRoom:
                 self.number,
                 -1 if self.is_new else self.state_version,
                 self.revoke_version,
-                sum(w.state_changes for w in mine),
-                sum(1 for w in mine if w.revokes),
+                state_changes,
+                revokes,
                 list(used),
                 leaf,
                 name_to_int(mine[-1].root_after),
-                max(w.depth for w in mine),
+                depth,
                 main[0],
                 main[1],
-                max((s + len(w.events) for w, s in zip(mine, starts, strict=True) if w.events), default=0),
+                last,
                 bump,
-                list(self.leaves) if strict else None,
-                list(self._leaves_after(mine)) if self.is_federated else None,
+                list(self.forward_extremities) if strict else None,
+                list(self._extremities_after(mine)) if self.is_federated else None,
             ),
         )
         for root, (notify, highlight, offset) in totals.items():
             yield "threads", (self.number, root, notify, highlight, offset)
-        if (summary := next((w.summary for w in reversed(mine) if w.summary is not None), None)) is not None:
+        if summary is not None:
             yield "room_summaries", summary
-        for base, chain in self.chains.take_new_bases():
+        self._new_bases = self.ahead.chains.take_new_bases()
+        for base, chain in self._new_bases:
             yield "auth_bases", (self.number, base, chain)
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
         """Own writes became durable; `positions`: the position before each write's first event."""
-        if positions[-1] + max(1, writes[-1].positions) <= self.at:  # a commit takes one position at least
+        self.apply(self._change(writes, positions))  # type: ignore[arg-type]
+
+    def _change(self, writes: Sequence[EventWrite], positions: Sequence[int]) -> Change:
+        """What a commit of own writes makes of the room; its events get their positions and totals."""
+        totals = {"": (self.notify_total, self.highlight_total)}
+        events: list[RoomEvent] = []
+        redacted: list[tuple[str, bytes, RoomEvent | None]] = []
+        state_version, revoke_version = self.state_version, self.revoke_version
+        depth, is_stub, is_read_anew = self.depth, self.is_stub, False
+        for write, before in zip(writes, positions, strict=True):
+            for position, event in enumerate(write.events, before + 1):
+                event.position, thread = position, event.thread
+                notify, highlight = totals[thread] if thread in totals else self.threads.get(thread, (0, 0))
+                event.notify_total += notify
+                event.highlight_total += highlight
+                totals[thread] = event.notify_total, event.highlight_total
+                events.append(event)
+            redacted += write.redacted
+            state_version += write.state_changes
+            revoke_version += write.revokes
+            depth = max(depth, write.depth)
+            is_stub = is_stub and not write.forward_extremities
+            # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
+            is_read_anew = is_read_anew or write.adds_stretches or write.is_read_anew
+        return Change(
+            positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
+            events,
+            redacted,
+            self._extremities_after(writes),
+            writes[-1].root_after,
+            depth,
+            state_version,
+            revoke_version,
+            self.is_federated,
+            is_stub,
+            max(self.next_num, writes[-1].next_num),
+            self._new_bases,
+            is_read_anew,
+        )
+
+    def apply(self, change: Change) -> None:
+        """Makes the room what a commit has made of it. Where another process made it, what is in flight has to be built again
+        (`reset`)."""
+        if change.upto <= self.at:
             return  # already part of what was loaded
         self._commits += 1
-        mine: list[EventWrite] = writes  # type: ignore[assignment]
-        for write, before in zip(mine, positions, strict=True):
-            for offset, event in enumerate(write.events, 1):
-                self._append(event, before + offset)
-            for target_id, head, because in write.redacted:
-                self._redact(target_id, head, because)
-            self.root, self.depth = write.root_after, max(self.depth, write.depth)
-            self.revoke_version += write.revokes
-            self.state_version += write.state_changes
-            # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
-            self.stale = self.stale or write.adds_stretches or write.is_read_anew
-        self.leaves = self._leaves_after(mine)
-        self.is_stub = self.is_stub and not any(w.leaves for w in mine)
-        self._committed_next_num = max(self._committed_next_num, self.chains.next_num)
-        self._committed_bases = self.chains.bases
-        self.is_new = False
+        for event in change.events:
+            self._append(event)
+        for target_id, head, because in change.redacted:
+            self._redact(target_id, head, because)
+        self.forward_extremities, self.root, self.depth = change.forward_extremities, change.root, change.depth
+        self.state_version, self.revoke_version = change.state_version, change.revoke_version
+        self.is_federated, self.is_stub, self.is_new = change.is_federated, change.is_stub, False
+        self.next_num = change.next_num
+        for base, chain in change.bases:
+            self.bases[base] = BitMap.deserialize(chain)
+        self.stale = self.stale or change.is_read_anew
         self.shared.clear()
         if len(self.nodes) > 400 and len(self.nodes) > 4 * max(100, len(self.state) // 4):
             self._forget_old_nodes()
 
-    def _leaves_after(self, writes: Sequence[EventWrite]) -> dict[str, bytes]:
-        leaves = dict(self.leaves)
+    def _extremities_after(self, writes: Sequence[EventWrite]) -> dict[str, bytes]:
+        extremities = dict(self.forward_extremities)
         for write in writes:
             for used in write.used:
-                leaves.pop(used, None)
-            leaves.update(write.leaves)
-        return leaves
+                extremities.pop(used, None)
+            extremities.update(write.forward_extremities)
+        return extremities
 
-    def _append(self, event: RoomEvent, position: int) -> None:
-        event.position = self.last_position = position
-        self._add_totals(event)
+    def _append(self, event: RoomEvent) -> None:
+        self.last_position = event.position
+        self._take_totals(event)
         if event.type in NEWS:
-            self.bump_position = position
+            self.bump_position = event.position
         if event.relates_to is not None:
             self.related.add(event.relates_to)
         self._push(event)
@@ -263,8 +382,7 @@ class LiveRoom:
             self.state.pop(key, None)
         else:
             self.state[key] = now
-        if key in self.ahead and self.ahead[key] is now:
-            del self.ahead[key]
+        self.ahead.settle(key, now)
         if key[0] == "m.room.member":
             was, membership = (before.membership if before else "leave"), (now.membership if now else "leave")
             self.invited += (membership == "invite") - (was == "invite")
@@ -273,16 +391,12 @@ class LiveRoom:
             else:
                 self.joined.pop(key[1], None)
 
-    def _add_totals(self, event: RoomEvent) -> None:
-        """Adds the event's counts to the totals of its thread (or of the main timeline), and gives the event these totals."""
+    def _take_totals(self, event: RoomEvent) -> None:
+        """The totals of its thread (or of the main timeline) up to and with the event become those of the room."""
         if event.thread == "":
-            self.notify_total += event.notify_total
-            self.highlight_total += event.highlight_total
-            event.notify_total, event.highlight_total = self.notify_total, self.highlight_total
+            self.notify_total, self.highlight_total = event.notify_total, event.highlight_total
         else:
-            notify, highlight = self.threads.get(event.thread, (0, 0))
-            self.threads_before.setdefault(event.thread, (notify, highlight))
-            event.notify_total, event.highlight_total = notify + event.notify_total, highlight + event.highlight_total
+            self.threads_before.setdefault(event.thread, self.threads.get(event.thread, (0, 0)))
             self.threads[event.thread] = event.notify_total, event.highlight_total
 
     def _push(self, event: RoomEvent) -> None:
@@ -294,7 +408,7 @@ class LiveRoom:
 
     def _redact(self, event_id: str, head: bytes, because: RoomEvent | None) -> None:
         """`because`: None where the event's own content has come, which brings back nothing that was redacted meanwhile."""
-        self._levels = None
+        self.ahead.forget_levels()
         for event in {id(e): e for e in (*self.tail, *self.state.values()) if e.event_id == event_id}.values():
             if because is None and event.is_redacted:
                 return
@@ -307,7 +421,7 @@ class LiveRoom:
 
     def _forget_old_nodes(self) -> None:
         kept: dict[bytes, bytes] = {}
-        level = [r for r in (self.root, self.ahead_root) if r != EMPTY]
+        level = [r for r in (self.root, self.ahead.root) if r != EMPTY]
         while level:
             kept.update((name, self.nodes[name]) for name in level)
             level = [c for name in level for c in children(self.nodes[name]) if c not in kept]
@@ -337,7 +451,7 @@ class LiveRoom:
     def _install(self, s: Snapshot) -> None:
         row = s.room
         self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
-        self.leaves, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
+        self.forward_extremities, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
         self.is_federated, self.is_stub = row["federated"], row["stub"]
         self.partial_servers = frozenset(row["partial_servers"] or ())
         if (stretches := row["stretches"] or ()) != self._stretches:
@@ -356,7 +470,7 @@ class LiveRoom:
         members = [e for e in s.state.values() if e.type == "m.room.member"]
         self.joined = {e.key[1]: e for e in members if e.membership == "join"}
         self.invited = sum(1 for e in members if e.membership == "invite")
-        self._committed_bases, self._committed_next_num = s.bases, s.next_num
+        self.bases, self.next_num = {EMPTY_BASE: BitMap(), **s.bases}, s.next_num
         self.tail = deque(s.tail)
         self.complete_from = s.tail[0].position if len(s.tail) >= TAIL_LENGTH else 0
         if len(self.tail) >= TAIL_LENGTH:

@@ -35,7 +35,7 @@ class LiveRooms:
     def read_anew(self, number: int) -> None:
         """Its rows were changed by other means than a write of its own."""
         if (room := self._by_number.get(number)) is not None:
-            room.stale = True
+            room.make_stale()
             room.reset()
 
     async def find(self, room_id: str) -> LiveRoom | None:

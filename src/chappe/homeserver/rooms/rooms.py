@@ -226,7 +226,8 @@ class Rooms:
     async def commit(self, write: EventWrite) -> str | None:
         """Builds a write and returns once it is durable, or set aside: None, or what its transaction id was answered before."""
         room = write.lane
-        room.pending += 1
+        assert isinstance(room, LiveRoom)
+        room.keep()
         try:
             while room.stale:
                 await room.reload()
@@ -237,7 +238,7 @@ class Rooms:
             else:
                 known = await self._writer.submit(write)
         finally:
-            room.pending -= 1
+            room.let_go()
         if write.is_set_aside:
             return None
         if write.summary is not None and write.changes(GUEST_ACCESS):
@@ -249,7 +250,7 @@ class Rooms:
 
     async def settled(self, room: LiveRoom) -> None:
         """Returns once the room's state in memory is the committed one, and nothing in flight changes it."""
-        while room.stale or room.ahead_root != room.root:
+        while room.stale or room.ahead.root != room.root:
             if in_flight := self._writer.unanswered(room):
                 await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
             elif room.stale:
@@ -415,9 +416,7 @@ class Rooms:
 
     async def new_room(self, room_id: str, version: Any) -> LiveRoom:
         """A room that does not exist yet: its first write creates it."""
-        room = LiveRoom(await self.store.next_room_number(), room_id, version, self.store.database)
-        room.is_new, room.stale = True, False
-        return room
+        return LiveRoom(await self.store.next_room_number(), room_id, version, self.store.database, is_new=True)
 
     def surroundings_for(self, sender: str) -> Surroundings:
         """For computing a new room's id before its first event is written."""

@@ -29,7 +29,6 @@ from chappe.matrix.filters import RoomEventFilter, is_open, only_fields, passes_
 
 MEMBER = "m.room.member"
 SUMMARISED = (MEMBER, "m.room.name", "m.room.canonical_alias")  # a room without a name is known by its people
-SHARED_CHUNKS = 64
 HEROES = 5
 
 
@@ -186,9 +185,7 @@ class RoomSections:
         chunk = room.shared.get(key)
         if chunk is None:
             chunk = b",".join([e.for_joined() for e, _ in events])
-            if len(room.shared) >= SHARED_CHUNKS:
-                room.shared.clear()
-            room.shared[key] = chunk
+            room.share(key, chunk)
         return chunk
 
     @staticmethod
@@ -204,7 +201,7 @@ class RoomSections:
         chunk = room.shared.get(key)
         if chunk is None:
             chunk = b",".join([e.for_joined() for e in state])
-            room.shared[key] = chunk
+            room.share(key, chunk)
         return chunk
 
     # ----------------------------------------------------------------------------------------- rooms that were left

@@ -192,7 +192,7 @@ class Completing:
     async def _complete(self, room: LiveRoom) -> None:
         row = await self._database.fetchrow("SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number)
         if row is None:
-            room.stale = True  # another process was faster
+            room.make_stale()  # another process was faster
             return
         members = await self._fetch(room, row["event_id"], row["servers"])
         await self._save_members(room, members)
@@ -276,7 +276,7 @@ class Completing:
                 WHERE room_nid = $1) e WHERE root IS NOT NULL AND root <> 0""",
             room.number,
         )
-        roots = {int_to_name(row["root"]) for row in rows} | {room.root, *room.leaves.values()} - {EMPTY}
+        roots = {int_to_name(row["root"]) for row in rows} | {room.root, *room.forward_extremities.values()} - {EMPTY}
         whole: dict[bytes, bytes] = {}
         base = room.root
         have = await self._rooms.trees.entries(base)
@@ -303,13 +303,14 @@ class _WholeWrite(WithoutTimeline):
     def build(self) -> None:
         self.start_over()
         room = self.lane
-        states = {room.ahead_root, *room.leaves.values(), *room.tips.values()}
+        ahead = self.ahead
+        states = {ahead.root, *room.forward_extremities.values(), *ahead.forward_extremities.values()}
         if any(root not in self._whole for root in states if root != EMPTY):
             self.is_set_aside = True  # the room has got states since those were computed
             return
         self.revokes, self.positions, self.is_read_anew = True, 1, True
-        self.root_after = room.ahead_root = self._whole[room.ahead_root]
-        room.nodes.update(self._nodes)
+        self.root_after = self._whole[ahead.root]
+        ahead.move(self.root_after, self._nodes, {})
         for was, now in self._whole.items():
             if was != now:
                 self.add_row("whole_states", 0, room.number, name_to_int(was), name_to_int(now))
@@ -317,8 +318,8 @@ class _WholeWrite(WithoutTimeline):
         memberships = [_membership(content) for content in self.members.values()]
         known = {user for kind, user in room.state if kind == MEMBER} & self.members.keys()
         before = [_membership(self.members[user]) for user in known]
-        joined = room.ahead_joined + memberships.count("join") - before.count("join")
-        invited = room.ahead_invited + memberships.count("invite") - before.count("invite")
+        joined = ahead.joined + memberships.count("join") - before.count("join")
+        invited = ahead.invited + memberships.count("invite") - before.count("invite")
         self.summary = summary_row(room.number, room.get, joined, invited)
         self.rooms = {room.number: {"events"}}
         tells_of_devices = bool(self._unforeseen())

@@ -240,7 +240,7 @@ class Entering:
             known = await self._receiver.store.known(events)
             if not known:
                 await self._load(room, judged)
-                room.stale = True
+                room.make_stale()
                 await room.reload()
             else:
                 await self._receiver.outliers.adopt(room, events)
@@ -320,12 +320,12 @@ class Entering:
                 room.number,
                 name_to_int(root),
             )
-        room.is_entered = room.stale = True
+        room.open_to_newcomer()
         await room.reload()
 
     async def _shut(self, room: LiveRoom, members: Sequence[_Member]) -> None:
         """The room let nobody in: what `_open` has stored is nothing to anybody, unless another process has come in since."""
-        room.is_entered, room.stale = False, True
+        room.shut_again()
         others = [user for m in members if not self._rooms.is_hosted(user := m.event.pdu["state_key"])]
         async with self._database.transaction() as transaction:
             if await transaction.fetchval("SELECT stub FROM rooms WHERE room_nid = $1 FOR UPDATE", room.number):
@@ -380,7 +380,7 @@ def _judged(events: Mapping[str, Checked]) -> _Judged:
 def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> tuple[list[Any], list[Any], list[Any]]:
     numbers: dict[str, int] = {}
     chain_rows: dict[str, ChainRow] = {}
-    chains = AuthChains(dict(room.chains.bases), room.chains.next_num)
+    chains = AuthChains(dict(room.ahead.chains.bases), room.ahead.chains.next_num)
     rows, auth_rows = [], []
     for checked, nid in zip(judged.ordered, nids, strict=True):
         is_rejected, pdu = judged.cited[checked.event_id].is_rejected, checked.pdu

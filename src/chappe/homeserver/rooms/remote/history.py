@@ -288,7 +288,7 @@ class History:
         missing = [event_id for event_id in missing if event_id not in earlier]
         await self._rooms.commit(_HistoryWrite(room, _Old(prepared, position, missing)))
         if prepared.thread and not prepared.is_rejected:
-            room.threads.setdefault(prepared.thread, (0, 0))
+            room.note_thread(prepared.thread)
         return not prepared.is_rejected
 
 

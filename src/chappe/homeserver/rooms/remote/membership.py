@@ -253,7 +253,7 @@ class RemoteMembership:
 
     async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:
         """The write of a membership that stands outside of the room's timeline."""
-        room.stale = True
+        room.make_stale()
         write = Write()
         if room.is_stub:
             await room.reload()

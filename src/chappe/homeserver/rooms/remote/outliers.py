@@ -95,7 +95,8 @@ class Outliers:
             write = RenewalWrite(room, {nid: good[nid] for nid in numbers[start : start + AT_ONCE]})
             await self._rooms.commit(write)
             write.relate()
-            room.stale = room.stale or write.is_read_anew
+            if write.is_read_anew:
+                room.make_stale()
             has_decided = has_decided or write.has_decided
         if has_decided:
             await self.retelling.tell(room)

@@ -125,7 +125,7 @@ class Preparing:
         """Finds what is here of an event, and of those that it refers to."""
         prev, auth = checked.prev(), checked.auth()
         at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
-        roots = {**room.leaves, **lookup.unwritten}
+        roots = {**room.forward_extremities, **lookup.unwritten}
         asked = {checked.event_id, *(p for p in prev if p not in roots), *(a for a in auth if a not in at_hand)}
         await lookup.add(asked)
         known = {i: lookup.known[i] for i in asked if i in lookup.known}

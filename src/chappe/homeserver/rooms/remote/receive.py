@@ -135,7 +135,7 @@ class Receiver:
     @staticmethod
     def _asked(room: LiveRoom, events: Sequence[Checked]) -> set[str]:
         followed = {prev for event in events for prev in event.prev()}
-        return {event.event_id for event in events} | (followed - room.leaves.keys())
+        return {event.event_id for event in events} | (followed - room.forward_extremities.keys())
 
     async def renew(self, room: LiveRoom, events: Sequence[Checked]) -> None:
         """Gives stored events without their content that of confirmed copies."""
@@ -184,7 +184,7 @@ class Receiver:
 
     async def _write_together(self, room: LiveRoom, batch: Sequence[Prepared]) -> dict[str, Received] | None:
         """Writes events in one write. Returns by event id what became of them; None where that cannot be done."""
-        room.is_federated = True
+        room.become_federated()
         write = ReceivedWrite(room, list(batch))
         try:
             await self._rooms.commit(write)
@@ -198,7 +198,7 @@ class Receiver:
                 return {p.checked.event_id: outcome for p, outcome in zip(batch, received, strict=True)}
 
     async def _write(self, room: LiveRoom, prepared: Prepared) -> Outcome:
-        room.is_federated = True
+        room.become_federated()
         for _ in range(MOST_TRIES):
             write = ReceivedWrite(room, [prepared])
             await self._rooms.commit(write)

@@ -84,11 +84,11 @@ class ReceivedWrite(WithoutTimeline):
         self.batch = batch
         self.outcome: list[Received] | Diverged | Outdated = []
         self._state_changed = False
-        self._leaves: dict[str, bytes] = {}
+        self._extremities: dict[str, bytes] = {}
 
     @property
-    def leaves(self) -> dict[str, bytes]:
-        return self._leaves
+    def forward_extremities(self) -> dict[str, bytes]:
+        return self._extremities
 
     @property
     def state_changes(self) -> int:
@@ -96,11 +96,11 @@ class ReceivedWrite(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self._state_changed, self._leaves = False, {}
+        self._state_changed, self._extremities = False, {}
         self.outcome = self._build_all()
         self.is_set_aside = not isinstance(self.outcome, list)
         self.positions = len(self.events)
-        self.root_after = self.lane.ahead_root
+        self.root_after = self.ahead.root
         self.txn_result = self.batch[-1].checked.event_id
 
     def _build_all(self) -> list[Received] | Diverged | Outdated:
@@ -148,7 +148,7 @@ class ReceivedWrite(WithoutTimeline):
         """Check 6: raises Forbidden where the current state of the room, with what is in flight, does not allow an event."""
         if self._brings_in_a_second_name(prepared):
             raise Forbidden("The name of the member's server is not in its plain form")
-        if prepared.state_before == self.lane.ahead_root or prepared.starts_afresh:
+        if prepared.state_before == self.ahead.root or prepared.starts_afresh:
             return  # check 5 was made by this very state, or nobody here was in the room before
         pdu, key = prepared.checked.pdu, prepared.checked.key
         has_begun = bool(self.lane.joined) or key is None or self.lane.get(key) is not None or pdu["sender"] != key[1]
@@ -170,7 +170,7 @@ class ReceivedWrite(WithoutTimeline):
         return not prepared.starts_afresh and not (self.lane.get(key) or prepared.stand_ins.get(key))
 
     def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> Received | Diverged:
-        room, checked = self.lane, prepared.checked
+        room, ahead, checked = self.lane, self.ahead, prepared.checked
         index = len(self.events)
         event = received_event(prepared.nid, checked, room, prepared.state_before)
         event.chain, event.thread, event.replaces = chain, prepared.thread, prepared.replaces
@@ -180,8 +180,8 @@ class ReceivedWrite(WithoutTimeline):
             event.state_after = name_to_int(prepared.state_after)
         followed = set(checked.prev())
         if prepared.starts_afresh:
-            followed |= room.tips.keys()
-        tips = {tip: root for tip, root in room.tips.items() if tip not in followed}
+            followed |= ahead.forward_extremities.keys()
+        tips = {tip: root for tip, root in ahead.forward_extremities.items() if tip not in followed}
         tips[event.event_id] = prepared.state_after
         if (diverged := self._settle_state(prepared, index, event, frozenset(tips.values()))) is not None:
             return diverged
@@ -190,13 +190,13 @@ class ReceivedWrite(WithoutTimeline):
         if checked.awaits_content:
             self.add_row("unfit_events", index, event.nid)
         self.rooms = {room.number: {"events"}}
-        self.used += [tip for tip in followed if tip in room.tips and tip not in self._leaves]
-        self._leaves = {leaf: root for leaf, root in self._leaves.items() if leaf not in followed}
-        self._leaves[event.event_id] = prepared.state_after
+        self.used += [tip for tip in followed if tip in ahead.forward_extremities and tip not in self._extremities]
+        self._extremities = {leaf: root for leaf, root in self._extremities.items() if leaf not in followed}
+        self._extremities[event.event_id] = prepared.state_after
         self._add_what_follows(prepared, index, event)
         for fragment, values in prepared.beside:
             self.add_row(fragment, index, *values)
-        room.tips, room.ahead_depth = tips, max(room.ahead_depth, checked.pdu["depth"])
+        ahead.receive(tips, checked.pdu["depth"])
         self.depth = max(self.depth, checked.pdu["depth"])
         return Received(HISTORY)
 
@@ -206,26 +206,26 @@ class ReceivedWrite(WithoutTimeline):
         for event_id in prepared.missing:
             self.add_row("missing_events", index, room.number, event_id, checked.pdu["depth"])
         host = number_of_host(domain_of(checked.pdu["sender"]))
-        if prepared.missing and room.tips and room.order.has_room_for(host):
-            is_fork = not prepared.starts_afresh and not room.tips.keys().isdisjoint(checked.prev())
+        if prepared.missing and self.ahead.forward_extremities and room.order.has_room_for(host):
+            is_fork = not prepared.starts_afresh and not self.ahead.forward_extremities.keys().isdisjoint(checked.prev())
             self.add_row("cuts", index, room.number, host, is_fork)
             self.adds_stretches = True
 
     def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
         """Sets the room's state with the event: the state after it, where it is the only forward extremity; else what the states after
         all of them resolve to. Where that is not known, sets nothing and says so."""
-        room = self.lane
-        before = room.ahead_root
+        ahead = self.ahead
+        before, nodes = ahead.root, dict[bytes, bytes]()
         if before != prepared.state_before:
             event.room_before = name_to_int(before)
         if ends == {before}:
             return None
         if before == prepared.state_before and ends == {prepared.state_after}:
-            event.replaces = room.get(event.key)
+            event.replaces = ahead.get(event.key)
             changes: Moved = {event.key: (event.replaces, event)}
-            room.ahead_root = prepared.state_after
+            root = prepared.state_after
             for pack, data in prepared.packs:
-                room.nodes.update(decode_pack(pack, data))
+                nodes.update(decode_pack(pack, data))
         else:
             move = prepared.moves.get((before, ends))
             if move is None:
@@ -234,15 +234,15 @@ class ReceivedWrite(WithoutTimeline):
                 key: (was, event if now is not None and now.nid == event.nid else now)
                 for key, (was, now) in move.changes.items()
             }
-            room.ahead_root = move.root
-            room.nodes.update(move.nodes)
-        self._state_changed = self._state_changed or room.ahead_root != before
+            root = move.root
+            nodes.update(move.nodes)
+        ahead.move(root, nodes, {key: now for key, (_, now) in changes.items()})
+        self._state_changed = self._state_changed or root != before
         for key, (was, now) in changes.items():
-            room.ahead[key] = now
             self._note_change(index, event, key, was, now)
         self.revokes = self.revokes or event.moved is not None
         if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
-            self.summary = summary_row(room.number, room.get, room.ahead_joined, room.ahead_invited)
+            self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
         return None
 
     def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
@@ -255,8 +255,7 @@ class ReceivedWrite(WithoutTimeline):
         if now is not None:
             self.add_membership(index, now, before)
         elif was is not None:
-            room.ahead_joined -= before == "join"
-            room.ahead_invited -= before == "invite"
+            self.ahead.change_members(before, "leave")
             self.add_row("memberships", index, key[1], room.number, "leave", was.nid, was.sender)
             self.touch_user(key[1], "membership")
 

@@ -58,7 +58,7 @@ class RenewalWrite(WithoutTimeline):
             self._do_late(late)
         if not room.is_stub and any(kind in SHOWN for kind, _ in now):
             self.summary = summary_row(
-                room.number, lambda key: now.get(key) or room.get(key), room.ahead_joined, room.ahead_invited
+                room.number, lambda key: now.get(key) or room.get(key), self.ahead.joined, self.ahead.invited
             )
         self._changes_state = self._changes_state or any(kind != "m.room.member" for kind, _ in now)
         self.has_decided = self.has_decided or self._changes_state
@@ -105,10 +105,9 @@ class RenewalWrite(WithoutTimeline):
             relation = relation_of(late.checked.pdu["content"]) if late.checked.key is None else None
             if relation is None:
                 continue
-            if room.recent(relation.target) is not None:
-                room.related.add(relation.target)
+            room.note_relation(relation.target)
             if relation.rel_type == THREAD:
-                room.threads.setdefault(relation.target, (0, 0))
+                room.note_thread(relation.target)
 
 
 class RetoldWrite(WithoutTimeline):

@@ -21,6 +21,7 @@ Chains = Mapping[int, ChainRow]
 class WithoutTimeline(EventWrite):
     """A write of which no member sees anything."""
 
+    lane: LiveRoom
     _adds_chains = False
 
     def start_over(self) -> None:
@@ -28,10 +29,11 @@ class WithoutTimeline(EventWrite):
         self.is_set_aside = False
         self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
         self._adds_chains = False
-        self.root_after, self.depth, self.positions = self.lane.ahead_root, 0, 0
+        self.root_after, self.depth, self.positions = self.ahead.root, 0, 0
+        self.next_num = self.ahead.chains.next_num
 
     @property
-    def leaves(self) -> dict[str, bytes]:
+    def forward_extremities(self) -> dict[str, bytes]:
         return {}
 
     @property
@@ -74,7 +76,8 @@ class WithoutTimeline(EventWrite):
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
         self._adds_chains = True
-        chain = self.lane.chains.add([chains[n] for n in cited if n in chains])
+        chain = self.ahead.chains.add([chains[n] for n in cited if n in chains])
+        self.next_num = self.ahead.chains.next_num
         self.add_row("auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize())
         return chain
 

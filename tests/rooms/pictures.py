@@ -1,0 +1,124 @@
+"""A room in memory as plain values, for comparing two of them: everything that others read of it.
+
+Left out is what is a process's own (`generation`, `stale`, `pending`, `shared`, `incarnation` and what is counted since then:
+`threads_before`), or the time of the reading (`at`); and `nodes`, which are any that were at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.rooms.change import Change
+from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.room_event import RoomEvent
+
+
+class Follower:
+    """The same room in another process, which hears of commits by their changes alone."""
+
+    def __init__(self, room: LiveRoom) -> None:
+        self.room = another(room)
+        self.heard = 0
+
+    async def start(self) -> None:
+        await self.room.reload()
+
+    async def hear(self, data: bytes) -> None:
+        self.room.apply(Change.unpacked(data, self.room))
+        self.room.reset()
+        self.heard += 1
+        while self.room.stale:
+            await self.room.reload()
+
+
+def another(room: LiveRoom) -> LiveRoom:
+    return LiveRoom(room.number, room.room_id, room.version, room._database)
+
+
+async def read_anew(room: LiveRoom) -> LiveRoom:
+    fresh = another(room)
+    await fresh.reload()
+    return fresh
+
+
+def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[LiveRoom], list[bytes]]:
+    """From now on, the changes of every room are kept, as they travel. Returns what gives those of one room since it was asked."""
+    kept: dict[int, list[bytes]] = {}
+    apply = LiveRoom.apply
+
+    def recorded(self: LiveRoom, change: Change) -> None:
+        data = change.packed()
+        apply(self, change)
+        kept.setdefault(self.number, []).append(data)
+
+    monkeypatch.setattr(LiveRoom, "apply", recorded)
+    return lambda room: kept.pop(room.number, [])
+
+
+def _event(event: RoomEvent | None) -> Any:
+    if event is None:
+        return None
+    chain = event.chain and (event.chain.num, event.chain.base, list(event.chain.rest))
+    because = event.redacted_because.event_id if event.redacted_because else None
+    made = (event.nid, event.event_id, event.type, event.state_key, event.sender, event.ts, event.depth, event.head)
+    return (
+        *made,
+        event.state_before,
+        event.position,
+        event.thread,
+        event.txn,
+        event.is_erased,
+        event.relates_to,
+        because,
+        chain,
+    )
+
+
+def _in_tail(event: RoomEvent) -> Any:
+    moved = event.moved and {key: (was and was.nid, now and now.nid) for key, (was, now) in event.moved.items()}
+    replaces = event.replaces and (event.replaces.event_id, event.replaces.head, event.replaces.sender)
+    return (*_event(event)[:-1], event.notify_total, event.highlight_total, replaces, moved)
+
+
+def picture(room: LiveRoom) -> dict[str, Any]:
+    return {
+        "state": {key: _event(event) for key, event in room.state.items()},
+        "joined": {user: event.nid for user, event in room.joined.items()},
+        "tail": [_in_tail(event) for event in room.tail],
+        "related": room.related,
+        "threads": room.threads,
+        "forward_extremities": room.forward_extremities,
+        "bases": {base: list(chain) for base, chain in room.bases.items()},
+        "stretches": [list(stretch) for stretch in room._stretches],
+        "shown": {user: {key: event.event_id for key, event in state.items()} for user, state in room.shown.items()},
+        **{
+            name: getattr(room, name)
+            for name in (
+                "bump_position",
+                "complete_from",
+                "depth",
+                "exists",
+                "highlight_total",
+                "history_visibility",
+                "invited",
+                "is_federated",
+                "is_new",
+                "is_stub",
+                "last_position",
+                "next_num",
+                "notify_total",
+                "number",
+                "partial_servers",
+                "revoke_version",
+                "room_id",
+                "root",
+                "state_version",
+                "version",
+            )
+        },
+        "ahead": (room.ahead.state, room.ahead.root, room.ahead.depth, room.ahead.joined, room.ahead.invited),
+        "ahead's ends": (room.ahead.forward_extremities, room.ahead.chains.next_num),
+    }
