@@ -1,7 +1,8 @@
 """A room in memory as plain values, for comparing two of them: everything that others read of it.
 
 Left out is what is a process's own (`generation`, `stale`, `pending`, `shared`, `incarnation` and what is counted since then:
-`threads_before`), or the time of the reading (`at`); and `nodes`, which are any that were at hand.
+`threads_before`), or the time of the reading (`at`); and of `nodes` those of other states, which are any that were at hand. Of the tail, a room that was
+just read has the last 63 events, and one that goes on 64.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from chappe.homeserver.rooms.change import Change
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.snapshot import TAIL_LENGTH
+from chappe.homeserver.rooms.state_tree import EMPTY, children
 
 
 class Follower:
@@ -45,17 +49,21 @@ async def read_anew(room: LiveRoom) -> LiveRoom:
 
 
 def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[LiveRoom], list[bytes]]:
-    """From now on, the changes of every room are kept, as they travel. Returns what gives those of one room since it was asked."""
+    """From now on, the changes of every room in memory are kept, as they travel. Returns what gives those of one since it was asked."""
     kept: dict[int, list[bytes]] = {}
     apply = LiveRoom.apply
 
     def recorded(self: LiveRoom, change: Change) -> None:
         data = change.packed()
         apply(self, change)
-        kept.setdefault(self.number, []).append(data)
+        kept.setdefault(id(self), []).append(data)
 
     monkeypatch.setattr(LiveRoom, "apply", recorded)
-    return lambda room: kept.pop(room.number, [])
+    return lambda room: kept.pop(id(room), [])
+
+
+def _said(event: RoomEvent) -> Any:
+    return orjson.loads(event.head + b"}")
 
 
 def _event(event: RoomEvent | None) -> Any:
@@ -63,7 +71,7 @@ def _event(event: RoomEvent | None) -> Any:
         return None
     chain = event.chain and (event.chain.num, event.chain.base, list(event.chain.rest))
     because = event.redacted_because.event_id if event.redacted_because else None
-    made = (event.nid, event.event_id, event.type, event.state_key, event.sender, event.ts, event.depth, event.head)
+    made = (event.nid, event.event_id, event.type, event.state_key, event.sender, event.ts, event.depth, _said(event))
     return (
         *made,
         event.state_before,
@@ -79,16 +87,37 @@ def _event(event: RoomEvent | None) -> Any:
 
 def _in_tail(event: RoomEvent) -> Any:
     moved = event.moved and {key: (was and was.nid, now and now.nid) for key, (was, now) in event.moved.items()}
-    replaces = event.replaces and (event.replaces.event_id, event.replaces.head, event.replaces.sender)
+    replaces = event.replaces and (event.replaces.event_id, _said(event.replaces), event.replaces.sender)
     return (*_event(event)[:-1], event.notify_total, event.highlight_total, replaces, moved)
+
+
+def _tree(room: LiveRoom) -> dict[bytes, bytes]:
+    """The nodes of its state, all of which it must have."""
+    found: dict[bytes, bytes] = {}
+    names = [room.root] if room.root != EMPTY else []
+    while names:
+        found.update({name: room.nodes[name] for name in names})
+        names = [child for name in names for child in children(found[name])]
+    return found
+
+
+def _tail(room: LiveRoom) -> list[RoomEvent]:
+    return list(room.tail)[1 - TAIL_LENGTH :]
+
+
+def require_same(room: LiveRoom, fresh: LiveRoom) -> None:
+    """A room is the one that was read anew. What was related to, and is no more, it may still remember."""
+    assert picture(room) == picture(fresh)
+    assert room.complete_from <= fresh.complete_from
+    assert {event.event_id for event in _tail(fresh)} & fresh.related <= room.related
 
 
 def picture(room: LiveRoom) -> dict[str, Any]:
     return {
+        "tree": _tree(room),
         "state": {key: _event(event) for key, event in room.state.items()},
         "joined": {user: event.nid for user, event in room.joined.items()},
-        "tail": [_in_tail(event) for event in room.tail],
-        "related": room.related,
+        "tail": [_in_tail(event) for event in _tail(room)],
         "threads": room.threads,
         "forward_extremities": room.forward_extremities,
         "bases": {base: list(chain) for base, chain in room.bases.items()},
@@ -98,7 +127,6 @@ def picture(room: LiveRoom) -> dict[str, Any]:
             name: getattr(room, name)
             for name in (
                 "bump_position",
-                "complete_from",
                 "depth",
                 "exists",
                 "highlight_total",

@@ -29,7 +29,8 @@ class AtHand(Protocol):
 class Change:
     """`upto`: the commit's last position. `events`: those that the timeline gets, in order, with their positions and totals.
     `redacted`: (id of an event that is here, its client form from now on, the redaction; None, where its own content has come).
-    `forward_extremities`: with the root of the state after each. `next_num`, `bases`: what the auth chains get.
+    `forward_extremities`: with the root of the state after each. `nodes`: those of the states' trees that are new.
+    `next_num`, `bases`: what the auth chains get.
     `is_read_anew`: the room is more than this says.
 
     What is not of single events is as it is after the commit.
@@ -45,6 +46,7 @@ class Change:
     revoke_version: int
     is_federated: bool
     is_stub: bool
+    nodes: dict[bytes, bytes]
     next_num: int
     bases: Sequence[tuple[int, bytes]]
     is_read_anew: bool

@@ -15,7 +15,7 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypt
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
+from chappe.homeserver.rooms.state_tree import KeyHash, decode_pack, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import MatrixError
@@ -190,6 +190,7 @@ class RoomWrite(EventWrite):
         pack = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
             self.add_row("state_packs", index, event.nid, room.number, pack)
+            self.nodes.update(decode_pack(event.nid, pack))
         auth = [e.nid for e in cited]
         chain = event.chain
         self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())

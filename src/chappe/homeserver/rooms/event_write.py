@@ -47,6 +47,7 @@ class EventWrite(Write):
         self.adds_stretches = False  # of history, to the order in which the room is read
         self.is_read_anew = False  # the room as it is in memory will not be what is written
         self.depth = 0
+        self.nodes: dict[bytes, bytes] = {}  # of the trees of states, those that are new with it
         self.next_num = 0  # of the room's auth chains, after it
         self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
         self._pdus: list[bytes] = []
@@ -56,6 +57,7 @@ class EventWrite(Write):
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
         self.summary, self.adds_stretches, self.is_read_anew = None, False, False
+        self.nodes = {}
 
     @property
     def forward_extremities(self) -> dict[str, bytes]:

@@ -299,6 +299,7 @@ class LiveRoom:
         """What a commit of own writes makes of the room; its events get their positions and totals."""
         totals = {"": (self.notify_total, self.highlight_total)}
         events: list[RoomEvent] = []
+        nodes: dict[bytes, bytes] = {}
         redacted: list[tuple[str, bytes, RoomEvent | None]] = []
         state_version, revoke_version = self.state_version, self.revoke_version
         depth, is_stub, is_read_anew = self.depth, self.is_stub, False
@@ -311,6 +312,8 @@ class LiveRoom:
                 totals[thread] = event.notify_total, event.highlight_total
                 events.append(event)
             redacted += write.redacted
+            if write.nodes:
+                nodes.update(write.nodes)
             state_version += write.state_changes
             revoke_version += write.revokes
             depth = max(depth, write.depth)
@@ -328,6 +331,7 @@ class LiveRoom:
             revoke_version,
             self.is_federated,
             is_stub,
+            nodes,
             max(self.next_num, writes[-1].next_num),
             self._new_bases,
             is_read_anew,
@@ -346,6 +350,7 @@ class LiveRoom:
         self.forward_extremities, self.root, self.depth = change.forward_extremities, change.root, change.depth
         self.state_version, self.revoke_version = change.state_version, change.revoke_version
         self.is_federated, self.is_stub, self.is_new = change.is_federated, change.is_stub, False
+        self.nodes.update(change.nodes)
         self.next_num = change.next_num
         for base, chain in change.bases:
             self.bases[base] = BitMap.deserialize(chain)

@@ -236,6 +236,7 @@ class ReceivedWrite(WithoutTimeline):
             }
             root = move.root
             nodes.update(move.nodes)
+        self.nodes.update(nodes)
         ahead.move(root, nodes, {key: now for key, (_, now) in changes.items()})
         self._state_changed = self._state_changed or root != before
         for key, (was, now) in changes.items():
