@@ -17,7 +17,7 @@ from chappe.homeserver.modules.room_directory.api import Query, Visibility
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
 from chappe.homeserver.modules.user_directory.api.users import SearchUsers
 from chappe.homeserver.outbound.federation import discovery, keyring
-from chappe.homeserver.rooms import live_room
+from chappe.homeserver.rooms import ahead
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, InitialState
 from chappe.homeserver.rooms.server_acl import ServerAcl
 from chappe.homeserver.sync import room_section
@@ -116,7 +116,7 @@ def test_how_levels_are_written(value: object, read: int | None, versions: list[
         (255, events.MAX_FIELD_BYTES),
         (255, identifiers.MAX_LENGTH),
         # server-server API, "PDUs": `prev_events` of 20, `auth_events` of 10 at most
-        (20, live_room.MAX_PREV_EVENTS),
+        (20, ahead.MAX_PREV_EVENTS),
         # appendices, "Canonical JSON": "[-(2**53)+1, (2**53)-1]"
         (2**53 - 1, canonical_json.MAX_INTEGER),
         # server-server API, "Transactions": "at most 50 PDUs and 100 EDUs"
