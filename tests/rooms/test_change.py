@@ -79,6 +79,7 @@ async def test_applied_is_read_anew(server: Server, acts: list[list[Any]]) -> No
         await follower.start()
         changes(own)
         history = History(people, room_id)
+        await history.perform(("say", 0, 1))
         for at_once in acts:
             await asyncio.gather(*(history.perform(act) for act in at_once))
             for data in changes(own):
