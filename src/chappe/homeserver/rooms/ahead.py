@@ -8,6 +8,7 @@ happens otherwise than was expected, the room makes another one from what is com
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Protocol
 
 from pyroaring import BitMap
@@ -74,14 +75,16 @@ class Ahead:
 
     # ------------------------------------------------------------------------------------------------- building on it
 
-    def set(self, key: StateKey, event: RoomEvent, name: bytes) -> bytes | None:
-        """Puts an event into the state. `name`: of the key, in the state's tree. Returns the pack of the tree's new nodes.
+    def set(self, key: StateKey, event: RoomEvent, name: bytes) -> tuple[bytes | None, dict[bytes, bytes]]:
+        """Puts an event into the state. `name`: of the key, in the state's tree. Returns the new nodes of the tree: the row to store
+        under the event's number (None: there are none), and by name.
 
         Who is a member is counted by `change_members`.
         """
-        self.root, pack = TreeEditor(self.room.nodes).update(self.root, [(name, event.nid)], event.nid)
+        editor = TreeEditor(self.room.nodes)
+        self.root, pack = editor.update(self.root, [(name, event.nid)], event.nid)
         self.state[key] = event
-        return pack
+        return pack, editor.new_nodes()
 
     def move(self, root: bytes, nodes: Mapping[bytes, bytes], changes: Mapping[StateKey, RoomEvent | None]) -> None:
         """Takes a state that was found otherwise. `nodes`: those of its tree that are not at hand; `changes`: by key, what stands
@@ -97,8 +100,9 @@ class Ahead:
 
     def follow(self, event_id: str, depth: int) -> None:
         """Makes a new event a forward extremity in place of the first 20, which it cites."""
-        rest = dict(list(self.forward_extremities.items())[MAX_PREV_EVENTS:])
-        self.forward_extremities = {**rest, event_id: self.root}
+        extremities = dict(islice(self.forward_extremities.items(), MAX_PREV_EVENTS, None))
+        extremities[event_id] = self.root
+        self.forward_extremities = extremities
         self.depth = depth
 
     def receive(self, forward_extremities: dict[str, bytes], depth: int) -> None:

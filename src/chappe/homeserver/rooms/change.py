@@ -6,7 +6,6 @@ It holds plain values and events only, so it can be sent to other processes as b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -25,10 +24,10 @@ class AtHand(Protocol):
     def recent(self, event_id: str | None) -> RoomEvent | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """`upto`: the commit's last position. `events`: those that the timeline gets, in order, with their positions and totals.
     `redacted`: (id of an event that is here, its client form from now on, the redaction; None, where its own content has come).
+    `totals`: by thread ("": the main timeline) to which something was said, the notifications and highlights so far.
     `forward_extremities`: with the root of the state after each. `nodes`: those of the states' trees that are new.
     `next_num`, `bases`: what the auth chains get.
     `is_read_anew`: the room is more than this says.
@@ -39,6 +38,7 @@ class Change:
     upto: int
     events: Sequence[RoomEvent]
     redacted: Sequence[tuple[str, bytes, RoomEvent | None]]
+    totals: dict[str, tuple[int, int]]
     forward_extremities: dict[str, bytes]
     root: bytes
     depth: int
@@ -78,7 +78,7 @@ class Change:
         )
 
 
-_REST = tuple(name for name in Change.__dataclass_fields__ if name not in ("events", "redacted"))
+_REST = tuple(name for name in Change.__struct_fields__ if name not in ("events", "redacted"))
 _PLAIN = (
     "position",
     "notify_total",

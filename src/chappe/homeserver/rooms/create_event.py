@@ -15,7 +15,7 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypt
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import KeyHash, decode_pack, name_to_int
+from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import MatrixError
@@ -187,10 +187,10 @@ class RoomWrite(EventWrite):
         keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
         cited = [e for k in keys if (e := ahead.get(k)) is not None]
         event.chain = ahead.chains.add([e.chain for e in cited if e.chain is not None])
-        pack = ahead.set(key, event, self.around.key_hash(*key))
+        pack, nodes = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
             self.add_row("state_packs", index, event.nid, room.number, pack)
-            self.nodes.update(decode_pack(event.nid, pack))
+            self.nodes.update(nodes)
         auth = [e.nid for e in cited]
         chain = event.chain
         self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
@@ -244,13 +244,14 @@ def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:
     `own_id`: a part of the event's id in versions that choose it.
     """
     keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
-    auth = [event.event_id for key in keys if (event := room.get(key)) is not None]
-    prev = room.ahead.prev_events()
+    ahead = room.ahead
+    auth = [event.event_id for key in keys if (event := ahead.get(key)) is not None]
+    prev = ahead.prev_events()
     pdu: Pdu = {
         "type": draft.type,
         "sender": draft.sender,
         "content": draft.content,
-        "depth": depth_after(room.ahead.depth, room.version),
+        "depth": depth_after(ahead.depth, room.version),
         "origin_server_ts": now_ms if draft.ts is None else draft.ts,
         "room_id": room.room_id,
     }

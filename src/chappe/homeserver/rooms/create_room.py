@@ -181,7 +181,7 @@ class RoomCreation:
         room = await self._rooms.new_room(random_id, version)
         around = replace(self._rooms.surroundings_for(user_id), now_ms=self._moment())
         if version.room_id_is_create_hash:
-            room.name(identify_room(drafts[0], room, around))
+            room.take_id(identify_room(drafts[0], room, around))
             # another process may have made the same in this millisecond
             if await self._rooms.live.find(room.room_id) is not None:
                 return await self.write(user_id, version, drafts, alias, published)

@@ -32,10 +32,10 @@ class EventWrite(Write):
     """
 
     lane: RoomLane
+    ahead: Ahead
 
     def __init__(self, lane: RoomLane, txn: str | None) -> None:
         super().__init__(lane, txn)
-        self.ahead = lane.ahead
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
         self.events: list[RoomEvent] = []
         self.used: list[str] = []

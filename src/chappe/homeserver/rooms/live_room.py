@@ -96,7 +96,7 @@ class LiveRoom:
         self.joined: dict[str, RoomEvent] = {}
         self.invited = 0
         self.state_version = self.revoke_version = 0
-        self.forward_extremities: dict[str, bytes] = {}  # the ends of its graph, and the root of the state after each
+        self.forward_extremities: dict[str, bytes] = {}  # by event id, with the root of the state after each
         # `is_entered`: somebody of here is about to come into a stub, whose real state is there already
         self.is_federated = self.is_stub = self.is_entered = False
         self.partial_servers: frozenset[str] = frozenset()  # those in the room, while not all its members are here
@@ -119,7 +119,7 @@ class LiveRoom:
         self._stretches: Sequence[Sequence[int]] = ()
         self._order: ReadingOrder | None = None  # made when somebody asks
         self._loading = asyncio.Lock()
-        self._commits = 0  # of writes of its own
+        self._commits = 0  # that were applied
         self.shared: dict[tuple[str, int, int], bytes] = {}  # chunks assembled once for all members: (what, from, to)
         self.ahead = Ahead(self)
 
@@ -214,8 +214,8 @@ class LiveRoom:
     def let_go(self) -> None:
         self.pending -= 1
 
-    def name(self, room_id: str) -> None:
-        """Gives a new room its id, which its first event has told."""
+    def take_id(self, room_id: str) -> None:
+        """A new room's id is told by its first event."""
         self.room_id = room_id
 
     def become_federated(self) -> None:
@@ -248,20 +248,20 @@ class LiveRoom:
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         totals: dict[str, list[int]] = {"": [0, 0, 0]}
-        used: dict[str, None] = {}
-        leaf = summary = None
+        used: list[str] = []
         state_changes = revokes = depth = last = bump = 0
         for write, start in zip(mine, starts, strict=True):
             yield from write.fragment_rows(start, totals)
             bump = start + offset if (offset := write.bump_offset()) else bump
-            last = start + len(write.events) if write.events else last
-            used.update(dict.fromkeys(write.used))
-            leaf = next(iter(write.forward_extremities), leaf)
+            if write.events:
+                last = start + len(write.events)
+            used += write.used
             state_changes += write.state_changes
             revokes += write.revokes
-            depth = max(depth, write.depth)
-            summary = write.summary or summary
+            if write.depth > depth:
+                depth = write.depth
         main = totals.pop("")
+        leaf = next((leaf for write in reversed(mine) for leaf in write.forward_extremities), None)
         strict = self.is_federated and not self.is_new
         yield (
             "lane",
@@ -271,7 +271,7 @@ class LiveRoom:
                 self.revoke_version,
                 state_changes,
                 revokes,
-                list(used),
+                list(dict.fromkeys(used)),
                 leaf,
                 name_to_int(mine[-1].root_after),
                 depth,
@@ -285,7 +285,7 @@ class LiveRoom:
         )
         for root, (notify, highlight, offset) in totals.items():
             yield "threads", (self.number, root, notify, highlight, offset)
-        if summary is not None:
+        if (summary := next((write.summary for write in reversed(mine) if write.summary is not None), None)) is not None:
             yield "room_summaries", summary
         self._new_bases = self.ahead.chains.take_new_bases()
         for base, chain in self._new_bases:
@@ -305,25 +305,28 @@ class LiveRoom:
         depth, is_stub, is_read_anew = self.depth, self.is_stub, False
         for write, before in zip(writes, positions, strict=True):
             for position, event in enumerate(write.events, before + 1):
-                event.position, thread = position, event.thread
-                notify, highlight = totals[thread] if thread in totals else self.threads.get(thread, (0, 0))
+                notify, highlight = totals.get(event.thread) or self.threads.get(event.thread, (0, 0))
+                event.position = position
                 event.notify_total += notify
                 event.highlight_total += highlight
-                totals[thread] = event.notify_total, event.highlight_total
-                events.append(event)
+                totals[event.thread] = event.notify_total, event.highlight_total
+            events += write.events
             redacted += write.redacted
             if write.nodes:
                 nodes.update(write.nodes)
             state_version += write.state_changes
             revoke_version += write.revokes
-            depth = max(depth, write.depth)
+            if write.depth > depth:
+                depth = write.depth
             is_stub = is_stub and not write.forward_extremities
             # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
-            is_read_anew = is_read_anew or write.adds_stretches or write.is_read_anew
+            if write.adds_stretches or write.is_read_anew:
+                is_read_anew = True
         return Change(
             positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
             events,
             redacted,
+            totals,
             self._extremities_after(writes),
             writes[-1].root_after,
             depth,
@@ -347,6 +350,8 @@ class LiveRoom:
             self._append(event)
         for target_id, head, because in change.redacted:
             self._redact(target_id, head, because)
+        for thread, totals in change.totals.items():
+            self._take_totals(thread, totals)
         self.forward_extremities, self.root, self.depth = change.forward_extremities, change.root, change.depth
         self.state_version, self.revoke_version = change.state_version, change.revoke_version
         self.is_federated, self.is_stub, self.is_new = change.is_federated, change.is_stub, False
@@ -369,7 +374,6 @@ class LiveRoom:
 
     def _append(self, event: RoomEvent) -> None:
         self.last_position = event.position
-        self._take_totals(event)
         if event.type in NEWS:
             self.bump_position = event.position
         if event.relates_to is not None:
@@ -396,13 +400,12 @@ class LiveRoom:
             else:
                 self.joined.pop(key[1], None)
 
-    def _take_totals(self, event: RoomEvent) -> None:
-        """The totals of its thread (or of the main timeline) up to and with the event become those of the room."""
-        if event.thread == "":
-            self.notify_total, self.highlight_total = event.notify_total, event.highlight_total
+    def _take_totals(self, thread: str, totals: tuple[int, int]) -> None:
+        if thread == "":
+            self.notify_total, self.highlight_total = totals
         else:
-            self.threads_before.setdefault(event.thread, self.threads.get(event.thread, (0, 0)))
-            self.threads[event.thread] = event.notify_total, event.highlight_total
+            self.threads_before.setdefault(thread, self.threads.get(thread, (0, 0)))
+            self.threads[thread] = totals
 
     def _push(self, event: RoomEvent) -> None:
         self.tail.append(event)
@@ -456,7 +459,7 @@ class LiveRoom:
     def _install(self, s: Snapshot) -> None:
         row = s.room
         self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
-        self.forward_extremities, self.root, self.depth = s.leaves, int_to_name(row["root"]), row["depth"]
+        self.forward_extremities, self.root, self.depth = s.forward_extremities, int_to_name(row["root"]), row["depth"]
         self.is_federated, self.is_stub = row["federated"], row["stub"]
         self.partial_servers = frozenset(row["partial_servers"] or ())
         if (stretches := row["stretches"] or ()) != self._stretches:

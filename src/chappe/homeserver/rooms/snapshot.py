@@ -34,7 +34,7 @@ class Snapshot:
     """What one repeatable-read transaction found."""
 
     room: Any
-    leaves: dict[str, bytes]
+    forward_extremities: dict[str, bytes]
     state: dict[StateKey, RoomEvent]
     nodes: dict[bytes, bytes]
     tail: list[RoomEvent]
@@ -50,8 +50,8 @@ class Snapshot:
         self.room = await connection.fetchrow(store.SNAPSHOT_ROOM, room.number)
         if self.room is None:
             return None
-        leaves = {r["event_id"]: r["root"] for r in await connection.fetch(store.SNAPSHOT_LEAVES, self.room["leaves"])}
-        self.leaves = {leaf: int_to_name(leaves[leaf]) for leaf in self.room["leaves"]}
+        roots = {r["event_id"]: r["root"] for r in await connection.fetch(store.SNAPSHOT_LEAVES, self.room["leaves"])}
+        self.forward_extremities = {event_id: int_to_name(roots[event_id]) for event_id in self.room["leaves"]}
         numbers, self.nodes = await cls._tree(connection, int_to_name(self.room["root"]))
         rows = await connection.fetch(store.SNAPSHOT_STATE, numbers)
         by_number, breath = {}, Breath()

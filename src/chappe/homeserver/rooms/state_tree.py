@@ -93,6 +93,11 @@ class TreeEditor:
         new, _ = self._apply(root, 0, sorted(dict(changes).items()))
         return new, encode_pack(self.written) if self.written else None
 
+    def new_nodes(self) -> dict[bytes, bytes]:
+        """Those of the pack that was written last, by name."""
+        prefix = self._pack.to_bytes(5, "big")
+        return {prefix + bytes([i]): node for i, node in enumerate(self.written)}
+
     def update_widely(
         self, root: bytes, changes: Iterable[Change], packs: Iterable[int]
     ) -> tuple[bytes, list[tuple[int, bytes]]]:
