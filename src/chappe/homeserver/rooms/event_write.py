@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from chappe.homeserver.database.group_writer import Lane, Write
@@ -28,11 +28,14 @@ class EventWrite(Write):
 
     `ahead`: what is in flight over the room, on which it is built.
     `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace. `state_changes`: how
-    often the root of the room's state changes.
+    often the root of the room's state changes. `related`, `threads`: to which events something relates, and which threads there are,
+    by what did not come into the timeline just now.
     """
 
     lane: RoomLane
     ahead: Ahead
+    related: Sequence[str] = ()
+    threads: Sequence[str] = ()
 
     def __init__(self, lane: RoomLane, txn: str | None) -> None:
         super().__init__(lane, txn)

@@ -236,15 +236,6 @@ class LiveRoom:
             self.shared.clear()
         self.shared[key] = chunk
 
-    def note_relation(self, event_id: str) -> None:
-        """Something relates to an event that may be in the tail, and did not when it was written."""
-        if self.recent(event_id) is not None:
-            self.related.add(event_id)
-
-    def note_thread(self, root: str) -> None:
-        """There is a thread, to which nothing new was said."""
-        self.threads.setdefault(root, (0, 0))
-
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         totals: dict[str, list[int]] = {"": [0, 0, 0]}
@@ -299,8 +290,10 @@ class LiveRoom:
         """What a commit of own writes makes of the room; its events get their positions and totals."""
         totals = {"": (self.notify_total, self.highlight_total)}
         events: list[RoomEvent] = []
-        nodes: dict[bytes, bytes] = {}
         redacted: list[tuple[str, bytes, RoomEvent | None]] = []
+        related: list[str] = []
+        threads: list[str] = []
+        nodes: dict[bytes, bytes] = {}
         state_version, revoke_version = self.state_version, self.revoke_version
         depth, is_stub, is_read_anew = self.depth, self.is_stub, False
         for write, before in zip(writes, positions, strict=True):
@@ -312,6 +305,8 @@ class LiveRoom:
                 totals[event.thread] = event.notify_total, event.highlight_total
             events += write.events
             redacted += write.redacted
+            related += write.related
+            threads += write.threads
             if write.nodes:
                 nodes.update(write.nodes)
             state_version += write.state_changes
@@ -323,21 +318,23 @@ class LiveRoom:
             if write.adds_stretches or write.is_read_anew:
                 is_read_anew = True
         return Change(
-            positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
-            events,
-            redacted,
-            totals,
-            self._extremities_after(writes),
-            writes[-1].root_after,
-            depth,
-            state_version,
-            revoke_version,
-            self.is_federated,
-            is_stub,
-            nodes,
-            max(self.next_num, writes[-1].next_num),
-            self._new_bases,
-            is_read_anew,
+            upto=positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
+            events=events,
+            redacted=redacted,
+            related=related,
+            threads=threads,
+            totals=totals,
+            forward_extremities=self._extremities_after(writes),
+            root=writes[-1].root_after,
+            depth=depth,
+            state_version=state_version,
+            revoke_version=revoke_version,
+            is_federated=self.is_federated,
+            is_stub=is_stub,
+            nodes=nodes,
+            next_num=max(self.next_num, writes[-1].next_num),
+            bases=self._new_bases,
+            is_read_anew=is_read_anew,
         )
 
     def apply(self, change: Change) -> None:
@@ -350,6 +347,11 @@ class LiveRoom:
             self._append(event)
         for target_id, head, because in change.redacted:
             self._redact(target_id, head, because)
+        for event_id in change.related:
+            if self.recent(event_id) is not None:
+                self.related.add(event_id)
+        for thread in change.threads:
+            self.threads.setdefault(thread, (0, 0))
         for thread, totals in change.totals.items():
             self._take_totals(thread, totals)
         self.forward_extremities, self.root, self.depth = change.forward_extremities, change.root, change.depth

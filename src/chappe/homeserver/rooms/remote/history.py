@@ -287,8 +287,6 @@ class History:
         )
         missing = [event_id for event_id in missing if event_id not in earlier]
         await self._rooms.commit(_HistoryWrite(room, _Old(prepared, position, missing)))
-        if prepared.thread and not prepared.is_rejected:
-            room.note_thread(prepared.thread)
         return not prepared.is_rejected
 
 
@@ -324,6 +322,8 @@ class _HistoryWrite(WithoutTimeline):
             prepared.replaces,
             prepared.thread,
         )
+        if prepared.thread:
+            self.threads.append(prepared.thread)
         content = checked.pdu["content"]
         if checked.key is None and (relation := relation_of(content)) is not None:
             self.add_row(

@@ -94,7 +94,6 @@ class Outliers:
         for start in range(0, len(numbers), AT_ONCE):
             write = RenewalWrite(room, {nid: good[nid] for nid in numbers[start : start + AT_ONCE]})
             await self._rooms.commit(write)
-            write.relate()
             if write.is_read_anew:
                 room.make_stale()
             has_decided = has_decided or write.has_decided

@@ -73,6 +73,10 @@ class RenewalWrite(WithoutTimeline):
         relation = relation_of(checked.pdu["content"]) if checked.key is None else None
         target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
         self.add_row("renewed_events", 0, nid, checked.raw, *target)
+        if relation is not None:
+            self.related.append(relation.target)
+            if relation.rel_type == THREAD:
+                self.threads.append(relation.target)
         present = room.get(checked.key) if checked.key is not None else None
         if present is not None and present.nid != nid:
             present = None
@@ -97,17 +101,6 @@ class RenewalWrite(WithoutTimeline):
                 self._changes_state = True
         if late.unmet_target is not None:
             self.add_row("held_redactions", 0, late.unmet_target, late.checked.event_id, self.lane.number)
-
-    def relate(self) -> None:
-        """Notes in the live room, once it is written, to which events these relate."""
-        room = self.lane
-        for late in self._copies.values():
-            relation = relation_of(late.checked.pdu["content"]) if late.checked.key is None else None
-            if relation is None:
-                continue
-            room.note_relation(relation.target)
-            if relation.rel_type == THREAD:
-                room.note_thread(relation.target)
 
 
 class RetoldWrite(WithoutTimeline):

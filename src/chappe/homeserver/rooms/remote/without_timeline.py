@@ -22,6 +22,8 @@ class WithoutTimeline(EventWrite):
     """A write of which no member sees anything."""
 
     lane: LiveRoom
+    related: list[str]
+    threads: list[str]
     _adds_chains = False
 
     def start_over(self) -> None:
@@ -29,6 +31,7 @@ class WithoutTimeline(EventWrite):
         self.is_set_aside = False
         self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
         self._adds_chains = False
+        self.related, self.threads = [], []
         self.root_after, self.depth, self.positions = self.ahead.root, 0, 0
         self.next_num = self.ahead.chains.next_num
 
