@@ -107,7 +107,9 @@ def _tail(room: LiveRoom) -> list[RoomEvent]:
 
 def require_same(room: LiveRoom, fresh: LiveRoom) -> None:
     """A room is the one that was read anew. What was related to, and is no more, it may still remember."""
-    assert picture(room) == picture(fresh)
+    here, there = picture(room), picture(fresh)
+    differences = {name: (here[name], there[name]) for name in here if here[name] != there[name]}
+    assert not differences, differences
     assert room.complete_from <= fresh.complete_from
     assert {event.event_id for event in _tail(fresh)} & fresh.related <= room.related
 

@@ -84,7 +84,7 @@ class Ahead:
         editor = TreeEditor(self.room.nodes)
         self.root, pack = editor.update(self.root, [(name, event.nid)], event.nid)
         self.state[key] = event
-        return pack, editor.new_nodes()
+        return pack, editor.written
 
     def move(self, root: bytes, nodes: Mapping[bytes, bytes], changes: Mapping[StateKey, RoomEvent | None]) -> None:
         """Takes a state that was found otherwise. `nodes`: those of its tree that are not at hand; `changes`: by key, what stands

@@ -74,6 +74,7 @@ class Change(msgspec.Struct, frozen=True):
             if moved is not None:
                 event.moved = {(kind, key): (here[was], here[now]) for kind, key, was, now in moved}
         values = dict(zip(_REST, rest, strict=True))
+        values["totals"] = {thread: tuple(totals) for thread, totals in values["totals"].items()}
         return Change(
             events=[found[index] for index in events],
             redacted=[(target, head, here[because]) for target, head, because in redacted],

@@ -102,10 +102,6 @@ class RoomWrite(EventWrite):
         self.published_in: list[str] = []  # a new room: the domains in whose directories it is listed
         self._touched_room = False
 
-    @property
-    def forward_extremities(self) -> dict[str, bytes]:
-        return {self.events[-1].event_id: self.root_after}
-
     def build(self) -> None:
         self.start_over()
         self._touched_room = False
@@ -116,10 +112,10 @@ class RoomWrite(EventWrite):
             if self._touched_room:
                 self.lane.reset()  # nothing may hang off an event that will never be
             raise
-        self.positions = len(self.events)
-        self.txn_result = self.events[-1].event_id
-        ahead = self.ahead
-        self.root_after, self.depth, self.next_num = ahead.root, self.events[-1].depth, ahead.chains.next_num
+        ahead, last = self.ahead, self.events[-1]
+        self.positions, self.txn_result = len(self.events), last.event_id
+        self.root_after, self.depth, self.next_num = ahead.root, last.depth, ahead.chains.next_num
+        self.forward_extremities[last.event_id] = ahead.root
         if any(d.state_key is not None and (d.type in SHOWN or d.type == "m.room.member") for d in self.drafts):
             self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
 
@@ -195,6 +191,7 @@ class RoomWrite(EventWrite):
         chain = event.chain
         self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
         event.state_after = name_to_int(ahead.root)
+        self.state_changes += 1
         if draft.type == "m.room.member":
             self.add_membership(index, event, event.replaces.membership if event.replaces else "leave")
         elif draft.type in _REVOKING:

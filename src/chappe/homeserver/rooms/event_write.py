@@ -24,52 +24,45 @@ class RoomLane(Lane, Protocol):
 
 
 class EventWrite(Write):
-    """A write of events into one room. `build` sets all that follows.
+    """A write of events into one room. `build` begins with `start_over` and sets all that follows.
 
     `ahead`: what is in flight over the room, on which it is built.
-    `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace. `state_changes`: how
-    often the root of the room's state changes. `related`, `threads`: to which events something relates, and which threads there are,
-    by what did not come into the timeline just now.
+    `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace; `forward_extremities`: the new
+    ones, by event id, with the root of the state after each. `state_changes`: how often the root of the room's state changes.
+    `related`, `threads`: to which events something relates, and which threads there are, by what did not come into the timeline now.
     """
 
     lane: RoomLane
     ahead: Ahead
+    events: list[RoomEvent]
+    used: list[str]
+    forward_extremities: dict[str, bytes]
+    # what events that are here become: by which redaction; by none, where their own content has come
+    redacted: list[tuple[str, bytes, RoomEvent | None]]
     related: Sequence[str] = ()
     threads: Sequence[str] = ()
+    root_after = EMPTY
+    state_changes = 0
+    depth = 0
+    next_num = 0  # of the room's auth chains, after it
+    nodes: dict[bytes, bytes]  # of the trees of states, those that are new with it
+    summary: tuple[Any, ...] | None  # where something changed that lists of rooms show
+    revokes = False
+    adds_stretches = False  # of history, to the order in which the room is read
+    is_read_anew = False  # the room as it is in memory will not be what is written
+    _rows: list[tuple[str, int, tuple[Any, ...]]]  # fragment, index of its event, values
+    _pdus: list[bytes]
 
     def __init__(self, lane: RoomLane, txn: str | None) -> None:
         super().__init__(lane, txn)
         self.event_txn: str | None = None  # remembered with the event: its author sees the transaction id
-        self.events: list[RoomEvent] = []
-        self.used: list[str] = []
-        # what events that are here become: by which redaction; by none, where their own content has come
-        self.redacted: list[tuple[str, bytes, RoomEvent | None]] = []
-        self.root_after = EMPTY
-        self.summary: tuple[Any, ...] | None = None  # where something changed that lists of rooms show
-        self.revokes = False
-        self.adds_stretches = False  # of history, to the order in which the room is read
-        self.is_read_anew = False  # the room as it is in memory will not be what is written
-        self.depth = 0
-        self.nodes: dict[bytes, bytes] = {}  # of the trees of states, those that are new with it
-        self.next_num = 0  # of the room's auth chains, after it
-        self._rows: list[tuple[str, int, tuple[Any, ...]]] = []  # fragment, index of its event, values
-        self._pdus: list[bytes] = []
 
     def start_over(self) -> None:
         self.ahead = self.lane.ahead
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
         self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
         self.summary, self.adds_stretches, self.is_read_anew = None, False, False
-        self.nodes = {}
-
-    @property
-    def forward_extremities(self) -> dict[str, bytes]:
-        """The new forward extremities, by event id, with the root of the state after each."""
-        raise NotImplementedError
-
-    @property
-    def state_changes(self) -> int:
-        return sum(1 for e in self.events if e.state_key is not None)
+        self.forward_extremities, self.nodes, self.state_changes = {}, {}, 0
 
     def changes(self, key: StateKey) -> bool:
         """Whether the room's state has another event under a key after this write."""

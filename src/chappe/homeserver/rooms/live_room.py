@@ -352,8 +352,7 @@ class LiveRoom:
                 self.related.add(event_id)
         for thread in change.threads:
             self.threads.setdefault(thread, (0, 0))
-        for thread, totals in change.totals.items():
-            self._take_totals(thread, totals)
+        self._take_totals(change.totals)
         self.forward_extremities, self.root, self.depth = change.forward_extremities, change.root, change.depth
         self.state_version, self.revoke_version = change.state_version, change.revoke_version
         self.is_federated, self.is_stub, self.is_new = change.is_federated, change.is_stub, False
@@ -402,12 +401,13 @@ class LiveRoom:
             else:
                 self.joined.pop(key[1], None)
 
-    def _take_totals(self, thread: str, totals: tuple[int, int]) -> None:
-        if thread == "":
-            self.notify_total, self.highlight_total = totals
-        else:
-            self.threads_before.setdefault(thread, self.threads.get(thread, (0, 0)))
-            self.threads[thread] = totals
+    def _take_totals(self, totals: dict[str, tuple[int, int]]) -> None:
+        for thread, total in totals.items():
+            if thread == "":
+                self.notify_total, self.highlight_total = total
+            else:
+                self.threads_before.setdefault(thread, self.threads.get(thread, (0, 0)))
+                self.threads[thread] = total
 
     def _push(self, event: RoomEvent) -> None:
         self.tail.append(event)

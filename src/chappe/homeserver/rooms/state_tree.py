@@ -75,11 +75,11 @@ def _read(entry: bytes) -> tuple[bytes, int]:
 
 
 class TreeEditor:
-    """Changes trees whose nodes are at hand in `nodes`; new nodes go there and into `written`, one pack per edit."""
+    """Changes trees whose nodes are at hand in `nodes`; new nodes go there and into `written`, one pack per edit, in its order."""
 
     def __init__(self, nodes: MutableMapping[bytes, bytes]) -> None:
         self.nodes = nodes
-        self.written: list[bytes] = []
+        self.written: dict[bytes, bytes] = {}
         self._pack = 0
         self._done: list[tuple[int, bytes]] | None = None  # packs that are full, where more than one may be written
         self._further: Iterator[int]
@@ -89,14 +89,9 @@ class TreeEditor:
 
         Raises ValueError where the edit would need more than one pack (256 nodes): build large states in slices.
         """
-        self._pack, self.written = pack, []
+        self._pack, self.written = pack, {}
         new, _ = self._apply(root, 0, sorted(dict(changes).items()))
-        return new, encode_pack(self.written) if self.written else None
-
-    def new_nodes(self) -> dict[bytes, bytes]:
-        """Those of the pack that was written last, by name."""
-        prefix = self._pack.to_bytes(5, "big")
-        return {prefix + bytes([i]): node for i, node in enumerate(self.written)}
+        return new, encode_pack(list(self.written.values())) if self.written else None
 
     def update_widely(
         self, root: bytes, changes: Iterable[Change], packs: Iterable[int]
@@ -108,14 +103,14 @@ class TreeEditor:
         done: list[tuple[int, bytes]] = []
         self._further = iter(packs)
         try:
-            self._done, self._pack, self.written = done, next(self._further), []
+            self._done, self._pack, self.written = done, next(self._further), {}
             new, _ = self._apply(root, 0, sorted(dict(changes).items()))
         except StopIteration:
             raise ValueError("an edit of the state tree needs more packs") from None
         finally:
             self._done = None
         if self.written:
-            done.append((self._pack, encode_pack(self.written)))
+            done.append((self._pack, encode_pack(list(self.written.values()))))
         return new, done
 
     def _load(self, name: bytes) -> bytes:
@@ -125,11 +120,10 @@ class TreeEditor:
         if len(self.written) == PACK_NODES:
             if self._done is None:
                 raise ValueError("an edit of the state tree needs more than 256 nodes")
-            self._done.append((self._pack, encode_pack(self.written)))
-            self._pack, self.written = next(self._further), []
+            self._done.append((self._pack, encode_pack(list(self.written.values()))))
+            self._pack, self.written = next(self._further), {}
         name = self._pack.to_bytes(5, "big") + bytes([len(self.written)])
-        self.written.append(node)
-        self.nodes[name] = node
+        self.written[name] = self.nodes[name] = node
         return name
 
     def _apply(self, name: bytes, depth: int, changes: list[Change]) -> tuple[bytes, int]:

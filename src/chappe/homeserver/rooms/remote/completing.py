@@ -296,10 +296,6 @@ class _WholeWrite(WithoutTimeline):
         self._whole, self._nodes, self._own = whole, nodes, own
         self.members: Mapping[str, Mapping[str, Any]] = {}
 
-    @property
-    def state_changes(self) -> int:
-        return 1
-
     def build(self) -> None:
         self.start_over()
         room = self.lane
@@ -308,7 +304,7 @@ class _WholeWrite(WithoutTimeline):
         if any(root not in self._whole for root in states if root != EMPTY):
             self.is_set_aside = True  # the room has got states since those were computed
             return
-        self.revokes, self.positions, self.is_read_anew = True, 1, True
+        self.revokes, self.positions, self.is_read_anew, self.state_changes = True, 1, True, 1
         self.root_after = self._whole[ahead.root]
         ahead.move(self.root_after, self._nodes, {})
         for was, now in self._whole.items():

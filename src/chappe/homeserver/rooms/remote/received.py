@@ -83,20 +83,9 @@ class ReceivedWrite(WithoutTimeline):
         self.event_txn = self.txn
         self.batch = batch
         self.outcome: list[Received] | Diverged | Outdated = []
-        self._state_changed = False
-        self._extremities: dict[str, bytes] = {}
-
-    @property
-    def forward_extremities(self) -> dict[str, bytes]:
-        return self._extremities
-
-    @property
-    def state_changes(self) -> int:
-        return int(self._adds_chains or self._state_changed)
 
     def build(self) -> None:
         self.start_over()
-        self._state_changed, self._extremities = False, {}
         self.outcome = self._build_all()
         self.is_set_aside = not isinstance(self.outcome, list)
         self.positions = len(self.events)
@@ -190,9 +179,10 @@ class ReceivedWrite(WithoutTimeline):
         if checked.awaits_content:
             self.add_row("unfit_events", index, event.nid)
         self.rooms = {room.number: {"events"}}
-        self.used += [tip for tip in followed if tip in ahead.forward_extremities and tip not in self._extremities]
-        self._extremities = {leaf: root for leaf, root in self._extremities.items() if leaf not in followed}
-        self._extremities[event.event_id] = prepared.state_after
+        own = self.forward_extremities
+        self.used += [tip for tip in followed if tip in ahead.forward_extremities and tip not in own]
+        self.forward_extremities = {tip: root for tip, root in own.items() if tip not in followed}
+        self.forward_extremities[event.event_id] = prepared.state_after
         self._add_what_follows(prepared, index, event)
         for fragment, values in prepared.beside:
             self.add_row(fragment, index, *values)
@@ -238,7 +228,8 @@ class ReceivedWrite(WithoutTimeline):
             nodes.update(move.nodes)
         self.nodes.update(nodes)
         ahead.move(root, nodes, {key: now for key, (_, now) in changes.items()})
-        self._state_changed = self._state_changed or root != before
+        if root != before:
+            self.state_changes = 1
         for key, (was, now) in changes.items():
             self._note_change(index, event, key, was, now)
         self.revokes = self.revokes or event.moved is not None

@@ -39,11 +39,7 @@ class RenewalWrite(WithoutTimeline):
     def __init__(self, room: LiveRoom, copies: Mapping[int, Late]) -> None:
         super().__init__(room, None)
         self._copies = copies
-        self.has_decided = self.is_read_anew = self._changes_state = False
-
-    @property
-    def state_changes(self) -> int:
-        return int(self._changes_state)  # what other processes have built on what was left is built again
+        self.has_decided = self._changes_state = False
 
     def build(self) -> None:
         self.start_over()
@@ -61,6 +57,7 @@ class RenewalWrite(WithoutTimeline):
                 room.number, lambda key: now.get(key) or room.get(key), self.ahead.joined, self.ahead.invited
             )
         self._changes_state = self._changes_state or any(kind != "m.room.member" for kind, _ in now)
+        self.state_changes = int(self._changes_state)  # what other processes have built on what was left is built again
         self.has_decided = self.has_decided or self._changes_state
         self.is_read_anew = self._changes_state or len(self.redacted) > SHOWN_AT_ONCE
         if len(self.redacted) > SHOWN_AT_ONCE:

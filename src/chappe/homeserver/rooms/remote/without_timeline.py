@@ -24,24 +24,14 @@ class WithoutTimeline(EventWrite):
     lane: LiveRoom
     related: list[str]
     threads: list[str]
-    _adds_chains = False
 
     def start_over(self) -> None:
         super().start_over()
         self.is_set_aside = False
         self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
-        self._adds_chains = False
         self.related, self.threads = [], []
         self.root_after, self.depth, self.positions = self.ahead.root, 0, 0
         self.next_num = self.ahead.chains.next_num
-
-    @property
-    def forward_extremities(self) -> dict[str, bytes]:
-        return {}
-
-    @property
-    def state_changes(self) -> int:
-        return int(self._adds_chains)  # other processes must not give the same number to another event
 
     def add_held(
         self,
@@ -78,7 +68,7 @@ class WithoutTimeline(EventWrite):
             self.add_row("unfit_events", 0, nid)
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
-        self._adds_chains = True
+        self.state_changes = 1  # other processes must not give the same number to another event
         chain = self.ahead.chains.add([chains[n] for n in cited if n in chains])
         self.next_num = self.ahead.chains.next_num
         self.add_row("auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize())
