@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 import pytest
 
 from tests.federation.conftest import Peer
 from tests.federation.partition import heal, split
+from tests.federation.test_fit_copies import a_race
 from tests.federation.test_rooms import agree, enter, hears
-from tests.rooms.pictures import Follower, read_anew, record, require_same
+from tests.federation.test_stretches import out, read
+from tests.rooms.pictures import Follower, record
+from tests.support import until
 
 
 @pytest.mark.parametrize("version", ["11", "12"])
@@ -21,10 +27,8 @@ async def test_conflicts_are_applied_as_they_are_read(peer: Peer, monkeypatch: p
     levels["users"][bob.id] = 50
     await alice.set_state(room, "m.room.power_levels", levels)
     await agree(room, here, there)
-    rooms = [await server.node.rooms.require(room) for server in (here, there)]
-    followers = [Follower(live) for live in rooms]
-    for live, follower in zip(rooms, followers, strict=True):
-        changes(live)
+    followers = [Follower(await server.node.rooms.require(room), changes) for server in (here, there)]
+    for follower in followers:
         await follower.start()
     for turn in range(3):
         with split([here], [there]):
@@ -45,9 +49,44 @@ async def test_conflicts_are_applied_as_they_are_read(peer: Peer, monkeypatch: p
         await hears(alice, room, f"together too {turn}")
         await hears(bob, room, f"together {turn}")
         await agree(room, here, there)
-        for live, follower in zip(rooms, followers, strict=True):
-            for data in changes(live):
-                await follower.hear(data)
-            fresh = await read_anew(live)
-            require_same(follower.room, fresh)
-            require_same(live, fresh)
+        for follower in followers:
+            await follower.require_same()
+
+
+async def test_what_came_late_is_applied_as_it_is_read(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event gets the content that it was stored without: an answer, which makes a thread of what it answers."""
+    changes = record(monkeypatch)
+    race = await a_race(peer, monkeypatch, can_ask=False)
+    await race.send(race.true)
+    follower = Follower(await race.here.node.rooms.require(race.room), changes)
+    relation = {"rel_type": "m.thread", "event_id": race.event_id}
+    race.event_id = await race.owner.say(race.room, "and the answer", **{"m.relates_to": relation})
+
+    async def there() -> Any:
+        return await race.evil.node.database.fetchval("SELECT json FROM events WHERE event_id = $1", race.event_id)
+
+    pdu = orjson.loads(await until(there))
+    await race.send({**pdu, "content": {}})
+    await follower.start()
+    await race.send(pdu)
+    await follower.require_same()
+    assert follower.heard > 0 and follower.room.threads.keys() == {relation["event_id"]} <= follower.room.related
+
+
+async def test_what_was_said_meanwhile_is_applied_as_it_is_read(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread, of which nothing is here until somebody reads what was said while nobody was there."""
+    changes = record(monkeypatch)
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room(preset="public_chat")
+    await enter(bob, room, here)
+    await out(bob, room, alice)
+    root = await alice.say(room, "root")
+    await alice.say(room, "reply", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})
+    await alice.say(room, "the end")
+    await enter(bob, room, here)
+    follower = Follower(await there.node.rooms.require(room), changes)
+    await follower.start()
+    assert "reply" in await read(bob, room, "b")
+    await follower.require_same()
+    assert follower.heard > 0 and follower.room.threads.keys() == {root}

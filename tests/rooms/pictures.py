@@ -1,8 +1,9 @@
 """A room in memory as plain values, for comparing two of them: everything that others read of it.
 
 Left out is what is a process's own (`generation`, `stale`, `pending`, `shared`, `incarnation` and what is counted since then:
-`threads_before`), or the time of the reading (`at`); and of `nodes` those of other states, which are any that were at hand. Of the tail, a room that was
-just read has the last 63 events, and one that goes on 64.
+`threads_before`), or the time of the reading (`at`); and of `nodes` those of other states, which are any that were at hand.
+Of the tail, a room that was just read has the last 63 events, and one that goes on 64. Where state lies that came before this
+server did is found out when somebody reads back, and known to the database alone.
 """
 
 from __future__ import annotations
@@ -19,18 +20,29 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.snapshot import TAIL_LENGTH
 from chappe.homeserver.rooms.state_tree import EMPTY, children
 
+Changes = Callable[[LiveRoom], list[bytes]]
+
 
 class Follower:
-    """The same room in another process, which hears of commits by their changes alone."""
+    """The same room in another process, which hears of commits by their changes alone, from `start` on."""
 
-    def __init__(self, room: LiveRoom) -> None:
-        self.room = another(room)
+    def __init__(self, live: LiveRoom, changes: Changes) -> None:
+        self.live, self.room, self._changes = live, another(live), changes
         self.heard = 0
 
     async def start(self) -> None:
+        self._changes(self.live)
         await self.room.reload()
 
-    async def hear(self, data: bytes) -> None:
+    async def require_same(self) -> None:
+        """Hears of all that was committed until now: both rooms are then what one reads anew."""
+        for data in self._changes(self.live):
+            await self._hear(data)
+        fresh = await read_anew(self.live)
+        require_same(self.room, fresh)
+        require_same(self.live, fresh)
+
+    async def _hear(self, data: bytes) -> None:
         self.room.apply(Change.unpacked(data, self.room))
         self.room.reset()
         self.heard += 1
@@ -48,7 +60,7 @@ async def read_anew(room: LiveRoom) -> LiveRoom:
     return fresh
 
 
-def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[LiveRoom], list[bytes]]:
+def record(monkeypatch: pytest.MonkeyPatch) -> Changes:
     """From now on, the changes of every room in memory are kept, as they travel. Returns what gives those of one since it was asked."""
     kept: dict[int, list[bytes]] = {}
     apply = LiveRoom.apply
@@ -72,17 +84,8 @@ def _event(event: RoomEvent | None) -> Any:
     chain = event.chain and (event.chain.num, event.chain.base, list(event.chain.rest))
     because = event.redacted_because.event_id if event.redacted_because else None
     made = (event.nid, event.event_id, event.type, event.state_key, event.sender, event.ts, event.depth, _said(event))
-    return (
-        *made,
-        event.state_before,
-        event.position,
-        event.thread,
-        event.txn,
-        event.is_erased,
-        event.relates_to,
-        because,
-        chain,
-    )
+    place = (event.state_before, event.position) if event.position > 0 else None
+    return (*made, place, event.thread, event.txn, event.is_erased, event.relates_to, because, chain)
 
 
 def _in_tail(event: RoomEvent) -> Any:
@@ -108,10 +111,16 @@ def _tail(room: LiveRoom) -> list[RoomEvent]:
 def require_same(room: LiveRoom, fresh: LiveRoom) -> None:
     """A room is the one that was read anew. What was related to, and is no more, it may still remember."""
     here, there = picture(room), picture(fresh)
-    differences = {name: (here[name], there[name]) for name in here if here[name] != there[name]}
-    assert not differences, differences
+    for name in here:
+        parts = zip(*(_parts(value) for value in (here[name], there[name])), strict=False)
+        assert here[name] == there[name], (name, [(a, b) for a, b in parts if a != b])
     assert room.complete_from <= fresh.complete_from
     assert {event.event_id for event in _tail(fresh)} & fresh.related <= room.related
+
+
+def _parts(value: Any) -> list[Any]:
+    """Of what is large: that the message says in what two rooms differ, and not all that they have."""
+    return sorted(value.items()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
 
 
 def picture(room: LiveRoom) -> dict[str, Any]:

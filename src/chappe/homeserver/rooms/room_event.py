@@ -123,12 +123,18 @@ class RoomEvent:
         """A copy with an empty content, as a redaction leaves a message: for a reader to whom it is erased."""
         found = copy(self)
         found.set_head(orjson.dumps({**orjson.loads(self.head + b"}"), "content": {}})[:-1])
-        found.relates_to = None
         return found
 
     def set_head(self, head: bytes) -> None:
-        """Takes another client form, as after a redaction."""
+        """Takes another client form, as after a redaction, or where its content came late."""
         self.head, self._content, self._joined = head, None, None
+        self.find_relation()
+
+    def find_relation(self) -> None:
+        """Sets `relates_to` by the content."""
+        has_one = self.state_key is None and b'"m.relates_to"' in self.head
+        relation = relation_of(self.content) if has_one else None
+        self.relates_to = relation.target if relation is not None else None
 
     def unsigned(self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None) -> dict[str, Any]:
         """What readers get beside the event. `membership`: the reader's at the event; `marks`: what only its author gets;
@@ -195,7 +201,6 @@ def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
     event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
     event.is_erased = row.get("redacted_by") == ERASED
     event.is_target = row.get("is_target", True)
-    if event.state_key is None and b'"m.relates_to"' in head and (relation := relation_of(event.content)) is not None:
-        event.relates_to = relation.target
+    event.find_relation()
     event.notify_total, event.highlight_total = row["notify_total"], row["highlight_total"]
     return event
