@@ -9,6 +9,7 @@ server did is found out when somebody reads back, and known to the database alon
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -112,7 +113,7 @@ def require_same(room: LiveRoom, fresh: LiveRoom) -> None:
     """A room is the one that was read anew. What was related to, and is no more, it may still remember."""
     here, there = picture(room), picture(fresh)
     for name in here:
-        parts = zip(*(_parts(value) for value in (here[name], there[name])), strict=False)
+        parts = zip_longest(_parts(here[name]), _parts(there[name]))
         assert here[name] == there[name], (name, [(a, b) for a, b in parts if a != b])
     assert room.complete_from <= fresh.complete_from
     assert {event.event_id for event in _tail(fresh)} & fresh.related <= room.related
