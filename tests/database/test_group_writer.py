@@ -22,6 +22,9 @@ class Notebook:
     async def reload(self) -> None:
         self.stale = False
 
+    def make_stale(self) -> None:
+        self.stale = True
+
     def reset(self) -> None:
         self.generation += 1
         self.built = []

@@ -374,7 +374,7 @@ async def test_gaps_that_are_open_together_have_a_bound(
 
     forger.evil.node.serving.at = waits  # type: ignore[method-assign]
     large = chain(forger, ["$" + secrets.token_urlsafe(32)], 15)
-    small = chain(side, list(side.room.tips), 6)
+    small = chain(side, list(side.room.ahead.forward_extremities), 6)
     served = {forger.room.room_id: large[:-1], elsewhere: small[:-1]}
 
     async def gap(_: str, room: str, *__: Any) -> list[bytes]:
