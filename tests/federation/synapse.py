@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import signal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from tests.federation.certificates import Authority
 from tests.process import free_port
-from tests.support import PASSWORD, Person
+from tests.support import PASSWORD, Person, Reached
 
 PYTHON = Path(__file__).parents[2] / ".venv-synapse" / "bin" / "python"
 _FREELY = "{per_second: 1000000, burst_count: 1000000}"
@@ -66,15 +63,17 @@ disable_existing_loggers: false
 """
 
 
-class Synapse:
+class Synapse(Reached):
     """`config.server_name` is its name; `person` makes accounts."""
+
+    is_ours = False
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self._folder, self._authority = folder, authority
         self.port, self._client_port = free_port(), free_port()
         self.config = SimpleNamespace(server_name=f"localhost:{self.port}")
         self.base = f"http://127.0.0.1:{self._client_port}"
-        self.session: aiohttp.ClientSession | None = None
+        self.session = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> Synapse:
@@ -114,17 +113,6 @@ class Synapse:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
             await self._process.wait()
-
-    async def raw(
-        self, method: str, path: str, body: Any = None, token: str | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, bytes, Any]:
-        assert self.session is not None
-        given = dict(headers or {})
-        if token is not None:
-            given["Authorization"] = f"Bearer {token}"
-        data = io.BytesIO(body) if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        async with self.session.request(method, URL(self.base + path, encoded=True), data=data, headers=given) as answer:
-            return answer.status, await answer.read(), answer.headers
 
     async def person(self, name: str) -> Person:
         body = {"username": name, "password": PASSWORD, "auth": {"type": "m.login.dummy"}}
