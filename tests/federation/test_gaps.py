@@ -117,13 +117,43 @@ async def test_an_event_waits_for_its_own_past_only(peer: Peer) -> None:
     await hears(alice, room, "second")
 
 
-async def taken(side: Forger) -> int:
-    """How many of ten events without a past are kept until it comes."""
+async def kept_of_ten(side: Forger) -> list[int]:
+    """Ten events without a past are sent, one after the other. Returns which of them wait for it."""
+    pdus = followers_of_nothing(side, 10)
     results: list[dict[str, Any]] = []
-    for pdu in followers_of_nothing(side, 10):
+    for pdu in pdus:
         results += (await side.send(pdu)).values()
     assert all(r == {} or "Too many events" in r["error"] for r in results)
-    return sum(r == {} for r in results)
+    now = {row["event_id"] for row in await waiting(side.target)}
+    found = [n for n, pdu in enumerate(pdus) if side.id_of(pdu) in now]
+    assert all(results[n] == {} for n in found)
+    return found
+
+
+async def test_a_full_queue_keeps_what_came_last(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand events that come while their past is fetched, none is lost, though its server says nothing more."""
+    monkeypatch.setattr(inbox, "QUEUE_LIMIT", 6)
+    alice, room, _, honest = await crowd(peer)
+    asked, let_go = asyncio.Event(), asyncio.Event()
+    said: list[Any] = []
+    for n in range(20):
+        follows = {"prev_events": [honest.id_of(said[-1])]} if said else {}
+        said.append(honest.event({"msgtype": "m.text", "body": f"n{n}"}, **follows))
+
+    async def waits(*_: Any) -> list[bytes]:
+        served = said if asked.is_set() else said[:1]
+        asked.set()
+        await let_go.wait()
+        return [json.dumps(event).encode() for event in served]
+
+    honest.evil.node.serving.missing_events = waits  # type: ignore[method-assign]
+    await honest.send(said[1])
+    await asyncio.wait_for(asked.wait(), 60)
+    for event in said[2:]:
+        assert await honest.send(event) == {honest.id_of(event): {}}
+    let_go.set()
+    for n in (19, 0, 10):
+        await hears(alice, room, f"n{n}")
 
 
 async def test_servers_of_one_host_have_one_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +161,8 @@ async def test_servers_of_one_host_have_one_share_of_what_waits(peer: Peer, monk
     _, _, forger, other = await crowd(peer, host="localhost")
     for side in (forger, other):
         serves(side.evil)
-    assert [await taken(forger), await taken(other)] == [6, 0]
+    assert await kept_of_ten(forger) == [4, 5, 6, 7, 8, 9]
+    assert await kept_of_ten(other) == [4, 5, 6, 7, 8, 9] and len(await waiting(other.target)) == 6
 
 
 async def test_a_server_has_its_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +171,12 @@ async def test_a_server_has_its_share_of_what_waits(peer: Peer, monkeypatch: pyt
     alice, room, forger, honest = await crowd(peer)
     for side in (forger, honest):
         serves(side.evil)
-    assert await taken(forger) == 6
-    assert await taken(honest) == 3, "beyond what waits in a room, some of each server still are"
+    assert await kept_of_ten(forger) == [4, 5, 6, 7, 8, 9]
+    assert await kept_of_ten(honest) == [7, 8, 9], "beyond what waits in a room, some of each server still are"
+    assert len(await waiting(forger.target)) == 9, "and they take no place of another server's"
     monkeypatch.setattr(inbox, "ORIGIN_LIMIT", 6)
     other = await alice.create_room(preset="public_chat")
     await enter(forger.person, other, forger.target)
     await agree(other, forger.target, forger.evil)
     elsewhere = Forger(forger.evil, await forger.evil.node.rooms.require(other), forger.person, forger.target)
-    assert await taken(elsewhere) == 0, "a server has a share of all rooms together"
+    assert await kept_of_ten(elsewhere) == [], "a server has a share of all rooms together"

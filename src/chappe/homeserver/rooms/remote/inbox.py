@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200  # events of a queue that are looked at together
 FIRST_WAIT, LONGEST_WAIT = 5.0, 1800.0  # seconds until an event is looked at again
 PATIENCE = 2.0  # so long a queue waits for what another of its room may fetch for it
-# Events that wait, beyond which more are refused: of a server in a room; of a server; in a room, but for some of each server.
-# Servers of one host, on whatever port, are one server here.
+# Events that wait: of a server in a room; of a server; in a room, but for some of each server. Servers of one host, on whatever
+# port, are one server here. Where a room has as many as it may of a server, a new one takes the place of the oldest.
 QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 _OF_HOST = "regexp_replace(origin, ':[0-9]+$', '') = $2"  # there is an index of it
@@ -149,6 +149,11 @@ class Inbox:
         return {}
 
     async def _keep(self, room: LiveRoom, checked: Checked, origin: str) -> None:
+        """Puts an event into the queue. Raises M_LIMIT_EXCEEDED where as much waits of its server in other rooms as may.
+
+        A full queue lets its oldest event go, never the new one: what an event follows is fetched with it, while nothing names
+        the latest event of a room until somebody says more, and its server takes it for delivered.
+        """
         [(in_queue, in_room, of_origin)] = await self._database.fetch(
             f"""SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST}),
                        (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
@@ -156,17 +161,25 @@ class Inbox:
             room.room_id,
             host_of(origin),
         )
-        if in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT:
-            raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this room wait")
-        await self._database.execute(
+        is_full = in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT
+        if is_full and not in_queue:
+            raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this server wait")
+        is_new = await self._database.fetchval(
             """INSERT INTO federation_inbox (room_id, event_id, origin, pdu, received_ts) VALUES ($1, $2, $3, $4, $5)
-               ON CONFLICT DO NOTHING""",
+               ON CONFLICT DO NOTHING RETURNING true""",
             room.room_id,
             checked.event_id,
             origin,
             checked.raw,
             self._now_ms(),
         )
+        if is_full and is_new:
+            await self._database.execute(
+                f"""DELETE FROM federation_inbox
+                     WHERE seq = (SELECT min(seq) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST})""",
+                room.room_id,
+                host_of(origin),
+            )
         self._work_on((room.room_id, origin))
 
     # --------------------------------------------------------------------------------------------------- the queues
