@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tests.conformance.operations import ANSWERED, never_answered
 from tests.neighbours import Gateway, Mailbox
 from tests.support import Person, Server, test_config
 
+MEMORY_FOR_POSTGRES = 4 << 30  # bytes
 _numbers = itertools.count(1)
 hypothesis.settings.register_profile("chappe", deadline=None)  # times are for benchmarks, not for tests
 hypothesis.settings.load_profile("chappe")
@@ -29,16 +32,31 @@ Database.is_watched = True
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
     """One server per worker. `chappe` is the migrated template.
 
-    It need not survive the machine, so it does not wait for the disk; plays that kill a server have one of their own.
+    It need not survive the machine, so it does not wait for the disk, and lies in memory where there is room: most of the time
+    of a test that has its own database went into copying its files. Plays that kill a server have one of their own.
     """
-    directory = tmp_path_factory.mktemp("pg") / "postgres"
-    server = EmbeddedPostgres(directory, fsync="off", full_page_writes="off")
+    directory = in_memory(MEMORY_FOR_POSTGRES) or tmp_path_factory.mktemp("pg")
+    server = EmbeddedPostgres(directory / "postgres", fsync="off", full_page_writes="off")
     await server.start()
     connection = await asyncpg.connect(server.url)
     await migrate(connection)
     await connection.close()
     yield server
     await server.stop()
+    shutil.rmtree(directory)
+
+
+def in_memory(size: int) -> Path | None:
+    """A new folder in the machine's memory; None where so many bytes are not free there. Those of runs that were killed go."""
+    root, prefix = Path("/dev/shm"), "chappe-tests-"
+    if not root.is_dir() or shutil.disk_usage(root).free < size:
+        return None
+    for old in root.glob(f"{prefix}*"):
+        if not Path("/proc", old.name.removeprefix(prefix)).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    directory = root / f"{prefix}{os.getpid()}"
+    directory.mkdir(mode=0o711)
+    return directory
 
 
 @pytest_asyncio.fixture
