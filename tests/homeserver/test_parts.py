@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from chappe.homeserver.app.assemble import Assembly, AssemblyError
+import chappe
+from chappe.agency.parts import layer
+from chappe.config import AccountValidity, Agency, Antivirus, ReadGuard
+from chappe.homeserver.app.assemble import Assembly, AssemblyError, given_by
+from chappe.homeserver.app.features import HOMESERVER
+from chappe.homeserver.http.router import endpoints_of
 from chappe.homeserver.part import End, Job, Loop, Part
 from tests.features import bookmarks
 from tests.features.bookmarks.part import PART as BOOKMARKS
@@ -168,6 +177,43 @@ async def test_all_that_is_given_is_made_and_says_what_it_ends_and_measures() ->
     await assembly.ends()["a way"]("alice")
     assembly.measure()
     assert (ended, measured) == ([(assembly.of(Store), "alice")], [assembly.of(Store)])
+
+
+# --------------------------------------------------------------------------------------------------------- the lists
+
+EVERYTHING = config_for_tests(
+    agency=Agency(enabled=True),
+    antivirus=Antivirus(engine="clamd://localhost:3310"),
+    account_validity=AccountValidity(period_days=1),
+    read_guard=ReadGuard(enabled=True),
+)
+LISTED = (*HOMESERVER, *layer(EVERYTHING), *layer(config_for_tests()))  # whatever the configuration
+BESIDE_PARTS = {"Versions", "AdminRest"}  # they tell of all endpoints
+
+
+def _modules() -> Iterator[ModuleType]:
+    for module in pkgutil.walk_packages(chappe.__path__, "chappe."):
+        if not module.name.endswith("__main__"):
+            yield importlib.import_module(module.name)
+
+
+def test_every_part_of_the_code_is_in_a_list() -> None:
+    found = {part.name for module in _modules() for part in vars(module).values() if isinstance(part, Part)}
+    assert found == {part.name for part in LISTED}
+    for config in (EVERYTHING, config_for_tests()):
+        names = [part.name for part in (*HOMESERVER, *layer(config))]
+        assert len(names) == len(set(names)), "what is refused at start is told by the name of its part"
+
+
+def test_every_endpoint_of_the_code_is_a_parts() -> None:
+    answering = {given_by(maker) for part in LISTED for maker in part.endpoints}
+    found = {
+        kind
+        for module in _modules()
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and any(endpoints_of(kind))
+    }
+    assert {kind.__name__ for kind in found - answering} == BESIDE_PARTS
 
 
 # ----------------------------------------------------------------------------------------------------- a new feature

@@ -12,9 +12,7 @@ import msgspec
 from chappe.config import Config, limits_of
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
-from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.rendezvous import Rendezvous
@@ -22,12 +20,10 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.threepids import Threepids
-from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.delete_room import DeleteRoom
 from chappe.homeserver.actions.reset_password import ResetPassword
-from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
@@ -45,9 +41,7 @@ from chappe.homeserver.database.secrets import Secrets
 from chappe.homeserver.database.server_time import NowMs, ServerTime, TimeEvidence
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.http.application import AdminDoor
-from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.peer_budgets import PeerBudgets
-from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
@@ -176,7 +170,6 @@ class Parts:
         self.accounts = assembly.of(Accounts)
         self.administration = assembly.of(Administration)
         self.admission = assembly.of(Admission)
-        self.application_services = assembly.of(ApplicationServices)
         self.appservice_sender = assembly.of(AppserviceSender)
         self.authenticate_server = assembly.of(ServerAuthentication)
         self.bind_threepid = assembly.of(BindThreepid)
@@ -197,7 +190,6 @@ class Parts:
         self.federation_client = assembly.of(FederationClient)
         self.federation_sender = assembly.of(FederationSender)
         self.grants = assembly.of(Grants)
-        self.guesses = assembly.of(Guesses)
         self.history = assembly.of(History)
         self.inbox = assembly.of(Inbox)
         self.kept_sessions = assembly.of(KeptSessions)
@@ -213,14 +205,12 @@ class Parts:
         self.peer_budgets = assembly.of(PeerBudgets)
         self.policy = assembly.of(Policy)
         self.presence = assembly.of(Presence)
-        self.public_url = assembly.of(PublicUrl)
         self.push_deliverer = assembly.of(PushDeliverer)
         self.pushers = assembly.of(Pushers)
         self.rendezvous = assembly.of(Rendezvous)
         self.reports = assembly.of(Reports)
         self.reset_password = assembly.of(ResetPassword)
         self.residence = assembly.of(Residence)
-        self.restore_keys = assembly.of(RestoreKeys)
         self.room_purges = assembly.of(RoomPurges)
         self.rooms = assembly.of(Rooms)
         self.search_index = assembly.of(SearchIndex)
@@ -233,12 +223,10 @@ class Parts:
         self.sign_in_upstream = assembly.of(SignInUpstream)
         self.standings = assembly.of(Standings)
         self.sync = assembly.of(SyncEngine)
-        self.tell_owner = assembly.of(OwnerMail)
         self.third_party_invites = assembly.of(ThirdPartyInvites)
         self.threepids = assembly.of(Threepids)
         self.to_device = assembly.of(ToDevice)
         self.typing = assembly.of(Typing)
-        self.uia = assembly.of(UserInteractiveAuth)
         self.upload_share = assembly.of(UploadShare)
         self.vapid = assembly.of(Vapid)
         self.webhooks = assembly.of(Webhooks)
