@@ -21,10 +21,14 @@ End = Callable[[Any], Awaitable[None]]  # of an account's way to act: see `accou
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Runs from the node's start to its stop, under the supervisor."""
+    """Runs from the node's start to its stop, under the supervisor.
+
+    `release`: gives back what it held, once it has stopped, so that other processes need not wait for it.
+    """
 
     name: str
     run: Callable[[], Awaitable[object]]
+    release: Callable[[], Awaitable[object]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Homeserver(Parts):
             return
         await self.assembly.start()
         loops.start("jobs", self.jobs.run)
-        for work in self.assembly.work():
+        for work in self.work:
             if isinstance(work, Loop):
                 loops.start(work.name, work.run)
         await self._listen()
@@ -116,6 +116,7 @@ class Homeserver(Parts):
 
     async def _release(self) -> None:
         """Other processes need not wait for what this one held."""
-        for release in (self.appservice_sender.release, self.federation_sender.release, self.leases.release):
+        releases = [work.release for work in self.work if isinstance(work, Loop) and work.release is not None]
+        for release in (*releases, self.leases.release):
             with contextlib.suppress(Exception):
                 await release()

@@ -85,7 +85,6 @@ from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.senders.appservices import AppserviceSender
 from chappe.homeserver.senders.delayed_events import DelayedEventSender
 from chappe.homeserver.senders.federation.sender import FederationSender
 from chappe.homeserver.senders.jobs import Jobs
@@ -156,7 +155,8 @@ class Parts:
         self.account_states.add(self.assembly.ends())
         self.account_states.require_whole(with_layer=False)
         self.jobs = Jobs(self.leases)
-        for work in self.assembly.work():
+        self.work = self.assembly.work()
+        for work in self.work:
             if isinstance(work, Job):
                 run = self.time_evidence.required(work.run) if work.cannot_be_undone else work.run
                 self.jobs.add(work.name, work.seconds, run, work.is_per_process)
@@ -170,7 +170,6 @@ class Parts:
         self.accounts = assembly.of(Accounts)
         self.administration = assembly.of(Administration)
         self.admission = assembly.of(Admission)
-        self.appservice_sender = assembly.of(AppserviceSender)
         self.authenticate_server = assembly.of(ServerAuthentication)
         self.bind_threepid = assembly.of(BindThreepid)
         self.blobs = assembly.of(BlobStore)

@@ -47,7 +47,7 @@ async def start(database: Database, services: ApplicationServices, accounts: Acc
 
 
 def runs(sender: AppserviceSender) -> Iterator[Loop]:
-    yield Loop("application services", sender.run)
+    yield Loop("application services", sender.run, sender.release)
 
 
 PART = Part(

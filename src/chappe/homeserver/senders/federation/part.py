@@ -18,7 +18,7 @@ def onward(sender: FederationSender) -> Onward:
 
 
 def runs(sender: FederationSender) -> Iterator[Loop | Job]:
-    yield Loop("federation sender", sender.run)
+    yield Loop("federation sender", sender.run, sender.release)
     yield Job("federation", LOOK_EVERY, sender.look_at_failures, is_per_process=True)
 
 
