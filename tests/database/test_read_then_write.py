@@ -24,6 +24,7 @@ LEASE = "one process at a time, by lease; what was sent and not noted is sent ag
 CONDITION = "the write has the condition of the read, and its count decides"
 NAMED = "the read only says whether the row exists; the write sets what was asked for, whatever was there"
 AGAIN = "done again after a death, with the same outcome"
+BOUND = "a bound that as many may pass by one as write at once; each lets the oldest row go, whichever that is then"
 ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a lock in the statement is better than a reason.
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
     ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
@@ -66,6 +67,8 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
         "third_party_invites",
     ): "who is invited is not invited again",
     ("homeserver/modules/to_device/to_device.py", "shed", "to_device"): AGAIN,
+    ("homeserver/rooms/remote/inbox.py", "_answer", "federation_inbox"): BOUND,
+    ("homeserver/rooms/remote/inbox.py", "_keep", "federation_inbox"): BOUND,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
     ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
