@@ -276,6 +276,10 @@ async def test_a_server_without_a_member_makes_only_itself_be_asked(peer: Peer) 
     await forger.send(stranger)
     await until(lambda: _tried(forger.target, 1))
     assert of(asked, host(forger)) and not of(asked, host(honest))
+    answers_state(forger)
+    forger.target.node.inbox.hurry(room)
+    await settled(forger.target, 0)
+    assert not of(asked, host(honest)), "it waits for no witness that is never asked"
 
 
 async def test_who_enters_has_others_asked_for_what_the_join_follows(peer: Peer) -> None:

@@ -27,6 +27,10 @@ class AskedEnough(PeerUnreachable):
     """Another server is not asked on this errand, or not yet. What it would have said is not known: nothing may follow from that."""
 
 
+class NeverAsked(AskedEnough):
+    """Nor will it be asked later: nobody of the deliverer is in the room."""
+
+
 class Errands:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -64,8 +68,10 @@ class _Errand:
     is_retry: bool
 
     def require(self, server: str, question: str) -> None:
-        if not self.has_member or self.is_retry:
-            raise AskedEnough(server, f"only {self.host} is asked")
+        if not self.has_member:
+            raise NeverAsked(server, f"only {self.host} is asked")
+        if self.is_retry:
+            raise AskedEnough(server, f"only {self.host} is asked again")
         if self.errands.had_nothing(server, question):
             raise PeerRefused(server, 404, "M_NOT_FOUND", "it said that it does not have it")
         try:

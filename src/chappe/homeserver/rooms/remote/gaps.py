@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
-from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, needing_others
+from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, NeverAsked, needing_others
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
@@ -204,13 +204,17 @@ class Gaps:
     async def _witnessed(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str], gap: _Gap
     ) -> list[str]:
-        """What an event follows and is missing indeed. Nobody is asked for the sake of an event that will not stand."""
+        """What an event follows and is missing indeed. Nobody is asked for the sake of an event that will not stand, nor for a
+        stranger's: of that, nothing counts as missing. Raises AskedEnough."""
         async with self._receiver.lock(room):
             prepared = await self._receiver.preparing.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared) or prepared.is_rejected:
             return []  # what it lacks besides it will say again
-        with needing_others():
-            return await self._witnesses.shown(room, checked, missing, gap.wanted)
+        try:
+            with needing_others():
+                return await self._witnesses.shown(room, checked, missing, gap.wanted)
+        except NeverAsked:
+            return []
 
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
         """Raises what they answered, where none of them told anything: what the event cites may be had later."""
