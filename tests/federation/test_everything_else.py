@@ -13,6 +13,7 @@ from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.matrix.events import seal
 from chappe.matrix.room_versions import require_room_version
 from tests.federation.conftest import Peer
+from tests.federation.test_hostile import scene
 from tests.federation.test_rooms import enter, hears, members
 from tests.federation.test_synapse import name
 from tests.homeserver.test_encryption import cross_key
@@ -102,6 +103,15 @@ async def test_messages_to_devices(peer: Peer, neighbour: Any) -> None:
 
         await until(look)
         assert heard == [0, 1, 2]
+
+
+async def test_a_receipt_comes_with_the_event_that_it_names(peer: Peer) -> None:
+    alice, mallory, room, forger = await scene(peer)
+    said = forger.event({"msgtype": "m.text", "body": "read by who said it"})
+    read = {"m.read": {mallory.id: {"event_ids": [forger.id_of(said)], "data": {"ts": 1}}}}
+    await forger.send(said, edus=[{"edu_type": "m.receipt", "content": {room: read}}])
+    [receipts] = joined(await alice.sync(), room)["ephemeral"]["events"]
+    assert mallory.id in receipts["content"][forger.id_of(said)]["m.read"]
 
 
 async def test_receipts_and_typing(peer: Peer, neighbour: Any) -> None:

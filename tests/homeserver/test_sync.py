@@ -286,6 +286,18 @@ async def test_ones_own_transaction_id(alice: Person) -> None:
     assert here["unsigned"]["transaction_id"] == "mine" and "transaction_id" not in there["unsigned"]
 
 
+async def test_a_receipt_for_the_room_is_not_hidden_by_that_for_the_thread(alice: Person, bob: Person) -> None:
+    """MSC4102: an event's receipts of somebody are one entry; that without a thread is it, whichever came last."""
+    room = await alice.create_room(preset="public_chat")
+    await bob.join(room)
+    for threads in ({}, {"thread_id": "main"}), ({"thread_id": "main"}, {}):
+        said = await alice.say(room, "read this")
+        for thread in threads:
+            await bob.receipt(room, said, **thread)
+        [receipts] = joined(await alice.sync(), room)["ephemeral"]["events"]
+        assert "thread_id" not in receipts["content"][said]["m.read"][bob.id]
+
+
 async def test_receipts_and_counts(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)

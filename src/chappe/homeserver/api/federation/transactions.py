@@ -43,5 +43,9 @@ class Transactions:
         return await asyncio.shield(task)
 
     async def _take(self, origin: str, pdus: list[Any], edus: list[Any]) -> dict[str, Any]:
-        await self._receive_edus(origin, edus)  # keys for what follows are among them
-        return {"pdus": await self._inbox.deliver(origin, pdus)}
+        receipts = [edu for edu in edus if type(edu) is dict and edu.get("edu_type") == "m.receipt"]
+        others = [edu for edu in edus if type(edu) is not dict or edu.get("edu_type") != "m.receipt"]
+        await self._receive_edus(origin, others)  # keys for the PDUs are among them
+        results = await self._inbox.deliver(origin, pdus)
+        await self._receive_edus(origin, receipts)  # the events that they name may be among the PDUs
+        return {"pdus": results}

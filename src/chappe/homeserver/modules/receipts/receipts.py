@@ -98,11 +98,14 @@ class Receipts:
 
 
 def receipt_content(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
-    """The content of an m.receipt event: event id → type → user → data."""
+    """The content of an m.receipt event: event id → type → user → data. Where somebody has read an event both in its thread and
+    for the whole room, it is the second (MSC4102): clients take it for both."""
     content: dict[str, dict[str, dict[str, dict[str, object]]]] = {}
     for row in rows:
         data: dict[str, object] = {"ts": row["ts"]}
         if row["thread"] != UNTHREADED:
             data["thread_id"] = row["thread"]
-        content.setdefault(row["event_id"], {}).setdefault(row["type"], {})[row["user_id"]] = data
+        users = content.setdefault(row["event_id"], {}).setdefault(row["type"], {})
+        if row["thread"] == UNTHREADED or row["user_id"] not in users:
+            users[row["user_id"]] = data
     return content
