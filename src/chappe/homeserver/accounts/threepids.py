@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, MatrixError, NotYet
@@ -40,16 +41,18 @@ class TokenRequest:
 
 
 class Threepids:
-    def __init__(self, database: Database, store: AccountStore, mail: MailQueue, now_ms: NowMs) -> None:
-        self._database, self.store, self.mail, self.now_ms = database, store, mail, now_ms
+    def __init__(self, database: Database, store: AccountStore, mail: MailQueue, limits: RateLimits, now_ms: NowMs) -> None:
+        self._database, self.store, self.mail, self._limits, self.now_ms = database, store, mail, limits, now_ms
 
     async def request_token(self, purpose: str, wanted: TokenRequest) -> str:
         """Sends a mail unless this attempt was made before. Returns the session's id (`sid`).
 
-        The attempt and its mail are one commit: a repetition that gets no mail has had one.
+        The attempt and its mail are one commit: a repetition that gets no mail has had one. Raises LimitExceeded where an address
+        has been written to too often, whoever asked for it by whichever door.
         """
-        self.mail.require_on(f"{wanted.base_url}{PATH}")
         address = parse_email(wanted.address)
+        self._limits.check("email", address)
+        self.mail.require_on(f"{wanted.base_url}{PATH}")
         if not _SECRET.fullmatch(wanted.client_secret):
             raise BadRequest("`client_secret` must have 1 to 255 of 0-9 a-z A-Z . = _ -", "M_INVALID_PARAM")
         self._check_link(wanted)

@@ -12,7 +12,6 @@ from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.public_url import PublicUrl
-from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
@@ -54,11 +53,10 @@ class AdministrativeContact:
         bind_threepid: BindThreepid,
         domains: Domains,
         public_url: PublicUrl,
-        limits: RateLimits,
         now_ms: NowMs,
     ) -> None:
         self._store, self._threepids, self._uia, self._bind_threepid = store, threepids, uia, bind_threepid
-        self._domains, self._public_url, self._limits, self._now_ms = domains, public_url, limits, now_ms
+        self._domains, self._public_url, self._now_ms = domains, public_url, now_ms
 
     # ------------------------------------------------------------------------------------------------------- mails
 
@@ -76,7 +74,6 @@ class AdministrativeContact:
 
     async def _request_token(self, request: Request, purpose: str) -> Answer:
         body = await request.body_as(EmailToken)
-        self._limits.check("email", parse_email(body.email))
         wanted = TokenRequest(
             body.email,
             body.client_secret,

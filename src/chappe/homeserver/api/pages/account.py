@@ -18,7 +18,6 @@ from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.api.pages.register import _field
 from chappe.homeserver.api.pages.sign_in import script_json
-from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.email_address import parse_email
@@ -238,11 +237,8 @@ class AccountPages:
 
 
 class AddressPages:
-    def __init__(
-        self, pages: Pages, accounts: Accounts, threepids: Threepids, bind_threepid: BindThreepid, limits: RateLimits
-    ) -> None:
-        self._pages, self._accounts, self._threepids = pages, accounts, threepids
-        self._bind_threepid, self._limits = bind_threepid, limits
+    def __init__(self, pages: Pages, accounts: Accounts, threepids: Threepids, bind_threepid: BindThreepid) -> None:
+        self._pages, self._accounts, self._threepids, self._bind_threepid = pages, accounts, threepids, bind_threepid
 
     @endpoint("POST", "/account/addresses", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def add(self, request: Request) -> Answer:
@@ -253,7 +249,6 @@ class AddressPages:
         await self._pages.proof(visit, back="/account")
         session = await self._pages.require(visit)
         address = parse_email(form.get("email", "").strip(" "))
-        self._limits.check("email", address)
         secret = session.id_hash.hex()  # so that only this session can finish it
         link = f"{visit.base_url}/account/addresses/added"
         wanted = TokenRequest(address, secret, self._pages.now_ms(), link, visit.server_name, visit.base_url, visit.language)

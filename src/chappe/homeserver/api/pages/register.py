@@ -11,10 +11,8 @@ from chappe.homeserver.accounts.threepids import PATH, REGISTER, RESET, Threepid
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
-from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 
 
@@ -26,10 +24,9 @@ class RegisterPages:
         settings: RegistrationSettings,
         threepids: Threepids,
         bind_threepid: BindThreepid,
-        limits: RateLimits,
     ) -> None:
         self._pages, self._accounts, self._settings = pages, accounts, settings
-        self._threepids, self._bind_threepid, self._limits = threepids, bind_threepid, limits
+        self._threepids, self._bind_threepid = threepids, bind_threepid
 
     @endpoint("GET", "/register", auth=NO_AUTH)
     async def page(self, request: Request) -> Answer:
@@ -83,7 +80,6 @@ class RegisterPages:
         return self._pages.redirect(visit, safe_next(visit.request.query("next")))
 
     async def _send_link(self, visit: Visit, address: str) -> Response:
-        self._limits.check("email", parse_email(address))
         secret = secrets.token_urlsafe(16)
         again = (
             f"{visit.base_url}/register?{urlencode({'next': safe_next(visit.request.query('next')), 'client_secret': secret})}"
@@ -117,11 +113,8 @@ class RegisterPages:
 
 
 class MailLinkPages:
-    def __init__(
-        self, pages: Pages, accounts: Accounts, threepids: Threepids, reset: ResetPassword, limits: RateLimits
-    ) -> None:
-        self._pages, self._accounts, self._threepids = pages, accounts, threepids
-        self._reset, self._limits = reset, limits
+    def __init__(self, pages: Pages, accounts: Accounts, threepids: Threepids, reset: ResetPassword) -> None:
+        self._pages, self._accounts, self._threepids, self._reset = pages, accounts, threepids, reset
 
     # ------------------------------------------------------------------------------------------- proving an address
 
@@ -183,7 +176,6 @@ class MailLinkPages:
 
     async def _send_link(self, visit: Visit) -> Response:
         address = (await self._pages.form(visit)).get("email", "").strip(" ")
-        self._limits.check("email", parse_email(address))
         secret = secrets.token_urlsafe(16)
         link = f"{visit.base_url}/reset-password?{urlencode({'client_secret': secret})}"
         wanted = TokenRequest(address, secret, 1, link, visit.server_name, visit.base_url, visit.language)
