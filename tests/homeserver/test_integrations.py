@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 from aiohttp import web
 from moto.server import ThreadedMotoServer
 
-from chappe.config import Bots, IdentityService, Media, Push
+from chappe.config import Bots, IdentityService, Limit, Limits, Media, Push
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.outbound.blob_store import open_blobs
 from chappe.homeserver.senders.webhooks import signature
 from chappe.matrix.identifiers import UserId
+from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in, plain
 from tests.support import Person, Refused, Server, bodies, refused, segment, until
 
@@ -325,6 +327,50 @@ async def test_an_outgoing_webhook_is_signed_and_tried_again(new_server: NewServ
 
 
 # ------------------------------------------------------------------------------------------------- identity service
+
+
+async def test_an_address_is_written_to_as_often_by_whichever_door(new_server: NewServer, mailbox: Mailbox) -> None:
+    server = await new_server(
+        rate_limits_enabled=True,
+        limits=Limits(email=Limit(0.0001, 1)),
+        email=mailbox.settings(),
+        identity_service=IdentityService(),
+    )
+    alice, browser = await server.person("alice"), Browser(server)
+    openid = await alice.call("POST", f"/user/{segment(alice.id)}/openid/request_token", {})
+    token = (await alice.call("POST", "/_matrix/identity/v2/account/register", openid))["token"]
+    me = Person(server, {"user_id": alice.id, "device_id": "", "access_token": token})
+
+    def api(who: Person, path: str) -> Callable[[str], Awaitable[int]]:
+        async def ask(address: str) -> int:
+            try:
+                await who.call("POST", path, {"client_secret": "s1", "email": address, "send_attempt": 1})
+            except Refused as error:
+                return error.status
+            return 200
+
+        return ask
+
+    def page(path: str) -> Callable[[str], Awaitable[int]]:
+        async def ask(address: str) -> int:
+            await browser.open(path)
+            await browser.submit(path, email=address)
+            return browser.status
+
+        return ask
+
+    doors = {
+        "registering": api(alice, "/register/email/requestToken"),
+        "a password": api(alice, "/account/password/email/requestToken"),
+        "an address more": api(alice, "/account/3pid/email/requestToken"),
+        "the identity service": api(me, "/_matrix/identity/v2/validate/email/requestToken"),
+        "the page of a password": page("/forgot-password"),
+    }
+    for first, ask in doors.items():
+        address = f"{secrets.token_hex(8)}@example.org"
+        assert await ask(address) == 200, first
+        for second, again in doors.items():
+            assert await again(address) == 429, f"{first}, then {second}"
 
 
 async def test_the_identity_service(new_server: NewServer) -> None:
