@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MOST_SERVERS = 10
 SHOWN_BYTES = 4 << 20  # what a room shows of itself to who is not in it
 MEMBER = "m.room.member"
+_SAY_LITTLE_TO_MUCH = {404: 3, 429: 4, 400: 5, 403: 6}  # statuses; others (a fault of the server) say less
 OF_OUR_MAKING = ("M_MISSING_PARAM", "M_INVALID_PARAM")  # no client can do anything about these (invites-v2.yaml, 400)
 
 
@@ -52,17 +53,16 @@ class Handshakes:
 
     async def each(self, room_id: str, servers: Sequence[str], attempt: Any) -> Any:
         """The first success of `attempt(server)`; else the most telling failure."""
-        failure: MatrixError | None = None
+        failures: list[MatrixError] = []
         for server in self.candidates(room_id, servers):
             try:
                 return await attempt(server)
             except (PeerUnreachable, PeerRefused, MatrixError) as error:
                 log.info("a server did not let us in", extra={"fields": {"server": server, "why": str(error)[:200]}})
-                if failure is None or isinstance(error, PeerRefused):
-                    failure = error
-        if failure is None:
+                failures.append(error)
+        if not failures:
             raise NotFound("This room is not known here, and no other server was named that could know it")
-        raise for_clients(failure)
+        raise for_clients(most_telling(failures))
 
     async def make(
         self,
@@ -149,6 +149,23 @@ class Handshakes:
 def _depth(given: object, version: RoomVersion) -> int | None:
     """A template's depth, within what the room's version allows; None for what is none."""
     return min(given, version.depth_limit) if type(given) is int and given >= 0 else None
+
+
+def most_telling(failures: Sequence[MatrixError]) -> MatrixError:
+    """Of several refusals the one that says most of the room, the first of those that say as much.
+
+    Who is in the room and refuses says more than who does not know it, and that more than who does not speak the protocol (a proxy's
+    page) or is silent.
+    """
+    return max(failures, key=_tells)
+
+
+def _tells(error: MatrixError) -> int:
+    if isinstance(error, PeerUnreachable):
+        return 0
+    if not isinstance(error, PeerRefused):
+        return _SAY_LITTLE_TO_MUCH.get(error.status, 2)
+    return _SAY_LITTLE_TO_MUCH.get(error.peer_status, 2) if error.is_matrix else 1
 
 
 def for_clients(error: MatrixError) -> MatrixError:
