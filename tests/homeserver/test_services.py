@@ -470,15 +470,21 @@ async def test_small_routes(alice: Person, bob: Person) -> None:
 
 RULE = {"actions": ["notify"]}
 CONDITION = {"kind": "event_match", "key": "type", "pattern": "x"}
-# what Synapse and the conformance suites answer to a wrong path or rule: (method, path, body, status)
+# what the text, Synapse and the conformance suites answer to a wrong path or rule: (method, path, body, status)
 WRONG_RULES: list[tuple[str, str, Any, int]] = [
     ("GET", "", None, 400),
     ("GET", "/global", None, 400),
     ("GET", "/global/room", None, 400),
     ("GET", "/elsewhere/", None, 400),
     ("GET", "/elsewhere/room/x", None, 400),
-    ("GET", "/global/nokind/", None, 400),
-    ("GET", "/global/nokind/x", None, 400),
+    ("GET", "/global/nokind/", None, 404),
+    ("GET", "/global/nokind/x", None, 404),
+    ("GET", "/global/nokind/x/enabled", None, 404),
+    ("GET", "/global/nokind/x/actions", None, 404),
+    ("PUT", "/global/nokind/x/enabled", {"enabled": True}, 404),
+    ("PUT", "/global/nokind/x/actions", RULE, 404),
+    ("DELETE", "/global/nokind/x", None, 404),
+    ("GET", "/global/postcontent/.io.element.msc4306.rule.unsubscribed_thread", None, 404),
     ("GET", "/global/room/unknown", None, 404),
     ("GET", "/global/room/unknown/enabled", None, 404),
     ("GET", "/global/override/.m.rule.master/colour", None, 400),
@@ -508,7 +514,8 @@ WRONG_RULES: list[tuple[str, str, Any, int]] = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), WRONG_RULES)
 async def test_push_rules_that_are_not_there(alice: Person, method: str, path: str, body: Any, status: int) -> None:
-    assert (await refused(alice.call(method, f"/pushrules{path}", body))).status == status
+    answer = await refused(alice.call(method, f"/pushrules{path}", body))
+    assert answer.status == status and (status != 404 or answer.errcode == "M_NOT_FOUND")
 
 
 @pytest.mark.parametrize("kind", ["override", "content", "room", "sender", "underride"])

@@ -69,12 +69,13 @@ class PushRules:
         return {"global": await self.rules(user_id)}
 
     async def of_kind(self, user_id: str, kind: str) -> list[Rule]:
-        """Raises M_INVALID_PARAM for an unknown kind."""
-        _check_kind(kind)
+        """Raises M_NOT_FOUND for an unknown kind."""
+        if kind not in KINDS:
+            raise NotFound("There is no such kind of push rule")
         return (await self.rules(user_id))[kind]
 
     async def rule(self, user_id: str, kind: str, rule_id: str) -> Rule:
-        """Raises M_INVALID_PARAM for an unknown kind, M_NOT_FOUND for an unknown rule."""
+        """Raises M_NOT_FOUND for an unknown kind or rule."""
         for rule in await self.of_kind(user_id, kind):
             if rule["rule_id"] == rule_id:
                 return rule
@@ -83,8 +84,10 @@ class PushRules:
     async def put(
         self, user_id: str, kind: str, rule_id: str, body: dict[str, Any], before: str | None, after: str | None
     ) -> None:
-        """Creates or replaces one of the user's own rules, at a place among the user's own."""
-        _check_kind(kind)
+        """Creates or replaces one of the user's own rules, at a place among the user's own. Raises M_INVALID_PARAM for an unknown
+        kind: there, nothing is looked for."""
+        if kind not in KINDS:
+            raise BadRequest(f"A push rule is one of {', '.join(KINDS)}", "M_INVALID_PARAM")
         _check_rule_id(rule_id)
         rule = _rule(kind, rule_id, body)
         differences = copy.deepcopy(await self._differences(user_id))
@@ -161,11 +164,6 @@ def _is_about(rule: Rule, room_id: str) -> bool:
 def _check_rule_id(rule_id: str) -> None:
     if rule_id.startswith(".") or not rule_id or "/" in rule_id or "\\" in rule_id:
         raise BadRequest("A rule's id may not begin with a dot or hold a slash", "M_INVALID_PARAM")
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise BadRequest(f"A push rule is one of {', '.join(KINDS)}", "M_INVALID_PARAM")
 
 
 def _actions(value: Any) -> list[Any]:
