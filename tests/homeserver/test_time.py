@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import asyncpg
@@ -95,7 +96,7 @@ class Stage:
 async def stage(new_database: Callable[[], Awaitable[str]], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     here = await Stage(await new_database()).open()
     # both clocks are this machine's, as where the database is embedded
-    monkeypatch.setattr(server_time, "wall_now_ms", lambda: here.clock.now_ms())
+    monkeypatch.setattr(server_time, "_wall_now_ns", lambda: here.clock.now_ms() * 1_000_000)
     yield here
     await here.database.close()
 
@@ -163,6 +164,31 @@ async def test_an_operator_confirms_a_time_to_every_process(stage: Stage) -> Non
         await process.database.close()
 
 
+@pytest.mark.parametrize("wall_us", range(1_000_000, 1_001_000, 100))
+def test_no_millisecond_is_lost_between_two_clocks(wall_us: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said after an instant has no stamp before it, wherever within a millisecond either clock was first read."""
+    for monotonic_us in range(5_000, 6_000, 100):
+        passed_us = 0
+        clocks = SimpleNamespace(
+            time_ns=lambda: (wall_us + passed_us) * 1000, monotonic_ns=lambda start=monotonic_us: (start + passed_us) * 1000
+        )
+        monkeypatch.setattr(server_time, "time", clocks)
+        clock = ServerTime()
+        for passed_us in range(0, 3_000, 100):
+            assert clock.now_ms() == server_time.wall_now_ms()
+
+
+async def test_the_database_is_asked_and_no_millisecond_is_lost(new_database: Callable[[], Awaitable[str]]) -> None:
+    database, clock = await Database.connect(await new_database(), size=2), ServerTime()
+    for moved_ms in (0, 0, 0, 60_000, -60_000, 0):
+        clock._offset_ns += moved_ms * 1_000_000  # one of the two clocks was set
+        await clock.compare(database)
+        for _ in range(200):
+            then = server_time.wall_now_ms()
+            assert then <= clock.now_ms() <= server_time.wall_now_ms() + 1
+    await database.close()
+
+
 async def test_a_node_whose_clock_is_two_hours_ahead_behaves_right(
     new_server: Callable[..., Awaitable[Server]],
     new_database: Callable[[], Awaitable[str]],
@@ -171,8 +197,8 @@ async def test_a_node_whose_clock_is_two_hours_ahead_behaves_right(
 ) -> None:
     url = await new_database()
     right = await new_server(url=url)
-    real = server_time.wall_now_ms
-    monkeypatch.setattr(server_time, "wall_now_ms", lambda: real() + 2 * HOUR_MS + 1000)
+    real = server_time._wall_now_ns
+    monkeypatch.setattr(server_time, "_wall_now_ns", lambda: real() + (2 * HOUR_MS + 1000) * 1_000_000)
     ahead = await new_server(url=url)
     assert "this machine's clock and the database's differ" in caplog.text
     alice = await right.person(refresh_token=True)
@@ -201,7 +227,7 @@ async def test_a_clock_forty_days_ahead_erases_nothing(
     await alice.say(room, "kept")
     await _job(server, "time")
     await _move(url, 40 * DAY_MS)
-    monkeypatch.setattr(server_time, "wall_now_ms", lambda real=server_time.wall_now_ms: real() + 40 * DAY_MS)
+    monkeypatch.setattr(server_time, "_wall_now_ns", lambda real=server_time._wall_now_ns: real() + 40 * DAY_MS * 1_000_000)
     await server.node.stop()
     server.node = AgencyServer(server.config, server.data, url)
     await server.node.start()

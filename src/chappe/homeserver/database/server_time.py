@@ -17,6 +17,7 @@ from chappe.homeserver.database.pool import Database
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+NS_IN_MS = 1_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 WARN_MS = 5_000  # two clocks that differ by more are told of
 ALLOWED_JUMP_MS = HOUR_MS  # between two clocks, and beyond what a process has seen pass
@@ -31,11 +32,15 @@ class NowMs(Protocol):
 
 def wall_now_ms() -> int:
     """This machine's clock, in milliseconds. Everything else asks a `ServerTime`."""
-    return time.time_ns() // 1_000_000
+    return _wall_now_ns() // NS_IN_MS
+
+
+def _wall_now_ns() -> int:
+    return time.time_ns()
 
 
 def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
+    return time.monotonic_ns() // NS_IN_MS
 
 
 class TimeInDoubt(Exception):
@@ -43,24 +48,30 @@ class TimeInDoubt(Exception):
 
 
 class ServerTime:
-    """`now_ms` costs nothing: what this process has seen pass since it last asked the database (`compare`)."""
+    """`now_ms` costs nothing: what this process has seen pass since it last asked the database (`compare`).
+
+    The offset between the clocks is kept in nanoseconds: the sum of two numbers that are cut to whole milliseconds would be one
+    late, so that an event would be older than what was said before it.
+    """
 
     def __init__(self) -> None:
-        self._offset = wall_now_ms() - _monotonic_ms()
+        self._offset_ns = _wall_offset_ns()
         self.skew_ms = 0  # how far this machine's clock is ahead of the database's
         self._is_told = False
 
     def now_ms(self) -> int:
-        return _monotonic_ms() + self._offset
+        return (time.monotonic_ns() + self._offset_ns) // NS_IN_MS
 
     async def compare(self, database: Database) -> None:
         """Asks the database what time it is."""
-        before = _monotonic_ms()
+        before = time.monotonic_ns()
         seconds = await database.fetchval("SELECT extract(epoch FROM clock_timestamp())")
-        after = _monotonic_ms()
-        found = int(seconds * 1000) - (before + after) // 2
-        if abs(found - self._offset) > (after - before) // 2 + 1:  # within that, the old answer is as good
-            self._offset = found
+        after = time.monotonic_ns()
+        found = int(seconds * 1_000_000) * 1000
+        least, most = found - after, found + 1000 - before  # it tells whole microseconds
+        # within what the answer leaves open the old offset is as good, and the machine's own where both clocks are one
+        within = (offset for offset in (self._offset_ns, _wall_offset_ns()) if least <= offset <= most)
+        self._offset_ns = next(within, (least + most) // 2)
         self.skew_ms = wall_now_ms() - self.now_ms()
         if (abs(self.skew_ms) > WARN_MS) != self._is_told:
             self._is_told = not self._is_told
@@ -69,6 +80,12 @@ class ServerTime:
                     "this machine's clock and the database's differ: the database's is used. Look at NTP on both",
                     extra={"fields": {"seconds_ahead": self.skew_ms / 1000}},
                 )
+
+
+def _wall_offset_ns() -> int:
+    """How far this machine's clock is ahead of its monotonic one."""
+    before = time.monotonic_ns()
+    return _wall_now_ns() - before
 
 
 class TimeEvidence:
