@@ -72,6 +72,12 @@ async def test_auth_chains_are_complete(peer: Peer, version: str) -> None:
     assert set(by_id["pdu_ids"]) == ids(state["pdus"], of)
     auth = await ask(f"event_auth/{segment(room)}/{event_id}")
     assert ids(auth["auth_chain"], of) >= cited([join, *auth["auth_chain"]], of)
+    kinds = {e["type"]: event_id_of(e, of) for e in whole["state"] if e["type"] in ("m.room.create", "m.room.power_levels")}
+    (creator,) = (event_id_of(e, of) for e in whole["state"] if e["type"] == "m.room.member" and e["state_key"] == alice.id)
+    creation = kinds["m.room.create"]
+    assert creation in ids(whole["auth_chain"], of) & ids(auth["auth_chain"], of) & set(by_id["auth_chain_ids"])
+    for event, chain in ((creation, set()), (creator, {creation}), (kinds["m.room.power_levels"], {creation, creator})):
+        assert ids((await ask(f"event_auth/{segment(room)}/{segment(event)}"))["auth_chain"], of) == chain
     join, brief, of = await join_by_hand(dora, room, here, omit_members="true")
     known = ids([*brief["auth_chain"], *brief["state"]], of)
     assert known >= cited([join, *brief["state"], *brief["auth_chain"]], of)

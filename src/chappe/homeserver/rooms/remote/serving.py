@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.store import FOR_SERVERS
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import Forbidden, NotFound
+from chappe.matrix.event_auth import CREATE
 from chappe.matrix.events import references
 from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility
 from chappe.matrix.identifiers import domain_of
@@ -87,7 +88,8 @@ class Serving:
         index = StoredAuth(self._store, room, KnownAuth())
         rows = (await index.rows(numbers)).values()
         chain = BitMap().union(*[row.chain for row in rows]) if rows else BitMap()
-        return [row.nid for row in (await index.numbered(list(chain))).values()]
+        found = [row.nid for row in (await index.numbered(list(chain))).values()]
+        return list({*found, *_cited_by_all(room)}) if numbers else found
 
     def dispensable(self, room: LiveRoom, user_id: str) -> set[int]:
         """The member events that a server which enters a large room can do without for a while; none in a small one.
@@ -147,8 +149,10 @@ class Serving:
         rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
         if not rows:
             raise NotFound("There is no such event in the room")
+        if rows[0]["type"] == "m.room.create":
+            return []
         cited = await self._store.known(references(orjson.loads(rows[0]["json"]), "auth_events", room.version))
-        numbers = [k.nid for k in cited.values()]
+        numbers = {*(k.nid for k in cited.values()), *_cited_by_all(room)}
         pdus = await self._store.pdus([*numbers, *await self.auth_chain(room, numbers)])
         return list(pdus.values())
 
@@ -269,3 +273,9 @@ def _users_of(origin: str, room: LiveRoom) -> list[str]:
         return members
     former = (user for kind, user in room.state if kind == MEMBER and domain_of(user) == origin)
     return list(islice(former, MEMBERS_LOOKED_AT))
+
+
+def _cited_by_all(room: LiveRoom) -> set[int]:
+    """The number of the event that all others cite by the room's id alone: other servers want it in an auth chain all the same."""
+    creation = room.state.get(CREATE)
+    return {creation.nid} if room.version.room_id_is_create_hash and creation is not None else set()
