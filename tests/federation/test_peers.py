@@ -12,6 +12,7 @@ from chappe.homeserver.outbound.federation.client import FederationClient, PeerR
 from chappe.homeserver.outbound.federation.dns import srv
 from chappe.homeserver.outbound.federation.keyring import JUST_ASKED, is_good_document
 from chappe.homeserver.outbound.federation.probe import probe
+from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.request_auth import authorization
 from chappe.matrix.signing import SigningKey, sign_json, verify_json
@@ -36,6 +37,8 @@ async def test_keys_are_published_signed_and_found(peer: Peer) -> None:
     name = there.config.server_name
     document = await here.node.federation_client.get_unsigned(name, "/_matrix/key/v2/server")
     assert is_good_document(document, name) and document["old_verify_keys"] == {}
+    status, raw, _ = await there.raw("GET", "/_matrix/key/v2/server", headers={"Host": name})
+    assert (status, raw) == (200, canonical_json(document)), "readers verify the bytes as they came"
     (key_id,) = document["verify_keys"]
     assert await here.node.keyring.for_request(name, key_id) == there.node.domains.signing_key(name).public
     with pytest.raises(MatrixError) as refused:

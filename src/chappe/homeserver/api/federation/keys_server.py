@@ -8,6 +8,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
 from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.signing import sign_json
 
 VALID_FOR = 86_400_000
@@ -23,7 +24,8 @@ class KeysServer:
 
     @endpoint("GET", "/_matrix/key/v2/server", "/_matrix/key/v2/server/{keyId}", auth=NO_AUTH, api="federation")
     async def own(self, request: Request) -> Answer:
-        return await self.document(self._domains.of_host(request.host))
+        """In canonical order: there are readers that verify the bytes as they came."""
+        return canonical_json(await self.document(self._domains.of_host(request.host)))
 
     async def document(self, server_name: str) -> dict[str, Any]:
         """Signed anew before half of its life has passed."""
