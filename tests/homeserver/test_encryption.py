@@ -103,7 +103,9 @@ async def test_device_lists(alice: Person, bob: Person, carol: Person) -> None:
     assert "device_lists" not in await carol.sync()
     await carol.join(room)
     assert carol.id in (await bob.sync())["device_lists"]["changed"]
-    assert {alice.id, bob.id} <= set((await carol.sync())["device_lists"]["changed"])
+    assert (await carol.sync())["device_lists"]["changed"] == sorted([alice.id, bob.id, carol.id])
+    await carol.create_room()
+    assert "device_lists" not in await carol.sync()  # nobody is in the room but herself
     await carol.leave(room)
     assert (await bob.sync())["device_lists"] == {"changed": [], "left": [carol.id]}
     assert set((await carol.sync())["device_lists"]["left"]) == {alice.id, bob.id}

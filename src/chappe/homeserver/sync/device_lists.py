@@ -61,8 +61,8 @@ class DeviceLists:
             return user in inviters or any(is_present(room, user) for room in rooms)
 
         changed = {u for u in changed_keys | came if u == user_id or is_met(u)}
-        if not changed_keys & {user_id}:
-            changed.discard(user_id)
+        if changed == {user_id} and user_id not in changed_keys:
+            changed = set()  # who comes among others is named with them, as Synapse has it; a room of one's own is no news
         left = {u for u in went | came if u != user_id and not is_met(u)}
         return sorted(changed), sorted(left)
 
