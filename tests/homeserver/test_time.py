@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import quote
 
 import asyncpg
@@ -164,17 +163,27 @@ async def test_an_operator_confirms_a_time_to_every_process(stage: Stage) -> Non
         await process.database.close()
 
 
+class TwoClocks:
+    """In place of the module `time`: where each stands at first, and what has passed since, in microseconds."""
+
+    def __init__(self, wall_us: int, monotonic_us: int) -> None:
+        self._wall_us, self._monotonic_us, self.passed_us = wall_us, monotonic_us, 0
+
+    def time_ns(self) -> int:
+        return (self._wall_us + self.passed_us) * 1000
+
+    def monotonic_ns(self) -> int:
+        return (self._monotonic_us + self.passed_us) * 1000
+
+
 @pytest.mark.parametrize("wall_us", range(1_000_000, 1_001_000, 100))
 def test_no_millisecond_is_lost_between_two_clocks(wall_us: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said after an instant has no stamp before it, wherever within a millisecond either clock was first read."""
     for monotonic_us in range(5_000, 6_000, 100):
-        passed_us = 0
-        clocks = SimpleNamespace(
-            time_ns=lambda: (wall_us + passed_us) * 1000, monotonic_ns=lambda start=monotonic_us: (start + passed_us) * 1000
-        )
+        clocks = TwoClocks(wall_us, monotonic_us)
         monkeypatch.setattr(server_time, "time", clocks)
         clock = ServerTime()
-        for passed_us in range(0, 3_000, 100):
+        for clocks.passed_us in range(0, 3_000, 100):
             assert clock.now_ms() == server_time.wall_now_ms()
 
 
