@@ -42,7 +42,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/sponsors.py", "promote", "guests"): AGAIN,
     ("agency/sponsors.py", "set_end", "guests"): NAMED,
     ("agency/sponsors.py", "take_over", "guests"): CONDITION,
-    ("homeserver/accounts/account_states.py", "look", "progress"): f"{AGAIN}; the place only grows",
     ("homeserver/accounts/rendezvous.py", "put", "rendezvous"): CONDITION,
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,

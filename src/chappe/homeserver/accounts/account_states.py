@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.progress import advance_progress, progress
 from chappe.homeserver.database.server_time import NowMs
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class AccountStates:
     async def look(self) -> None:
         """Now and then: accounts that have expired since the last time. Others' ends are entered when they are set."""
         now = self._now_ms()
-        last = await self._database.fetchval("SELECT position FROM progress WHERE name = 'expired accounts'")
+        last = await progress(self._database, "expired accounts")
         user = ""
         while rows := await self._database.fetch(
             """SELECT user_id FROM users WHERE expires_ts > $1 AND expires_ts <= $2 AND NOT deactivated AND user_id > $3
@@ -114,6 +115,4 @@ class AccountStates:
             for row in rows:
                 user = row["user_id"]
                 await self.enter(user, State.EXPIRED)
-        await self._database.execute(
-            "UPDATE progress SET position = greatest(position, $1) WHERE name = 'expired accounts'", now
-        )
+        await advance_progress(self._database, "expired accounts", now)

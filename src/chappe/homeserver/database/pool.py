@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 T = TypeVar("T")
 Row = Any  # asyncpg.Record
@@ -141,3 +142,6 @@ class Database:
             finally:
                 held.is_given_back = True
                 _held.set(before)
+
+
+Executor = Database | PoolConnectionProxy  # a statement by itself, or in somebody's transaction

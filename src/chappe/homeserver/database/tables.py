@@ -21,20 +21,7 @@ TABLES = (
         ),
     ),
     Table(OWNER, "leases", stays="of the processes of this installation"),
-    Table(
-        OWNER,
-        "progress",
-        stays="of the installation's loops",
-        readers=(
-            "homeserver.accounts",
-            "homeserver.modules.hosted_domains",
-            "homeserver.modules.push",
-            "homeserver.modules.search",
-            "homeserver.rooms",
-            "homeserver.senders.push",
-            "homeserver.senders.webhooks",
-        ),
-    ),
+    Table(OWNER, "progress", stays="of the installation's loops", readers=("homeserver.modules.hosted_domains",)),
     Table(OWNER, "schema_migrations", stays="the schema's own"),
     Table(
         OWNER,

@@ -13,6 +13,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.webhooks import may_be_there
 from chappe.homeserver.outbound.fetchers import PushFetcher
@@ -72,9 +73,9 @@ class WebhookSender:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):
-                await connection.execute("UPDATE progress SET position = greatest(position, $1) WHERE name = 'webhooks'", goal)
+                await advance_progress(connection, "webhooks", goal)
                 return False
-            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'webhooks'")
+            at = await progress(connection, "webhooks")
             commits = await connection.fetch(
                 "SELECT since, upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
                 at,
@@ -106,7 +107,7 @@ class WebhookSender:
                         body,
                         self._now_ms(),
                     )
-            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'webhooks'", commits[-1]["upto"])
+            await set_progress(connection, "webhooks", commits[-1]["upto"])
         return len(commits) == COMMITS_AT_ONCE
 
     async def _bodies(self, hook: Row, since: int, upto: int) -> list[tuple[str, bytes]]:

@@ -13,6 +13,7 @@ import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
@@ -84,7 +85,7 @@ class Pushers:
                    host = excluded.host, due_ts = 0, attempts = 0, failing_since = NULL""",
                 *values,
             )
-            await connection.execute("UPDATE progress SET position = position + 1 WHERE name = 'pushers'")
+            await count_up(connection, "pushers")
 
     async def _take_over(
         self, connection: Any, user_id: str, kind: str, app_id: str, pushkey: str, data: dict[str, Any]

@@ -17,6 +17,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.progress import progress, set_progress
 from chappe.homeserver.load.breath import Breath
 from chappe.matrix.relations import REPLACE, relation_of
 from chappe.matrix.search_lexemes import Vector
@@ -127,7 +128,7 @@ class SearchIndex:
                     async with self._moved:
                         await asyncio.wait_for(self._moved.wait(), 0.2)
                 except TimeoutError:
-                    found = await self._database.fetchval("SELECT position FROM progress WHERE name = 'search'")
+                    found = await progress(self._database, "search")
                     self.position = max(self.position, found)  # another process may be the one that indexes
         finally:
             self._hurry -= 1
@@ -139,7 +140,7 @@ class SearchIndex:
         async with self._database.transaction() as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
-            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search'")
+            at = await progress(connection, "search")
             pruned = await connection.fetchval("SELECT min(since) FROM journal") > at
             rows = await connection.fetch(_READ_ALL if pruned else _READ, at, COMMITS_AT_ONCE)
             if not rows:
@@ -150,7 +151,7 @@ class SearchIndex:
             if renewed := await connection.fetch(_READ_RENEWED, at, upto):
                 await self._write(connection, renewed)
                 await self._write_edited(connection, [row["event_id"] for row in renewed], [])
-            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'search'", upto)
+            await set_progress(connection, "search", upto)
         self.position = upto
         async with self._moved:
             self._moved.notify_all()
@@ -163,7 +164,7 @@ class SearchIndex:
         """
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'search words'")
+            at = await progress(connection, "search words")
             old = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
             versions = {row["nid"]: row["version"] for row in old}
             breath = Breath()
@@ -173,7 +174,7 @@ class SearchIndex:
                 made = [(entry[0], versions[entry[0]], entry[6], entry[7]) for entry in entries]
                 await connection.execute(_RENEW, *map(list, zip(*made, strict=True)))
             upto = old[-1]["nid"] if old else 0
-            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'search words'", upto)
+            await set_progress(connection, "search words", upto)
         return bool(old)
 
     async def _write(self, connection: Any, rows: Sequence[Row]) -> None:

@@ -16,6 +16,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.push.counts import actions_for
@@ -90,13 +91,13 @@ class PushGatherer:
         async with self._database.transaction(reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
-            at = await connection.fetchval("SELECT position FROM progress WHERE name = 'push'")
-            version = await connection.fetchval("SELECT position FROM progress WHERE name = 'pushers'")
+            at = await progress(connection, "push")
+            version = await progress(connection, "pushers")
             if version != self._version:
                 rows = await connection.fetch("SELECT DISTINCT user_id FROM pushers")
                 self._users, self._version = frozenset(r["user_id"] for r in rows), version
             if not self._users:
-                await connection.execute("UPDATE progress SET position = greatest(position, $1) WHERE name = 'push'", goal)
+                await advance_progress(connection, "push", goal)
                 return False
             commits = await connection.fetch(
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
@@ -109,7 +110,7 @@ class PushGatherer:
             found = await self._look(commits)
             if found:
                 await self._queue(connection, found)
-            await connection.execute("UPDATE progress SET position = $1 WHERE name = 'push'", commits[-1]["upto"])
+            await set_progress(connection, "push", commits[-1]["upto"])
         if found:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
