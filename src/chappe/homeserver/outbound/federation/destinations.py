@@ -50,6 +50,59 @@ async def waiting_for_their_past(database: Database) -> int:
     return await database.fetchval("SELECT count(*) FROM federation_inbox")  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Times are in ms. `failing_since`: None for one that answered last. `retry_ts`: it is left alone until then."""
+
+    failing_since: int | None
+    failures: int
+    retry_ts: int
+
+
+async def failing(database: Database, server_name: str) -> Failing | None:
+    """None where nothing is known of it."""
+    row = await database.fetchrow(
+        "SELECT failing_since, failures, retry_ts FROM destinations WHERE server_name = $1", server_name
+    )
+    return Failing(*row) if row is not None else None
+
+
+async def note_success(database: Database, server_name: str, now_ms: int) -> None:
+    await database.execute(
+        """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
+           ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
+               last_error = NULL""",
+        server_name,
+        now_ms,
+    )
+
+
+async def note_failure(database: Database, server_name: str, now_ms: int, retry_ts: int, error: str) -> None:
+    await database.execute(
+        """INSERT INTO destinations (server_name, failing_since, failures, retry_ts, last_error) VALUES ($1, $2, 1, $3, $4)
+           ON CONFLICT (server_name) DO UPDATE SET failing_since = coalesce(destinations.failing_since, $2),
+               failures = destinations.failures + 1, retry_ts = $3, last_error = $4""",
+        server_name,
+        now_ms,
+        retry_ts,
+        error,
+    )
+
+
+async def left_alone(database: Database, now_ms: int) -> dict[str, int]:
+    """Until when, in ms, by server."""
+    rows = await database.fetch("SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", now_ms)
+    return {row["server_name"]: row["retry_ts"] for row in rows}
+
+
+async def try_now(database: Database, server_name: str, left_alone_at: int = 0) -> bool:
+    """Its failures still count. False, and nothing changes, where it is not left alone at that time (ms)."""
+    result = await database.execute(
+        "UPDATE destinations SET retry_ts = 0 WHERE server_name = $1 AND retry_ts > $2", server_name, left_alone_at
+    )
+    return result.endswith(" 1")
+
+
 async def forget_failures(database: Database, server_name: str) -> bool:
     """Lets it be tried at once. False where nothing is known of it."""
     result = await database.execute("UPDATE destinations SET retry_ts = 0, failures = 0 WHERE server_name = $1", server_name)

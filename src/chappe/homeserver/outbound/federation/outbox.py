@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.matrix.identifiers import domain_of
 
@@ -50,3 +51,31 @@ class Outbox:
         for server in allowed:
             write.add("federation_edus", server, key, raw)
         return allowed
+
+
+class WaitingEdu(NamedTuple):
+    seq: int
+    json: bytes
+
+
+async def waiting_edus(database: Database, server: str, most: int) -> list[WaitingEdu]:
+    """What a server is told next, in order."""
+    rows = await database.fetch(
+        "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", server, most
+    )
+    return [WaitingEdu(*row) for row in rows]
+
+
+async def remove_edus(database: Database, seqs: Sequence[int]) -> None:
+    await database.execute("DELETE FROM federation_edus WHERE seq = ANY($1::bigint[])", seqs)
+
+
+async def queue_edu(connection: Executor, servers: Sequence[str], key: str, edu: bytes) -> None:
+    """Beside the log. What waits with the same key goes to the end, for it may be on its way with the older news."""
+    await connection.execute(
+        """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
+           ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu, seq = DEFAULT""",
+        servers,
+        key,
+        edu,
+    )

@@ -21,7 +21,8 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
-from chappe.homeserver.outbound.federation.destinations import wait_after
+from chappe.homeserver.outbound.federation.destinations import failing, note_failure, note_success, wait_after
+from chappe.homeserver.outbound.federation.outbox import remove_edus, waiting_edus
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of
 
@@ -53,14 +54,12 @@ class Destination:
 
     async def run(self) -> float | None:
         """Sends all that waits. Returns the seconds until the next try; None where nothing is left."""
-        row = await self._database.fetchrow(
-            "SELECT retry_ts, failing_since FROM destinations WHERE server_name = $1", self.name
-        )
-        if row is not None and row["retry_ts"] > self._now_ms():
+        state = await failing(self._database, self.name)
+        if state is not None and state.retry_ts > self._now_ms():
             self.fleeting.clear()
-            return float(row["retry_ts"] - self._now_ms()) / 1000
-        if row is not None and row["failing_since"] is not None:
-            await self._collapse(row["failing_since"])
+            return float(state.retry_ts - self._now_ms()) / 1000
+        if state is not None and state.failing_since is not None:
+            await self._collapse(state.failing_since)
         while True:
             try:
                 if not await self._send_some():
@@ -81,9 +80,7 @@ class Destination:
             self._most_pdus,
         )
         most_edus = self._most_edus if rows else max(1, self._most_edus)
-        edus = await self._database.fetch(
-            "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", self.name, most_edus
-        )
+        edus = await waiting_edus(self._database, self.name, most_edus)
         fleeting = dict(list(self.fleeting.items())[: most_edus - len(edus)])
         if not rows and not edus and not fleeting:
             return False
@@ -93,17 +90,17 @@ class Destination:
             "origin": origin,
             "origin_server_ts": self._now_ms(),
             "pdus": [orjson.Fragment(row["json"]) for row in rows],
-            "edus": [*(orjson.Fragment(row["edu"]) for row in edus), *fleeting.values()],
+            "edus": [*(orjson.Fragment(edu.json) for edu in edus), *fleeting.values()],
         }
         body = orjson.loads(orjson.dumps(content))
         for key in fleeting:
             self.fleeting.pop(key, None)
-        self._sent = [row["position"] for row in rows], [row["seq"] for row in edus], len(fleeting)
+        self._sent = [row["position"] for row in rows], [edu.seq for edu in edus], len(fleeting)
         txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
         await self._client.request(
             origin, self.name, "PUT", f"/_matrix/federation/v1/send/{quote(txn)}", content=body, seconds=SECONDS, insists=True
         )
-        await self._taken([row["position"] for row in rows], [row["seq"] for row in edus])
+        await self._taken([row["position"] for row in rows], [edu.seq for edu in edus])
         self._most_pdus = min(MOST_PDUS, max(1, self._most_pdus * 2))
         self._most_edus = min(MOST_EDUS, max(1, self._most_edus * 2))
         return True
@@ -145,13 +142,7 @@ class Destination:
 
     async def _taken(self, positions: list[int], edus: list[int]) -> None:
         await self._remove(positions, edus)
-        await self._database.execute(
-            """INSERT INTO destinations (server_name, last_success_ts) VALUES ($1, $2)
-               ON CONFLICT (server_name) DO UPDATE SET last_success_ts = $2, failing_since = NULL, failures = 0, retry_ts = 0,
-                   last_error = NULL""",
-            self.name,
-            self._now_ms(),
-        )
+        await note_success(self._database, self.name, self._now_ms())
 
     async def _remove(self, positions: list[int], edus: list[int]) -> None:
         if positions:
@@ -159,22 +150,14 @@ class Destination:
                 "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])", self.name, positions
             )
         if edus:
-            await self._database.execute("DELETE FROM federation_edus WHERE seq = ANY($1::bigint[])", edus)
+            await remove_edus(self._database, edus)
 
     async def _failed(self, error: MatrixError) -> float:
         now = self._now_ms()
-        failures = await self._database.fetchval("SELECT failures FROM destinations WHERE server_name = $1", self.name)
-        wait = wait_after((failures or 0) + 1)
+        state = await failing(self._database, self.name)
+        wait = wait_after((state.failures if state is not None else 0) + 1)
         wait += secrets.randbelow(wait // 4 + 1)  # many servers must not come back to a peer at once
-        await self._database.execute(
-            """INSERT INTO destinations (server_name, failing_since, failures, retry_ts, last_error) VALUES ($1, $2, 1, $3, $4)
-               ON CONFLICT (server_name) DO UPDATE SET failing_since = coalesce(destinations.failing_since, $2),
-                   failures = destinations.failures + 1, retry_ts = $3, last_error = $4""",
-            self.name,
-            now,
-            now + wait,
-            error.message[:500],
-        )
+        await note_failure(self._database, self.name, now, now + wait, error.message[:500])
         return wait / 1000
 
     async def _collapse(self, failing_since: int) -> None:

@@ -16,6 +16,7 @@ import orjson
 
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
+from chappe.homeserver.outbound.federation.outbox import queue_edu
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -124,13 +125,7 @@ class DeviceNews:
         )
         for row in rows:
             for key, edu in _updates(row):
-                await connection.execute(
-                    """INSERT INTO federation_edus (destination, key, edu) SELECT d, $2, $3 FROM unnest($1::text[]) d
-                       ON CONFLICT (destination, key) DO UPDATE SET edu = excluded.edu, seq = DEFAULT""",
-                    sorted(told[row["user_id"]]),
-                    key,
-                    orjson.dumps(edu),
-                )
+                await queue_edu(connection, sorted(told[row["user_id"]]), key, orjson.dumps(edu))
         return set().union(*told.values())
 
 

@@ -16,6 +16,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
+from chappe.homeserver.outbound.federation.destinations import left_alone, try_now
 from chappe.homeserver.outbound.federation.outbox import Outbox
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.onward import Onward
@@ -139,7 +140,7 @@ class FederationSender(Onward):
 
     async def retry(self, name: str) -> None:
         """Forgets that a server did not answer, and tries again now."""
-        await self._database.execute("UPDATE destinations SET retry_ts = 0 WHERE server_name = $1", name)
+        await try_now(self._database, name)
         self._start_over(name)
 
     def _start_over(self, name: str) -> None:
@@ -150,8 +151,7 @@ class FederationSender(Onward):
 
     async def look_at_failures(self) -> None:
         """Tells the breaker which servers the queues leave alone, so that nothing else asks them either."""
-        rows = await self._database.fetch("SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", self._now_ms())
-        self._breaker.persisted = {row["server_name"]: row["retry_ts"] for row in rows}
+        self._breaker.persisted = await left_alone(self._database, self._now_ms())
 
     def revive(self, name: str) -> None:
         """A server that was given up has asked us something: what waits for it is sent now."""
@@ -175,10 +175,7 @@ class FederationSender(Onward):
         room = await self._rooms.live.find(room_id)
         if room is None or not await self._has_untold(name, room):
             return
-        given_up = await self._database.execute(
-            "UPDATE destinations SET retry_ts = 0 WHERE server_name = $1 AND retry_ts > $2", name, self._now_ms()
-        )
-        if given_up.endswith(" 1"):
+        if await try_now(self._database, name, self._now_ms()):
             self._start_over(name)
         deadline = time.monotonic() + TOLD_WITHIN
         while time.monotonic() < deadline and await self._has_untold(name, room):
