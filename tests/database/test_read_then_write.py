@@ -72,8 +72,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
     ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,
-    ("homeserver/senders/push/deliver.py", "_in_order", "push_queue"): LEASE,
-    ("homeserver/senders/push/deliver.py", "_serve", "push_queue"): LEASE,
 }
 Methods = dict[str, ast.AsyncFunctionDef]
 

@@ -58,7 +58,7 @@ FOREIGN_WRITERS: dict[str, set[str]] = {
     "openid_tokens": {"homeserver.accounts"},
     "organisation_people": {"agency.former_accounts", "agency.function_accounts"},
     "published_rooms": {"homeserver.modules.administration", "homeserver.rooms"},
-    "pushers": {"homeserver.accounts", "homeserver.senders.push"},
+    "pushers": {"homeserver.accounts"},
     "reports": {"homeserver.modules.administration"},
     "room_aliases": {"homeserver.modules.administration"},
     "sent": {"homeserver.rooms"},

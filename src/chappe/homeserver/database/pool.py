@@ -9,10 +9,9 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextvars import ContextVar, copy_context
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 T = TypeVar("T")
 Row = Any  # asyncpg.Record
@@ -45,6 +44,18 @@ def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
     context = copy_context()
     context.run(IN_BACKGROUND.set, True)
     return asyncio.create_task(work, name=name, context=context)
+
+
+class Executor(Protocol):
+    """What runs a statement: the pool, by itself, or the connection of somebody's transaction."""
+
+    async def fetch(self, sql: str, /, *arguments: Any) -> Sequence[Row]: ...
+
+    async def fetchrow(self, sql: str, /, *arguments: Any) -> Row | None: ...
+
+    async def fetchval(self, sql: str, /, *arguments: Any) -> Any: ...
+
+    async def execute(self, sql: str, /, *arguments: Any) -> str: ...
 
 
 class _Held:
@@ -142,6 +153,3 @@ class Database:
             finally:
                 held.is_given_back = True
                 _held.set(before)
-
-
-Executor = Database | PoolConnectionProxy  # a statement by itself, or in somebody's transaction

@@ -33,7 +33,6 @@ from chappe.homeserver.senders.push import notification
 from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
-from chappe.homeserver.senders.push.tables import TABLES as QUEUES
 
 DAY = 86_400  # seconds
 
@@ -105,7 +104,7 @@ PART = Part(
     "push",
     gives=(PushRules, counts, vapid, pushers, missed, told, digest, quiet_hours, PushDeliverer, gatherer),
     endpoints=(PushRulesApi, NotificationsApi, PushersApi),
-    tables=(*TABLES, *QUEUES),
+    tables=TABLES,
     runs=runs,
     ends=ends,
 )

@@ -15,6 +15,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.push.store import PusherStore
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
@@ -31,11 +32,10 @@ class Pushers:
 
     def __init__(self, database: Database, accounts: AccountStore, fetcher: PushFetcher, now_ms: NowMs, has_mail: bool) -> None:
         self._database, self._accounts, self._now_ms, self._has_mail = database, accounts, now_ms, has_mail
-        self._fetcher = fetcher
+        self._fetcher, self._store = fetcher, PusherStore(database)
 
     async def list(self, user_id: str) -> list[dict[str, Any]]:
-        rows = await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
-        return [_shown(row) for row in rows]
+        return [_shown(row) for row in await self._store.of(user_id)]
 
     async def set(self, user_id: str, device_id: str, body: dict[str, Any], asked_by: tuple[str, str] | None = None) -> None:
         """Creates, replaces, or with `kind` null deletes. `asked_by`: the session that does so, if any.
@@ -71,54 +71,32 @@ class Pushers:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
             await self._accounts.require_session(connection, asked_by)
-            if await connection.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id) >= AT_MOST:
+            store = PusherStore(connection)
+            if await store.count(user_id) >= AT_MOST:
                 raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
             if not body.get("append", False):
-                await self._take_over(connection, user_id, kind, app_id, pushkey, data)
-            await connection.execute(
-                """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
-                                        profile_tag, lang, data, enabled, created_ts, host)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-                   ON CONFLICT (user_id, app_id, pushkey) DO UPDATE SET device_id = excluded.device_id, kind = excluded.kind,
-                   app_display_name = excluded.app_display_name, device_display_name = excluded.device_display_name,
-                   profile_tag = excluded.profile_tag, lang = excluded.lang, data = excluded.data, enabled = excluded.enabled,
-                   host = excluded.host, due_ts = 0, attempts = 0, failing_since = NULL""",
-                *values,
-            )
+                await self._take_over(store, user_id, kind, app_id, pushkey, data)
+            await store.add(*values)
             await count_up(connection, "pushers")
 
-    async def _take_over(
-        self, connection: Any, user_id: str, kind: str, app_id: str, pushkey: str, data: dict[str, Any]
-    ) -> None:
+    @staticmethod
+    async def _take_over(store: PusherStore, user_id: str, kind: str, app_id: str, pushkey: str, data: dict[str, Any]) -> None:
         """The same application at the same place is somebody else's now: it leaves those who had it (`append`).
 
         A place is known by a key that only it has: the token of a gateway, the secret of a browser's subscription. A mailbox is known
         by an address, which everybody knows: `_checked` has seen that it is the account's.
         """
-        rows = await connection.fetch(
-            """SELECT id, data FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3 AND kind = $4
-                ORDER BY id FOR UPDATE""",
-            app_id,
-            pushkey,
-            user_id,
-            kind,
-        )
+        rows = await store.lock_others_at(user_id, kind, app_id, pushkey)
         left = [row["id"] for row in rows if kind != WEB or orjson.loads(row["data"]).get("auth") == data["auth"]]
         if left:
-            await connection.execute("DELETE FROM pushers WHERE id = ANY($1::bigint[])", left)
+            await store.remove(left)
 
     async def remove(self, user_id: str, app_id: str, pushkey: str) -> None:
-        await self._database.execute(
-            "DELETE FROM pushers WHERE user_id = $1 AND app_id = $2 AND pushkey = $3", user_id, app_id, pushkey
-        )
+        await self._store.remove_at(user_id, app_id, pushkey)
 
     async def remove_all(self, user_id: str, but_device: str | None = None) -> None:
         """Those of mailboxes as well, which are of no device."""
-        await self._database.execute(
-            "DELETE FROM pushers WHERE user_id = $1 AND ($2::text IS NULL OR device_id IS DISTINCT FROM $2)",
-            user_id,
-            but_device,
-        )
+        await self._store.remove_all(user_id, but_device)
 
     async def _checked(self, user_id: str, kind: object, pushkey: str, data: object) -> tuple[dict[str, Any], str]:
         """(what is kept of `data`, the host that pushes go to)."""

@@ -22,6 +22,14 @@ TABLES = (
         package="SELECT kind, app_id, device_display_name, created_ts FROM pushers WHERE user_id = $1 ORDER BY created_ts",
         file="notification_targets",
         erased=True,
-        readers=("homeserver.accounts", "homeserver.senders.push"),
+        readers=("homeserver.accounts",),
+    ),
+    Table(
+        OWNER,
+        "push_queue",
+        stays="sent from where it was queued",
+        words="holds no words: the event is read when it is delivered",
+        room="room_nid",
+        readers=("homeserver.modules.administration",),
     ),
 )

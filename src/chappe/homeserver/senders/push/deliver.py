@@ -18,6 +18,7 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
+from chappe.homeserver.modules.push.store import PusherStore, PushQueue
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
 from chappe.matrix.account_standing import Doing
@@ -25,20 +26,10 @@ from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 LOOK_EVERY, LEASE_MS = 2.0, 120_000
-AT_ONCE, PER_HOST, PER_TURN = 400, 40, 20
+AT_ONCE, PER_HOST, PER_TURN, IN_A_MAIL = 400, 40, 20, 200
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 1_000, 3_600_000
 GIVE_UP_MS, FORGET_MS = 86_400_000, 30 * 86_400_000
 SECONDS = 10.0
-
-_CLAIM = """
-    WITH ready AS (
-        SELECT p.id, p.due_ts, row_number() OVER (PARTITION BY p.host ORDER BY p.due_ts, p.id) AS n FROM pushers p
-         WHERE p.due_ts <= $1 AND p.enabled AND p.host <> ALL ($3::text[])
-           AND EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher = p.id)),
-    chosen AS (
-        SELECT p.id FROM pushers p WHERE p.id IN (SELECT id FROM ready WHERE n <= $4 ORDER BY due_ts LIMIT $2)
-           AND p.due_ts <= $1 FOR UPDATE SKIP LOCKED)
-    UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING *"""
 
 
 class PushDeliverer:
@@ -52,7 +43,8 @@ class PushDeliverer:
         now_ms: NowMs,
     ) -> None:
         self._standings = standings
-        self._database, self._fetcher, self._notifications = database, fetcher, notifications
+        self._pushers, self._queue = PusherStore(database), PushQueue(database)
+        self._fetcher, self._notifications = fetcher, notifications
         self._digest, self._now_ms = digest, now_ms
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +78,7 @@ class PushDeliverer:
             return
         busy = [host for host, count in self._hosts.items() if count >= PER_HOST]
         now = self._now_ms()
-        rows = await self._database.fetch(_CLAIM, now, room, busy, PER_HOST, now + LEASE_MS)
+        rows = await self._pushers.claim(now, room, busy, PER_HOST, now + LEASE_MS)
         for row in rows:
             self._hosts[row["host"]] += 1
             task = asyncio.create_task(self._serve(row))
@@ -107,8 +99,8 @@ class PushDeliverer:
     async def _serve(self, pusher: Row) -> None:
         done: bool | None
         if await self._standings.refusal(pusher["user_id"], Doing.READ) is not None:  # nothing goes out: it is dropped
-            await self._database.execute("DELETE FROM push_queue WHERE pusher = $1", pusher["id"])
-            await self._database.execute("UPDATE pushers SET due_ts = 0 WHERE id = $1", pusher["id"])
+            await self._queue.remove_all(pusher["id"])
+            await self._pushers.release(pusher["id"])
             return
         try:
             if pusher["kind"] == "email":
@@ -121,37 +113,23 @@ class PushDeliverer:
         if done is None:  # the pusher is gone
             return
         if done:
-            await self._database.execute(
-                "UPDATE pushers SET due_ts = $2, attempts = 0, failing_since = NULL WHERE id = $1",
-                pusher["id"],
-                self._digest.next_look(self._now_ms()) if pusher["kind"] == "email" else 0,
-            )
+            due = self._digest.next_look(self._now_ms()) if pusher["kind"] == "email" else 0
+            await self._pushers.note_success(pusher["id"], due)
         else:
             await self._failed(pusher)
 
     async def _failed(self, pusher: Row) -> None:
         now = self._now_ms()
         if pusher["failing_since"] is not None and now - pusher["failing_since"] > FORGET_MS:
-            await self._remove(pusher)
+            await self._pushers.remove([pusher["id"]])
             return
         wait = min(FIRST_WAIT_MS << min(pusher["attempts"], 20), LONGEST_WAIT_MS)
-        await self._database.execute(
-            """UPDATE pushers SET due_ts = $2, attempts = attempts + 1, failing_since = coalesce(failing_since, $3)
-                WHERE id = $1""",
-            pusher["id"],
-            now + wait,
-            now,
-        )
-        await self._database.execute(
-            "DELETE FROM push_queue WHERE pusher = $1 AND created_ts < $2", pusher["id"], now - GIVE_UP_MS
-        )
+        await self._pushers.note_failure(pusher["id"], now + wait, now)
+        await self._queue.remove_all(pusher["id"], before=now - GIVE_UP_MS)
 
     async def _in_order(self, pusher: Row, send: Callable[[Row, Notification], Awaitable[bool | None]]) -> bool | None:
         """Sends what is queued. True: all of a turn; False: something failed; None: the pusher was refused for good."""
-        rows = await self._database.fetch(
-            "SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2", pusher["id"], PER_TURN
-        )
-        for row in rows:
+        for row in await self._queue.of(pusher["id"], PER_TURN):
             try:
                 notification = await self._notifications.make(pusher, row)
                 done = await send(pusher, notification) if notification is not None else True
@@ -159,20 +137,15 @@ class PushDeliverer:
                 raise
             except Exception:  # this one cannot be made, and will not be: those behind it are
                 log.exception("a notification was given up", extra={"fields": {"pusher": pusher["id"]}})
-                await self._database.execute("DELETE FROM push_queue WHERE id = $1", row["id"])
+                await self._queue.remove([row["id"]])
                 continue
             if notification is not None:
                 if done is None:
-                    await self._remove(pusher)
+                    await self._pushers.remove([pusher["id"]])
                 if not done:
                     return done
-                await self._database.execute(
-                    "UPDATE pushers SET badge = $2, due_ts = $3 WHERE id = $1",
-                    pusher["id"],
-                    notification.unread,
-                    self._now_ms() + LEASE_MS,
-                )
-            await self._database.execute("DELETE FROM push_queue WHERE id = $1", row["id"])
+                await self._pushers.put_off(pusher["id"], self._now_ms() + LEASE_MS, notification.unread)
+            await self._queue.remove([row["id"]])
         return True
 
     async def _to_gateway(self, pusher: Row, notification: Notification) -> bool | None:
@@ -196,9 +169,5 @@ class PushDeliverer:
         return status < 300 or status == 413
 
     async def _to_mailbox(self, pusher: Row) -> bool:
-        rows = await self._database.fetch("SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT 200", pusher["id"])
-        await self._digest.write(pusher, rows)
+        await self._digest.write(pusher, await self._queue.of(pusher["id"], IN_A_MAIL))
         return True
-
-    async def _remove(self, pusher: Row) -> None:
-        await self._database.execute("DELETE FROM pushers WHERE id = $1", pusher["id"])

@@ -23,6 +23,7 @@ from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.modules.push.store import PusherStore, PushQueue, Queued
 from chappe.homeserver.rooms.beside import news_beside
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -38,7 +39,6 @@ FEW = 100  # members with pushers, whose number is looked at when a message is r
 PAUSE, IDLE = 0.05, 0.5  # seconds between looks
 BADGE = ""  # in place of an event id: only the number of unread messages has changed
 SILENTLY = b'{"silent":true}'
-Queued = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, not before
 
 
 class PushGatherer:
@@ -94,8 +94,7 @@ class PushGatherer:
             at = await progress(connection, "push")
             version = await progress(connection, "pushers")
             if version != self._version:
-                rows = await connection.fetch("SELECT DISTINCT user_id FROM pushers")
-                self._users, self._version = frozenset(r["user_id"] for r in rows), version
+                self._users, self._version = await PusherStore(connection).users(), version
             if not self._users:
                 await advance_progress(connection, "push", goal)
                 return False
@@ -109,24 +108,11 @@ class PushGatherer:
                 return False
             found = await self._look(commits)
             if found:
-                await self._queue(connection, found)
+                await PushQueue(connection).add(found)
             await set_progress(connection, "push", commits[-1]["upto"])
         if found:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
-
-    @staticmethod
-    async def _queue(connection: Any, found: Sequence[Queued]) -> None:
-        columns = list(map(list, zip(*found, strict=True)))
-        await connection.execute(
-            """INSERT INTO push_queue (pusher, room_nid, event_id, position, tweaks, created_ts)
-               SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
-                   x(pusher, r, e, p, t, c)
-               WHERE EXISTS (SELECT 1 FROM pushers WHERE id = x.pusher)
-               ON CONFLICT (pusher, event_id) DO UPDATE SET tweaks = excluded.tweaks
-               WHERE push_queue.event_id = '' AND excluded.tweaks <> '{}'""",
-            *columns,
-        )
 
     async def _look(self, commits: Sequence[Row]) -> list[Queued]:
         since, upto = commits[0]["since"], commits[-1]["upto"]
@@ -148,9 +134,7 @@ class PushGatherer:
         everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
         if not everybody:
             return []
-        rows = await self._database.fetch(
-            "SELECT id, user_id, kind FROM pushers WHERE enabled AND user_id = ANY($1)", everybody
-        )
+        rows = await PusherStore(self._database).enabled(everybody)
         result: list[Queued] = []
         for user, pushers in by_user(rows).items():
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)

@@ -14,6 +14,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
+from chappe.homeserver.modules.push.store import PushQueue
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -186,8 +187,7 @@ class Digest:
             )
         ids = [row["id"] for row in rows]
         async with self._database.transaction() as connection:
-            result = await connection.execute("DELETE FROM push_queue WHERE id = ANY($1::bigint[])", ids)
-            if not result.endswith(" 0"):  # else another process has written it, whose lease had ended meanwhile
+            if await PushQueue(connection).remove(ids):  # else another process has written it, whose lease had ended meanwhile
                 await self._mail.put(connection, *mails)
 
 
