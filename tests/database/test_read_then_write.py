@@ -69,7 +69,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/rooms/remote/inbox.py", "_answer", "federation_inbox"): BOUND,
     ("homeserver/rooms/remote/inbox.py", "_keep", "federation_inbox"): BOUND,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
-    ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
     ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,
 }

@@ -195,7 +195,7 @@ TABLES = (
 READS = {
     "account_data": ("agency.records", "agency.red_list"),
     "blocked_rooms": ("agency.console",),
-    "devices": ("agency.console", "agency.records", "agency.statistics"),
+    "devices": ("agency.console", "agency.statistics"),
     "events": (
         "agency.console",
         "agency.legal_holds",
@@ -215,10 +215,8 @@ READS = {
         "agency.statistics",
     ),
     "memberships": ("agency.announcements", "agency.legal_holds", "agency.records", "agency.retention"),
-    "passkeys": ("agency.records",),
     "published_rooms": ("agency.console",),
-    "pushers": ("agency.records",),
-    "reports": ("agency.console", "agency.records"),
+    "reports": ("agency.console",),
     "room_summaries": ("agency.console", "agency.records"),
     "rooms": (
         "agency.announcements",
@@ -230,8 +228,8 @@ READS = {
     ),
     "server_notice_rooms": ("agency.console",),
     "third_party_invites": ("agency.policy", "agency.sponsors"),
-    "threepids": ("agency.account_validity", "agency.people", "agency.records", "agency.sponsors"),
-    "upstream_links": ("agency.former_accounts", "agency.records"),
+    "threepids": ("agency.account_validity", "agency.people", "agency.sponsors"),
+    "upstream_links": ("agency.former_accounts",),
     "user_directory": ("agency.console", "agency.function_accounts", "agency.people", "agency.rules_api", "agency.sponsors"),
     "users": (
         "agency.account_validity",

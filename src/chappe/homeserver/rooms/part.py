@@ -18,6 +18,7 @@ from chappe.homeserver.api.client.room_send import RoomSend
 from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
 from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.bus.erased import ErasedAuthors
+from chappe.homeserver.database import journal
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
@@ -92,9 +93,9 @@ def creation(
     return RoomCreation(rooms, aliases, admission, membership, by_address, directory, config.default_room_version)
 
 
-def runs(rooms: Rooms, clock: Clock, evict_guests: EvictGuests) -> Iterator[Job]:
+def runs(database: Database, clock: Clock, evict_guests: EvictGuests) -> Iterator[Job]:
     async def prune() -> None:
-        await rooms.store.prune(clock.watermark - DAY_OF_POSITIONS)
+        await journal.prune(database, clock.watermark - DAY_OF_POSITIONS)
 
     yield Job("old positions", PRUNE_EVERY, prune, cannot_be_undone=True)
     yield Job("guest access", SWEEP_EVERY, evict_guests.sweep)

@@ -582,13 +582,6 @@ class RoomStore:
         )
         return [row["room_nid"] for row in rows]
 
-    async def prune(self, keep_positions_after: int) -> None:
-        """Forgets transaction ids and commit headers that nobody asks for any more. Two statements."""
-        await self.database.execute("DELETE FROM sent WHERE upto < $1", keep_positions_after)
-        await self.database.execute(
-            "DELETE FROM journal WHERE upto < $1 AND upto < (SELECT max(upto) FROM journal)", keep_positions_after
-        )
-
     async def forget_retractions(self, read: Sequence[tuple[int, str, int | None]]) -> None:
         """Of (room, thread, position) those up to the position; None: all, as nobody of here is in the room."""
         await self.database.execute(

@@ -161,7 +161,7 @@ TABLES = (
             "homeserver.modules.hosted_domains",
             "homeserver.modules.room_directory",
             "homeserver.modules.threads",
-            "homeserver.senders.webhooks",
+            "homeserver.modules.bots",
         ),
     ),
     Table(

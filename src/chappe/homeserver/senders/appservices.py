@@ -20,9 +20,12 @@ import orjson
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.journal import Logged, commits_between
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.appservices.store import Place, ServiceQueue, Transaction
 from chappe.homeserver.modules.presence.presence import Presence
+from chappe.homeserver.modules.to_device.to_device import messages_of, remove_messages
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.rooms.aliases import Aliases
@@ -36,7 +39,7 @@ from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 LEASE_MS, LOOK_EVERY = 60_000, 5.0
-COMMITS_AT_ONCE, EVENTS_AT_ONCE = 100, 500
+COMMITS_AT_ONCE, EVENTS_AT_ONCE, MESSAGES_AT_ONCE = 100, 500, 500
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 
 
@@ -73,6 +76,7 @@ class AppserviceSender:
         now_ms: NowMs,
     ) -> None:
         self._database, self._clock, self._calls = database, clock, calls
+        self._queue = ServiceQueue(database)
         self._accounts, self._rooms = accounts, rooms
         self._aliases, self._typing, self._presence, self._now_ms = aliases, typing, presence, now_ms
         self._served = [_Service(s) for s in services.services.values() if s.url]
@@ -98,10 +102,7 @@ class AppserviceSender:
 
     async def _serve(self, served: _Service) -> None:
         wait = FIRST_WAIT
-        await self._database.execute(
-            "INSERT INTO appservice_progress (appservice, position) SELECT $1, max(upto) FROM journal ON CONFLICT DO NOTHING",
-            served.service.id,
-        )
+        await self._queue.begin(served.service.id)
         while True:
             try:
                 while await self._is_ours(served) and await self._step(served):
@@ -125,34 +126,22 @@ class AppserviceSender:
 
     async def _is_ours(self, served: _Service) -> bool:
         now = self._now_ms()
-        result = await self._database.execute(
-            """UPDATE appservice_progress SET holder = $2, lease_until = $3
-                WHERE appservice = $1 AND (holder = $2 OR holder IS NULL OR lease_until < $4)""",
-            served.service.id,
-            self._holder,
-            now + LEASE_MS,
-            now,
-        )
-        return result.endswith(" 1")
+        return await self._queue.claim(served.service.id, self._holder, now + LEASE_MS, now)
 
     async def release(self) -> None:
         """At shutdown: other processes need not wait for the lease to end."""
         if self._served:
-            await self._database.execute("UPDATE appservice_progress SET holder = NULL WHERE holder = $1", self._holder)
+            await self._queue.release(self._holder)
 
     async def _step(self, served: _Service) -> bool:
         """Delivers the oldest transaction, or makes the next. Returns whether there may be more. Raises M_UNKNOWN."""
         service = served.service
-        row = await self._database.fetchrow(
-            "SELECT txn, body FROM appservice_transactions WHERE appservice = $1 ORDER BY txn LIMIT 1", service.id
-        )
-        if row is None:
+        oldest = await self._queue.oldest(service.id)
+        if oldest is None:
             return await self._gather(served)
-        if not await self._calls.transaction(str(service.url), service.hs_token, row["txn"], row["body"]):
+        if not await self._calls.transaction(str(service.url), service.hs_token, oldest.txn, oldest.body):
             raise MatrixError(502, "M_UNKNOWN", "The application service did not take a transaction")
-        await self._database.execute(
-            "DELETE FROM appservice_transactions WHERE appservice = $1 AND txn = $2", service.id, row["txn"]
-        )
+        await self._queue.remove(service.id, oldest.txn)
         return True
 
     # --------------------------------------------------------------------------------------------------- gathering
@@ -161,47 +150,30 @@ class AppserviceSender:
         served.news.clear()
         typing, served.typing = served.typing, set()
         async with self._database.transaction(reads_beside=True) as connection:
-            place = await connection.fetchrow(
-                "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
-                served.service.id,
-                self._holder,
-            )
+            queue, service = ServiceQueue(connection), served.service.id
+            place = await queue.lock_place(service, self._holder)
             if place is None:
                 return False
-            commits = await connection.fetch(
-                "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                place["position"],
-                COMMITS_AT_ONCE,
-                self._clock.watermark,
-            )
+            commits = await commits_between(connection, place.position, self._clock.watermark, COMMITS_AT_ONCE)
             if not commits and not typing:
                 return False
             body, taken = await self._transaction(served, commits, typing)
             if body:
-                await connection.execute(
-                    "INSERT INTO appservice_transactions VALUES ($1, $2, $3)",
-                    served.service.id,
-                    place["next_txn"],
-                    orjson.dumps(body),
-                )
-                await connection.execute("DELETE FROM to_device WHERE seq = ANY($1::bigint[])", taken)
-            await connection.execute(
-                "UPDATE appservice_progress SET position = $2, next_txn = next_txn + $3 WHERE appservice = $1",
-                served.service.id,
-                commits[-1]["upto"] if commits else place["position"],
-                int(bool(body)),
-            )
+                await queue.add(service, Transaction(place.next_txn, orjson.dumps(body)))
+                await remove_messages(connection, taken)
+            upto = commits[-1].upto if commits else place.position
+            await queue.set_place(service, Place(upto, place.next_txn + bool(body)))
         return bool(body) or len(commits) == COMMITS_AT_ONCE
 
     async def _transaction(
-        self, served: _Service, commits: Sequence[Row], typing: set[int]
+        self, served: _Service, commits: Sequence[Logged], typing: set[int]
     ) -> tuple[dict[str, Any], list[int]]:
         """(the body, empty where nothing concerns the service; the to-device messages that it takes)."""
-        since = commits[0]["since"] if commits else self._clock.watermark
-        upto = commits[-1]["upto"] if commits else since
-        rooms = {number for commit in commits for number in commit["rooms"]}
+        since = commits[0].since if commits else self._clock.watermark
+        upto = commits[-1].upto if commits else since
+        rooms = {number for commit in commits for number in commit.rooms}
         events, interesting = await self._of_rooms(served, rooms, typing, since, upto)
-        touched = {user for commit in commits for user in commit["users"] if served.has_user(user)}
+        touched = {user for commit in commits for user in commit.users if served.has_user(user)}
         for user in touched:
             events += [
                 (position, orjson.Fragment(_client_event(room, event, served)))
@@ -310,12 +282,9 @@ class AppserviceSender:
     async def _to_device(self, own: set[str]) -> tuple[list[dict[str, Any]], list[int]]:
         if not own:
             return [], []
-        rows = await self._database.fetch(
-            "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT 500",
-            list(own),
-        )
-        messages = [{**orjson.loads(r["message"]), "to_user_id": r["user_id"], "to_device_id": r["device_id"]} for r in rows]
-        return messages, [row["seq"] for row in rows]
+        waiting = await messages_of(self._database, own, MESSAGES_AT_ONCE)
+        messages = [{**orjson.loads(m.message), "to_user_id": m.user_id, "to_device_id": m.device_id} for m in waiting]
+        return messages, [message.seq for message in waiting]
 
     async def _encryption(self, served: _Service, own: set[str], since: int, upto: int) -> dict[str, Any]:
         """MSC3202: whose devices changed, and how many keys the service's own devices have left."""

@@ -12,9 +12,11 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.journal import commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.bots.store import WebhookQueue, WebhookStore
 from chappe.homeserver.modules.bots.webhooks import may_be_there
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.rooms.rooms import Rooms
@@ -39,6 +41,7 @@ class WebhookSender:
         self, database: Database, clock: Clock, rooms: Rooms, fetcher: PushFetcher, standings: Standings, now_ms: NowMs
     ) -> None:
         self._database, self._clock, self._rooms, self._standings = database, clock, rooms, standings
+        self._hooks, self._queue = WebhookStore(database), WebhookQueue(database)
         self._fetcher, self._now_ms = fetcher, now_ms
         self._news = asyncio.Event()
         clock.listen(self._heard)
@@ -72,42 +75,26 @@ class WebhookSender:
         async with self._database.transaction(reads_beside=True) as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
-            if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"):
+            hooks, queue = WebhookStore(connection), WebhookQueue(connection)
+            if not await hooks.has_outgoing():
                 await advance_progress(connection, "webhooks", goal)
                 return False
             at = await progress(connection, "webhooks")
-            commits = await connection.fetch(
-                "SELECT since, upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at,
-                COMMITS_AT_ONCE,
-                goal,
-            )
+            commits = await commits_between(connection, at, goal, COMMITS_AT_ONCE)
             if not commits:
                 return False
-            numbers = {number for commit in commits for number in commit["rooms"]}
-            hooks = await connection.fetch(
-                """SELECT w.*, r.room_nid FROM webhooks w JOIN rooms r USING (room_id) WHERE w.direction = 'outgoing' AND w.enabled
-                    AND r.room_nid = ANY($1::bigint[]) AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
-                list(numbers),
-                self._now_ms(),
-            )
-            acting = await self._standings.who_may((hook["owner"] for hook in hooks), Doing.ACT)
-            for hook in hooks:
+            numbers = {number for commit in commits for number in commit.rooms}
+            told = await hooks.outgoing(numbers, self._now_ms())
+            acting = await self._standings.who_may((hook["owner"] for hook in told), Doing.ACT)
+            for hook in told:
                 if hook["owner"] not in acting or not await may_be_there(self._rooms, hook["owner"], hook["room_id"]):
                     continue
                 bodies = await narrowed(
-                    "webhooks", hook["room_id"], commits[0]["since"], commits[-1]["upto"], functools.partial(self._bodies, hook)
+                    "webhooks", hook["room_id"], commits[0].since, commits[-1].upto, functools.partial(self._bodies, hook)
                 )
                 for event_id, body in bodies:
-                    await connection.execute(
-                        """INSERT INTO webhook_queue (webhook, event_id, body, due_ts) VALUES ($1, $2, $3, $4)
-                           ON CONFLICT DO NOTHING""",
-                        hook["id"],
-                        event_id,
-                        body,
-                        self._now_ms(),
-                    )
-            await set_progress(connection, "webhooks", commits[-1]["upto"])
+                    await queue.add(hook["id"], event_id, body, self._now_ms())
+            await set_progress(connection, "webhooks", commits[-1].upto)
         return len(commits) == COMMITS_AT_ONCE
 
     async def _bodies(self, hook: Row, since: int, upto: int) -> list[tuple[str, bytes]]:
@@ -122,20 +109,13 @@ class WebhookSender:
 
     async def _deliver(self) -> None:
         now = self._now_ms()
-        rows = await self._database.fetch(
-            """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
-                 FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
-                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.room_id, w.enabled""",
-            now,
-            now + 60_000,
-            AT_ONCE,
-        )
+        rows = await self._queue.claim(now, now + 60_000, AT_ONCE)
         await asyncio.gather(*(self._send(row) for row in rows))
 
     async def _send(self, row: Row) -> None:
         may = row["enabled"] and await may_be_there(self._rooms, row["owner"], row["room_id"])
         if not may or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
-            await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
+            await self._queue.remove(row["id"])
             return
         seconds = self._now_ms() // 1000
         headers = {
@@ -151,11 +131,9 @@ class WebhookSender:
         except Exception as fault:  # whatever it is, it is this one's: others go on, and this one is given up in the end
             log.exception("a webhook could not be sent", extra={"fields": {"webhook": row["webhook"]}})
             error = type(fault).__name__
-        await self._database.execute(
-            "UPDATE webhooks SET last_error = $2, last_used_ts = $3 WHERE id = $1", row["webhook"], error, self._now_ms()
-        )
+        await self._hooks.note_sent(row["webhook"], error, self._now_ms())
         if error is None or row["attempts"] >= ATTEMPTS:
-            await self._database.execute("DELETE FROM webhook_queue WHERE id = $1", row["id"])
+            await self._queue.remove(row["id"])
             return
         wait = min(FIRST_WAIT_MS << row["attempts"], LONGEST_WAIT_MS)
-        await self._database.execute("UPDATE webhook_queue SET due_ts = $2 WHERE id = $1", row["id"], self._now_ms() + wait)
+        await self._queue.put_off(row["id"], self._now_ms() + wait)

@@ -8,6 +8,7 @@ from typing import Any
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.appservices.store import ListedRooms
 from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.rooms import Rooms
@@ -28,7 +29,7 @@ class Appservices:
         rooms: Rooms,
         may_list: MayList,
     ) -> None:
-        self._database, self.services, self._calls = database, services, calls
+        self._listed, self.services, self._calls = ListedRooms(database), services, calls
         self._accounts, self._rooms, self._may_list = accounts, rooms, may_list
 
     # --------------------------------------------------------------------------------------------------- networks
@@ -95,23 +96,18 @@ class Appservices:
             raise NotFound("This room is not known here")
         if listed:
             await self._may_list(user_id, room.content_of)
-        sql = "INSERT INTO appservice_rooms VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-        if not listed:
-            sql = "DELETE FROM appservice_rooms WHERE appservice = $1 AND network = $2 AND room_id = $3"
-        await self._database.execute(sql, service_id, network, room_id)
+            await self._listed.add(service_id, network, room_id)
+        else:
+            await self._listed.remove(service_id, network, room_id)
 
     async def rooms_of(self, instance: str) -> list[str]:
         """The rooms listed under an instance id: `service|network`."""
         service, _, network = instance.partition("|")
-        rows = await self._database.fetch(
-            "SELECT room_id FROM appservice_rooms WHERE appservice = $1 AND network = $2", service, network
-        )
-        return [row["room_id"] for row in rows]
+        return await self._listed.of(service, network)
 
     async def rooms_of_all(self) -> tuple[str, ...]:
         """The rooms listed under any instance."""
-        rows = await self._database.fetch("SELECT DISTINCT room_id FROM appservice_rooms")
-        return tuple(row["room_id"] for row in rows)
+        return await self._listed.of_all()
 
     # ------------------------------------------------------------------------------------------------ encryption
 

@@ -18,7 +18,6 @@ from chappe.homeserver.outbound.application_service import ServiceCalls
 from chappe.homeserver.part import Loop, Part
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.appservices import AppserviceSender
-from chappe.homeserver.senders.tables import TABLES as QUEUES
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ PART = Part(
     "application services",
     gives=(appservices, AppserviceSender),
     endpoints=(ThirdPartyLookup,),
-    tables=(*TABLES, *QUEUES),
+    tables=TABLES,
     starts=start,
     runs=runs,
 )

@@ -13,4 +13,12 @@ TABLES = (
         room="room_id",
         readers=("homeserver.modules.administration", "homeserver.rooms"),
     ),
+    Table(OWNER, "appservice_progress", stays="of the installation's bridges"),
+    Table(
+        OWNER,
+        "appservice_transactions",
+        stays="of the installation's bridges",
+        words="until it is delivered",
+        readers=("homeserver.modules.administration",),
+    ),
 )

@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.bots.store import WebhookStore
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -69,7 +70,7 @@ class Bots:
         owner = UserId(proof.user_id)
         await self.require_may_own(owner)
         bot = await self.require_own(owner, user_id)
-        if await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE user_id = $1)", bot):
+        if await WebhookStore(self._database).is_spoken_for_by(bot):
             raise NotFound("You have no such bot")
         shown = await self._shown(bot)
         devices = await self._accounts.store.devices(bot)

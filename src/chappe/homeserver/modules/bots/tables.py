@@ -14,6 +14,12 @@ TABLES = (
         package="SELECT name, room_id, direction, url, created_ts, last_used_ts FROM webhooks WHERE owner = $1 ORDER BY created_ts",
         erased=True,
         room="room_id",
-        readers=("homeserver.senders.webhooks",),
+    ),
+    Table(
+        OWNER,
+        "webhook_queue",
+        stays="sent from where it was queued",
+        words="until it is delivered, or given up",
+        event="event_id",
     ),
 )

@@ -20,6 +20,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
+from chappe.homeserver.modules.bots.store import NewWebhook, WebhookStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -85,6 +86,7 @@ class Webhooks:
         now_ms: NowMs,
     ) -> None:
         self._database, self._bots, self._rooms, self._membership = database, bots, rooms, membership
+        self._hooks = WebhookStore(database)
         self._standings = standings
         self._store, self._check_url, self._now_ms = store, check_url, now_ms
 
@@ -110,7 +112,7 @@ class Webhooks:
         try:
             bot = await self._speaker(hook, proof, room_id, wanted, notice) if wanted.direction == IN else None
         except BaseException:
-            await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
+            await self._hooks.remove(hook)
             raise
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
@@ -121,16 +123,14 @@ class Webhooks:
         async with self._database.transaction() as connection:
             for name in (f"webhooks {owner}", f"webhooks {room_id}"):
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
-            if await connection.fetchval("SELECT count(*) FROM webhooks WHERE room_id = $1", room_id) >= PER_ROOM:
+            hooks = WebhookStore(connection)
+            if await hooks.count_in(room_id) >= PER_ROOM:
                 raise Forbidden(f"At most {PER_ROOM} webhooks in a room")
-            own = await connection.fetchval("SELECT count(*) FROM webhooks WHERE owner = $1", owner)
+            own = await hooks.count_of(owner)
             if own >= self._bots.max_webhooks:
                 raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
             await self._bots.require_session(connection, proof)
-            await connection.execute(
-                """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
-                                         created_ts, enabled)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
+            new = NewWebhook(
                 hook,
                 room_id,
                 wanted.direction,
@@ -144,6 +144,7 @@ class Webhooks:
                 self._now_ms(),
                 wanted.direction == OUT,
             )
+            await hooks.add(new)
             if wanted.direction == OUT:
                 await notice.put(connection)
 
@@ -151,12 +152,12 @@ class Webhooks:
         """The bot that speaks for an incoming webhook, in the room; from now on it takes messages."""
         owner = UserId(proof.user_id)
         bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)
-        await self._database.execute("UPDATE webhooks SET user_id = $2 WHERE id = $1", hook, bot)
+        await self._hooks.set_speaker(hook, bot)
         await self._membership.invite(owner, room_id, bot, {})
         await self._membership.join(bot, room_id)
         async with self._database.transaction() as connection:
             await self._bots.require_session(connection, proof)
-            await connection.execute("UPDATE webhooks SET enabled = true WHERE id = $1", hook)
+            await WebhookStore(connection).enable(hook)
             await notice.put(connection)
         return bot
 
@@ -164,7 +165,7 @@ class Webhooks:
         """For members: what listens and speaks in their room is no secret, but for addresses. `may_act`: whether it takes or tells
         anything at present, as far as that is not its own `enabled` and `expires_ts`."""
         await self._rooms.require_joined(user_id, room_id)
-        rows = await self._of_room(room_id)
+        rows = await self._hooks.of_room(room_id)
         acting = await self._standings.who_may((row["owner"] for row in rows), Doing.ACT)
         able = {owner for owner in acting if await may_be_there(self._rooms, owner, room_id)}
         names = (
@@ -185,9 +186,7 @@ class Webhooks:
     async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
         """Returns the bot that must go with it. Raises M_NOT_FOUND."""
         await self.require_moderator(user_id, room_id)
-        row = await self._database.fetchrow(
-            "DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING user_id", hook, room_id
-        )
+        row = await self._hooks.remove_from(room_id, hook)
         if row is None:
             raise NotFound("There is no such webhook in this room")
         return UserId(row["user_id"]) if row["user_id"] else None
@@ -200,26 +199,17 @@ class Webhooks:
         await require_may_be_there(self._rooms, user_id, room_id)
         async with self._database.transaction() as connection:
             await self._bots.require_session(connection, proof)
-            done = await connection.execute(
-                """UPDATE webhooks SET enabled = true WHERE id = $1 AND room_id = $2 AND owner = $3
-                    AND (direction = 'outgoing' OR user_id IS NOT NULL)""",
-                hook,
-                room_id,
-                user_id,
-            )
-        if done.endswith(" 0"):
+            done = await WebhookStore(connection).enable_again(hook, room_id, user_id)
+        if not done:
             raise NotFound("You have no such webhook in this room")
 
     async def disable_all(self, user_id: str) -> None:
         """Whoever made them was signed out everywhere: nothing is taken or told until they enable them again."""
-        await self._database.execute("UPDATE webhooks SET enabled = false WHERE owner = $1", user_id)
+        await self._hooks.disable_all(user_id)
 
     async def forget_owner(self, user_id: str) -> None:
         """The account that made them, or in whose name one speaks, has ended."""
-        await self._database.execute("DELETE FROM webhooks WHERE owner = $1 OR user_id = $1", user_id)
-
-    async def _of_room(self, room_id: str) -> Sequence[Row]:
-        return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
+        await self._hooks.forget(user_id)
 
     async def require_moderator(self, user_id: UserId, room_id: str) -> LiveRoom:
         """Raises M_FORBIDDEN for all but those who may change the room's rights."""
@@ -232,7 +222,7 @@ class Webhooks:
 
     async def incoming(self, hook: str, secret: str) -> Row:
         """Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
-        row = await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
+        row = await self._hooks.incoming(hook)
         good = secrets.compare_digest(row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest())
         if row is None or not good or not row["enabled"]:
             raise NotFound("There is no such webhook")
@@ -246,7 +236,7 @@ class Webhooks:
     async def post(self, row: Row, post: Post) -> str:
         """The event's id."""
         event_id = await self._say(row, post)
-        await self._database.execute("UPDATE webhooks SET last_used_ts = $2 WHERE id = $1", row["id"], self._now_ms())
+        await self._hooks.note_use(row["id"], self._now_ms())
         return event_id
 
     async def _say(self, row: Row, post: Post) -> str:

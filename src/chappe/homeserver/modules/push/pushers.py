@@ -15,7 +15,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.push.store import PusherStore
+from chappe.homeserver.modules.push.store import NewPusher, PusherStore
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
@@ -53,7 +53,7 @@ class Pushers:
         if type(enabled) is not bool or type(body.get("append", False)) is not bool:
             raise BadRequest("`enabled` and `append` must be true or false")
         tag = body.get("profile_tag")
-        values = (
+        new = NewPusher(
             user_id,
             device_id,
             kind,
@@ -76,7 +76,7 @@ class Pushers:
                 raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")
             if not body.get("append", False):
                 await self._take_over(store, user_id, kind, app_id, pushkey, data)
-            await store.add(*values)
+            await store.add(new)
             await count_up(connection, "pushers")
 
     @staticmethod

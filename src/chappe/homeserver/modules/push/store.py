@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Executor, Row
 
@@ -19,6 +20,24 @@ _CLAIM = """
     UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING *"""
 
 
+class NewPusher(NamedTuple):
+    """A row of `pushers`, but for what comes with its use. `data`: JSON; `host`: what pushes go to, "" for a mailbox."""
+
+    user_id: str
+    device_id: str
+    kind: str
+    app_id: str
+    pushkey: str
+    app_display_name: str
+    device_display_name: str
+    profile_tag: str | None
+    lang: str
+    data: bytes
+    enabled: bool
+    created_ts: int
+    host: str
+
+
 class PusherStore:
     """Every method is one statement. Times are in ms; `due_ts`: a pusher is left alone until then."""
 
@@ -32,7 +51,7 @@ class PusherStore:
         found: int = await self._database.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id)
         return found
 
-    async def add(self, *values: object) -> None:
+    async def add(self, new: NewPusher) -> None:
         """In the place of the one with the same key (user, application, push key), which begins anew."""
         await self._database.execute(
             """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
@@ -42,7 +61,7 @@ class PusherStore:
                app_display_name = excluded.app_display_name, device_display_name = excluded.device_display_name,
                profile_tag = excluded.profile_tag, lang = excluded.lang, data = excluded.data, enabled = excluded.enabled,
                host = excluded.host, due_ts = 0, attempts = 0, failing_since = NULL""",
-            *values,
+            *new,
         )
 
     async def lock_others_at(self, user_id: str, kind: str, app_id: str, pushkey: str) -> Sequence[Row]:

@@ -7,15 +7,15 @@ says up to where a device has received.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
@@ -179,3 +179,26 @@ def require_few_devices(count: int) -> None:
     """Raises M_INVALID_PARAM for more devices than one request may write to."""
     if count > MAX_MESSAGES:
         raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")
+
+
+class Waiting(NamedTuple):
+    """A message on its way to a device of here. `message`: JSON."""
+
+    seq: int
+    user_id: str
+    device_id: str
+    message: bytes
+
+
+async def messages_of(database: Database, users: Collection[str], most: int) -> list[Waiting]:
+    """What waits for any device of these users, the oldest first: for who receives in their name."""
+    rows = await database.fetch(
+        "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT $2",
+        list(users),
+        most,
+    )
+    return [Waiting(*row) for row in rows]
+
+
+async def remove_messages(connection: Executor, seqs: Collection[int]) -> None:
+    await connection.execute("DELETE FROM to_device WHERE seq = ANY($1::bigint[])", seqs)

@@ -6,7 +6,7 @@ from chappe.homeserver.database.table import Table, alike
 
 OWNER = "homeserver.outbound.federation"
 TABLES = (
-    Table(OWNER, "destinations", stays="learnt anew", readers=("homeserver.senders.federation",)),
+    Table(OWNER, "destinations", stays="learnt anew"),
     Table(
         OWNER,
         "federation_edus",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.journal import commits_between
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
@@ -59,16 +60,11 @@ class FanOut:
             )
             if position is None or position >= self._clock.watermark:
                 return None
-            commits = await connection.fetch(
-                "SELECT upto, rooms FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                position,
-                COMMITS_AT_ONCE,
-                self._clock.watermark,
-            )
-            upto = commits[-1]["upto"]
+            commits = await commits_between(connection, position, self._clock.watermark, COMMITS_AT_ONCE)
+            upto = commits[-1].upto
             rows: list[tuple[str, int, int]] = []
             came: list[Came] = []
-            for number in dict.fromkeys(n for commit in commits for n in commit["rooms"]):
+            for number in dict.fromkeys(n for commit in commits for n in commit.rooms):
                 rows += await self._of_room(number, position, upto, came)
             if rows:
                 destinations, positions, nids = (list(column) for column in zip(*rows, strict=True))

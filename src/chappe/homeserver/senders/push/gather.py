@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.journal import Logged, commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
@@ -98,27 +99,22 @@ class PushGatherer:
             if not self._users:
                 await advance_progress(connection, "push", goal)
                 return False
-            commits = await connection.fetch(
-                "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
-                at,
-                COMMITS_AT_ONCE,
-                goal,
-            )
+            commits = await commits_between(connection, at, goal, COMMITS_AT_ONCE)
             if not commits:
                 return False
             found = await self._look(commits)
             if found:
                 await PushQueue(connection).add(found)
-            await set_progress(connection, "push", commits[-1]["upto"])
+            await set_progress(connection, "push", commits[-1].upto)
         if found:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _look(self, commits: Sequence[Row]) -> list[Queued]:
-        since, upto = commits[0]["since"], commits[-1]["upto"]
-        rooms = {number for commit in commits for number in commit["rooms"]}
+    async def _look(self, commits: Sequence[Logged]) -> list[Queued]:
+        since, upto = commits[0].since, commits[-1].upto
+        rooms = {number for commit in commits for number in commit.rooms}
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
-        readers = {user for commit in commits for user in commit["users"]} & self._users
+        readers = {user for commit in commits for user in commit.users} & self._users
         for number in rooms:
             room = await self._rooms.live.by_number(number)
             look = functools.partial(self._of_room, room)
