@@ -45,7 +45,6 @@ NO_PEOPLE = {  # the same names for something else
 FOREIGN_WRITERS: dict[str, set[str]] = {
     "account_data": {"homeserver.modules.push"},
     "administrators": {"agency.people"},
-    "appservice_rooms": {"homeserver.modules.administration"},
     "device_keys": {"homeserver.accounts"},
     "encrypted_files": {"agency.rules_api"},
     "event_search": {"homeserver.rooms"},
@@ -56,10 +55,7 @@ FOREIGN_WRITERS: dict[str, set[str]] = {
     "one_time_keys": {"homeserver.accounts"},
     "openid_tokens": {"homeserver.accounts"},
     "organisation_people": {"agency.former_accounts", "agency.function_accounts"},
-    "published_rooms": {"homeserver.modules.administration", "homeserver.rooms"},
     "pushers": {"homeserver.accounts"},
-    "reports": {"homeserver.modules.administration"},
-    "room_aliases": {"homeserver.modules.administration"},
     "to_device": {"homeserver.accounts"},
     "upstream_links": {"homeserver.actions.sign_in_upstream", "homeserver.modules.administration"},
     "user_directory": {"homeserver.rooms"},

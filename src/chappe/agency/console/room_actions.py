@@ -17,8 +17,10 @@ from chappe.agency.people import People
 from chappe.agency.records.exports import PERSON, ROOM, Exports
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
+from chappe.homeserver.actions.unlist_room import UnlistRoom
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.modules.media.media import ContentRepository
+from chappe.homeserver.modules.reporting.reporting import Reports
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
 
@@ -40,8 +42,11 @@ class GivenRoom(msgspec.Struct):
 
 
 class RoomActions:
-    def __init__(self, administration: Administration, make_admin: MakeRoomAdmin, people: People) -> None:
+    def __init__(
+        self, administration: Administration, unlist_room: UnlistRoom, make_admin: MakeRoomAdmin, people: People
+    ) -> None:
         self._administration, self._make_admin, self._people = administration, make_admin, people
+        self._unlist_room = unlist_room
 
     @action()
     async def appoint(self, actor: Actor, to: RoomAdministrator) -> None:
@@ -56,7 +61,7 @@ class RoomActions:
     @action(critical=False)
     async def unlist(self, actor: Actor, room: Room) -> dict[str, Any]:
         """Take a room out of the directory, and its addresses away."""
-        return {"aliases": await self._administration.unlist(room.room_id)}
+        return {"aliases": await self._unlist_room(room.room_id)}
 
     @action()
     async def block(self, actor: Actor, room: Room) -> None:
@@ -79,8 +84,8 @@ class Report(msgspec.Struct):
 
 
 class FileActions:
-    def __init__(self, media: ContentRepository, scanner: Scanner | None, administration: Administration) -> None:
-        self._media, self._scanner, self._administration = media, scanner, administration
+    def __init__(self, media: ContentRepository, scanner: Scanner | None, reports: Reports) -> None:
+        self._media, self._scanner, self._reports = media, scanner, reports
 
     @action()
     async def release_file(self, actor: Actor, file: File) -> dict[str, Any]:
@@ -111,7 +116,7 @@ class FileActions:
     @action()
     async def close_report(self, actor: Actor, about: Report) -> None:
         """Close a report that has been looked at."""
-        await self._administration.delete_report(about.report, actor.user_id)
+        await self._reports.close(about.report, actor.user_id)
 
 
 class PersonPackage(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chappe.homeserver.actions.unlist_room import UnlistRoom
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.create_room import CreateRoomRequest, RoomCreation
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -15,10 +16,15 @@ from chappe.matrix.identifiers import UserId
 
 class ShutDownRoom:
     def __init__(
-        self, administration: Administration, rooms: Rooms, membership: MembershipChanges, creation: RoomCreation
+        self,
+        administration: Administration,
+        rooms: Rooms,
+        membership: MembershipChanges,
+        creation: RoomCreation,
+        unlist_room: UnlistRoom,
     ) -> None:
         self._administration, self._rooms = administration, rooms
-        self._membership, self._creation = membership, creation
+        self._membership, self._creation, self._unlist_room = membership, creation, unlist_room
 
     async def __call__(
         self, by: str, room_id: str, block: bool, new_room_user: UserId | None, name: str, message: str
@@ -48,7 +54,7 @@ class ShutDownRoom:
                     await self._membership.invite(new_room_user, new_room, UserId(user), {})
             except MatrixError:
                 failed.append(user)
-        aliases = await self._administration.unlist(room_id)
+        aliases = await self._unlist_room(room_id)
         return {"kicked_users": kicked, "failed_to_kick_users": failed, "local_aliases": aliases, "new_room_id": new_room}
 
 

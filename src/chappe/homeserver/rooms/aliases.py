@@ -179,6 +179,11 @@ class Aliases:
         except MatrixError:
             return False
 
+    async def remove_all(self, room_id: str) -> list[str]:
+        """Returns those that led to the room."""
+        rows = await self._database.fetch("DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
+        return [row["alias"] for row in rows]
+
     async def move(self, room_id: str, new_id: str) -> None:
         """All of a room's aliases to the room that replaces it."""
         await self._database.execute("UPDATE room_aliases SET room_id = $2 WHERE room_id = $1", room_id, new_id)

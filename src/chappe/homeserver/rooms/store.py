@@ -575,6 +575,19 @@ class RoomStore:
     async def unpublish(self, room: int) -> None:
         await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room)
 
+    async def unlist(self, room_id: str) -> None:
+        await self.database.execute(
+            "DELETE FROM published_rooms WHERE room_nid = (SELECT room_nid FROM rooms WHERE room_id = $1)", room_id
+        )
+
+    async def publish(self, server_name: str, room: int) -> None:
+        """In the directory of a domain."""
+        await self.database.execute("INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", server_name, room)
+
+    async def withdraw(self, server_name: str, room: int) -> None:
+        """Out of the directory of a domain."""
+        await self.database.execute("DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", server_name, room)
+
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""
         rows = await self.database.fetch(

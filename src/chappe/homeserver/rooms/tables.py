@@ -31,6 +31,7 @@ TABLES = (
         words="redacted in place when a message is redacted, erased or past its retention",
         room="room_nid",
         readers=(
+            "homeserver.modules.reporting",
             "homeserver.modules.administration",
             "homeserver.modules.hosted_domains",
             "homeserver.modules.push",
@@ -133,7 +134,6 @@ TABLES = (
         package="SELECT alias, room_id, created FROM room_aliases WHERE creator = $1 ORDER BY created",
         kept="the address belongs to the room",
         room="room_id",
-        readers=("homeserver.modules.administration",),
     ),
     Table(
         OWNER,
@@ -143,6 +143,7 @@ TABLES = (
         words="of the present state of the room",
         room="room_nid",
         readers=(
+            "homeserver.modules.reporting",
             "homeserver.modules.administration",
             "homeserver.modules.media",
             "homeserver.modules.room_directory",
@@ -151,11 +152,19 @@ TABLES = (
     ),
     Table(
         OWNER,
+        "published_rooms",
+        rows="server_name = $1",
+        room="room_nid",
+        readers=("homeserver.modules.administration", "homeserver.modules.room_directory"),
+    ),
+    Table(
+        OWNER,
         "rooms",
         rows=OF_ROOM,
         stays_too=True,
         room="room_nid",
         readers=(
+            "homeserver.modules.reporting",
             "homeserver.database",
             "homeserver.modules.administration",
             "homeserver.modules.hosted_domains",

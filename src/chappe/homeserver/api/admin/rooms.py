@@ -1,4 +1,4 @@
-"""Administering rooms, files, tokens, reports and notices; figures; the description of it all (OpenAPI)."""
+"""Administering rooms, tokens and notices; figures; the description of it all (OpenAPI)."""
 
 from __future__ import annotations
 
@@ -279,45 +279,7 @@ class AdminRest:
             raise NotFound("There is no such token")
         return {}
 
-    # ------------------------------------------------------------------------------------------ reports, notices
-
-    @endpoint("GET", V1 + "/event_reports", **ADMIN)
-    async def reports(self, request: Request) -> Answer:
-        start = request.query_int("from", 0)
-        limit = request.query_int("limit", 100, 1, 1000)
-        backwards = request.query_choice("dir", ("f", "b"), "b") == "b"
-        term = {name: request.query(name) for name in ("user_id", "room_id")}
-        found, total = await self._administration.reports(term, backwards, start, limit, of_people=False)
-        answer: dict[str, Any] = {"event_reports": found, "total": total}
-        return answer | ({"next_token": start + len(found)} if start + len(found) < total else {})
-
-    @endpoint("GET", V1 + "/user_reports", **ADMIN)
-    async def user_reports(self, request: Request) -> Answer:
-        """Reports of people, whatever they said."""
-        start, limit = request.query_int("from", 0), request.query_int("limit", 100, 1, 1000)
-        backwards = request.query_choice("dir", ("f", "b"), "b") == "b"
-        term = {"user_id": request.query("user_id"), "of": request.query("target_user_id")}
-        found, total = await self._administration.reports(term, backwards, start, limit, of_people=True)
-        answer: dict[str, Any] = {"user_reports": [_of_person(r) for r in found], "total": total}
-        return answer | ({"next_token": start + len(found)} if start + len(found) < total else {})
-
-    @endpoint("GET", V1 + "/user_reports/{reportId}", **ADMIN)
-    async def user_report(self, request: Request) -> Answer:
-        return _of_person(await self._administration.report(_number(request), of_people=True))
-
-    @endpoint("DELETE", V1 + "/user_reports/{reportId}", does="close_report", **ADMIN)
-    async def delete_user_report(self, request: Request) -> Answer:
-        await self._administration.delete_report(_number(request), request.user_id, of_people=True)
-        return {}
-
-    @endpoint("GET", V1 + "/event_reports/{reportId}", **ADMIN)
-    async def report(self, request: Request) -> Answer:
-        return await self._administration.report(_number(request), of_people=False)
-
-    @endpoint("DELETE", V1 + "/event_reports/{reportId}", does="close_report", **ADMIN)
-    async def delete_report(self, request: Request) -> Answer:
-        await self._administration.delete_report(_number(request), request.user_id, of_people=False)
-        return {}
+    # --------------------------------------------------------------------------------------------------- notices
 
     @endpoint("POST", V1 + "/send_server_notice", does="send_notice", **ADMIN)
     @endpoint("PUT", V1 + "/send_server_notice/{txnId}", does="send_notice", **ADMIN)
@@ -369,23 +331,6 @@ class AdminRest:
                 "responses": {"error": {"description": "refused", "content": {"application/json": {"schema": error}}}},
             },
         }
-
-
-def _of_person(report: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": report["id"],
-        "received_ts": report["received_ts"],
-        "target_user_id": report["sender"],
-        "user_id": report["user_id"],
-        "reason": report["reason"],
-    }
-
-
-def _number(request: Request) -> int:
-    text = request.params["reportId"]
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise BadRequest("A report's id is a number", "M_INVALID_PARAM")
-    return int(text)
 
 
 def _token(row: dict[str, Any]) -> dict[str, Any]:

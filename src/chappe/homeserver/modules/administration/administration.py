@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
@@ -218,15 +216,6 @@ class Administration:
         )
         return [row["user_id"] for row in rows]
 
-    async def unlist(self, room_id: str) -> list[str]:
-        """Takes a room out of the directories and away from its aliases. Returns the aliases."""
-        await self._database.execute(
-            "DELETE FROM published_rooms WHERE room_nid = (SELECT room_nid FROM rooms WHERE room_id = $1)", room_id
-        )
-        await self._database.execute("DELETE FROM appservice_rooms WHERE room_id = $1", room_id)
-        rows = await self._database.fetch("DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
-        return [row["alias"] for row in rows]
-
     async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Row]:
         """(room_id, event_id) of what somebody said, the newest first; in all rooms where none is named."""
         return await self._database.fetch(
@@ -237,54 +226,6 @@ class Administration:
             list(room_ids),
             limit,
         )
-
-    # -------------------------------------------------------------------------------------------------- reports
-
-    async def reports(
-        self, term: dict[str, str | None], backwards: bool, start: int, limit: int, of_people: bool
-    ) -> tuple[list[dict[str, Any]], int]:
-        """(a page of the reports of people, or of those of rooms and of what was said there; how many there are)."""
-        where = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
-            AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
-        arguments = [term.get("user_id"), term.get("room_id"), term.get("of"), of_people]
-        rows = await self._database.fetch(
-            f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
-                  LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
-                 ORDER BY p.report_id {"DESC" if backwards else "ASC"} LIMIT $5 OFFSET $6""",
-            *arguments,
-            limit,
-            start,
-        )
-        total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
-        return [_report(row) for row in rows], total
-
-    async def report(self, report_id: int, of_people: bool) -> dict[str, Any]:
-        """With the event as it was. Raises M_NOT_FOUND, also for one of the other list (`reports`)."""
-        row = await self._database.fetchrow(
-            """SELECT p.*, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
-                 LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id
-                WHERE p.report_id = $1 AND (p.room_id IS NULL) = $2""",
-            report_id,
-            of_people,
-        )
-        if row is None:
-            raise NotFound("There is no such report")
-        return {**_report(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
-
-    async def delete_report(self, report_id: int, by: str, of_people: bool | None = None) -> None:
-        """`of_people`: which list it must be in (`reports`), None for either.
-
-        Raises M_NOT_FOUND; Forbidden for a report about whoever closes it.
-        """
-        meant = "report_id = $1 AND ($2::boolean IS NULL OR (room_id IS NULL) = $2)"
-        done = await self._database.execute(
-            f"DELETE FROM reports WHERE {meant} AND user_id IS DISTINCT FROM $3", report_id, of_people, by
-        )
-        if done.endswith(" 1"):
-            return
-        if await self._database.fetchval(f"SELECT EXISTS (SELECT 1 FROM reports WHERE {meant})", report_id, of_people):
-            raise Forbidden("This report is about you: another administrator closes it")
-        raise NotFound("There is no such report")
 
     # -------------------------------------------------------------------------------------------------- figures
 
@@ -366,19 +307,4 @@ def _room(row: Row) -> dict[str, Any]:
         "history_visibility": row["history_visibility"],
         "room_type": row["room_type"],
         "state_events": None,
-    }
-
-
-def _report(row: Row) -> dict[str, Any]:
-    return {
-        "id": row["report_id"],
-        "received_ts": row["received_ts"],
-        "room_id": row["room_id"],
-        "event_id": row["event_id"],
-        "user_id": row["reporter"],
-        "sender": row["user_id"],
-        "reason": row["reason"],
-        "score": row["score"],
-        "name": row["name"],
-        "canonical_alias": row["canonical_alias"],
     }

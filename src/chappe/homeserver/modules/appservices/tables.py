@@ -11,7 +11,7 @@ TABLES = (
         "appservice_rooms",
         stays="of the installation's bridges",
         room="room_id",
-        readers=("homeserver.modules.administration", "homeserver.rooms"),
+        readers=("homeserver.rooms",),
     ),
     Table(OWNER, "appservice_progress", stays="of the installation's bridges"),
     Table(

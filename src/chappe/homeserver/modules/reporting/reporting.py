@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import orjson
 
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.matrix.errors import BadRequest, LimitExceeded, NotFound
+from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, NotFound
 from chappe.matrix.identifiers import UserId
 from chappe.matrix.reader import Person
 
@@ -70,6 +73,67 @@ class Reports:
         if added is None:
             raise LimitExceeded(DAY_MS // MAX_PER_DAY, "You have reported much today: please go on tomorrow")
 
-    async def list(self, limit: int = 100) -> Sequence[Row]:
+    async def latest(self, limit: int = 100) -> Sequence[Row]:
         """The newest first."""
         return await self._database.fetch("SELECT * FROM reports ORDER BY report_id DESC LIMIT $1", limit)
+
+    async def page(
+        self, term: dict[str, str | None], backwards: bool, start: int, limit: int, of_people: bool
+    ) -> tuple[list[dict[str, Any]], int]:
+        """(a page of the reports of people, or of those of rooms and of what was said there; how many there are)."""
+        where = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
+            AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
+        arguments = [term.get("user_id"), term.get("room_id"), term.get("of"), of_people]
+        rows = await self._database.fetch(
+            f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
+                  LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
+                 ORDER BY p.report_id {"DESC" if backwards else "ASC"} LIMIT $5 OFFSET $6""",
+            *arguments,
+            limit,
+            start,
+        )
+        total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
+        return [_shown(row) for row in rows], total
+
+    async def require(self, report_id: int, of_people: bool) -> dict[str, Any]:
+        """With the event as it was. Raises M_NOT_FOUND, also for one of the other list (`page`)."""
+        row = await self._database.fetchrow(
+            """SELECT p.*, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
+                 LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id
+                WHERE p.report_id = $1 AND (p.room_id IS NULL) = $2""",
+            report_id,
+            of_people,
+        )
+        if row is None:
+            raise NotFound("There is no such report")
+        return {**_shown(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
+
+    async def close(self, report_id: int, by: str, of_people: bool | None = None) -> None:
+        """`of_people`: which list it must be in (`page`), None for either.
+
+        Raises M_NOT_FOUND; Forbidden for a report about whoever closes it.
+        """
+        meant = "report_id = $1 AND ($2::boolean IS NULL OR (room_id IS NULL) = $2)"
+        done = await self._database.execute(
+            f"DELETE FROM reports WHERE {meant} AND user_id IS DISTINCT FROM $3", report_id, of_people, by
+        )
+        if done.endswith(" 1"):
+            return
+        if await self._database.fetchval(f"SELECT EXISTS (SELECT 1 FROM reports WHERE {meant})", report_id, of_people):
+            raise Forbidden("This report is about you: another administrator closes it")
+        raise NotFound("There is no such report")
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["report_id"],
+        "received_ts": row["received_ts"],
+        "room_id": row["room_id"],
+        "event_id": row["event_id"],
+        "user_id": row["reporter"],
+        "sender": row["user_id"],
+        "reason": row["reason"],
+        "score": row["score"],
+        "name": row["name"],
+        "canonical_alias": row["canonical_alias"],
+    }

@@ -7,7 +7,6 @@ from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.room_directory.api import ListPublicRooms, PublicRoomsForServers
 from chappe.homeserver.modules.room_directory.room_directory import RoomDirectory
-from chappe.homeserver.modules.room_directory.tables import TABLES
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
@@ -26,6 +25,4 @@ def room_directory(
     return RoomDirectory(database, rooms, aliases, domains, ask_servers.directory)
 
 
-PART = Part(
-    "room directory", gives=(ask_servers, room_directory), endpoints=(ListPublicRooms, PublicRoomsForServers), tables=TABLES
-)
+PART = Part("room directory", gives=(ask_servers, room_directory), endpoints=(ListPublicRooms, PublicRoomsForServers))

@@ -52,13 +52,7 @@ class RoomDirectory:
         room = await self._rooms.require(room_id)
         if self._rooms.sight.finds(reader) is Finds.SHARED and not await self._rooms.sight.knows(reader, room):
             raise NotFound("This room is not known here")
-        return bool(
-            await self._database.fetchval(
-                "SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1 AND server_name = $2)",
-                room.number,
-                server_name,
-            )
-        )
+        return server_name in await self._rooms.store.published_in(room.number)
 
     async def publish(self, user_id: UserId, room_id: str, listed: bool, is_admin: bool) -> None:
         """In the directory of the user's own domain: by those who may change the room's address."""
@@ -71,13 +65,9 @@ class RoomDirectory:
                 raise Forbidden("You may not change where this room is listed")
         if listed:
             await self.require_may_publish(user_id, room.content_of)
-            await self._database.execute(
-                "INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", domain_of(user_id), room.number
-            )
+            await self._rooms.store.publish(domain_of(user_id), room.number)
         else:
-            await self._database.execute(
-                "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", domain_of(user_id), room.number
-            )
+            await self._rooms.store.withdraw(domain_of(user_id), room.number)
 
     async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""
