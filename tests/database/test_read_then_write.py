@@ -46,7 +46,6 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): CONDITION,
-    ("homeserver/actions/sign_in_upstream.py", "__call__", "upstream_links"): CONDITION,
     ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
     ("homeserver/modules/delayed_events/delayed_events.py", "sign_out", "delayed_events"): CONDITION,
     ("homeserver/modules/hosted_domains/hosted_domains.py", "_go_on_from", "rooms"): "in one transaction, beside no server",

@@ -57,9 +57,7 @@ FOREIGN_WRITERS: dict[str, set[str]] = {
     "organisation_people": {"agency.former_accounts", "agency.function_accounts"},
     "pushers": {"homeserver.accounts"},
     "to_device": {"homeserver.accounts"},
-    "upstream_links": {"homeserver.actions.sign_in_upstream", "homeserver.modules.administration"},
     "user_directory": {"homeserver.rooms"},
-    "users": {"homeserver.modules.administration", "homeserver.modules.bots"},
 }
 # Statements over whatever tables are declared: by name, not by knowledge.
 GENERIC = {"homeserver.modules.hosted_domains", "homeserver.modules.room_purges"}

@@ -91,7 +91,7 @@ TABLES = (
         package="SELECT provider, subject, linked_ts FROM upstream_links WHERE user_id = $1 ORDER BY 1",
         file="sign_in_providers",
         erased=True,
-        readers=("homeserver.actions.sign_in_upstream", "homeserver.modules.administration"),
+        readers=("homeserver.modules.administration",),
     ),
     *alike(Table(OWNER, stays="last minutes"), "upstream_logins", "upstream_logout_tokens"),
     Table(

@@ -18,6 +18,7 @@ from chappe.homeserver.accounts.fresh_proof import PROVIDER, FreshProof
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories, Entry
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
+from chappe.homeserver.accounts.upstream_links import Link, UpstreamLinks
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
@@ -31,27 +32,21 @@ SAME_DAY_MS = 86_400_000  # within which the clocks of a directory and of this s
 
 class SignInUpstream:
     def __init__(self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: NowMs) -> None:
-        self._database, self._accounts, self._bind_threepid, self._now_ms = database, accounts, bind_threepid, now_ms
+        self._links, self._accounts, self._bind_threepid, self._now_ms = (
+            UpstreamLinks(database),
+            accounts,
+            bind_threepid,
+            now_ms,
+        )
 
     async def __call__(self, proven: Proven, server_name: str) -> User:
         """Raises M_FORBIDDEN where there is no account and none may be made, or it is of no use."""
         known = await self.account_of(proven)
         if known is None:
             known = await self._by_address(proven, server_name) or await self._create(proven, server_name)
-            await self._database.execute(  # who had this place in the directory before has it no longer
-                "DELETE FROM upstream_links WHERE provider = $1 AND subject = $2 AND linked_ts < $3",
-                proven.provider,
-                proven.place,
-                (proven.made_ts or 0) - SAME_DAY_MS,
-            )
-            known = await self._database.fetchval(  # whoever was faster has said which account it is
-                """INSERT INTO upstream_links AS l VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (provider, subject) DO UPDATE SET user_id = l.user_id RETURNING user_id""",
-                proven.provider,
-                proven.subject,
-                known,
-                self._now_ms(),
-            )
+            # who had this place in the directory before has it no longer
+            await self._links.remove_older(proven.provider, proven.place, (proven.made_ts or 0) - SAME_DAY_MS)
+            known = await self._links.add(proven.provider, proven.subject, known, self._now_ms())
         user = await self._accounts.store.find_user(known)
         if user is not None and user.deactivated and await self._accounts.come_back(_facts(proven)) == known:
             user = await self._accounts.store.find_user(known)
@@ -68,26 +63,13 @@ class SignInUpstream:
     async def account_of(self, proven: Proven) -> str | None:
         """Whose account a provider's or directory's name for somebody means, where they have signed in before."""
         names = [proven.subject, *proven.also, proven.place]
-        rows = await self._database.fetch(
-            """SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND subject = ANY($2)
-                ORDER BY array_position($2, subject)""",
-            proven.provider,
-            names,
-        )
-        return next((row["user_id"] for row in rows if not _is_anothers(proven, row["subject"], row["linked_ts"])), None)
+        links = await self._links.first_of(proven.provider, names)
+        return next((link.user_id for link in links if not _is_anothers(proven, link)), None)
 
     async def _follow_name(self, proven: Proven) -> None:
         """Whoever was linked by their place in a directory, or by a lesser name, is linked by the name that counts."""
         if proven.place is not None:
-            await self._database.execute(
-                """UPDATE upstream_links SET subject = $2 WHERE provider = $1 AND subject = (
-                       SELECT subject FROM upstream_links WHERE provider = $1 AND subject = ANY($3)
-                        ORDER BY array_position($3, subject) LIMIT 1)
-                    AND NOT EXISTS (SELECT FROM upstream_links WHERE provider = $1 AND subject = $2)""",
-                proven.provider,
-                proven.subject,
-                [*proven.also, proven.place],
-            )
+            await self._links.rename(proven.provider, [*proven.also, proven.place], proven.subject)
 
     async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
         """The provider vouches for another address than before: it is the account's, where nobody else has it."""
@@ -105,10 +87,8 @@ class SignInUpstream:
         if owner is None or domain_of(owner) != server_name:
             return None
         if proven.place is not None:  # an address may be given again; of a directory it is known to whom the account belongs
-            links = await self._database.fetch(
-                "SELECT subject, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2", proven.provider, owner
-            )
-            if any(_is_anothers(proven, link["subject"], link["linked_ts"]) for link in links):
+            links = await self._links.of(proven.provider, owner)
+            if any(_is_anothers(proven, link) for link in links):
                 return None
         return owner
 
@@ -140,12 +120,12 @@ class SignInUpstream:
         raise Forbidden("No free user name was found: ask your administrator")
 
 
-def _is_anothers(proven: Proven, subject: str, linked_ts: int) -> bool:
+def _is_anothers(proven: Proven, link: Link) -> bool:
     """Whether a link to a provider cannot be this person's: by a name that stays and is not theirs, or by a place (which has a
     `=`) that was somebody's before their entry was made."""
-    if "=" in subject and proven.place is not None:
-        return proven.made_ts is not None and proven.made_ts > linked_ts + SAME_DAY_MS
-    return subject != proven.subject and subject not in proven.also
+    if "=" in link.subject and proven.place is not None:
+        return proven.made_ts is not None and proven.made_ts > link.linked_ts + SAME_DAY_MS
+    return link.subject != proven.subject and link.subject not in proven.also
 
 
 def _facts(proven: Proven) -> dict[str, str | None]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from chappe.homeserver.accounts import kinds
+from chappe.homeserver.accounts.upstream_links import UpstreamLinks
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
@@ -57,7 +59,7 @@ _ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
 
 class Administration:
     def __init__(self, database: Database, now_ms: NowMs) -> None:
-        self._database, self._now_ms = database, now_ms
+        self._database, self._links, self._now_ms = database, UpstreamLinks(database), now_ms
 
     # ---------------------------------------------------------------------------------------------------- accounts
 
@@ -100,27 +102,14 @@ class Administration:
 
     async def user_by_link(self, provider: str, subject: str) -> str:
         """Raises M_NOT_FOUND."""
-        found = await self._database.fetchval(
-            "SELECT user_id FROM upstream_links WHERE provider = $1 AND subject = $2", provider, subject
-        )
+        found = await self._links.find(provider, subject)
         if found is None:
             raise NotFound("Nobody has this identity")
-        return str(found)
+        return found
 
     async def set_links(self, user_id: str, links: Sequence[tuple[str, str]]) -> None:
         """Replaces the identities at providers. Raises M_UNKNOWN where one is another account's."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM upstream_links WHERE user_id = $1", user_id)
-            for provider, subject in links:
-                result = await connection.execute(
-                    "INSERT INTO upstream_links VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    provider,
-                    subject,
-                    user_id,
-                    self._now_ms(),
-                )
-                if not result.endswith(" 1"):
-                    raise Forbidden("This identity belongs to another account", "M_UNKNOWN")
+        await self._links.replace(user_id, links, self._now_ms())
 
     @staticmethod
     def require_kind(kind: str | None) -> None:
@@ -131,12 +120,7 @@ class Administration:
     async def set_kind(self, user_id: str, kind: str | None) -> None:
         """Raises M_INVALID_PARAM for other kinds than `GIVEN_KINDS`, M_FORBIDDEN for what others answer for, which it stays."""
         self.require_kind(kind)
-        done = await self._database.execute(
-            "UPDATE users SET kind = $2 WHERE user_id = $1 AND kind IS DISTINCT FROM 'function' AND owner IS NULL",
-            user_id,
-            kind,
-        )
-        if not done.endswith(" 1"):
+        if not await kinds.set_kind(self._database, user_id, kind):
             raise Forbidden("This account is a function's or a bot's: that cannot be changed")
 
     # ------------------------------------------------------------------------------------------------------- rooms

@@ -6,13 +6,7 @@ from chappe.homeserver.database.table import Table
 
 OWNER = "homeserver.modules.appservices"
 TABLES = (
-    Table(
-        OWNER,
-        "appservice_rooms",
-        stays="of the installation's bridges",
-        room="room_id",
-        readers=("homeserver.rooms",),
-    ),
+    Table(OWNER, "appservice_rooms", stays="of the installation's bridges", room="room_id", readers=("homeserver.rooms",)),
     Table(OWNER, "appservice_progress", stays="of the installation's bridges"),
     Table(
         OWNER,

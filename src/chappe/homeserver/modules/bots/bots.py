@@ -13,6 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
+from chappe.homeserver.accounts.kinds import set_scope
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
@@ -56,7 +57,7 @@ class Bots:
             raise Forbidden("Bots are switched off on this server")
         notice = await self.tell_owner.notice(owner, "bot_made", name)
         user_id = await self.account(owner, "bot", name, purpose, localpart, expires_ts, notice)
-        await self._database.execute("UPDATE users SET scope = $2 WHERE user_id = $1", user_id, list(rooms) if rooms else None)
+        await set_scope(self._database, user_id, list(rooms) if rooms else None)
         tokens = await self._sessions.sign_in(user_id, None, name, False, Origin(asked_by=proof.session))
         return {**await self._shown(user_id), "access_token": tokens.access_token, "device_id": tokens.device_id}
 
