@@ -16,7 +16,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.agency.console.targets import Kind
 from chappe.config import AccountValidity, Administration, ReadGuard, Registration
-from chappe.homeserver.accounts.accounts import shared_secret_mac
+from chappe.homeserver.accounts.registration_tokens import shared_secret_mac
 from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
 from chappe.homeserver.policy.acts import ACTS
 from chappe.matrix.identifiers import UserId

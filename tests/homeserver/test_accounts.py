@@ -126,7 +126,7 @@ async def test_registration_is_closed_but_for_the_first_administrator(new_server
 async def test_registration_tokens_are_used_up(new_server: NewServer) -> None:
     server = await new_server(registration=Registration(by_token=True))
     await server.node.accounts.register("@admin:localhost", PASSWORD, is_admin=True)  # type: ignore[arg-type]
-    await server.node.accounts.add_registration_token("twice", 2, None)
+    await server.node.accounts.registration_tokens.add("twice", 2, None)
     valid = "/_matrix/client/v1/register/m.login.registration_token/validity?token=twice"
     for name, expected in (("a", 200), ("b", 200), ("c", 401)):
         assert (await ask(server, "GET", valid))[1]["valid"] is (expected == 200)

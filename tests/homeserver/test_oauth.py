@@ -531,7 +531,7 @@ async def test_meeting_for_a_qr_code(server: Server) -> None:
 
 async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     server = await new_server(registration=Registration(by_token=True))
-    await server.node.accounts.add_registration_token("invited", 1, None)
+    await server.node.accounts.registration_tokens.add("invited", 1, None)
     browser = await Browser(server).open(authorize(await client_id(server), prompt="create"))
     assert browser.heading == "Create an account"
     await browser.submit("/register", username="Zoé", password="long enough", token="invited")

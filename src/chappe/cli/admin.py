@@ -278,7 +278,7 @@ def token_add(
 
     async def act(node: Homeserver) -> None:
         expires = None if days is None else node.now_ms() + days * 86_400_000
-        print(await node.accounts.add_registration_token(token, uses, expires))
+        print(await node.accounts.registration_tokens.add(token, uses, expires))
 
     with_node(data, config, act, does="add_registration_token")
 
@@ -288,7 +288,7 @@ def token_list(data: Data = Path("data"), config: ConfigFile = None) -> None:
     """List registration tokens."""
 
     async def act(node: Homeserver) -> None:
-        for row in await node.accounts.registration_tokens():
+        for row in await node.accounts.registration_tokens.all():
             limit = "unlimited" if row["uses_allowed"] is None else row["uses_allowed"]
             when = datetime.datetime.fromtimestamp(row["expires_ts"] / 1000, datetime.UTC) if row["expires_ts"] else None
             print(f"{row['token']}\tused {row['used']} of {limit}\t{f'until {when:%Y-%m-%d}' if when else ''}".rstrip())
@@ -301,7 +301,7 @@ def token_remove(token: str, data: Data = Path("data"), config: ConfigFile = Non
     """Delete a registration token."""
 
     async def act(node: Homeserver) -> None:
-        if not await node.accounts.remove_registration_token(token):
+        if not await node.accounts.registration_tokens.remove(token):
             raise NotFound("There is no such token")
         print("Removed.")
 

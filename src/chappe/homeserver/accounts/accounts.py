@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.registration_tokens import RegistrationTokens
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.bus.erased import ErasedAuthors
@@ -58,7 +58,7 @@ class Accounts:
     ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
-        self._erased = erased
+        self._erased, self.registration_tokens = erased, RegistrationTokens(database, now_ms)
         self._services, self._bridges, self._queries = services, bridges, queries
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
@@ -383,7 +383,7 @@ class Accounts:
         if field == BOT_MARK or (user is not None and user.is_nobodys):
             raise Forbidden("This name was given by whoever answers for the account: it cannot be changed here")
 
-    # ------------------------------------------------------------------------------------- tokens and shared secret
+    # --------------------------------------------------------------------------------------- the first administrator
 
     async def first_administrator_token(self) -> str | None:
         """While there is no account: the token with which the first one, an administrator, may be registered."""
@@ -391,72 +391,6 @@ class Accounts:
             return None
         row = await self._database.fetchval("SELECT value FROM secrets WHERE name = 'registration_nonce'")
         return hashlib.sha256(b"first administrator" + row).hexdigest()[:24]
-
-    async def use_registration_token(self, token: str) -> bool:
-        """Counts one use. False for a token that is unknown, used up or expired."""
-        result = await self._database.execute(
-            """UPDATE registration_tokens SET used = used + 1 WHERE token = $1
-               AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2)""",
-            token,
-            self.now_ms(),
-        )
-        return result.endswith(" 1")
-
-    async def registration_token_is_valid(self, token: str) -> bool:
-        return bool(
-            await self._database.fetchval(
-                """SELECT EXISTS (SELECT 1 FROM registration_tokens WHERE token = $1
-               AND (uses_allowed IS NULL OR used < uses_allowed) AND (expires_ts IS NULL OR expires_ts > $2))""",
-                token,
-                self.now_ms(),
-            )
-        )
-
-    async def add_registration_token(self, token: str | None, uses: int | None, expires_ts: int | None) -> str:
-        token = token or secrets.token_hex(10)  # no dash in front: it is typed on command lines
-        result = await self._database.execute(
-            "INSERT INTO registration_tokens (token, uses_allowed, expires_ts) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            token,
-            uses,
-            expires_ts,
-        )
-        if not result.endswith(" 1"):
-            raise BadRequest("This token exists already", "M_INVALID_PARAM")
-        return token
-
-    async def registration_tokens(self) -> list[dict[str, Any]]:
-        rows = await self._database.fetch(
-            "SELECT token, uses_allowed, used, expires_ts FROM registration_tokens ORDER BY token"
-        )
-        return [dict(row) for row in rows]
-
-    async def change_registration_token(self, token: str, uses: int | None, expires_ts: int | None) -> None:
-        await self._database.execute(
-            "UPDATE registration_tokens SET uses_allowed = $2, expires_ts = $3 WHERE token = $1", token, uses, expires_ts
-        )
-
-    async def remove_registration_token(self, token: str) -> bool:
-        result = await self._database.execute("DELETE FROM registration_tokens WHERE token = $1", token)
-        return result.endswith(" 1")
-
-    async def new_nonce(self) -> str:
-        """For registration by shared secret; valid for a minute, once."""
-        nonce = secrets.token_hex(32)
-        await self._database.execute("INSERT INTO registration_nonces (nonce) VALUES ($1)", nonce)
-        await self._database.execute("DELETE FROM registration_nonces WHERE created < now() - interval '1 minute'")
-        return nonce
-
-    async def use_nonce(self, nonce: str) -> bool:
-        result = await self._database.execute(
-            "DELETE FROM registration_nonces WHERE nonce = $1 AND created > now() - interval '1 minute'", nonce
-        )
-        return result.endswith(" 1")
-
-
-def shared_secret_mac(secret: str, nonce: str, user: str, password: str, admin: bool, user_type: str | None) -> str:
-    """The HMAC that proves knowledge of the registration secret (the widely used form of `/_synapse/admin/v1/register`)."""
-    parts = [nonce, user, password, "admin" if admin else "notadmin", *([user_type] if user_type else [])]
-    return hmac.new(secret.encode(), b"\0".join(p.encode() for p in parts), hashlib.sha1).hexdigest()
 
 
 def _check_shown(name: str, value: Any) -> None:

@@ -337,7 +337,7 @@ class UserInteractiveAuth:
         first = await self._accounts.first_administrator_token()
         if first is not None and secrets.compare_digest(token.encode(), first.encode()):
             return True
-        return await self._accounts.registration_token_is_valid(token)
+        return await self._accounts.registration_tokens.is_valid(token)
 
     async def prune(self) -> None:
         await self._database.execute(f"DELETE FROM uia_sessions WHERE created < now() - interval '{FACTS_OF_SESSION}'")

@@ -6,7 +6,8 @@ import hmac
 
 import msgspec
 
-from chappe.homeserver.accounts.accounts import Accounts, shared_secret_mac
+from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.registration_tokens import shared_secret_mac
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
@@ -46,7 +47,7 @@ class SharedSecretRegistration:
     @endpoint("GET", _PATH, auth=NO_AUTH, api="admin", limit="register")
     async def nonce(self, request: Request) -> Answer:
         self._require_secret()
-        return {"nonce": await self._accounts.new_nonce()}
+        return {"nonce": await self._accounts.registration_tokens.new_nonce()}
 
     @endpoint("POST", _PATH, auth=NO_AUTH, api="admin", limit="register", body_limit=SMALL_LIMIT)
     async def register(self, request: Request) -> Answer:
@@ -56,7 +57,7 @@ class SharedSecretRegistration:
             raise BadRequest("U+0000 is not allowed in user names and passwords", "M_INVALID_PARAM")
         expected = shared_secret_mac(secret, body.nonce, body.username, body.password, body.admin, body.user_type)
         with self._guesses.counted(request):
-            if not await self._accounts.use_nonce(body.nonce):
+            if not await self._accounts.registration_tokens.use_nonce(body.nonce):
                 raise BadRequest("The nonce is unknown or has expired", "M_UNKNOWN")
             if not hmac.compare_digest(expected.encode(), body.mac.encode()):
                 raise Forbidden("The HMAC is wrong")

@@ -235,7 +235,7 @@ class AdminRest:
 
     @endpoint("GET", V1 + "/registration_tokens", **ADMIN)
     async def tokens(self, request: Request) -> Answer:
-        found = [_token(t) for t in await self._accounts.registration_tokens()]
+        found = [_token(t) for t in await self._accounts.registration_tokens.all()]
         if request.query("valid") is not None:
             valid, now = request.query_bool("valid"), self._accounts.now_ms()
             found = [t for t in found if _is_valid(t, now) is valid]
@@ -250,7 +250,7 @@ class AdminRest:
             raise BadRequest("`uses_allowed` and `length` must be positive", "M_INVALID_PARAM")
         if body.expiry_time is not None and body.expiry_time < self._accounts.now_ms():
             raise BadRequest("`expiry_time` has passed", "M_INVALID_PARAM")
-        token = await self._accounts.add_registration_token(body.token, body.uses_allowed, body.expiry_time)
+        token = await self._accounts.registration_tokens.add(body.token, body.uses_allowed, body.expiry_time)
         return await self._token(token)
 
     @endpoint("GET", V1 + "/registration_tokens/{token}", **ADMIN)
@@ -258,7 +258,7 @@ class AdminRest:
         return await self._token(request.params["token"])
 
     async def _token(self, token: str) -> dict[str, Any]:
-        for row in await self._accounts.registration_tokens():
+        for row in await self._accounts.registration_tokens.all():
             if row["token"] == token:
                 return _token(row)
         raise NotFound("There is no such token")
@@ -270,12 +270,12 @@ class AdminRest:
         values = {name: body.get(name, known[name]) for name in ("uses_allowed", "expiry_time")}
         if not all(v is None or (type(v) is int and 0 <= v <= MAX_INTEGER) for v in values.values()):
             raise BadRequest("`uses_allowed` and `expiry_time` must be integers", "M_INVALID_PARAM")
-        await self._accounts.change_registration_token(token, values["uses_allowed"], values["expiry_time"])
+        await self._accounts.registration_tokens.change(token, values["uses_allowed"], values["expiry_time"])
         return await self._token(token)
 
     @endpoint("DELETE", V1 + "/registration_tokens/{token}", does="remove_registration_token", **ADMIN)
     async def delete_token(self, request: Request) -> Answer:
-        if not await self._accounts.remove_registration_token(request.params["token"]):
+        if not await self._accounts.registration_tokens.remove(request.params["token"]):
             raise NotFound("There is no such token")
         return {}
 

@@ -101,7 +101,7 @@ class Registration:
             return False
         if first and token == await self._accounts.first_administrator_token():
             return True
-        if not await self._accounts.use_registration_token(token):
+        if not await self._accounts.registration_tokens.use(token):
             raise Forbidden("This registration token has been used up")
         return False
 
@@ -174,7 +174,7 @@ class Registration:
         if token is None:
             raise BadRequest("`token` is missing", "M_MISSING_PARAM")
         with self._guesses.counted(request) as guess:
-            is_valid = await self._accounts.registration_token_is_valid(token)
+            is_valid = await self._accounts.registration_tokens.is_valid(token)
             if not is_valid:
                 guess.wrong()
         return {"valid": is_valid}

@@ -99,7 +99,7 @@ class RegisterPages:
         accounts.passwords.check_strength(form.get("password", ""))
         if settings.by_token and not settings.open:
             with self._pages.guesses.counted(visit.request):
-                if not await accounts.use_registration_token(form.get("token", "")):
+                if not await accounts.registration_tokens.use(form.get("token", "")):
                     raise Forbidden("This registration token is not valid")
         if address is not None:
             if await accounts.store.user_by_threepid("email", address) is not None:
