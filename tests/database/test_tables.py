@@ -44,17 +44,13 @@ NO_PEOPLE = {  # the same names for something else
 # Who writes a table that is not its own. This list shrinks: what is to be written is asked of the owner.
 FOREIGN_WRITERS: dict[str, set[str]] = {
     "account_data": {"homeserver.modules.push"},
-    "administrators": {"agency.people"},
     "device_keys": {"homeserver.accounts"},
-    "encrypted_files": {"agency.rules_api"},
     "event_search": {"homeserver.rooms"},
     "fallback_keys": {"homeserver.accounts"},
-    "function_holders": {"agency.people"},
     "identity_tokens": {"homeserver.accounts"},
     "key_signatures": {"homeserver.accounts"},
     "one_time_keys": {"homeserver.accounts"},
     "openid_tokens": {"homeserver.accounts"},
-    "organisation_people": {"agency.former_accounts", "agency.function_accounts"},
     "pushers": {"homeserver.accounts"},
     "to_device": {"homeserver.accounts"},
     "user_directory": {"homeserver.rooms"},

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from chappe.agency.guests import Guests
+from chappe.agency.organisation_people import place_first
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import By, Ending
 from chappe.homeserver.actions.bind_threepid import BindThreepid
@@ -146,12 +147,7 @@ class FormerAccounts:
                 await self._bind_threepid(user_id, "email", address, self._now_ms())
                 bound.append(address)
         if row is not None and row["organisation"] is not None:
-            await self._database.execute(
-                "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                user_id,
-                row["organisation"],
-                self._now_ms(),
-            )
+            await place_first(self._database, user_id, row["organisation"], self._now_ms())
         return {"user_id": user_id, "addresses": bound}
 
     async def _require_invited(self, user_id: UserId) -> None:

@@ -12,13 +12,14 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from chappe.agency.organisation_people import place_first
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Executor, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -117,9 +118,7 @@ class FunctionAccounts:
         await self._database.execute(
             "INSERT INTO function_accounts (user_id, organisation) VALUES ($1, $2)", user_id, organisation
         )
-        await self._database.execute(
-            "INSERT INTO organisation_people VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", user_id, organisation, self._now_ms()
-        )
+        await place_first(self._database, user_id, organisation, self._now_ms())
         return user_id
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
@@ -320,3 +319,8 @@ class FunctionAccountsApi:
     async def hand_back(self, request: Request) -> Answer:
         await self._functions.hand_back(request.user_id, parse_user_id(request.params["userId"]))
         return {}
+
+
+async def remove_holder(connection: Executor, holder: str) -> None:
+    """Somebody may hold none any more: their turns end by themselves."""
+    await connection.execute("DELETE FROM function_holders WHERE holder = $1", holder)

@@ -7,6 +7,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from chappe.agency import organisation_people
+from chappe.agency.console import administrators
+from chappe.agency.function_accounts import remove_holder
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, label_of, name_of_address, without_brackets
 from chappe.agency.organisations import Organisation, Organisations
@@ -42,10 +45,7 @@ class People:
 
     async def organisation_of(self, user_id: str) -> str | None:
         """Its short name."""
-        found: str | None = await self._database.fetchval(
-            "SELECT organisation FROM organisation_people WHERE user_id = $1", user_id
-        )
-        return found
+        return await organisation_people.organisation_of(self._database, user_id)
 
     async def called(self, user_id: UserId, wanted: str | None) -> str | None:
         """The name that an administrator gives, with the label of the person's own organisation and no other."""
@@ -119,13 +119,7 @@ class People:
         if before == organisation.name:
             return
         async with self._database.transaction() as connection:
-            await connection.execute(
-                """INSERT INTO organisation_people VALUES ($1, $2, $3)
-                   ON CONFLICT (user_id) DO UPDATE SET organisation = $2, since_ts = $3""",
-                user_id,
-                organisation.name,
-                self._now_ms(),
-            )
+            await organisation_people.place(connection, user_id, organisation.name, self._now_ms())
             if before is not None:
                 await connection.execute(
                     """INSERT INTO organisation_moves (user_id, from_organisation, to_organisation, by_whom, ts)
@@ -138,8 +132,8 @@ class People:
                 )
                 await connection.execute(_KEEP_ROOMS, user_id, before)
                 # rights over the organisation that is left go in the same commit; the rest follows
-                await connection.execute("DELETE FROM administrators WHERE user_id = $1", user_id)
-                await connection.execute("DELETE FROM function_holders WHERE holder = $1", user_id)
+                await administrators.dismiss_everywhere(connection, user_id)
+                await remove_holder(connection, user_id)
         if before is not None:
             await self._accounts.states.enter(user_id, State.MOVED)
         if before is None:
@@ -232,9 +226,7 @@ class People:
     async def forget(self, user_id: str) -> None:
         """The account has ended. What it has made stays its organisation's."""
         async with self._database.transaction() as connection:
-            before = await connection.fetchval(
-                "DELETE FROM organisation_people WHERE user_id = $1 RETURNING organisation", user_id
-            )
+            before = await organisation_people.remove(connection, user_id)
             if before is not None:
                 await connection.execute(_KEEP_ROOMS, user_id, before)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from chappe.agency.encrypted_files import files_of, forget_files
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Row
@@ -156,21 +157,15 @@ class Retention:
         for row in rows:
             files += await self._files_of(row["event_id"], row["sender"], orjson.loads(row["json"])["content"])
         await self._media.delete(files, right=right)
-        await self._database.execute(  # after the files: whoever goes on after a kill finds which they are
-            "DELETE FROM encrypted_files WHERE event_id = ANY($1::text[])", [row["event_id"] for row in rows]
-        )
+        # after the files: whoever goes on after a kill finds which they are
+        await forget_files(self._database, [row["event_id"] for row in rows])
         await erase_events(self._writer, self._rooms.live, room, rows)
 
     async def _files_of(self, event_id: str, sender: str, content: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Those that the sender uploaded, and copies of other servers' files; what somebody else's message forwarded stays."""
         files = {tuple(url.removeprefix("mxc://").split("/", 1)) for url in _urls(content) if url.count("/") == 3}
         if content.get("algorithm") is not None:
-            files |= {
-                (row["server_name"], row["media_id"])
-                for row in await self._database.fetch(
-                    "SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id
-                )
-            }
+            files |= await files_of(self._database, event_id)
         if not files:
             return []
         rows = await self._database.fetch(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from chappe.agency.encrypted_files import note_files
 from chappe.agency.people import People
 from chappe.agency.policy import AgencyPolicy
 from chappe.config import Config
@@ -90,14 +91,5 @@ class RulesApi:
             raise NotFound("There is no such encrypted message in this room")
         if sender != request.user_id:
             raise Forbidden("This message is not yours")
-        await self._database.execute(
-            """INSERT INTO encrypted_files SELECT m.server_name, m.media_id, $3 FROM media m
-                 JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
-                   ON f.server_name = m.server_name AND f.media_id = m.media_id
-                WHERE m.user_id = $4 ON CONFLICT DO NOTHING""",
-            [one[1] for one in parsed if one],
-            [one[2] for one in parsed if one],
-            event_id,
-            request.user_id,
-        )
+        await note_files(self._database, event_id, request.user_id, [(one[1], one[2]) for one in parsed if one])
         return {}

@@ -120,7 +120,7 @@ TABLES = (
         kept="evidence of what administrators did",
     ),
     Table(
-        "agency.people",
+        "agency.organisation_people",
         "organisation_people",
         stays="of the installation's organisations",
         person=USER,
@@ -165,12 +165,12 @@ TABLES = (
     ),
     Table("agency.retention", "arrivals", stays="of this installation's clock: a new one begins its own"),
     Table(
-        "agency.retention",
+        "agency.encrypted_files",
         "encrypted_files",
         stays="of the installation's retention",
         words="tells which file an encrypted message shows, and goes with it",
         event="event_id",
-        readers=("agency.legal_holds",),
+        readers=("agency.legal_holds", "agency.records"),
     ),
     Table(
         "agency.sponsors",
@@ -208,10 +208,10 @@ READS = {
     "journal": ("agency.retention",),
     "media": (
         "agency.console",
+        "agency.encrypted_files",
         "agency.legal_holds",
         "agency.records",
         "agency.retention",
-        "agency.rules_api",
         "agency.statistics",
     ),
     "memberships": ("agency.announcements", "agency.legal_holds", "agency.records", "agency.retention"),

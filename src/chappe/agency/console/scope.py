@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chappe.agency.console.administrators import appoint, dismiss
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
@@ -147,18 +148,9 @@ class Scope(Administrators):
         user = await self._accounts.find_user(user_id)
         if user is None or user.deactivated or user.kind is not None:
             raise NotFound("There is no such account")
-        await self._database.execute(
-            "INSERT INTO administrators VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            user_id,
-            actor.organisation,
-            actor.user_id,
-            self._now_ms(),
-        )
+        await appoint(self._database, user_id, actor.organisation, actor.user_id, self._now_ms())
 
     async def revoke(self, actor: Actor, user_id: str) -> None:
         """Raises M_NOT_FOUND."""
-        result = await self._database.execute(
-            "DELETE FROM administrators WHERE user_id = $1 AND organisation = $2", user_id, actor.organisation
-        )
-        if not result.endswith(" 1"):
+        if not await dismiss(self._database, user_id, actor.organisation):
             raise NotFound("This is no administrator of the organisation")
