@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write, compose
 from chappe.matrix.errors import Forbidden
 
 
@@ -87,3 +87,12 @@ async def test_what_was_set_aside_is_answered_and_is_no_ground_for_others() -> N
     lines[0].is_unfounded = True
     assert await _prepared(lines) == [("second", []), ("third", ["second"])]
     assert await lines[0].future is None
+
+
+def test_the_consequences_of_a_fragment_run_after_it_where_it_has_rows() -> None:
+    own = Fragment("devices_removed", (("who", "text"),), "DELETE FROM devices;")
+    text, order = compose([own], [Consequence("devices_removed", "DELETE FROM keys;")])
+    assert "IF cardinality(devices_removed_rows) > 0 THEN DELETE FROM devices;\nDELETE FROM keys; END IF;" in text
+    assert [fragment.name for fragment in order] == ["sent", "devices_removed"]  # no argument of its own
+    with pytest.raises(ValueError, match="pushers_removed"):
+        compose([own], [Consequence("pushers_removed", "DELETE FROM keys;")])

@@ -41,20 +41,8 @@ NO_PEOPLE = {  # the same names for something else
     ("federation_progress", "holder"): "a process",
     ("leases", "holder"): "a process",
 }
-# Who writes a table that is not its own. This list shrinks: what is to be written is asked of the owner.
-FOREIGN_WRITERS: dict[str, set[str]] = {
-    "account_data": {"homeserver.modules.push"},
-    "device_keys": {"homeserver.accounts"},
-    "event_search": {"homeserver.rooms"},
-    "fallback_keys": {"homeserver.accounts"},
-    "identity_tokens": {"homeserver.accounts"},
-    "key_signatures": {"homeserver.accounts"},
-    "one_time_keys": {"homeserver.accounts"},
-    "openid_tokens": {"homeserver.accounts"},
-    "pushers": {"homeserver.accounts"},
-    "to_device": {"homeserver.accounts"},
-    "user_directory": {"homeserver.rooms"},
-}
+# Who writes a table that is not its own. What is to be written is asked of the owner, by a function or as a `Consequence`.
+FOREIGN_WRITERS: dict[str, set[str]] = {"user_directory": {"homeserver.rooms"}}  # argued in docs/decisions/0017
 # Statements over whatever tables are declared: by name, not by knowledge.
 GENERIC = {"homeserver.modules.hosted_domains", "homeserver.modules.room_purges"}
 

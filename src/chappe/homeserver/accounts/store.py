@@ -106,15 +106,7 @@ FRAGMENTS = (
             DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
         END LOOP;
         FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
-            DELETE FROM device_keys WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
             DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = r.who AND device_id = r.device;
-            DELETE FROM openid_tokens WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM identity_tokens WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
         END LOOP;""",
     ),
 )

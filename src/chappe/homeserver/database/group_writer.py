@@ -56,6 +56,18 @@ class Fragment:
     also: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What else happens wherever a fragment writes: said by the owner of other tables, to which it happens.
+
+    `sql` runs after that of the `fragment`, in the same call, and reads the same rows (`<fragment>_rows`). So what belongs to a
+    device goes in the commit in which the device goes, and nobody deletes from tables that are not theirs.
+    """
+
+    fragment: str
+    sql: str
+
+
 class Lane(Protocol):
     """A room, as the group writer sees it.
 
@@ -116,16 +128,24 @@ def _has_rows(fragment: Fragment) -> str:
     return " OR ".join(f"cardinality({name}_rows) > 0" for name in (fragment.name, fragment.also) if name)
 
 
-def compose(fragments: Sequence[Fragment]) -> tuple[str, list[Fragment]]:
-    """The SQL that makes the writing function, and the fragments in the order of its arguments."""
+def compose(fragments: Sequence[Fragment], consequences: Sequence[Consequence] = ()) -> tuple[str, list[Fragment]]:
+    """The SQL that makes the writing function, and the fragments in the order of its arguments.
+
+    Raises ValueError for consequences of a fragment that there is not.
+    """
+    if alone := {c.fragment for c in consequences} - {f.name for f in fragments}:
+        raise ValueError(f"Consequences of fragments that nobody has: {', '.join(sorted(alone))}")
     ordered = [*(f for f in fragments if f.checks), _SENT, *(f for f in fragments if not f.checks)]
 
     def record(fragment: Fragment) -> str:
         columns = ", ".join(f'"{name}" {kind}' for name, kind in (("_lane", "bigint"), *fragment.columns))
         return f"CREATE TYPE pg_temp.{fragment.name}_row AS ({columns});"
 
+    def whole(fragment: Fragment) -> str:
+        return "\n".join((fragment.sql, *(c.sql for c in consequences if c.fragment == fragment.name)))
+
     def steps(checks: bool) -> str:
-        return "\n".join(f"    IF {_has_rows(f)} THEN {f.sql} END IF;" for f in ordered if f.checks is checks)
+        return "\n".join(f"    IF {_has_rows(f)} THEN {whole(f)} END IF;" for f in ordered if f.checks is checks)
 
     text = f"""
 {" ".join(record(f) for f in ordered)}
@@ -161,6 +181,7 @@ class GroupWriter:
     def __init__(self, url: str, clock: Clock) -> None:
         self._url, self._clock = url, clock
         self._fragments: list[Fragment] = []
+        self._consequences: list[Consequence] = []
         self._queue: deque[Write] = deque()
         self._batch: Sequence[Write] = ()  # that is being committed
         self._kick = asyncio.Event()
@@ -172,6 +193,10 @@ class GroupWriter:
     def register(self, *fragments: Fragment) -> None:
         """Before `run`: the tables that a module writes."""
         self._fragments += fragments
+
+    def register_consequences(self, *consequences: Consequence) -> None:
+        """Before `run`: what happens to a module's tables with what others write."""
+        self._consequences += consequences
 
     def submit(self, write: Write) -> asyncio.Future[str | None]:
         """Queues a built write. The future's value: None once it is durable, or the remembered result of its `txn`."""
@@ -185,7 +210,7 @@ class GroupWriter:
 
     async def run(self) -> None:
         """Commits batch after batch until cancelled. An error fails the writes of its batch and no others."""
-        self._text, self._order = compose(self._fragments)
+        self._text, self._order = compose(self._fragments, self._consequences)
         while True:
             await self._kick.wait()
             batch = self._next_batch()

@@ -213,8 +213,6 @@ FRAGMENTS = (
             ON CONFLICT DO NOTHING;
             UPDATE events SET redacted_by = r.redacted_by, json = r.json
              WHERE event_id = r.event_id;
-            DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
-            UPDATE event_search s SET words = '' WHERE s.edit = r.event_id;
             DELETE FROM relations x USING events e WHERE e.event_id = r.event_id AND x.nid = e.nid;
             UPDATE threads t SET latest = coalesce((SELECT max(x.position) FROM relations x
                                                      WHERE x.target = t.root AND x.room_nid = t.room_nid

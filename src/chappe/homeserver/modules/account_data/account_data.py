@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
 from chappe.homeserver.modules.account_data.kept import KeptSecrets, is_secret
@@ -31,6 +31,14 @@ FRAGMENT = Fragment(
             deleted = excluded.deleted;
     END LOOP;""",
 )
+CONSEQUENCE = Consequence(  # clients see push rules as account data: when they have changed last (`SERVER_TYPES`)
+    "push_rules",
+    """
+    FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
+        INSERT INTO account_data (user_id, room_id, type, content, position) VALUES (r.who, '', 'm.push_rules', '{}', upto)
+        ON CONFLICT (user_id, room_id, type) DO UPDATE SET position = excluded.position;
+    END LOOP;""",
+)
 Made = Mapping[str, Callable[[str], Awaitable[dict[str, Any]]]]  # global types that another part makes: content by user id
 
 
@@ -41,6 +49,7 @@ class AccountData:
         self._database, self._writer, self.kept, self._most_bytes = database, writer, kept, most_bytes
         writer.register(KEPT)  # before what is kept is written over
         writer.register(FRAGMENT)
+        writer.register_consequences(CONSEQUENCE)
 
     async def set(self, user_id: str, room_id: str, event_type: str, content: dict[str, Any]) -> None:
         """Raises M_BAD_JSON (405) for types that the server itself writes."""

@@ -15,7 +15,7 @@ TABLES = (
         erased=True,
         words="of the account: goes with it",
         room="room_id",
-        readers=("homeserver.modules.ignored_users", "homeserver.modules.push"),
+        readers=("homeserver.modules.ignored_users",),
     ),
     Table(
         OWNER,

@@ -14,7 +14,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.end_to_end_encryption.store import FRAGMENTS, Key, KeyStore
+from chappe.homeserver.modules.end_to_end_encryption.store import CONSEQUENCE, FRAGMENTS, Key, KeyStore
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.signing import is_signed
@@ -53,6 +53,7 @@ class DeviceKeys:
         self._published = UserCache(clock, ("device_list", "key_signatures", "account"), self._load_published)
         self._claimed_from: set[str] = set()
         writer.register(*FRAGMENTS)
+        writer.register_consequences(CONSEQUENCE)
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.group_writer import Consequence, Fragment
 from chappe.homeserver.database.pool import Database, Row
 
+CONSEQUENCE = Consequence(  # what a device has published goes with it
+    "devices_removed",
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM device_keys WHERE user_id = r.who AND device_id = r.device;
+        DELETE FROM one_time_keys WHERE user_id = r.who AND device_id = r.device;
+        DELETE FROM fallback_keys WHERE user_id = r.who AND device_id = r.device;
+        DELETE FROM key_signatures WHERE user_id = r.who AND target = r.device;
+    END LOOP;""",
+)
 FRAGMENTS = (
     Fragment(
         "device_list_changes",

@@ -16,14 +16,7 @@ TABLES = (
         readers=("homeserver.senders.federation",),
     ),
     *alike(
-        Table(
-            OWNER,
-            rows=OF_USER,
-            person=USER,
-            not_in_package=KEYS,
-            erased=True,
-            readers=("homeserver.accounts", "homeserver.senders.appservices"),
-        ),
+        Table(OWNER, rows=OF_USER, person=USER, not_in_package=KEYS, erased=True, readers=("homeserver.senders.appservices",)),
         "device_keys",
         "fallback_keys",
         "one_time_keys",
@@ -44,7 +37,6 @@ TABLES = (
         person=("user_id", "signer"),
         not_in_package=KEYS,
         kept="others compare what they know of the person with it",
-        readers=("homeserver.accounts",),
     ),
     *alike(
         Table(OWNER, stays="fetched anew", person=USER, not_in_package=OF_OTHERS, kept=OF_OTHERS),

@@ -15,6 +15,7 @@ from typing import Any
 from chappe.config import IdentityService as Settings
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
@@ -28,6 +29,14 @@ from chappe.matrix.signing import SigningKey, sign_json
 AT_MOST = 1000
 CENTURY_MS = 3_155_760_000_000
 TOKEN_MS = 86_400_000  # clients ask for another by themselves
+
+CONSEQUENCE = Consequence(
+    "devices_removed",
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM identity_tokens WHERE user_id = r.who AND device_id = r.device;
+    END LOOP;""",
+)
 
 
 class IdentityServer:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 
 LIFETIME_MS = 3_600_000
+
+CONSEQUENCE = Consequence(
+    "devices_removed",
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM openid_tokens WHERE user_id = r.who AND device_id = r.device;
+    END LOOP;""",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from chappe.homeserver.accounts.account_states import End, Entry
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.secrets import Secrets
 from chappe.homeserver.database.server_time import NowMs
@@ -23,6 +24,7 @@ from chappe.homeserver.modules.push.notifications import Notifications
 from chappe.homeserver.modules.push.pushers import Pushers
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
+from chappe.homeserver.modules.push.store import CONSEQUENCE
 from chappe.homeserver.modules.push.tables import TABLES
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.outbound.mail.queue import MailQueue
@@ -45,7 +47,10 @@ def vapid(secrets: Secrets, push: Push) -> Vapid:
     return Vapid(secrets.browser, push.contact)
 
 
-def pushers(database: Database, accounts: AccountStore, now_ms: NowMs, mail: MailQueue, fetcher: PushFetcher) -> Pushers:
+def pushers(
+    database: Database, writer: GroupWriter, accounts: AccountStore, now_ms: NowMs, mail: MailQueue, fetcher: PushFetcher
+) -> Pushers:
+    writer.register_consequences(CONSEQUENCE)
     return Pushers(database, accounts, fetcher, now_ms, mail.is_on)
 
 

@@ -25,8 +25,6 @@ FRAGMENT = Fragment(
     FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
         INSERT INTO push_rules VALUES (r.who, r.rules)
         ON CONFLICT (user_id) DO UPDATE SET rules = excluded.rules;
-        INSERT INTO account_data (user_id, room_id, type, content, position) VALUES (r.who, '', 'm.push_rules', '{}', upto)
-        ON CONFLICT (user_id, room_id, type) DO UPDATE SET position = excluded.position;
     END LOOP;""",
 )
 

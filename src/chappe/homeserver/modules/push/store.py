@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Executor, Row
 
 Queued = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, created (ms)
 
+CONSEQUENCE = Consequence(  # whoever signs out is told nothing any more
+    "devices_removed",
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
+    END LOOP;""",
+)
 _CLAIM = """
     WITH ready AS (
         SELECT p.id, p.due_ts, row_number() OVER (PARTITION BY p.host ORDER BY p.due_ts, p.id) AS n FROM pushers p

@@ -22,7 +22,6 @@ TABLES = (
         package="SELECT kind, app_id, device_display_name, created_ts FROM pushers WHERE user_id = $1 ORDER BY created_ts",
         file="notification_targets",
         erased=True,
-        readers=("homeserver.accounts",),
     ),
     Table(
         OWNER,

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.progress import progress, set_progress
 from chappe.homeserver.load.breath import Breath
@@ -75,6 +76,17 @@ _RENEW = """
       FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS x(nid, version, t, edit)
      WHERE s.nid = x.nid AND s.xmin::text = x.version
        AND s.nid IN (SELECT nid FROM event_search WHERE nid = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED)"""
+
+
+CONSEQUENCE = Consequence(  # what is taken back is found no more from the same moment
+    "redactions",
+    """
+    FOR r IN SELECT * FROM unnest(redactions_rows) LOOP
+        CONTINUE WHEN r._lane = ANY (bad);
+        DELETE FROM event_search s USING events e WHERE e.event_id = r.event_id AND s.nid = e.nid;
+        UPDATE event_search s SET words = '' WHERE s.edit = r.event_id;
+    END LOOP;""",
+)
 
 
 class SearchIndex:

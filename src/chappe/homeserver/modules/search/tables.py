@@ -18,6 +18,5 @@ TABLES = (
         room="room_nid",
         event="nid",
         says=True,
-        readers=("homeserver.rooms",),
     ),
 )

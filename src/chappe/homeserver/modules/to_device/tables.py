@@ -14,6 +14,5 @@ TABLES = (
         not_in_package="sealed, on its way to a device",
         erased=True,
         words="until the device has fetched it",
-        readers=("homeserver.accounts",),
     ),
 )

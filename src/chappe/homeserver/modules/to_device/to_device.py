@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.domains import Domains
@@ -34,6 +34,14 @@ FRAGMENT = Fragment(
       FROM unnest(to_device_rows) t WHERE t._lane <> ALL (bad);""",
 )
 
+CONSEQUENCE = Consequence(  # what waits for a device goes with it
+    "devices_removed",
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM to_device WHERE user_id = r.who AND device_id = r.device;
+    END LOOP;""",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
@@ -48,6 +56,7 @@ class ToDevice:
         self._empty: Recent[str, set[str]] = Recent(EMPTY_REMEMBERED)
         self._reading: dict[str, set[object]] = {}  # reads that something new must spoil, by user
         writer.register(FRAGMENT)
+        writer.register_consequences(CONSEQUENCE)
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
