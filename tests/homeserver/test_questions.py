@@ -228,12 +228,12 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "bind_threepid.by_owner": {
         "api/client/administrative_contact:_add": "a person",
-        "api/pages/account:_added": "a person",
+        "api/pages/addresses:_added": "a person",
         "actions/sign_in_upstream:_follow_address": "a provider, for a person",
     },
     "bind_threepid.remove_by_owner": {
         "api/client/administrative_contact:remove": "a person",
-        "api/pages/account:_remove": "a person",
+        "api/pages/addresses:_remove": "a person",
     },
     "repository.find": {
         "modules/media/api/content_repo:_find": "a person",

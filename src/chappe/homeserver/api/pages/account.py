@@ -1,4 +1,4 @@
-"""The account page (client-server API, "Account management"): profile, addresses, devices, second factors, the end."""
+"""The account page (client-server API, "Account management"): profile, devices, password, keys, the end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.threepids import ADD, Threepids, TokenRequest
 from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
-from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.set_profile_field import SetProfileField
-from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
+from chappe.homeserver.api.pages.page import Pages, Visit
 from chappe.homeserver.api.pages.register import _field
-from chappe.homeserver.api.pages.sign_in import script_json
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.matrix.email_address import parse_email
-from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
 
 
@@ -234,159 +230,6 @@ class AccountPages:
         await self._deactivate(UserId(session.user_id), form.get("erase") == "1", THEMSELVES)
         self._pages.signed_out(visit)
         return self._pages.message(visit, visit.text("deactivate"), visit.text("deactivated"))
-
-
-class AddressPages:
-    def __init__(self, pages: Pages, accounts: Accounts, threepids: Threepids, bind_threepid: BindThreepid) -> None:
-        self._pages, self._accounts, self._threepids, self._bind_threepid = pages, accounts, threepids, bind_threepid
-
-    @endpoint("POST", "/account/addresses", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def add(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._add)
-
-    async def _add(self, visit: Visit) -> Response:
-        form = await self._pages.form(visit)
-        await self._pages.proof(visit, back="/account")
-        session = await self._pages.require(visit)
-        address = parse_email(form.get("email", "").strip(" "))
-        secret = session.id_hash.hex()  # so that only this session can finish it
-        link = f"{visit.base_url}/account/addresses/added"
-        wanted = TokenRequest(address, secret, self._pages.now_ms(), link, visit.server_name, visit.base_url, visit.language)
-        await self._threepids.request_token(ADD, wanted)
-        return self._pages.message(
-            visit, visit.text("check_mail"), visit.text("check_mail_text"), "/account", visit.text("back")
-        )
-
-    @endpoint("GET", "/account/addresses/added", auth=NO_AUTH)
-    async def added(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._added)
-
-    async def _added(self, visit: Visit) -> Response:
-        proof = await self._pages.proof(visit)
-        session = await self._pages.require(visit)
-        sid = visit.request.query("sid") or ""
-        address = await self._threepids.proven(sid, session.id_hash.hex(), (ADD,))
-        if await self._accounts.store.user_by_threepid("email", address) not in (None, session.user_id):
-            raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
-        if await self._threepids.use(sid):
-            await self._bind_threepid.by_owner(proof, "email", address, self._pages.now_ms())
-        return self._pages.redirect(visit, "/account?saved=1")
-
-    @endpoint("POST", "/account/addresses/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def remove(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._remove)
-
-    async def _remove(self, visit: Visit) -> Response:
-        form = await self._pages.form(visit)
-        proof = await self._pages.proof(visit, back="/account")
-        await self._bind_threepid.remove_by_owner(proof, "email", form.get("address", ""))
-        return self._pages.redirect(visit, "/account?saved=1")
-
-
-class SecondFactorPages:
-    def __init__(self, pages: Pages) -> None:
-        self._pages, self._factors = pages, pages.factors
-
-    @endpoint("GET", "/account/second-factor", auth=NO_AUTH)
-    async def enrol(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._enrol)
-
-    async def _enrol(self, visit: Visit, error: str | None = None) -> Response:
-        proof = await self._pages.proof(visit, enrolling=True)
-        session = await self._pages.require(visit, enrolling=True)
-        secret, address = await self._factors.begin_totp(proof, visit.brand.name)
-        required = self._factors.are_required(session.user.server_name, session.user.is_admin)
-        return self._pages.render(
-            visit,
-            "enrol.html",
-            403 if error else 200,
-            error=error,
-            secret=secret,
-            address=address,
-            required=required,
-            query=urlencode({"next": safe_next(visit.request.query("next"))}),
-        )
-
-    @endpoint("POST", "/account/second-factor", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
-    async def confirm(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._confirm)
-
-    async def _confirm(self, visit: Visit) -> Response:
-        form = await self._pages.form(visit)
-        proof = await self._pages.proof(visit, enrolling=True)
-        session = await self._pages.require(visit, enrolling=True)
-        with self._pages.guesses.counted(visit.request, session.user_id, session.id_hash.hex()) as guess:
-            is_right = await self._factors.confirm_totp(proof, form.get("code", ""))
-            if not is_right:
-                guess.wrong()
-        if not is_right:
-            return await self._enrol(visit, visit.text("wrong_code"))
-        await self._pages.browsers.passed_second_factor(session)
-        return await self._codes(visit, proof)
-
-    async def _codes(self, visit: Visit, proof: FreshProof) -> Response:
-        codes = await self._factors.new_recovery_codes(proof)
-        link = safe_next(visit.request.query("next"))
-        return self._pages.message(
-            visit, visit.text("codes_title"), visit.text("codes_text"), link, visit.text("codes_kept"), codes=codes
-        )
-
-    @endpoint("POST", "/account/second-factor/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def remove(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._remove)
-
-    async def _remove(self, visit: Visit) -> Response:
-        await self._pages.form(visit)
-        await self._factors.remove_totp(await self._pages.proof(visit, back="/account"))
-        return self._pages.redirect(visit, "/account?saved=1")
-
-    @endpoint("POST", "/account/recovery-codes", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def new_codes(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._new_codes)
-
-    async def _new_codes(self, visit: Visit) -> Response:
-        await self._pages.form(visit)
-        return await self._codes(visit, await self._pages.proof(visit, back="/account"))
-
-    @endpoint("GET", "/account/passkeys", auth=NO_AUTH)
-    async def passkey(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._passkey)
-
-    async def _passkey(self, visit: Visit) -> Response:
-        proof = await self._pages.proof(visit, enrolling=True)
-        options = await self._factors.begin_passkey(visit.browser_hash, proof, visit.host, visit.brand.name)
-        return self._pages.render(visit, "passkey.html", passkey_options=script_json(options))
-
-    @endpoint("POST", "/account/passkeys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def add_passkey(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._add_passkey)
-
-    async def _add_passkey(self, visit: Visit) -> Response:
-        form = await self._pages.form(visit)
-        proof = await self._pages.proof(visit, enrolling=True, back="/account/passkeys")
-        session = await self._pages.require(visit, enrolling=True)
-        had = await self._factors.of(session.user_id)
-        await self._factors.add_passkey(
-            visit.browser_hash, proof, form.get("credential", ""), visit.host, visit.base_url, form.get("name", "")
-        )
-        await self._pages.browsers.passed_second_factor(session)
-        if had.any:
-            return self._pages.redirect(visit, "/account?saved=1")
-        return await self._codes(visit, proof)
-
-    @endpoint("POST", "/account/passkeys/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
-    async def remove_passkey(self, request: Request) -> Answer:
-        return await self._pages.answer(request, self._remove_passkey)
-
-    async def _remove_passkey(self, visit: Visit) -> Response:
-        form = await self._pages.form(visit)
-        proof = await self._pages.proof(visit, back="/account")
-        try:
-            credential = bytes.fromhex(form.get("id", ""))
-        except ValueError:
-            raise BadRequest("There is no such passkey", "M_INVALID_PARAM") from None
-        await self._factors.remove_passkey(proof, credential)
-        return self._pages.redirect(visit, "/account?saved=1")
 
 
 def _query(device_id: str, **more: str) -> str:
