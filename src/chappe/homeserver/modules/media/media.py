@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.remote import MAX_FILE_NAME, RemoteMedia
 from chappe.homeserver.modules.media.soundness import Soundness
+from chappe.homeserver.modules.media.store import MediaRow, MediaStore
 from chappe.homeserver.modules.media.thumbnails import Thumbnail, Thumbnailer, ThumbnailSize, opened, sealed
 from chappe.homeserver.modules.media.upload_share import UnderWay, UploadShare
 from chappe.homeserver.outbound.blob_store import BlobStore
@@ -86,7 +87,7 @@ class ContentRepository:
         self._share, self._holds, self._scanning, self._remote = share, holds, scanning, remote
         self._database, self._blobs, self._thumbnailer, self._policy = database, blobs, thumbnailer, policy
         self._reading, self._now_ms, self.max_upload = reading, now_ms, max_upload
-        self.soundness = Soundness(blobs)
+        self._files, self.soundness = MediaStore(database), Soundness(blobs)
 
     # ---------------------------------------------------------------------------------------------------- uploading
 
@@ -96,19 +97,10 @@ class ContentRepository:
         media_id, expires = secrets.token_urlsafe(18), now + UNUSED_FOR_MS
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reservations {user_id}")
-            pending = await connection.fetchval(
-                "SELECT count(*) FROM media WHERE user_id = $1 AND size IS NULL AND expires_ts > $2", user_id, now
-            )
-            if pending >= PENDING_AT_MOST:
+            files = MediaStore(connection)
+            if await files.count_reserved(user_id, now) >= PENDING_AT_MOST:
                 raise LimitExceeded(60_000, "Too many uploads were begun and not finished")
-            await connection.execute(
-                "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
-                domain_of(user_id),
-                media_id,
-                user_id,
-                now,
-                expires,
-            )
+            await files.reserve((domain_of(user_id), media_id), user_id, now, expires)
         return f"mxc://{domain_of(user_id)}/{media_id}", expires
 
     async def upload(self, user_id: UserId, content_type: str, file_name: str | None, chunks: AsyncIterator[bytes]) -> str:
@@ -146,11 +138,11 @@ class ContentRepository:
     ) -> None:
         """Fills a reserved URI. Raises M_NOT_FOUND, M_FORBIDDEN, or M_CANNOT_OVERWRITE_MEDIA (409)."""
         row = await self._row(server_name, media_id)
-        if row is None or (row["size"] is None and (row["expires_ts"] or 0) < self._now_ms()):
+        if row is None or (row.size is None and (row.expires_ts or 0) < self._now_ms()):
             raise NotFound("This upload was never begun, or has expired")
-        if row["user_id"] != user_id:
+        if row.user_id != user_id:
             raise Forbidden("This upload was begun by somebody else")
-        if row["size"] is not None:
+        if row.size is not None:
             raise _exists()
         await self._store(user_id, server_name, media_id, content_type, file_name, chunks, reserved=True)
 
@@ -198,38 +190,18 @@ class ContentRepository:
         """
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", media.key)
-            if (
-                await connection.fetchval(
-                    "SELECT size FROM media WHERE server_name = $1 AND media_id = $2", media.server_name, media.media_id
-                )
-                is not None
-            ):
+            files, name = MediaStore(connection), (media.server_name, media.media_id)
+            row = await files.find(*name)
+            if row is not None and row.size is not None:
                 return False
             await self._blobs.move(temporary, media.key)
-            await connection.execute(
-                """INSERT INTO media (server_name, media_id, user_id, content_type, file_name, size, sha256, created_ts)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (server_name, media_id) DO UPDATE SET
-                   content_type = excluded.content_type, file_name = excluded.file_name, size = excluded.size,
-                   sha256 = excluded.sha256""",
-                media.server_name,
-                media.media_id,
-                user_id,
-                media.content_type,
-                media.file_name,
-                counted.size,
-                counted.digest(),
-                self._now_ms(),
-            )
+            await files.add(name, user_id, media.content_type, media.file_name, counted.size, counted.digest(), self._now_ms())
         return True
 
     # -------------------------------------------------------------------------------------------------- downloading
 
-    async def _row(self, server_name: str, media_id: str) -> Row | None:
-        if not is_opaque_id(media_id):
-            return None
-        return await self._database.fetchrow(
-            "SELECT * FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
-        )
+    async def _row(self, server_name: str, media_id: str) -> MediaRow | None:
+        return await self._files.find(server_name, media_id) if is_opaque_id(media_id) else None
 
     async def find(
         self,
@@ -250,18 +222,18 @@ class ContentRepository:
             if row is None and not legacy_only and reader is not None:
                 await self._remote.fetch(self, reader, server_name, media_id)
                 row = await self._row(server_name, media_id)
-            if row is None or (legacy_only and not row["legacy"]):
+            if row is None or (legacy_only and not row.legacy):
                 raise NotFound("There is no such file")
-            if row["quarantined_by"] is not None:
+            if row.quarantined_by is not None:
                 raise NotFound("This file has been withdrawn by an administrator")
-            if row["size"] is not None:
+            if row.size is not None:
                 break
-            if (row["expires_ts"] or 0) < self._now_ms():
+            if (row.expires_ts or 0) < self._now_ms():
                 raise NotFound("There is no such file")
             if time.monotonic() >= deadline:
                 raise MatrixError(504, "M_NOT_YET_UPLOADED", "The file is still being uploaded")
             await asyncio.sleep(POLL_SECONDS)
-        media = Media(server_name, media_id, row["content_type"], row["file_name"], row["size"], row["sha256"], row["legacy"])
+        media = Media(server_name, media_id, row.content_type, row.file_name, row.size, row.sha256 or b"", row.legacy)
         await self._policy.may_download(reader, server_name, media_id)
         await self.require_whole(media)
         if not is_scanned:
@@ -270,14 +242,7 @@ class ContentRepository:
 
     async def uploader_of(self, media: Media) -> str | None:
         """Whose file it is; None for the picture of a person, which is for whoever sees them."""
-        owner: str | None = await self._database.fetchval(
-            """SELECT user_id FROM media m WHERE server_name = $1 AND media_id = $2 AND NOT EXISTS (
-                   SELECT 1 FROM user_directory d WHERE d.user_id = m.user_id AND d.avatar_url = $3)""",
-            media.server_name,
-            media.media_id,
-            f"mxc://{media.server_name}/{media.media_id}",
-        )
-        return owner
+        return await self._files.uploader_of((media.server_name, media.media_id))
 
     async def read_by(self, user_id: UserId, media: Media) -> None:
         """Somebody is about to be given a whole file, not only a picture of it."""
@@ -328,52 +293,24 @@ class ContentRepository:
 
     async def of_user(self, user_id: str, start: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """(a page of somebody's files, the newest first; how many there are)."""
-        rows = await self._database.fetch(
-            """SELECT media_id, content_type AS media_type, size AS media_length, file_name AS upload_name, created_ts,
-                      last_access_ts, quarantined_by, protected AS safe_from_quarantine
-                 FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts DESC, media_id LIMIT $2 OFFSET $3""",
-            user_id,
-            limit,
-            start,
-        )
-        total = await self._database.fetchval("SELECT count(*) FROM media WHERE user_id = $1 AND size IS NOT NULL", user_id)
-        return [dict(row) for row in rows], total
+        return await self._files.of_user(user_id, start, limit), await self._files.count_of(user_id)
 
     async def known_of(self, server_name: str, media_id: str) -> dict[str, Any]:
         """For administrators. Raises M_NOT_FOUND."""
-        row = await self._database.fetchrow(
-            """SELECT server_name AS media_origin, user_id, media_id, content_type AS media_type, size AS media_length,
-                      file_name AS upload_name, created_ts, last_access_ts, quarantined_by, NOT legacy AS authenticated,
-                      protected AS safe_from_quarantine, encode(sha256, 'hex') AS sha256
-                 FROM media WHERE server_name = $1 AND media_id = $2""",
-            server_name,
-            media_id,
-        )
-        if row is None:
+        shown = await self._files.shown(server_name, media_id)
+        if shown is None:
             raise NotFound("There is no such file")
-        return dict(row)
+        return shown
 
     async def quarantine(self, files: Sequence[tuple[str, str]], by: str | None, whose: str | None = None) -> int:
         """Nobody gets these files any more (None: they do again). Returns how many; protected ones stay.
 
         `whose`: in whose right, an organisation's; None: the installation's, which no other undoes.
         """
-        rows = await self._database.fetch(
-            """UPDATE media m SET quarantined_by = $3, quarantined_whose = CASE WHEN $3::text IS NULL THEN NULL ELSE $4::text END
-                 FROM unnest($1::text[], $2::text[]) f(s, i)
-                WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected
-                  AND ($4::text IS NULL OR m.quarantined_by IS NULL OR m.quarantined_whose = $4) RETURNING 1""",
-            [s for s, _ in files],
-            [i for _, i in files],
-            by,
-            whose,
-        )
-        return len(rows)
+        return await self._files.quarantine(files, by, whose)
 
     async def protect(self, server_name: str, media_id: str, wanted: bool) -> None:
-        await self._database.execute(
-            "UPDATE media SET protected = $3 WHERE server_name = $1 AND media_id = $2", server_name, media_id, wanted
-        )
+        await self._files.protect(server_name, media_id, wanted)
 
     async def delete(self, files: Sequence[tuple[str, str]], *, right: str | None) -> list[str]:
         """For good, with their thumbnails. Returns the ids of those that existed.
@@ -386,60 +323,36 @@ class ContentRepository:
             row = await self._row(server_name, media_id)
             if row is None:
                 continue
-            media = Media(server_name, media_id, row["content_type"], None, 0, b"", False)
+            media = Media(server_name, media_id, row.content_type, None, 0, b"", False)
             await self._blobs.delete(media.key)
             await self._blobs.delete_below(f"thumbnails/{server_name}/{media_id[:2]}/{media_id}/")
-            await self._database.execute(  # last: nobody would look for the bytes of a file that is not listed
-                "DELETE FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id
-            )
+            await self._files.remove(
+                server_name, media_id
+            )  # last: nobody would look for the bytes of a file that is not listed
             deleted.append(media_id)
         return deleted
 
     async def _out_of_quarantine(self, files: Sequence[tuple[str, str]], right: str | None) -> list[tuple[str, str]]:
         if right == THE_WHOLE or not files:
             return [*files]
-        rows = await self._database.fetch(
-            """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) f(server_name, media_id)
-                USING (server_name, media_id)
-                WHERE quarantined_by IS NOT NULL AND NOT coalesce(quarantined_whose = $3::text, false)""",
-            [server for server, _ in files],
-            [name for _, name in files],
-            right,
-        )
-        kept = {(row["server_name"], row["media_id"]) for row in rows}
+        kept = await self._files.quarantined_by_others(files, right)
         return [file for file in files if file not in kept]
 
     async def delete_older(self, before_ts: int, larger_than: int, with_avatars: bool) -> list[str]:
         """In the right of the installation. Pictures of people and rooms stay, unless `with_avatars`."""
-        rows = await self._database.fetch(
-            """SELECT server_name, media_id FROM media WHERE size > $2 AND NOT protected
-                AND coalesce(last_access_ts, created_ts) < $1 AND ($3 OR NOT EXISTS (
-                    SELECT 1 FROM user_directory d WHERE d.avatar_url = 'mxc://' || server_name || '/' || media_id
-                    UNION SELECT 1 FROM room_summaries r WHERE r.avatar = 'mxc://' || server_name || '/' || media_id))
-                LIMIT 10000""",
-            before_ts,
-            larger_than,
-            with_avatars,
-        )
-        return await self.delete([(row["server_name"], row["media_id"]) for row in rows], right=THE_WHOLE)
+        return await self.delete(await self._files.unused_since(before_ts, larger_than, with_avatars), right=THE_WHOLE)
 
     async def delete_copies(self, before_ts: int, own: Sequence[str]) -> list[str]:
         """Copies of other servers' files that nobody has looked at since a time, at most 10,000 of them. Returns their ids."""
-        rows = await self._database.fetch(
-            """SELECT server_name, media_id FROM media WHERE size IS NOT NULL AND NOT protected AND quarantined_by IS NULL
-                AND coalesce(last_access_ts, created_ts) < $1 AND NOT server_name = ANY ($2::text[]) LIMIT 10000""",
-            before_ts,
-            list(own),
-        )
-        return await self.delete([(row["server_name"], row["media_id"]) for row in rows], right=None)
+        return await self.delete(await self._files.copies_unused_since(before_ts, own), right=None)
 
     async def forget_reservations(self, user_id: str) -> None:
         """The account has ended: nothing is uploaded under an address that it reserved."""
-        await self._database.execute("DELETE FROM media WHERE user_id = $1 AND size IS NULL", user_id)
+        await self._files.forget_reservations(user_id)
 
     async def prune(self) -> None:
         """Forgets reservations that were never used."""
-        await self._database.execute("DELETE FROM media WHERE size IS NULL AND expires_ts < $1", self._now_ms())
+        await self._files.prune_reservations(self._now_ms())
 
 
 class _Counted:

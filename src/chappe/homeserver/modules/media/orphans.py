@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import key_of
+from chappe.homeserver.modules.media.store import MediaStore
 from chappe.homeserver.outbound.blob_store import BlobStore, is_half_written
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Orphans:
 
     def __init__(self, database: Database, blobs: BlobStore, now_ms: NowMs) -> None:
         self._database, self._blobs, self._now_ms = database, blobs, now_ms
+        self._rows = MediaStore(database)
         self._by_kind: dict[str, Named] = {"media": self._files, "thumbnails": self._files, "uploads": _nothing}
         self.removed, self.left = 0, 0  # since the start; of the last run, because there were too many
         self.missing = 0  # of the last run
@@ -71,18 +73,12 @@ class Orphans:
         found: list[str] = []
         last = ("", "")
         while len(found) < AT_MOST:
-            rows = await self._database.fetch(
-                """SELECT server_name, media_id, size FROM media WHERE (server_name, media_id) > ($1, $2) AND size IS NOT NULL
-                    ORDER BY server_name, media_id LIMIT $3""",
-                *last,
-                PAGE,
-            )
-            if not rows:
+            page = await self._rows.sizes_after(last, PAGE)
+            if not page:
                 break
-            last = (rows[-1]["server_name"], rows[-1]["media_id"])
-            for row in rows:
-                server_name, media_id = row["server_name"], row["media_id"]
-                if await self._blobs.size_of(key_of(server_name, media_id)) != row["size"]:
+            last = page[-1][0]
+            for (server_name, media_id), size in page:
+                if await self._blobs.size_of(key_of(server_name, media_id)) != size:
                     found.append(f"mxc://{server_name}/{media_id}")
         return found
 
@@ -128,14 +124,8 @@ class Orphans:
 
     async def _files(self, keys: list[str]) -> Set[str]:
         """`media/<server>/<..>/<id>`, and below `thumbnails/<server>/<..>/<id>/` the sizes of a picture."""
-        names = {key: tuple(parts[1:4:2]) for key in keys if len(parts := key.split("/")) in (4, 5)}
-        rows = await self._database.fetch(
-            """SELECT m.server_name, m.media_id FROM media m
-                 JOIN unnest($1::text[], $2::text[]) f(s, i) ON m.server_name = f.s AND m.media_id = f.i""",
-            [name[0] for name in names.values()],
-            [name[1] for name in names.values()],
-        )
-        known = {(row["server_name"], row["media_id"]) for row in rows}
+        names = {key: (parts[1], parts[3]) for key in keys if len(parts := key.split("/")) in (4, 5)}
+        known = await self._rows.known(names.values())
         return {key for key in keys if key not in names or names[key] in known}
 
 

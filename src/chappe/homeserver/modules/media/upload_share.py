@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.media.store import MediaStore
 from chappe.matrix.errors import MatrixError
 
 DAY_MS = 86_400_000
@@ -32,7 +33,7 @@ class UploadShare:
     """`folders`: where files and the embedded database lie; those that do not exist do not count."""
 
     def __init__(self, database: Database, now_ms: NowMs, bounds: UploadBounds, folders: Sequence[Path]) -> None:
-        self._database, self._now_ms, self._bounds, self._folders = database, now_ms, bounds, folders
+        self._files, self._now_ms, self._bounds, self._folders = MediaStore(database), now_ms, bounds, folders
         # by account, and of all, while an upload is under way: how many are; bytes that have come, and not into the table yet
         self.uploads: Counter[str] = Counter()
         self.came: Counter[str] = Counter()
@@ -65,14 +66,10 @@ class UploadShare:
         upload = UnderWay(self, user_id)
         try:
             if bounds.of_account and user_id:
-                used = await self._database.fetchval(
-                    "SELECT coalesce(sum(size), 0)::bigint FROM media WHERE user_id = $1 AND created_ts > $2", user_id, since
-                )
+                used = await self._files.uploaded_by(user_id, since)
                 upload.bounded(user_id, bounds.of_account - used)
             if bounds.of_all:
-                used = await self._database.fetchval(
-                    "SELECT coalesce(sum(size), 0)::bigint FROM media WHERE created_ts > $1", since
-                )
+                used = await self._files.uploaded(since)
                 upload.bounded(ALL, bounds.of_all - used)
         except BaseException:
             upload.end()
