@@ -2,7 +2,7 @@
 
 The scan is simple. In a function, and in the methods of its class that it calls, it looks for a SELECT of a table that is followed
 by a write of the same table. It leaves out what is behind a lock (FOR UPDATE, an advisory lock) and writes with ON CONFLICT.
-It does not see what is read through another class.
+It follows calls into stores (files whose docstring begins "SQL of"); it does not see what is read through another class.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import chappe
@@ -35,6 +37,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ): "whether a guest is invited anew; the row is taken whole after",
     ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
     ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
+    ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",
     ("agency/sponsors.py", "arrived", "guest_invitations"): AGAIN,
     ("agency/sponsors.py", "give", "guests"): NAMED,
     ("agency/sponsors.py", "look", "guests"): "reminders: a condition in the write, one commit with the mail",
@@ -43,14 +46,31 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/sponsors.py", "take_over", "guests"): CONDITION,
     ("homeserver/accounts/rendezvous.py", "put", "rendezvous"): CONDITION,
     ("homeserver/accounts/second_factors.py", "check_passkey", "passkeys"): "the challenge counts once: DELETE … RETURNING",
+    (
+        "homeserver/accounts/sessions.py",
+        "_end_family",
+        "refresh_tokens",
+    ): "the count decides, behind a lock of the account's tokens",
+    ("homeserver/accounts/sessions.py", "_load", "access_tokens"): "the old pair ends; what was heard meanwhile is read again",
+    ("homeserver/accounts/sessions.py", "end", "access_tokens"): "only who is told why they end is read",
+    ("homeserver/accounts/sessions.py", "refresh", "refresh_tokens"): "`rotate` reads the row again, behind a lock",
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): CONDITION,
+    ("homeserver/actions/sign_in_upstream.py", "__call__", "upstream_links"): CONDITION,
+    ("homeserver/api/client/device_management.py", "update", "devices"): CONDITION,
     ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
     ("homeserver/modules/delayed_events/delayed_events.py", "sign_out", "delayed_events"): CONDITION,
+    (
+        "homeserver/modules/end_to_end_encryption/keys.py",
+        "_one_time_keys",
+        "one_time_keys",
+    ): "a key that is there stays; one that was claimed meanwhile is taken out again",
+    ("homeserver/modules/end_to_end_encryption/keys.py", "upload", "one_time_keys"): "likewise",
     ("homeserver/modules/hosted_domains/hosted_domains.py", "_go_on_from", "rooms"): "in one transaction, beside no server",
     ("homeserver/modules/key_backup/key_backup.py", "delete", "key_backups"): NAMED,
     ("homeserver/modules/key_backup/key_backup.py", "delete_version", "key_backups"): NAMED,
     ("homeserver/modules/key_backup/key_backup.py", "update_version", "key_backups"): NAMED,
+    ("homeserver/modules/media/media.py", "delete", "media"): AGAIN,
     ("homeserver/modules/room_purges/room_purges.py", "_delete_all", "events"): f"{LEASE}: deletes until nothing is left",
     ("homeserver/modules/room_purges/room_purges.py", "_delete_events", "events"): f"{LEASE}: deletes until nothing is left",
     ("homeserver/modules/room_purges/room_purges.py", "go_on", "room_purges"): LEASE,
@@ -64,8 +84,12 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/rooms/remote/inbox.py", "_answer", "federation_inbox"): BOUND,
     ("homeserver/rooms/remote/inbox.py", "_keep", "federation_inbox"): BOUND,
     ("homeserver/rooms/remote/inbox.py", "_look", "federation_inbox"): f"{AGAIN}: an event has one id",
+    ("homeserver/rooms/remote/outliers.py", "adopt", "events"): CONDITION,
+    ("homeserver/senders/appservices.py", "_serve", "appservice_transactions"): LEASE,
     ("homeserver/senders/federation/destination.py", "_collapse", "federation_queue"): AGAIN,
     ("homeserver/senders/federation/destination.py", "run", "federation_queue"): LEASE,
+    ("homeserver/senders/push/deliver.py", "_in_order", "push_queue"): LEASE,
+    ("homeserver/senders/push/deliver.py", "_serve", "push_queue"): LEASE,
 }
 Methods = dict[str, ast.AsyncFunctionDef]
 
@@ -84,14 +108,65 @@ def _findings() -> Iterator[tuple[str, str, str]]:
             if isinstance(scope, ast.ClassDef | ast.Module):
                 methods = {f.name: f for f in scope.body if isinstance(f, ast.AsyncFunctionDef)}
                 for name, function in methods.items():
-                    for table in _written_after_read(function, methods):
+                    for table in _written_after_read(function, Scope(methods, _stores_of(scope))):
                         yield str(path.relative_to(SOURCE)), name, table
 
 
-def _written_after_read(function: ast.AsyncFunctionDef, methods: Methods) -> set[str]:
+@dataclass(frozen=True)
+class Scope:
+    """What a function may call that has SQL: methods of its class, and by attribute of `self` the stores that it holds."""
+
+    methods: Methods
+    stores: dict[str, Methods]
+
+
+@cache
+def _stores() -> dict[str, Methods]:
+    """By class: the statements of those that stand in a file "SQL of …". Under "": its functions."""
+    found: dict[str, Methods] = {"": {}}
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        if (ast.get_docstring(tree) or "").startswith("SQL of "):
+            for part in tree.body:
+                if isinstance(part, ast.ClassDef):
+                    found[part.name] = {f.name: f for f in part.body if isinstance(f, ast.AsyncFunctionDef)}
+                elif isinstance(part, ast.AsyncFunctionDef):
+                    found[""][part.name] = part
+    return found
+
+
+def _stores_of(scope: ast.ClassDef | ast.Module) -> dict[str, Methods]:
+    """By attribute: the stores that a class makes, or is given, in its constructor."""
+    made = next((f for f in scope.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+    if made is None:
+        return {}
+    given = {a.arg: ast.unparse(a.annotation) for a in (*made.args.args, *made.args.kwonlyargs) if a.annotation is not None}
+    return {
+        ast.unparse(target): _stores()[name]
+        for target, value in _assignments(made)
+        if (name := given.get(value.id) if isinstance(value, ast.Name) else _called(value)) in _stores() and name
+    }
+
+
+def _assignments(function: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            target = node.targets[0]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                yield from zip(target.elts, node.value.elts, strict=True)
+            else:
+                yield target, node.value
+
+
+def _called(value: ast.expr) -> str | None:
+    """The class that is made, where it is one."""
+    return value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else None
+
+
+def _written_after_read(function: ast.AsyncFunctionDef, scope: Scope) -> set[str]:
     read: set[str] = set()
     written: set[str] = set()
-    for sql in _statements(function, methods, 1):
+    for sql in _statements(function, scope, 1):
         if LOCKS.search(sql):
             break
         if tables := set(WRITES.findall(sql)):
@@ -101,14 +176,16 @@ def _written_after_read(function: ast.AsyncFunctionDef, methods: Methods) -> set
     return written
 
 
-def _statements(function: ast.AsyncFunctionDef, methods: Methods, deeper: int) -> Iterator[str]:
-    """The SQL of a function in the order of its lines, with that of its own methods."""
-    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
-    for call in sorted(calls, key=lambda n: (n.lineno, n.col_offset)):
-        assert isinstance(call.func, ast.Attribute)
-        name, of = call.func.attr, ast.unparse(call.func.value)
+def _statements(function: ast.AsyncFunctionDef, scope: Scope, deeper: int) -> Iterator[str]:
+    """The SQL of a function in the order of its lines, with that of its own methods, and of stores."""
+    own = {ast.unparse(t): _stores()[name] for t, v in _assignments(function) if (name := _called(v)) in _stores() and name}
+    for call in sorted((n for n in ast.walk(function) if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset)):
+        of, _, name = ast.unparse(call.func).rpartition(".")
+        store = own.get(of) or scope.stores.get(of) or _stores().get(of.partition("(")[0], {})
         if name in ASKS and call.args:
             parts = (n.value for n in ast.walk(call.args[0]) if isinstance(n, ast.Constant))
             yield " ".join(part for part in parts if isinstance(part, str))
-        elif deeper and of == "self" and name in methods:
-            yield from _statements(methods[name], methods, deeper - 1)
+        elif name in store:
+            yield from _statements(store[name], Scope({}, {}), 0)
+        elif deeper and of == "self" and name in scope.methods:
+            yield from _statements(scope.methods[name], scope, deeper - 1)
