@@ -23,6 +23,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerRefused
 from chappe.homeserver.outbound.federation.destinations import failing, note_failure, note_success, wait_after
 from chappe.homeserver.outbound.federation.outbox import remove_edus, waiting_edus
+from chappe.homeserver.senders.federation.store import FederationQueue
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of
 
@@ -41,6 +42,7 @@ class Destination:
         self, name: str, database: Database, client: FederationClient, domains: Domains, boundaries: Boundaries, now_ms: NowMs
     ) -> None:
         self.name, self._database, self._client = name, database, client
+        self._queue = FederationQueue(database)
         self._domains, self._boundaries, self._now_ms = domains, boundaries, now_ms
         self.news = asyncio.Event()
         self.refused = 0  # how much was dropped since the start, because it was refused alone
@@ -73,34 +75,29 @@ class Destination:
                 return 1.0
 
     async def _send_some(self) -> bool:
-        rows = await self._database.fetch(
-            """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
-                WHERE q.destination = $1 ORDER BY q.position LIMIT $2""",
-            self.name,
-            self._most_pdus,
-        )
+        rows = await self._queue.waiting(self.name, self._most_pdus)
         most_edus = self._most_edus if rows else max(1, self._most_edus)
         edus = await waiting_edus(self._database, self.name, most_edus)
         fleeting = dict(list(self.fleeting.items())[: most_edus - len(edus)])
         if not rows and not edus and not fleeting:
             return False
-        origin = self._speaker(rows[0]["sender"]) if rows else self._boundaries.speaker(self._domains.names(), self.name)
-        rows = [row for row in rows if self._speaker(row["sender"]) == origin]  # each domain speaks for itself
+        origin = self._speaker(rows[0].sender) if rows else self._boundaries.speaker(self._domains.names(), self.name)
+        rows = [row for row in rows if self._speaker(row.sender) == origin]  # each domain speaks for itself
         content = {
             "origin": origin,
             "origin_server_ts": self._now_ms(),
-            "pdus": [orjson.Fragment(row["json"]) for row in rows],
+            "pdus": [orjson.Fragment(row.json) for row in rows],
             "edus": [*(orjson.Fragment(edu.json) for edu in edus), *fleeting.values()],
         }
         body = orjson.loads(orjson.dumps(content))
         for key in fleeting:
             self.fleeting.pop(key, None)
-        self._sent = [row["position"] for row in rows], [edu.seq for edu in edus], len(fleeting)
+        self._sent = [row.position for row in rows], [edu.seq for edu in edus], len(fleeting)
         txn = f"{self._now_ms():x}{secrets.token_hex(4)}"
         await self._client.request(
             origin, self.name, "PUT", f"/_matrix/federation/v1/send/{quote(txn)}", content=body, seconds=SECONDS, insists=True
         )
-        await self._taken([row["position"] for row in rows], [edu.seq for edu in edus])
+        await self._taken([row.position for row in rows], [edu.seq for edu in edus])
         self._most_pdus = min(MOST_PDUS, max(1, self._most_pdus * 2))
         self._most_edus = min(MOST_EDUS, max(1, self._most_edus * 2))
         return True
@@ -146,9 +143,7 @@ class Destination:
 
     async def _remove(self, positions: list[int], edus: list[int]) -> None:
         if positions:
-            await self._database.execute(
-                "DELETE FROM federation_queue WHERE destination = $1 AND position = ANY($2::bigint[])", self.name, positions
-            )
+            await self._queue.remove(self.name, positions)
         if edus:
             await remove_edus(self._database, edus)
 
@@ -164,13 +159,6 @@ class Destination:
         """Where the server was away for long, or much waits: leaves the latest event of each room in the queue. The server asks for
         what it lacks before that event."""
         if self._now_ms() - failing_since < COLLAPSE_AFTER_MS:
-            count = await self._database.fetchval("SELECT count(*) FROM federation_queue WHERE destination = $1", self.name)
-            if count <= COLLAPSE_ABOVE:
+            if await self._queue.count(self.name) <= COLLAPSE_ABOVE:
                 return
-        await self._database.execute(
-            """DELETE FROM federation_queue q USING (
-                   SELECT q.position, row_number() OVER (PARTITION BY e.room_nid ORDER BY q.position DESC) AS place
-                     FROM federation_queue q JOIN events e ON e.nid = q.event_nid WHERE q.destination = $1) old
-                WHERE q.destination = $1 AND q.position = old.position AND old.place > 1""",
-            self.name,
-        )
+        await self._queue.keep_latest_of_rooms(self.name)

@@ -19,6 +19,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
+from chappe.homeserver.senders.federation.store import FederationQueue, Queued
 from chappe.matrix.identifiers import domain_of
 
 LEASE_MS = 10_000
@@ -28,63 +29,45 @@ COMMITS_AT_ONCE, EVENTS_AT_ONCE = 200, 1000
 class FanOut:
     def __init__(self, database: Database, clock: Clock, rooms: Rooms, boundaries: Boundaries, now_ms: NowMs) -> None:
         self._database, self._clock, self._rooms = database, clock, rooms
+        self._queue = FederationQueue(database)
         self._boundaries, self._now_ms = boundaries, now_ms
         self._devices = DeviceNews(rooms, boundaries, now_ms)
         self._holder = secrets.token_hex(8)
 
     async def start(self) -> None:
-        await self._database.execute(
-            "INSERT INTO federation_progress (shard, position) SELECT 0, max(upto) FROM journal ON CONFLICT DO NOTHING"
-        )
+        await self._queue.begin()
 
     async def is_ours(self) -> bool:
         """One process of the cluster follows the log; the next takes over within ten seconds of its death."""
         now = self._now_ms()
-        result = await self._database.execute(
-            """UPDATE federation_progress SET holder = $1, lease_until = $2
-                WHERE shard = 0 AND (holder = $1 OR holder IS NULL OR lease_until < $3)""",
-            self._holder,
-            now + LEASE_MS,
-            now,
-        )
-        return result.endswith(" 1")
+        return await self._queue.claim(self._holder, now + LEASE_MS, now)
 
     async def release(self) -> None:
-        await self._database.execute("UPDATE federation_progress SET holder = NULL WHERE holder = $1", self._holder)
+        await self._queue.release(self._holder)
 
     async def step(self) -> set[str] | None:
         """Queues the events of the next commits. Returns whom they are for; None where there was nothing new."""
         async with self._database.transaction(reads_beside=True) as connection:
-            position = await connection.fetchval(
-                "SELECT position FROM federation_progress WHERE shard = 0 AND holder = $1 FOR UPDATE", self._holder
-            )
+            queue = FederationQueue(connection)
+            position = await queue.lock_place(self._holder)
             if position is None or position >= self._clock.watermark:
                 return None
             commits = await commits_between(connection, position, self._clock.watermark, COMMITS_AT_ONCE)
             upto = commits[-1].upto
-            rows: list[tuple[str, int, int]] = []
+            rows: list[Queued] = []
             came: list[Came] = []
             for number in dict.fromkeys(n for commit in commits for n in commit.rooms):
                 rows += await self._of_room(number, position, upto, came)
             if rows:
-                destinations, positions, nids = (list(column) for column in zip(*rows, strict=True))
-                await connection.execute(
-                    """INSERT INTO federation_queue (destination, position, event_nid)
-                       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
-                    destinations,
-                    positions,
-                    nids,
-                )
+                await queue.add(rows)
             edus = await self._devices.queue(connection, came, position, upto)
-            for row in await connection.fetch("SELECT DISTINCT destination FROM federation_edus"):
-                edus.add(row["destination"])
-            await connection.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", upto)
+            edus |= await queue.destinations_of_edus()
+            await queue.set_place(upto)
         self._devices.committed()
-        return {row[0] for row in rows} | edus
+        return {row.destination for row in rows} | edus
 
-    async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[tuple[str, int, int]]:
-        """The rows for the queues: (server, position, event's number), from one room's events in (after, upto]. Adds the joins among
-        them to `came`."""
+    async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[Queued]:
+        """The rows for the queues, from one room's events in (after, upto]. Adds the joins among them to `came`."""
         room = await self._rooms.live.by_number(number)
         if room.is_stub or not (room.is_federated or self.servers(room)):
             return []
@@ -95,12 +78,12 @@ class FanOut:
             and event.membership == "join"
             and (event.replaces is None or event.replaces.membership != "join")
         ]
-        rows: list[tuple[str, int, int]] = []
+        rows: list[Queued] = []
         while after < upto:
             events = await self._rooms.timeline.events_between(room, after, upto, EVENTS_AT_ONCE, backwards=False)
             for event in events:
                 if self._rooms.is_hosted(event.sender):
-                    rows += [(server, event.position, event.nid) for server in await self._destinations(room, event)]
+                    rows += [Queued(server, event.position, event.nid) for server in await self._destinations(room, event)]
             if len(events) < EVENTS_AT_ONCE:
                 break
             after = events[-1].position

@@ -23,6 +23,7 @@ from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.federation.destination import Destination
 from chappe.homeserver.senders.federation.fan_out import FanOut
+from chappe.homeserver.senders.federation.store import FederationQueue
 from chappe.matrix.identifiers import domain_of
 from chappe.net.breaker import Breaker
 
@@ -46,6 +47,7 @@ class FederationSender(Onward):
     ) -> None:
         self._database, self._client, self._domains = database, client, domains
         self._boundaries, self._breaker, self._now_ms, self._rooms = boundaries, breaker, now_ms, rooms
+        self._queue = FederationQueue(database)
         self._revivals: set[asyncio.Task[None]] = set()
         self.fan_out = FanOut(database, clock, rooms, boundaries, now_ms)
         self._news = asyncio.Event()
@@ -98,10 +100,7 @@ class FederationSender(Onward):
 
     async def _resume(self) -> None:
         """Starts the queues that earlier processes left behind."""
-        rows = await self._database.fetch(
-            "SELECT destination FROM federation_queue UNION SELECT destination FROM federation_edus"
-        )
-        self.wake(row["destination"] for row in rows)
+        self.wake(await self._queue.destinations())
 
     def wake(self, names: Iterable[str]) -> None:
         """Starts sending what waits for these servers, if this is the process that follows the log; else that one finds it."""
@@ -162,12 +161,7 @@ class FederationSender(Onward):
     async def forward(self, room: LiveRoom, event_id: str, origin: str) -> None:
         servers = [s for s in self.fan_out.servers(room) if s != origin]
         if servers:
-            await self._database.execute(
-                """INSERT INTO federation_queue (destination, position, event_nid)
-                   SELECT d, e.position, e.nid FROM events e, unnest($2::text[]) d WHERE e.event_id = $1 ON CONFLICT DO NOTHING""",
-                event_id,
-                servers,
-            )
+            await self._queue.add_event(event_id, servers)
             self.wake(servers)
 
     async def tell(self, name: str, room_id: str) -> None:
@@ -182,15 +176,7 @@ class FederationSender(Onward):
             await asyncio.sleep(TOLD_EVERY)
 
     async def _has_untold(self, name: str, room: LiveRoom) -> bool:
-        found = await self._database.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM federation_progress WHERE shard = 0 AND position < $3)
-                   OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid
-                               WHERE q.destination = $1 AND e.room_nid = $2)""",
-            name,
-            room.number,
-            room.last_position,
-        )
-        return bool(found)
+        return await self._queue.has_untold(name, room.number, room.last_position)
 
     async def release(self) -> None:
         """At shutdown: another process may go on at once."""
