@@ -43,6 +43,22 @@ NO_PEOPLE = {  # the same names for something else
 }
 # Who writes a table that is not its own. What is to be written is asked of the owner, by a function or as a `Consequence`.
 FOREIGN_WRITERS: dict[str, set[str]] = {"user_directory": {"homeserver.rooms"}}  # argued in docs/decisions/0017
+# What several files of its owner write. This list shrinks: the statements go into a `store.py`, or one file whose matter the table is.
+WRITTEN_IN_SEVERAL = {
+    *(
+        "events",
+        "memberships",
+        "partial_rooms",
+        "relations",
+        "rooms",
+        "state_packs",
+        "threads",
+    ),  # rooms here and across servers
+    *("invitations", "room_aliases"),
+    *("login_tokens", "oauth_sessions", "passkey_challenges", "users"),
+    *("key_backup_sessions", "key_backups"),  # what is kept of them, and what the person sees
+    *("journal", "sent"),  # by the writing function, and by whoever prunes them
+}
 # Statements over whatever tables are declared: by name, not by knowledge.
 GENERIC = {"homeserver.modules.hosted_domains", "homeserver.modules.room_purges"}
 
@@ -59,13 +75,18 @@ def unit(path: Path) -> str:
 
 def statements() -> Iterator[tuple[str, str]]:
     """(unit, text) of every string that is SQL."""
+    for path, text in statements_of_files():
+        yield unit(path), text
+
+
+def statements_of_files() -> Iterator[tuple[Path, str]]:
     for path in sorted(SOURCE.rglob("*.py")):
         if path.name == "tables.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if re.search(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|JOIN|FROM)\b", node.value):
-                    yield unit(path), node.value
+                    yield path, node.value
 
 
 def touched(text: str) -> tuple[set[str], set[str]]:
@@ -155,6 +176,15 @@ def test_only_the_owner_writes() -> None:
             if part not in (owners[name], *GENERIC):
                 found.setdefault(name, set()).add(part)
     assert found == FOREIGN_WRITERS, "a table is written by its owner; what is no longer written elsewhere leaves the list"
+
+
+def test_a_table_is_written_in_one_file() -> None:
+    files: dict[str, set[Path]] = {}
+    for path, text in statements_of_files():
+        for name in touched(text)[0]:
+            if unit(path) not in (*GENERIC, *FOREIGN_WRITERS.get(name, ())):
+                files.setdefault(name, set()).add(path)
+    assert {name for name, of in files.items() if len(of) > 1} == WRITTEN_IN_SEVERAL
 
 
 def test_only_those_read_who_are_declared() -> None:
