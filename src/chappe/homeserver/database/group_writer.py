@@ -11,9 +11,8 @@ lane in a batch as a whole; what it refuses is built again against the fresh sta
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,21 +21,10 @@ import asyncpg
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
+from chappe.homeserver.database.writer_connection import WriterConnection
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
-FIXED_ARGUMENTS = 6  # of the writing function, before the rows of the fragments
-MAX_STATEMENTS = 100  # of different sets of fragments, as the latest batches had them
-WRITER_SETTINGS = {
-    "synchronous_commit": "on",
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "transaction_timeout": "20s",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "enable_seqscan": "off",
-    "application_name": "chappe writer",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +173,7 @@ class GroupWriter:
         self._queue: deque[Write] = deque()
         self._batch: Sequence[Write] = ()  # that is being committed
         self._kick = asyncio.Event()
-        self._connection: asyncpg.Connection | None = None
-        self._statements: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._connection: WriterConnection | None = None
         self.busy = False
         self.commits = 0
 
@@ -210,7 +197,8 @@ class GroupWriter:
 
     async def run(self) -> None:
         """Commits batch after batch until cancelled. An error fails the writes of its batch and no others."""
-        self._text, self._order = compose(self._fragments, self._consequences)
+        text, order = compose(self._fragments, self._consequences)
+        self._connection = WriterConnection(self._url, text, [fragment.name for fragment in order])
         while True:
             await self._kick.wait()
             batch = self._next_batch()
@@ -238,7 +226,7 @@ class GroupWriter:
         They may have been committed: the table `sent` tells so when they are written again.
         """
         self.busy, self._batch = False, ()
-        await self._disconnect()
+        self._disconnect()
         waiting = [write for write in batch if not write.future.done()]
         for lane in {w.lane for w in waiting if w.lane}:
             lane.make_stale()
@@ -268,8 +256,11 @@ class GroupWriter:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
-            self._connection.terminate()
+            self._connection.close()
 
     # ------------------------------------------------------------------------------------------------- one batch
 
@@ -282,7 +273,7 @@ class GroupWriter:
             return await self._commit(ready)
         except DATABASE_LOST as error:
             log.warning("the database is away; writes wait for it", extra={"fields": {"error": type(error).__name__}})
-            await self._disconnect()
+            self._disconnect()
             for lane in {w.lane for w in ready if w.lane}:
                 lane.make_stale()
             await asyncio.sleep(0.05)
@@ -420,38 +411,9 @@ class GroupWriter:
             [u[1] for u in users],
         ]
         named = tuple(sorted(columns))
-        statement = await self._prepared(named)
+        assert self._connection is not None  # since `run` has begun
+        statement = await self._connection.prepared(named)
         return await statement.fetchrow(*arguments, *(columns[name] for name in named))
-
-    # ------------------------------------------------------------------------------------------- its connection
-
-    async def _prepared(self, named: tuple[str, ...]) -> Any:
-        """The prepared call that names only the fragments that have rows: the others cost a commit nothing."""
-        if self._connection is None or self._connection.is_closed():
-            connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
-            await connection.execute(self._text)
-            self._statements.clear()
-            await connection.prepare(_call([f.name for f in self._order]))  # all types of records are looked up at once
-            self._connection = connection
-        statement = self._statements.get(named)
-        if statement is None:
-            statement = self._statements[named] = await self._connection.prepare(_call(named))
-            if len(self._statements) > MAX_STATEMENTS:
-                self._statements.popitem(last=False)
-        self._statements.move_to_end(named)
-        return statement
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.terminate()
-
-
-def _call(named: Sequence[str]) -> str:
-    """The call of the writing function with rows of these fragments, and none of the others."""
-    rows = (f"{name}_rows => ${number}" for number, name in enumerate(named, FIXED_ARGUMENTS + 1))
-    return f"SELECT * FROM pg_temp.chappe_write({', '.join([*(f'${i + 1}' for i in range(FIXED_ARGUMENTS)), *rows])})"
 
 
 def _rebuild(write: Write) -> bool:

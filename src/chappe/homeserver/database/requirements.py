@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chappe.homeserver.database.group_writer import WRITER_SETTINGS
 from chappe.homeserver.database.pool import READER_SETTINGS
+from chappe.homeserver.database.writer_connection import WRITER_SETTINGS
 
 OLDEST = 17  # the first with `transaction_timeout`, without which a stuck write would hold the clock for ever
 COLLATIONS = {"C", "POSIX"}  # the order of bytes: the same on every machine, after every upgrade of the C library
