@@ -12,7 +12,7 @@ import pytest
 
 from chappe.agency.tables import ALL
 from chappe.config import Push
-from chappe.homeserver.accounts.sessions import hash_token
+from chappe.homeserver.accounts.tokens import hash_token
 from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, SIGNS_IN, WAYS, Effect, State
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.matrix.identifiers import UserId

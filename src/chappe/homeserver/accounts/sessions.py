@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -17,6 +15,7 @@ from chappe.homeserver.accounts.application_services import ApplicationService, 
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, Origin
+from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new_refresh_token, new_token
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -39,35 +38,10 @@ REASONS = {
     State.ERASED: ACCOUNT_ENDED,
 }
 DEVICE_ID_LENGTH = 10
-FAMILY_LENGTH, REFRESH_LENGTH = 22, 4 + 22 + 43  # characters of 128 bits; of a kind, a family and 256 bits
 NO_ORIGIN = Origin()
 NOBODY_YET = WELL  # an application service's user before it is registered
 _REGISTER = (b"/_matrix/client/v3/register", b"/_matrix/client/r0/register")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a client gets when it signs in."""
-
-    user_id: str
-    device_id: str
-    access_token: str
-    refresh_token: str | None
-    expires_in_ms: int | None
-
-    def answer(self) -> dict[str, Any]:
-        result: dict[str, Any] = {"user_id": self.user_id, "device_id": self.device_id, "access_token": self.access_token}
-        if self.refresh_token is not None:
-            result["refresh_token"] = self.refresh_token
-        if self.expires_in_ms is not None:
-            result["expires_in_ms"] = self.expires_in_ms
-        return result
-
-
-def hash_token(token: str) -> bytes:
-    """Tokens have 256 random bits: a plain hash is enough to make a stolen table worthless."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixError:
@@ -246,12 +220,12 @@ class Sessions:
         if device_id is not None and (not device_id or len(device_id) > 512 or "\0" in device_id):
             raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
         device = device_id or "".join(secrets.choice(_ALPHABET) for _ in range(DEVICE_ID_LENGTH))
-        access = _new_token("mat")
-        refresh = _new_refresh_token() if wants_refresh else None
+        access = new_token("mat")
+        refresh = new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         refresh_hash = hash_token(refresh) if refresh else None
         if not await self._store.begin_session(
-            user_id, device, display_name, hash_token(access), expires, refresh_hash, _family(refresh), origin, beside
+            user_id, device, display_name, hash_token(access), expires, refresh_hash, family_of(refresh), origin, beside
         ):
             raise Forbidden("What asked for this session has ended")
         await self._changed(user_id)  # other processes forget the device's earlier token
@@ -286,10 +260,10 @@ class Sessions:
         if client_id is None or (await self._standings.of(row["user_id"])).ended:
             await self._standings.require(row["user_id"], Doing.HOLD)
         await self._retire(row["user_id"], old)
-        access, new = _new_token("mat"), _new_refresh_token(refresh_token)
+        access, new = new_token("mat"), new_refresh_token(refresh_token)
         expires = self._now_ms() + self._lifetime_ms
         try:
-            done = await self._store.rotate(old, hash_token(access), expires, hash_token(new), _family(new))
+            done = await self._store.rotate(old, hash_token(access), expires, hash_token(new), family_of(new))
         except asyncpg.ForeignKeyViolationError:
             done = False
         if not done:
@@ -303,7 +277,7 @@ class Sessions:
 
     async def _end_family(self, refresh_token: str) -> bool:
         """Whether a token that is unknown came from a sign-in that still lives: then it lives no longer."""
-        family = _family(refresh_token)
+        family = family_of(refresh_token)
         ended = None if family is None else await self._store.end_family(family)
         if ended is None:
             return False
@@ -380,25 +354,8 @@ class Sessions:
         await self.remove_devices(user_id, [row["device_id"] for row in rows if row["device_id"] != but])
 
 
-def _new_refresh_token(before: str | None = None) -> str:
-    """Of the family of the one before it; without one, of a new family."""
-    family = before[4 : 4 + FAMILY_LENGTH] if before is not None and _family(before) is not None else None
-    return f"mar_{family or secrets.token_urlsafe(16)}{secrets.token_urlsafe(32)}"
-
-
-def _family(refresh_token: str | None) -> bytes | None:
-    """What all tokens have in common that came from one sign-in, hashed; None for tokens from before there were families."""
-    if refresh_token is None or len(refresh_token) != REFRESH_LENGTH:
-        return None
-    return hash_token(refresh_token[4 : 4 + FAMILY_LENGTH])
-
-
 def _registers(request: Request) -> bool:
     return request.raw_path in _REGISTER
-
-
-def _new_token(kind: str) -> str:
-    return f"{kind}_{secrets.token_urlsafe(32)}"
 
 
 def _token_of(request: Request) -> str:
