@@ -14,6 +14,7 @@ from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.profile_fields import check_shown
 from chappe.homeserver.accounts.registration_tokens import RegistrationTokens
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
 from chappe.homeserver.accounts.ways_to_act import State
@@ -28,7 +29,7 @@ from chappe.homeserver.policy import Policy
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
-from chappe.matrix.identifiers import UserId, domain_of, is_new_localpart, is_picture_url, localpart_of, parse_user_id
+from chappe.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
 
 MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
@@ -354,7 +355,7 @@ class Accounts:
         if len(name.encode()) > MAX_FIELD_NAME:
             raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
         if name in ("displayname", "avatar_url"):
-            _check_shown(name, value)
+            check_shown(name, value)
             value = value or None
         profile = dict(await self.profile(user_id))
         if profile.get(name) == value and (value is not None or name not in profile):
@@ -391,13 +392,3 @@ class Accounts:
             return None
         row = await self._database.fetchval("SELECT value FROM secrets WHERE name = 'registration_nonce'")
         return hashlib.sha256(b"first administrator" + row).hexdigest()[:24]
-
-
-def _check_shown(name: str, value: Any) -> None:
-    """What a person is shown by: raises BadRequest for what is no name, or no picture."""
-    if value is not None and type(value) is not str:
-        raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
-    if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
-        raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
-    if name == "avatar_url" and type(value) is str and not is_picture_url(value):
-        raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")
