@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.modules.media.store import MediaName
 
-File = tuple[str, str]  # server name, media id
 
-
-async def note_files(database: Database, event_id: str, sender: str, files: Sequence[File]) -> None:
+async def note_files(database: Database, event_id: str, sender: str, files: Sequence[MediaName]) -> None:
     """Those that the sender has uploaded; others are not theirs to name."""
     await database.execute(
         """INSERT INTO encrypted_files SELECT m.server_name, m.media_id, $3 FROM media m
@@ -23,7 +22,7 @@ async def note_files(database: Database, event_id: str, sender: str, files: Sequ
     )
 
 
-async def files_of(database: Database, event_id: str) -> set[File]:
+async def files_of(database: Database, event_id: str) -> set[MediaName]:
     rows = await database.fetch("SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id)
     return {(row["server_name"], row["media_id"]) for row in rows}
 

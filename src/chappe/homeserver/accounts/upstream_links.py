@@ -9,7 +9,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import Forbidden
 
 
-class Link(NamedTuple):
+class UpstreamLink(NamedTuple):
     """`subject`: the provider's name for the person. `linked_ts` in ms."""
 
     subject: str
@@ -28,7 +28,7 @@ class UpstreamLinks:
         )
         return found
 
-    async def first_of(self, provider: str, subjects: Sequence[str | None]) -> list[Link]:
+    async def first_of(self, provider: str, subjects: Sequence[str | None]) -> list[UpstreamLink]:
         """Of several names of one person, those that are linked, in the order in which they are named."""
         rows = await self._database.fetch(
             """SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND subject = ANY($2)
@@ -36,13 +36,13 @@ class UpstreamLinks:
             provider,
             subjects,
         )
-        return [Link(*row) for row in rows]
+        return [UpstreamLink(*row) for row in rows]
 
-    async def of(self, provider: str, user_id: str) -> list[Link]:
+    async def of(self, provider: str, user_id: str) -> list[UpstreamLink]:
         rows = await self._database.fetch(
             "SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2", provider, user_id
         )
-        return [Link(*row) for row in rows]
+        return [UpstreamLink(*row) for row in rows]
 
     async def add(self, provider: str, subject: str, user_id: str, now_ms: int) -> str:
         """Returns whose account it is then: whoever was faster has said so."""

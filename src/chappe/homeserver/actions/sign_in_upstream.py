@@ -18,7 +18,7 @@ from chappe.homeserver.accounts.fresh_proof import PROVIDER, FreshProof
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories, Entry
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import User
-from chappe.homeserver.accounts.upstream_links import Link, UpstreamLinks
+from chappe.homeserver.accounts.upstream_links import UpstreamLink, UpstreamLinks
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
@@ -120,7 +120,7 @@ class SignInUpstream:
         raise Forbidden("No free user name was found: ask your administrator")
 
 
-def _is_anothers(proven: Proven, link: Link) -> bool:
+def _is_anothers(proven: Proven, link: UpstreamLink) -> bool:
     """Whether a link to a provider cannot be this person's: by a name that stays and is not theirs, or by a place (which has a
     `=`) that was somebody's before their entry was made."""
     if "=" in link.subject and proven.place is not None:

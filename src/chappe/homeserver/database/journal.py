@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chappe.homeserver.database.pool import Database, Executor
 
 
-class Logged(NamedTuple):
+class LoggedCommit(NamedTuple):
     """A commit: it took the positions (since, upto], and touched these rooms (by number) and users."""
 
     since: int
@@ -17,12 +17,12 @@ class Logged(NamedTuple):
     users: Sequence[str]
 
 
-async def commits_between(connection: Executor, since: int, upto: int, most: int) -> list[Logged]:
+async def commits_between(connection: Executor, since: int, upto: int, most: int) -> list[LoggedCommit]:
     """Those that end in (since, upto], the oldest first."""
     rows = await connection.fetch(
         "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2", since, most, upto
     )
-    return [Logged(*row) for row in rows]
+    return [LoggedCommit(*row) for row in rows]
 
 
 async def prune(database: Database, keep_positions_after: int) -> None:

@@ -20,10 +20,10 @@ import orjson
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.journal import Logged, commits_between
+from chappe.homeserver.database.journal import LoggedCommit, commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.appservices.store import Place, ServiceQueue, Transaction
+from chappe.homeserver.modules.appservices.store import ServicePlace, ServiceQueue, ServiceTransaction
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.to_device.to_device import messages_of, remove_messages
 from chappe.homeserver.modules.typing.typing import Typing
@@ -159,14 +159,14 @@ class AppserviceSender:
                 return False
             body, taken = await self._transaction(served, commits, typing)
             if body:
-                await queue.add(service, Transaction(place.next_txn, orjson.dumps(body)))
+                await queue.add(service, ServiceTransaction(place.next_txn, orjson.dumps(body)))
                 await remove_messages(connection, taken)
             upto = commits[-1].upto if commits else place.position
-            await queue.set_place(service, Place(upto, place.next_txn + bool(body)))
+            await queue.set_place(service, ServicePlace(upto, place.next_txn + bool(body)))
         return bool(body) or len(commits) == COMMITS_AT_ONCE
 
     async def _transaction(
-        self, served: _Service, commits: Sequence[Logged], typing: set[int]
+        self, served: _Service, commits: Sequence[LoggedCommit], typing: set[int]
     ) -> tuple[dict[str, Any], list[int]]:
         """(the body, empty where nothing concerns the service; the to-device messages that it takes)."""
         since = commits[0].since if commits else self._clock.watermark

@@ -37,14 +37,14 @@ class ListedRooms:
         return tuple(row["room_id"] for row in rows)
 
 
-class Transaction(NamedTuple):
+class ServiceTransaction(NamedTuple):
     """`body`: JSON."""
 
     txn: int
     body: bytes
 
 
-class Place(NamedTuple):
+class ServicePlace(NamedTuple):
     """Up to which position of the log a service's transactions have been made, and the number of the next one."""
 
     position: int
@@ -79,28 +79,28 @@ class ServiceQueue:
     async def release(self, holder: str) -> None:
         await self._database.execute("UPDATE appservice_progress SET holder = NULL WHERE holder = $1", holder)
 
-    async def lock_place(self, service: str, holder: str) -> Place | None:
+    async def lock_place(self, service: str, holder: str) -> ServicePlace | None:
         """None where another process holds the lease."""
         row = await self._database.fetchrow(
             "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
             service,
             holder,
         )
-        return Place(*row) if row is not None else None
+        return ServicePlace(*row) if row is not None else None
 
-    async def set_place(self, service: str, place: Place) -> None:
+    async def set_place(self, service: str, place: ServicePlace) -> None:
         await self._database.execute(
             "UPDATE appservice_progress SET position = $2, next_txn = $3 WHERE appservice = $1", service, *place
         )
 
-    async def add(self, service: str, transaction: Transaction) -> None:
+    async def add(self, service: str, transaction: ServiceTransaction) -> None:
         await self._database.execute("INSERT INTO appservice_transactions VALUES ($1, $2, $3)", service, *transaction)
 
-    async def oldest(self, service: str) -> Transaction | None:
+    async def oldest(self, service: str) -> ServiceTransaction | None:
         row = await self._database.fetchrow(
             "SELECT txn, body FROM appservice_transactions WHERE appservice = $1 ORDER BY txn LIMIT 1", service
         )
-        return Transaction(*row) if row is not None else None
+        return ServiceTransaction(*row) if row is not None else None
 
     async def remove(self, service: str, txn: int) -> None:
         await self._database.execute("DELETE FROM appservice_transactions WHERE appservice = $1 AND txn = $2", service, txn)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chappe.homeserver.database.pool import Executor, Row
 
 
-class NewWebhook(NamedTuple):
+class WebhookRow(NamedTuple):
     """A row of `webhooks`, but for what comes with its use. `secret`: an outgoing one's, which signs what it is told."""
 
     id: str
@@ -31,7 +31,7 @@ class WebhookStore:
     def __init__(self, database: Executor) -> None:
         self._database = database
 
-    async def add(self, new: NewWebhook) -> None:
+    async def add(self, new: WebhookRow) -> None:
         await self._database.execute(
             """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
                                      created_ts, enabled)

@@ -20,7 +20,7 @@ from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
-from chappe.homeserver.modules.bots.store import NewWebhook, WebhookStore
+from chappe.homeserver.modules.bots.store import WebhookRow, WebhookStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -130,7 +130,7 @@ class Webhooks:
             if own >= self._bots.max_webhooks:
                 raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
             await self._bots.require_session(connection, proof)
-            new = NewWebhook(
+            new = WebhookRow(
                 hook,
                 room_id,
                 wanted.direction,

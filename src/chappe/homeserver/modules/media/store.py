@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from chappe.homeserver.database.pool import Executor, Row
 
-Name = tuple[str, str]  # server name, media id
+MediaName = tuple[str, str]  # server name, media id
 MOST_AT_ONCE = 10_000
 
 
@@ -24,11 +24,11 @@ class MediaRow(NamedTuple):
     quarantined_by: str | None
 
 
-def _columns(files: Collection[Name]) -> tuple[list[str], list[str]]:
+def _columns(files: Collection[MediaName]) -> tuple[list[str], list[str]]:
     return [server for server, _ in files], [media for _, media in files]
 
 
-def _names(rows: Sequence[Row]) -> list[Name]:
+def _names(rows: Sequence[Row]) -> list[MediaName]:
     return [(row["server_name"], row["media_id"]) for row in rows]
 
 
@@ -46,7 +46,7 @@ class MediaStore:
         )
         return found
 
-    async def reserve(self, file: Name, user_id: str, now: int, expires_ts: int) -> None:
+    async def reserve(self, file: MediaName, user_id: str, now: int, expires_ts: int) -> None:
         await self._database.execute(
             "INSERT INTO media (server_name, media_id, user_id, created_ts, expires_ts) VALUES ($1, $2, $3, $4, $5)",
             *file,
@@ -56,7 +56,7 @@ class MediaStore:
         )
 
     async def add(
-        self, file: Name, user_id: str, content_type: str, file_name: str | None, size: int, sha256: bytes, now: int
+        self, file: MediaName, user_id: str, content_type: str, file_name: str | None, size: int, sha256: bytes, now: int
     ) -> None:
         """In the place of its reservation, where there is one: it stays its maker's."""
         await self._database.execute(
@@ -104,7 +104,7 @@ class MediaStore:
         )
         return MediaRow(*row) if row is not None else None
 
-    async def uploader_of(self, file: Name) -> str | None:
+    async def uploader_of(self, file: MediaName) -> str | None:
         """None for the picture of whoever has uploaded it, too."""
         owner: str | None = await self._database.fetchval(
             """SELECT user_id FROM media m WHERE server_name = $1 AND media_id = $2 AND NOT EXISTS (
@@ -114,7 +114,7 @@ class MediaStore:
         )
         return owner
 
-    async def sizes_after(self, file: Name, most: int) -> list[tuple[Name, int]]:
+    async def sizes_after(self, file: MediaName, most: int) -> list[tuple[MediaName, int]]:
         """Of stored files, in the order of their names."""
         rows = await self._database.fetch(
             """SELECT server_name, media_id, size FROM media WHERE (server_name, media_id) > ($1, $2) AND size IS NOT NULL
@@ -124,7 +124,7 @@ class MediaStore:
         )
         return [((row["server_name"], row["media_id"]), row["size"]) for row in rows]
 
-    async def known(self, files: Collection[Name]) -> set[Name]:
+    async def known(self, files: Collection[MediaName]) -> set[MediaName]:
         """Those that have a row."""
         rows = await self._database.fetch(
             """SELECT m.server_name, m.media_id FROM media m
@@ -165,7 +165,7 @@ class MediaStore:
         )
         return dict(row) if row is not None else None
 
-    async def quarantine(self, files: Collection[Name], by: str | None, whose: str | None) -> int:
+    async def quarantine(self, files: Collection[MediaName], by: str | None, whose: str | None) -> int:
         """`by` None: out of it. `whose`: in whose right; None: in every."""
         rows = await self._database.fetch(
             """UPDATE media m SET quarantined_by = $3, quarantined_whose = CASE WHEN $3::text IS NULL THEN NULL ELSE $4::text END
@@ -178,7 +178,7 @@ class MediaStore:
         )
         return len(rows)
 
-    async def quarantined_by_others(self, files: Collection[Name], right: str | None) -> set[Name]:
+    async def quarantined_by_others(self, files: Collection[MediaName], right: str | None) -> set[MediaName]:
         """Those that are in quarantine in another right."""
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) f(server_name, media_id)
@@ -197,7 +197,7 @@ class MediaStore:
     async def remove(self, server_name: str, media_id: str) -> None:
         await self._database.execute("DELETE FROM media WHERE server_name = $1 AND media_id = $2", server_name, media_id)
 
-    async def unused_since(self, ts: int, larger_than: int, with_avatars: bool) -> list[Name]:
+    async def unused_since(self, ts: int, larger_than: int, with_avatars: bool) -> list[MediaName]:
         """At most MOST_AT_ONCE. Pictures of people and rooms do not count, unless `with_avatars`."""
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media WHERE size > $2 AND NOT protected
@@ -212,7 +212,7 @@ class MediaStore:
         )
         return _names(rows)
 
-    async def copies_unused_since(self, ts: int, own: Sequence[str]) -> list[Name]:
+    async def copies_unused_since(self, ts: int, own: Sequence[str]) -> list[MediaName]:
         """Of other servers' files: at most MOST_AT_ONCE. `own`: the domains of here."""
         rows = await self._database.fetch(
             """SELECT server_name, media_id FROM media WHERE size IS NOT NULL AND NOT protected AND quarantined_by IS NULL

@@ -15,7 +15,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database, Row
 from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.push.store import NewPusher, PusherStore
+from chappe.homeserver.modules.push.store import PusherRow, PusherStore
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
@@ -53,7 +53,7 @@ class Pushers:
         if type(enabled) is not bool or type(body.get("append", False)) is not bool:
             raise BadRequest("`enabled` and `append` must be true or false")
         tag = body.get("profile_tag")
-        new = NewPusher(
+        new = PusherRow(
             user_id,
             device_id,
             kind,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Executor, Row
 
-Queued = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, created (ms)
+QueuedPush = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, created (ms)
 
 CONSEQUENCE = Consequence(  # whoever signs out is told nothing any more
     "devices_removed",
@@ -28,7 +28,7 @@ _CLAIM = """
     UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING *"""
 
 
-class NewPusher(NamedTuple):
+class PusherRow(NamedTuple):
     """A row of `pushers`, but for what comes with its use. `data`: JSON; `host`: what pushes go to, "" for a mailbox."""
 
     user_id: str
@@ -59,7 +59,7 @@ class PusherStore:
         found: int = await self._database.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id)
         return found
 
-    async def add(self, new: NewPusher) -> None:
+    async def add(self, new: PusherRow) -> None:
         """In the place of the one with the same key (user, application, push key), which begins anew."""
         await self._database.execute(
             """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
@@ -141,7 +141,7 @@ class PushQueue:
     def __init__(self, database: Executor) -> None:
         self._database = database
 
-    async def add(self, found: Sequence[Queued]) -> None:
+    async def add(self, found: Sequence[QueuedPush]) -> None:
         """Of pushers that are still there. One waiting change of a number is enough for a pusher, unless it is to be silent."""
         await self._database.execute(
             """INSERT INTO push_queue (pusher, room_nid, event_id, position, tweaks, created_ts)

@@ -190,7 +190,7 @@ def require_few_devices(count: int) -> None:
         raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")
 
 
-class Waiting(NamedTuple):
+class UndeliveredMessage(NamedTuple):
     """A message on its way to a device of here. `message`: JSON."""
 
     seq: int
@@ -199,14 +199,14 @@ class Waiting(NamedTuple):
     message: bytes
 
 
-async def messages_of(database: Database, users: Collection[str], most: int) -> list[Waiting]:
+async def messages_of(database: Database, users: Collection[str], most: int) -> list[UndeliveredMessage]:
     """What waits for any device of these users, the oldest first: for who receives in their name."""
     rows = await database.fetch(
         "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT $2",
         list(users),
         most,
     )
-    return [Waiting(*row) for row in rows]
+    return [UndeliveredMessage(*row) for row in rows]
 
 
 async def remove_messages(connection: Executor, seqs: Collection[int]) -> None:

@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.senders.federation.device_news import Came, DeviceNews
-from chappe.homeserver.senders.federation.store import FederationQueue, Queued
+from chappe.homeserver.senders.federation.store import FederationQueue, QueueRow
 from chappe.matrix.identifiers import domain_of
 
 LEASE_MS = 10_000
@@ -54,7 +54,7 @@ class FanOut:
                 return None
             commits = await commits_between(connection, position, self._clock.watermark, COMMITS_AT_ONCE)
             upto = commits[-1].upto
-            rows: list[Queued] = []
+            rows: list[QueueRow] = []
             came: list[Came] = []
             for number in dict.fromkeys(n for commit in commits for n in commit.rooms):
                 rows += await self._of_room(number, position, upto, came)
@@ -66,7 +66,7 @@ class FanOut:
         self._devices.committed()
         return {row.destination for row in rows} | edus
 
-    async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[Queued]:
+    async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[QueueRow]:
         """The rows for the queues, from one room's events in (after, upto]. Adds the joins among them to `came`."""
         room = await self._rooms.live.by_number(number)
         if room.is_stub or not (room.is_federated or self.servers(room)):
@@ -78,12 +78,12 @@ class FanOut:
             and event.membership == "join"
             and (event.replaces is None or event.replaces.membership != "join")
         ]
-        rows: list[Queued] = []
+        rows: list[QueueRow] = []
         while after < upto:
             events = await self._rooms.timeline.events_between(room, after, upto, EVENTS_AT_ONCE, backwards=False)
             for event in events:
                 if self._rooms.is_hosted(event.sender):
-                    rows += [Queued(server, event.position, event.nid) for server in await self._destinations(room, event)]
+                    rows += [QueueRow(server, event.position, event.nid) for server in await self._destinations(room, event)]
             if len(events) < EVENTS_AT_ONCE:
                 break
             after = events[-1].position

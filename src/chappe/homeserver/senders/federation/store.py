@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chappe.homeserver.database.pool import Executor
 
 
-class Queued(NamedTuple):
+class QueueRow(NamedTuple):
     """An event that waits for a server. `event_nid`: its number."""
 
     destination: str
@@ -16,7 +16,7 @@ class Queued(NamedTuple):
     event_nid: int
 
 
-class Waiting(NamedTuple):
+class QueuedPdu(NamedTuple):
     """An event that is sent next. `json`: the PDU."""
 
     position: int
@@ -62,7 +62,7 @@ class FederationQueue:
     async def set_place(self, position: int) -> None:
         await self._database.execute("UPDATE federation_progress SET position = $1 WHERE shard = 0", position)
 
-    async def add(self, rows: Sequence[Queued]) -> None:
+    async def add(self, rows: Sequence[QueueRow]) -> None:
         await self._database.execute(
             """INSERT INTO federation_queue (destination, position, event_nid)
                SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING""",
@@ -90,7 +90,7 @@ class FederationQueue:
 
     # ---------------------------------------------------------------------------------------------- of one server
 
-    async def waiting(self, server: str, most: int) -> list[Waiting]:
+    async def waiting(self, server: str, most: int) -> list[QueuedPdu]:
         """In order."""
         rows = await self._database.fetch(
             """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
@@ -98,7 +98,7 @@ class FederationQueue:
             server,
             most,
         )
-        return [Waiting(*row) for row in rows]
+        return [QueuedPdu(*row) for row in rows]
 
     async def has_untold(self, server: str, room: int, upto: int) -> bool:
         """Whether anything of a room waits, or the log has not been followed up to a position."""

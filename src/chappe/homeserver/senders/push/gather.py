@@ -15,7 +15,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.journal import Logged, commits_between
+from chappe.homeserver.database.journal import LoggedCommit, commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
@@ -24,7 +24,7 @@ from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
-from chappe.homeserver.modules.push.store import PusherStore, PushQueue, Queued
+from chappe.homeserver.modules.push.store import PusherStore, PushQueue, QueuedPush
 from chappe.homeserver.rooms.beside import news_beside
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -110,7 +110,7 @@ class PushGatherer:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _look(self, commits: Sequence[Logged]) -> list[Queued]:
+    async def _look(self, commits: Sequence[LoggedCommit]) -> list[QueuedPush]:
         since, upto = commits[0].since, commits[-1].upto
         rooms = {number for commit in commits for number in commit.rooms}
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
@@ -131,7 +131,7 @@ class PushGatherer:
         if not everybody:
             return []
         rows = await PusherStore(self._database).enabled(everybody)
-        result: list[Queued] = []
+        result: list[QueuedPush] = []
         for user, pushers in by_user(rows).items():
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
         return result
@@ -175,11 +175,11 @@ class PushGatherer:
         events: Sequence[tuple[LiveRoom, RoomEvent, list[Any]]],
         reader: bool,
         upto: int,
-    ) -> list[Queued]:
+    ) -> list[QueuedPush]:
         now = self._now_ms()
         hours = await self._quiet.of(user)
         quiet_until = hours.ends(now) if hours is not None else None
-        result: list[Queued] = []
+        result: list[QueuedPush] = []
         silently = False
         for room, event, actions in events:
             loud = quiet_until is None or (hours is not None and hours.allows_highlights and verdict_of(actions).highlight)
