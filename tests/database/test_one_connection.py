@@ -1,7 +1,7 @@
 """Whoever holds a connection of the pool takes no other (`Database`): every test refuses it where it is done; here it is read.
 
 What is in memory when a test comes there is read from the database on another day. So a transaction awaits only what is given its
-connection, and what is given a connection asks by it.
+connection, or is made with it alone, and what is given a connection asks by it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def test_a_transaction_awaits_only_what_is_given_its_connection() -> None:
         for block in (n for n in ast.walk(tree) if isinstance(n, ast.AsyncWith) and _is_plain(n)):
             blocks += 1
             given = {i.optional_vars.id for i in block.items if isinstance(i.optional_vars, ast.Name)}
+            given |= _made_with(given, block)
             for node in (inner for statement in block.body for inner in ast.walk(statement)):
                 assert not isinstance(node, ast.Yield), f"{path}: who waits here is not seen: `reads_beside`"
                 if isinstance(node, ast.Await | ast.AsyncWith | ast.AsyncFor) and not given & _names(node):
@@ -65,6 +66,26 @@ def _is_pool(node: ast.AST) -> bool:
     return (isinstance(node, ast.Attribute) and node.attr == "_database") or (
         isinstance(node, ast.Name) and node.id == "database"
     )
+
+
+def _made_with(given: set[str], block: ast.AsyncWith) -> set[str]:
+    """The stores that ask by the connection: `files = MediaStore(connection)`."""
+    return {
+        target.id
+        for node in ast.walk(block)
+        if isinstance(node, ast.Assign)
+        for target, value in _pairs(node)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call) and not value.keywords
+        if [ast.unparse(argument) for argument in value.args] == [*given]
+    }
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    target = node.targets[0]
+    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+        yield from zip(target.elts, node.value.elts, strict=True)
+    else:
+        yield target, node.value
 
 
 def _names(node: ast.AST) -> set[str]:

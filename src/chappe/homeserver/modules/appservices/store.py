@@ -93,8 +93,8 @@ class ServiceQueue:
             "UPDATE appservice_progress SET position = $2, next_txn = $3 WHERE appservice = $1", service, *place
         )
 
-    async def add(self, service: str, transaction: ServiceTransaction) -> None:
-        await self._database.execute("INSERT INTO appservice_transactions VALUES ($1, $2, $3)", service, *transaction)
+    async def add(self, service: str, made: ServiceTransaction) -> None:
+        await self._database.execute("INSERT INTO appservice_transactions VALUES ($1, $2, $3)", service, *made)
 
     async def oldest(self, service: str) -> ServiceTransaction | None:
         row = await self._database.fetchrow(
