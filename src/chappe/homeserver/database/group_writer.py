@@ -185,6 +185,10 @@ class GroupWriter:
         """Before `run`: what happens to a module's tables with what others write."""
         self._consequences += consequences
 
+    def composed(self) -> tuple[str, list[Fragment]]:
+        """The writing function of what is registered (`compose`)."""
+        return compose(self._fragments, self._consequences)
+
     def submit(self, write: Write) -> asyncio.Future[str | None]:
         """Queues a built write. The future's value: None once it is durable, or the remembered result of its `txn`."""
         self._queue.append(write)
@@ -197,8 +201,9 @@ class GroupWriter:
 
     async def run(self) -> None:
         """Commits batch after batch until cancelled. An error fails the writes of its batch and no others."""
-        text, order = compose(self._fragments, self._consequences)
-        self._connection = WriterConnection(self._url, text, [fragment.name for fragment in order])
+        if self._connection is None:  # else the loop starts again, and goes on with what it has
+            text, order = self.composed()
+            self._connection = WriterConnection(self._url, text, [fragment.name for fragment in order])
         while True:
             await self._kick.wait()
             batch = self._next_batch()

@@ -33,19 +33,28 @@ class WriterConnection:
 
     async def prepared(self, named: tuple[str, ...]) -> Any:
         """The prepared call that names only the fragments that have rows: the others cost a commit nothing."""
-        if self._connection is None or self._connection.is_closed():
-            connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
-            await connection.execute(self._text)
-            self._statements.clear()
-            await connection.prepare(_call(self._fragments))  # all types of records are looked up at once
-            self._connection = connection
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            connection = await self._connect()
         statement = self._statements.get(named)
         if statement is None:
-            statement = self._statements[named] = await self._connection.prepare(_call(named))
+            statement = self._statements[named] = await connection.prepare(_call(named))
             if len(self._statements) > MAX_STATEMENTS:
                 self._statements.popitem(last=False)
         self._statements.move_to_end(named)
         return statement
+
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(self._url, server_settings=WRITER_SETTINGS, timeout=5)
+        try:
+            await connection.execute(self._text)
+            await connection.prepare(_call(self._fragments))  # all types of records are looked up at once
+        except BaseException:  # nobody else knows of it
+            connection.terminate()
+            raise
+        self._statements.clear()
+        self._connection = connection
+        return connection
 
     def close(self) -> None:
         """At once. The next call opens another."""
