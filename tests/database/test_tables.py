@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from chappe.agency.tables import ALL, READS
+from tests.support import Server
 
 SOURCE = Path(__file__).parents[2] / "src" / "chappe"
 # Columns that hold user ids, whatever the table.
@@ -208,3 +209,26 @@ def test_nobody_is_declared_who_reads_nothing() -> None:
 def _owners() -> Iterator[tuple[str, str]]:
     for table in ALL:
         yield table.name, table.owner
+
+
+OUTLIVES_ITS_DEVICE = {  # where no cascade and no consequence takes it
+    "claimed_keys": "hashes, for a while: a key that was given out is not given out again",
+    "dehydrated_devices": "goes with what replaces it, or when its owner deletes it",
+    "delayed_events": "a setting says whether signing out sends or cancels them (`DelayedEvents.sign_out`)",
+    "oauth_codes": "a code that is used a second time ends the device that the first use made",
+    "remote_devices": "of people of other servers",
+}
+
+
+async def test_what_is_of_a_device_goes_in_the_commit_in_which_it_goes(server: Server) -> None:
+    text, _ = server.node.writer.composed()
+    step = text.split("IF cardinality(devices_removed_rows) > 0 THEN")[1].split("END IF;")[0]
+    tables = await server.node.database.fetch(
+        """SELECT relname::text AS name, EXISTS (SELECT FROM pg_constraint WHERE conrelid = attrelid AND confdeltype = 'c'
+                                                    AND confrelid = 'devices'::regclass) AS cascades
+             FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+            WHERE attname = 'device_id' AND relkind = 'r' AND relnamespace = 'public'::regnamespace"""
+    )
+    stays = {t["name"] for t in tables if not t["cascades"] and f"DELETE FROM {t['name']} " not in step}
+    assert stays - {"devices"} == OUTLIVES_ITS_DEVICE.keys()
+    assert "DELETE FROM key_signatures " in step
