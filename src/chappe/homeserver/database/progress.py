@@ -26,5 +26,5 @@ async def advance_progress(connection: Executor, loop: str, position: int) -> No
 
 
 async def count_up(connection: Executor, name: str) -> None:
-    """For what is numbered by its changes, and followed by nobody."""
+    """One more change of what others keep in memory: they read it anew where the number is another than theirs."""
     await connection.execute("UPDATE progress SET position = position + 1 WHERE name = $1", name)

@@ -11,10 +11,10 @@ TABLES = (
         "journal",
         stays="the new installation begins its own where this one ends",
         readers=(
+            "homeserver.modules.appservices",
             "homeserver.modules.hosted_domains",
             "homeserver.modules.search",
             "homeserver.rooms",
-            "homeserver.modules.appservices",
             "homeserver.senders.federation",
         ),
     ),

@@ -31,10 +31,10 @@ TABLES = (
         words="redacted in place when a message is redacted, erased or past its retention",
         room="room_nid",
         readers=(
-            "homeserver.modules.reporting",
             "homeserver.modules.administration",
             "homeserver.modules.hosted_domains",
             "homeserver.modules.push",
+            "homeserver.modules.reporting",
             "homeserver.modules.relations",
             "homeserver.modules.search",
             "homeserver.outbound.federation",
@@ -143,9 +143,9 @@ TABLES = (
         words="of the present state of the room",
         room="room_nid",
         readers=(
-            "homeserver.modules.reporting",
             "homeserver.modules.administration",
             "homeserver.modules.media",
+            "homeserver.modules.reporting",
             "homeserver.modules.room_directory",
             "homeserver.modules.user_directory",
         ),
@@ -164,13 +164,13 @@ TABLES = (
         stays_too=True,
         room="room_nid",
         readers=(
-            "homeserver.modules.reporting",
             "homeserver.database",
             "homeserver.modules.administration",
+            "homeserver.modules.bots",
             "homeserver.modules.hosted_domains",
+            "homeserver.modules.reporting",
             "homeserver.modules.room_directory",
             "homeserver.modules.threads",
-            "homeserver.modules.bots",
         ),
     ),
     Table(

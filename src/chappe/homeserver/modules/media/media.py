@@ -326,9 +326,8 @@ class ContentRepository:
             media = Media(server_name, media_id, row.content_type, None, 0, b"", False)
             await self._blobs.delete(media.key)
             await self._blobs.delete_below(f"thumbnails/{server_name}/{media_id[:2]}/{media_id}/")
-            await self._files.remove(
-                server_name, media_id
-            )  # last: nobody would look for the bytes of a file that is not listed
+            # last: nobody would look for the bytes of a file that is not listed
+            await self._files.remove(server_name, media_id)
             deleted.append(media_id)
         return deleted
 
