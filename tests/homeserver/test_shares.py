@@ -74,6 +74,28 @@ async def test_an_account_composes_few_answers_at_once() -> None:
     assert most == COMPOSED_AT_ONCE and not polls._turns
 
 
+async def test_a_turn_is_not_lost_with_the_request_that_waits_for_it() -> None:
+    polls, go_on, composed = Polls(MostWaiting()), asyncio.Event(), 0
+
+    async def compose() -> None:
+        nonlocal composed
+        async with polls.turn("@alice:x"):
+            await go_on.wait()
+            composed += 1
+
+    first = [asyncio.create_task(compose()) for _ in range(COMPOSED_AT_ONCE)]
+    waiting = [asyncio.create_task(compose()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # while it waits
+    go_on.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the first have ended, and handed their turns over
+    waiting[1].cancel()  # as it gets its turn
+    await asyncio.gather(*first, *waiting, return_exceptions=True)
+    await asyncio.create_task(compose())
+    assert waiting[2].exception() is None and composed >= COMPOSED_AT_ONCE + 2 and not polls._turns
+
+
 async def test_equal_requests_get_one_answer(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)

@@ -60,9 +60,9 @@ class SyncEngine:
         Whoever asks the same at the same time (a client that repeats itself, a page opened twice) gets the same answer.
         """
         key = (request.user_id, request.requester.device_id, request.query_string)
-        answer = await self._shared.get(key, self._clock.watermark, lambda shared: self._sync(request, wanted, shared))
-        await request.still_allowed()  # who shares an answer is judged like who made it
-        return answer
+        return await self._shared.get(
+            key, self._clock.watermark, lambda shared: self._sync(request, wanted, shared), request.still_allowed
+        )
 
     async def _sync(self, request: Request, wanted: SyncRequest, shared: Shared) -> bytes:
         since = await self._usable(wanted.since)

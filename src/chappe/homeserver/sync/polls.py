@@ -7,10 +7,8 @@ as if its time were up. What one account has composed at the same time is bounde
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 
 COMPOSED_AT_ONCE = 4  # answers of one account
 
@@ -37,12 +35,20 @@ class Poll:
             self.future.set_result(None)
 
 
+@dataclass(slots=True)
+class Composing:
+    """How many answers of an account are being composed, and which requests wait for their turn, the longest first."""
+
+    answers: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
 class Polls:
     def __init__(self, most: MostWaiting) -> None:
         self._most = most
         self._all: OrderedDict[Poll, None] = OrderedDict()
         self._by_account: dict[str, OrderedDict[Poll, None]] = {}
-        self._turns: dict[str, tuple[asyncio.Semaphore, int]] = {}  # of accounts that compose now, and for how many
+        self._turns: dict[str, Composing] = {}  # of accounts that compose now
         self.ended = 0
 
     def __len__(self) -> int:
@@ -74,17 +80,44 @@ class Polls:
         self.ended += 1
         poll.end()
 
-    @asynccontextmanager
-    async def turn(self, user_id: str) -> AsyncIterator[None]:
+    def turn(self, user_id: str) -> Turn:
         """Waits for one of the account's turns, and holds it while an answer is composed."""
-        gate, users = self._turns.get(user_id) or (asyncio.Semaphore(COMPOSED_AT_ONCE), 0)
-        self._turns[user_id] = (gate, users + 1)
+        return Turn(self._turns, user_id)
+
+
+class Turn:
+    """`async with`: most accounts compose one answer at a time, and pass without waiting or making anything but this."""
+
+    __slots__ = ("_by_account", "_user_id")
+
+    def __init__(self, by_account: dict[str, Composing], user_id: str) -> None:
+        self._by_account, self._user_id = by_account, user_id
+
+    async def __aenter__(self) -> None:
+        now = self._by_account.get(self._user_id)
+        if now is None:
+            now = self._by_account[self._user_id] = Composing()
+        if now.answers < COMPOSED_AT_ONCE:
+            now.answers += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        now.waiting.append(turn)
         try:
-            async with gate:
-                yield
-        finally:
-            users = self._turns[user_id][1] - 1
-            if users:
-                self._turns[user_id] = (gate, users)
-            else:
-                del self._turns[user_id]
+            await turn  # whoever ends hands their turn over
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._hand_over(now)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hand_over(self._by_account[self._user_id])
+
+    def _hand_over(self, now: Composing) -> None:
+        while now.waiting:
+            turn = now.waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        now.answers -= 1
+        if not now.answers:
+            del self._by_account[self._user_id]

@@ -26,10 +26,13 @@ class SharedAnswers:
     def __init__(self) -> None:
         self._under_way: dict[Key, Shared] = {}
 
-    async def get(self, key: Key, position: int, make: Callable[[Shared], Awaitable[bytes]]) -> bytes:
+    async def get(
+        self, key: Key, position: int, make: Callable[[Shared], Awaitable[bytes]], judge: Callable[[], Awaitable[None]]
+    ) -> bytes:
         """The answer that is in the making for the same key, where it will tell of everything up to `position`; else `make`'s own.
 
-        Where that one fails, each caller makes its own. Raises LimitExceeded where too many share one.
+        Where that one fails, each caller makes its own. `judge` is asked of who shares an answer: it raises what refuses them by
+        now, as `make` does for who made it. Raises LimitExceeded where too many share one.
         """
         while (shared := self._under_way.get(key)) is not None:
             if shared.reads_at is not None and shared.reads_at < position:
@@ -42,6 +45,7 @@ class SharedAnswers:
             finally:
                 shared.sharing -= 1
             if answer is not None:
+                await judge()
                 return answer
         mine = self._under_way[key] = Shared(asyncio.get_running_loop().create_future(), position)
         try:
