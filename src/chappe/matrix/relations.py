@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 REPLACE, THREAD, REFERENCE, ANNOTATION = "m.replace", "m.thread", "m.reference", "m.annotation"
+BUNDLED = (REPLACE, REFERENCE, THREAD)  # told with the event to which they relate; reactions are not
 MAX_TYPE = 255
 
 

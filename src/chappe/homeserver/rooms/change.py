@@ -27,7 +27,7 @@ class AtHand(Protocol):
 class Change(msgspec.Struct, frozen=True):
     """`upto`: the commit's last position. `events`: those that the timeline gets, in order, with their positions and totals.
     `redacted`: (id of an event that is here, its client form from now on, the redaction; None, where its own content has come).
-    `related`, `threads`: to which events something relates, and which threads there are, by what the timeline did not get now.
+    `related`, `threads`: with which events a relation is told, and which threads there are, by what the timeline did not get now.
     `totals`: by thread ("": the main timeline) to which something was said, the notifications and highlights so far.
     `forward_extremities`: with the root of the state after each. `nodes`: those of the states' trees that are new.
     `next_num`, `bases`: what the auth chains get.
@@ -91,6 +91,7 @@ _PLAIN = (
     "is_erased",
     "is_target",
     "relates_to",
+    "is_bundled",
     "txn",
 )  # attributes that an event gets once it is made
 NOTHING = -1  # the index of no event

@@ -147,7 +147,7 @@ class RoomWrite(EventWrite):
         if draft.state_key is not None:
             self._state(index, draft, event, pdu)
         elif (relation := relation_of(draft.content)) is not None:
-            event.relates_to = relation.target
+            event.relate(relation)
             self.add_row(
                 "relations",
                 index,

@@ -29,7 +29,7 @@ class EventWrite(Write):
     `ahead`: what is in flight over the room, on which it is built.
     `events`: those that the timeline gets, in order. `used`: the forward extremities that they replace; `forward_extremities`: the new
     ones, by event id, with the root of the state after each. `state_changes`: how often the root of the room's state changes.
-    `related`, `threads`: to which events something relates, and which threads there are, by what did not come into the timeline now.
+    `related`, `threads`: with which events a relation is told, and which threads there are, by what did not come into the timeline now.
     """
 
     lane: RoomLane

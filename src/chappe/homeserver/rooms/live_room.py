@@ -108,7 +108,7 @@ class LiveRoom:
         # the same, before the first event since the room was loaded
         self.threads_before: dict[str, tuple[int, int]] = {}
         self.incarnation = next(_incarnations)  # of these counters: another one after each load
-        self.related: set[str] = set()  # of the events in the tail, those that others relate to (or did)
+        self.related: set[str] = set()  # of the events in the tail, those with which a relation is told (or was)
         self.nodes: dict[bytes, bytes] = {}  # of the trees of both states, as committed and with what is in flight
         self.bases: dict[int, BitMap] = {EMPTY_BASE: BitMap()}  # of its auth chains, as `AuthChains` has them
         self.next_num = 0
@@ -377,7 +377,7 @@ class LiveRoom:
         self.last_position = event.position
         if event.type in NEWS:
             self.bump_position = event.position
-        if event.relates_to is not None:
+        if event.relates_to is not None and event.is_bundled:
             self.related.add(event.relates_to)
         self._push(event)
         if event.moved is not None:

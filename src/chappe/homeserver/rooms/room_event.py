@@ -12,7 +12,7 @@ import orjson
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import client_event_head, stored_client_event_head
-from chappe.matrix.relations import relation_of
+from chappe.matrix.relations import BUNDLED, Relation, relation_of
 from chappe.matrix.room_versions import RoomVersion
 
 DELAYED = "\x1fdelayed\x1f"  # in the transaction of what was a delayed event: its id follows
@@ -35,6 +35,7 @@ class RoomEvent:
         "event_id",
         "head",
         "highlight_total",
+        "is_bundled",
         "is_erased",
         "is_target",
         "moved",
@@ -74,6 +75,7 @@ class RoomEvent:
         self.is_erased = False  # no reader is shown it
         self.is_target = True  # False: no event related to it when it was read
         self.relates_to: str | None = None  # the event that a relation of this one points to
+        self.is_bundled = False  # whether it is told with that event
         self.txn: str | None = None  # "user|device|…|transaction id" of its sender
         self.chain: ChainRow | None = None
         self.state_after: int | None = None  # the state's root with it, while it is being written
@@ -131,10 +133,14 @@ class RoomEvent:
         self.find_relation()
 
     def find_relation(self) -> None:
-        """Sets `relates_to` by the content."""
+        """As `relate`, by the content."""
         has_one = self.state_key is None and b'"m.relates_to"' in self.head
-        relation = relation_of(self.content) if has_one else None
-        self.relates_to = relation.target if relation is not None else None
+        self.relate(relation_of(self.content) if has_one else None)
+
+    def relate(self, relation: Relation | None) -> None:
+        """Sets what it says of another event."""
+        self.relates_to = None if relation is None else relation.target
+        self.is_bundled = relation is not None and relation.rel_type in BUNDLED
 
     def unsigned(self, membership: str, marks: Mapping[str, str] = NO_MARKS, relations: bytes | None = None) -> dict[str, Any]:
         """What readers get beside the event. `membership`: the reader's at the event; `marks`: what only its author gets;

@@ -14,6 +14,7 @@ from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.state_tree import TreeReader, int_to_name
 from chappe.matrix.event_auth import StateKey
+from chappe.matrix.relations import BUNDLED
 from chappe.matrix.room_versions import RoomVersion
 
 TAIL_LENGTH = 64
@@ -69,7 +70,7 @@ class Snapshot:
         self.tail = [by_number.get(r["nid"]) or event_of_row(r, room.room_id, room.version) for r in reversed(tail)]
         threads = await connection.fetch(store.SNAPSHOT_THREADS, room.number)
         self.threads = {r["root"]: (r["notify_total"], r["highlight_total"]) for r in threads}
-        related = await connection.fetch(store.SNAPSHOT_RELATED, [e.event_id for e in self.tail])
+        related = await connection.fetch(store.SNAPSHOT_RELATED, [e.event_id for e in self.tail], BUNDLED)
         self.related = {r["target"] for r in related}
         self.invitations = ()
         if self.room["stub"] or self.room["federated"]:

@@ -618,7 +618,7 @@ SNAPSHOT_MOVES = """SELECT position, type, state_key, nid, was FROM state_moves
     WHERE room_nid = $1 AND position = ANY($2::bigint[])"""
 SNAPSHOT_INVITATIONS = "SELECT user_id, event_id, event, stripped FROM invitations WHERE room_nid = $1"
 SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
-SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])"
+SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[]) AND rel_type = ANY($2::text[])"
 SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"
 SNAPSHOT_NUMBER = "SELECT coalesce(max(num) + 1, 0) FROM auth_events WHERE room_nid = $1"
 SNAPSHOT_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])"

@@ -15,7 +15,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.visibility import Place, Seen
 from chappe.matrix.errors import NotFound
-from chappe.matrix.relations import REFERENCE, REPLACE, THREAD, is_valid_edit
+from chappe.matrix.relations import BUNDLED, REFERENCE, REPLACE, THREAD, is_valid_edit
 
 MAX_DEPTH = 3  # hops that `recurse` follows
 MAX_READS = 10
@@ -44,14 +44,14 @@ class Relations:
     async def bundles(
         self, user_id: str, room: LiveRoom, events: Iterable[RoomEvent], with_threads: bool = True
     ) -> dict[str, bytes]:
-        """`m.relations` by event. Reads nothing where all events are in the tail and nothing relates to them."""
+        """`m.relations` by event. Reads nothing where all events are in the tail and none of them has any."""
         targets = {
             e.event_id: e
             for e in events
             if e.state_key is None and (e.event_id in room.related or (e.is_target and e.position <= room.complete_from))
         }
         kinds = await self._store.kinds(room.number, list(targets)) if targets else {}
-        if kinds.keys().isdisjoint((REPLACE, REFERENCE, THREAD)):
+        if kinds.keys().isdisjoint(BUNDLED):
             return {}
         ignored = sorted(await self._rooms.visibility.ignoring.of(user_id))
         found: dict[str, dict[str, Any]] = {}

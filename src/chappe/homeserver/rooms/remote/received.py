@@ -259,7 +259,7 @@ class ReceivedWrite(WithoutTimeline):
         if prepared.redacted is None:  # else it says nothing any more
             self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
-            event.relates_to = relation.target
+            event.relate(relation)
             self.add_row(
                 "relations",
                 index,

@@ -14,7 +14,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import client_event_head
-from chappe.matrix.relations import THREAD, relation_of
+from chappe.matrix.relations import BUNDLED, THREAD, relation_of
 
 SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in memory: of more, it is read anew
 
@@ -70,7 +70,7 @@ class RenewalWrite(WithoutTimeline):
         relation = relation_of(checked.pdu["content"]) if checked.key is None else None
         target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
         self.add_row("renewed_events", 0, nid, checked.raw, *target)
-        if relation is not None:
+        if relation is not None and relation.rel_type in BUNDLED:
             self.related.append(relation.target)
             if relation.rel_type == THREAD:
                 self.threads.append(relation.target)
