@@ -141,11 +141,15 @@ def passes_nothing(f: RoomEventFilter, room_id: str) -> bool:
     return "*" in f.not_types or not passes_room(f, room_id)
 
 
+@lru_cache(maxsize=64)
+def _paths(fields: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(part.replace("\0", ".") for part in field.replace("\\.", "\0").split(".")) for field in fields)
+
+
 def only_fields(event: dict[str, Any], fields: Iterable[str]) -> dict[str, Any]:
     """`event_fields`: what is left of an event. A field is a path with dots; `\\.` is a dot within a key."""
     result: dict[str, Any] = {}
-    for field in fields:
-        keys = [part.replace("\0", ".") for part in field.replace("\\.", "\0").split(".")]
+    for keys in _paths(tuple(fields)):
         source: Any = event
         for key in keys:
             source = source.get(key, _ABSENT) if type(source) is dict else _ABSENT

@@ -12,7 +12,7 @@ from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.stretches import Walk
-from chappe.homeserver.rooms.timeline import passes
+from chappe.homeserver.rooms.timeline import passing
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.matrix.errors import NotFound
 from chappe.matrix.filters import RoomEventFilter, is_open
@@ -94,7 +94,7 @@ class Pagination:
         wanted = await self._rooms.timeline.related_by(room, events, event_filter)
         seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.filter(user_id, room, wanted)}
         if not is_open(event_filter):
-            seen = {nid: shown for nid, shown in seen.items() if passes(event_filter, room, shown[0])}
+            seen = {e.nid: seen[e.nid] for e in passing(event_filter, room, [e for e, _ in seen.values()])}
         return [(event.position, seen.get(event.nid)) for event in events]
 
     async def _look_for_gap(self, room: LiveRoom, walk: Walk) -> None:

@@ -118,6 +118,11 @@ class RoomEvent:
         return self.is_erased or self.redacted_because is not None
 
     @property
+    def has_url(self) -> bool:
+        """Whether it is one of a file (client-server API, "Filtering": `contains_url`)."""
+        return b'"url"' in self.head and type(self.content.get("url")) is str
+
+    @property
     def membership(self) -> str:
         return str(self.content.get("membership", "leave"))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Row
@@ -269,6 +272,23 @@ class Scan:
     reached: int
 
 
+class Scanned(NamedTuple):
+    """Where is looked: from the newest in (after, upto], for as many as are `wanted`."""
+
+    room: int
+    after: int
+    upto: int
+    wanted: int
+
+
+def _scan(place: Scanned, rows: Sequence[Row]) -> Scan:
+    """`rows`: of one place; one that is empty where nothing passes."""
+    found = [row for row in rows if row["nid"] is not None]
+    if len(found) >= place.wanted:
+        return Scan(found, found[-1]["position"] - 1)
+    return Scan(found, place.after if rows[0]["scanned"] < SCANNED_AT_ONCE else rows[0]["low"] - 1)
+
+
 def _like(patterns: Sequence[str]) -> list[str]:
     """Patterns of LIKE for those of a filter, in which `*` stands for anything."""
     escaped = (p.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") for p in patterns)
@@ -355,34 +375,32 @@ class RoomStore:
             limit,
         )
 
-    async def events_matching(self, room: int, after: int, upto: int, limit: int, f: RoomEventFilter) -> Scan:
-        """Of the newest events in (after, upto], those whose type and sender pass a filter, the newest `limit`."""
+    async def events_matching(self, places: Sequence[Scanned], f: RoomEventFilter) -> list[Scan]:
+        """The events whose type and sender pass a filter, by place: among the newest thousand of each."""
         rows = await self.database.fetch(
-            f"""WITH bounds AS (SELECT min(position) AS low, count(*) AS scanned FROM
-                    (SELECT position FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
-                      ORDER BY position DESC LIMIT $4) s)
-                SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target,
-                       b.low, b.scanned
-                  FROM bounds b LEFT JOIN LATERAL (
-                    SELECT * FROM events e WHERE e.room_nid = $1 AND e.position >= b.low AND e.position <= $3
-                       AND ($5::text[] IS NULL OR e.type LIKE ANY ($5)) AND NOT e.type LIKE ANY ($6)
-                       AND ($7::text[] IS NULL OR e.sender = ANY ($7)) AND NOT e.sender = ANY ($8)
-                     ORDER BY e.position DESC LIMIT $9) e ON true
-                 ORDER BY e.position DESC""",
-            room,
-            after,
-            upto,
+            f"""SELECT {EVENT_COLUMNS},
+                       EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = p.room) AS is_target,
+                       p.place, b.low, b.scanned
+                  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                       WITH ORDINALITY AS p(room, after, upto, wanted, place)
+                 CROSS JOIN LATERAL (SELECT min(position) AS low, count(*) AS scanned FROM
+                    (SELECT position FROM events WHERE room_nid = p.room AND position > p.after AND position <= p.upto
+                      ORDER BY position DESC LIMIT $5) s) b
+                  LEFT JOIN LATERAL (
+                    SELECT * FROM events e WHERE e.room_nid = p.room AND e.position >= b.low AND e.position <= p.upto
+                       AND ($6::text[] IS NULL OR e.type LIKE ANY ($6)) AND NOT e.type LIKE ANY ($7)
+                       AND ($8::text[] IS NULL OR e.sender = ANY ($8)) AND NOT e.sender = ANY ($9)
+                     ORDER BY e.position DESC LIMIT p.wanted) e ON true
+                 ORDER BY p.place, e.position DESC""",
+            *map(list, zip(*places, strict=True)),
             SCANNED_AT_ONCE,
             None if f.types is None else _like(f.types),
             _like(f.not_types),
             None if f.senders is None else list(f.senders),
             list(f.not_senders),
-            limit,
         )
-        found = [row for row in rows if row["nid"] is not None]
-        if len(found) >= limit:
-            return Scan(found, found[-1]["position"] - 1)
-        return Scan(found, after if rows[0]["scanned"] < SCANNED_AT_ONCE else rows[0]["low"] - 1)
+        by_place = groupby(rows, key=itemgetter("place"))
+        return [_scan(place, list(found)) for place, (_, found) in zip(places, by_place, strict=True)]
 
     async def first_position(self, room: int, after: int, upto: int) -> int | None:
         """Of the first event with a position in (after, upto]."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
 import orjson
 
@@ -12,13 +13,13 @@ from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.snapshot import attach_context
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
-from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore
+from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore, Scanned
 from chappe.homeserver.rooms.stretches import cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import references
-from chappe.matrix.filters import RoomEventFilter, passes_event
+from chappe.matrix.filters import RoomEventFilter, passes, passes_room
 
 MEMBER = "m.room.member"
 See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
@@ -30,6 +31,22 @@ class Scans:
     """How many reads a request may still make in search of what passes its filter."""
 
     left: int = MAX_SCANS
+
+
+@dataclass(slots=True)
+class Search:
+    """For the newest events of a room in (after, upto] that pass a filter, `limit` of them.
+
+    `found`: the newest first. `at`: up to where nothing was looked at yet, unless it `is_over`.
+    """
+
+    room: LiveRoom
+    after: int
+    upto: int
+    limit: int
+    found: list[RoomEvent] = field(default_factory=list)
+    at: int = 0
+    is_over: bool = False
 
 
 class Timeline:
@@ -50,28 +67,25 @@ class Timeline:
         rows = await self._store.events_between(room.number, after, upto, limit, backwards)
         return await self.of_rows(room, rows)
 
-    async def matching(
-        self, room: LiveRoom, after: int, upto: int, limit: int, event_filter: RoomEventFilter, scans: Scans
-    ) -> tuple[list[RoomEvent], int | None]:
-        """The newest `limit` events in (after, upto] that pass a filter, newest first.
+    async def search(self, searches: Collection[Search], f: RoomEventFilter, scans: Scans) -> None:
+        """Looks in the tails, then reads on, in all rooms at once, until all is found, nothing is left or `scans` ends it."""
+        for one in searches:
+            at = max(one.room.complete_from, one.after)
+            tail = (e for e in reversed(one.room.tail) if at < e.position <= one.upto)
+            await self._take(one, passing(f, one.room, tail), f, min(at, one.upto))
+        while left := [one for one in searches if not one.is_over][: scans.left]:
+            scans.left -= len(left)
+            places = [Scanned(one.room.number, one.after, one.at, one.limit - len(one.found)) for one in left]
+            for one, scan in zip(left, await self._store.events_matching(places, f), strict=True):
+                await self._take(one, passing(f, one.room, await self.of_rows(one.room, scan.rows)), f, scan.reached)
 
-        Reads on until there are so many or nothing is left. Where `scans` ends it, the second value is the position up
-        to which nothing was read.
-        """
-        found: list[RoomEvent] = []
-        at = max(room.complete_from, after)
-        batch: list[RoomEvent] = [e for e in reversed(room.tail) if at < e.position <= upto]
-        at = min(at, upto)
-        while True:
-            passing = [e for e in batch if passes(event_filter, room, e)]
-            found += await self.related_by(room, passing, event_filter)
-            if len(found) >= limit or at <= after:
-                return found[:limit], None
-            if scans.left <= 0:
-                return found, at
-            scans.left -= 1
-            scan = await self._store.events_matching(room.number, after, at, limit - len(found), event_filter)
-            batch, at = await self.of_rows(room, scan.rows), scan.reached
+    async def _take(self, search: Search, found: Iterator[RoomEvent], f: RoomEventFilter, reached: int) -> None:
+        """Takes what passes, and looks at no more events of the tail than that takes. Everything beyond `reached` was looked at."""
+        if f.related_by_rel_types or f.related_by_senders:
+            search.found += (await self.related_by(search.room, list(found), f))[: search.limit - len(search.found)]
+        else:
+            search.found += islice(found, search.limit - len(search.found))
+        search.at, search.is_over = reached, len(search.found) >= search.limit or reached <= search.after
 
     async def of_rows(self, room: LiveRoom, rows: Sequence[object]) -> list[RoomEvent]:
         events = [event_of_row(row, room.room_id, room.version) for row in rows]
@@ -244,5 +258,17 @@ def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dic
     return result
 
 
-def passes(event_filter: RoomEventFilter, room: LiveRoom, event: RoomEvent) -> bool:
-    return passes_event(event_filter, room.room_id, event.type, event.sender, event.get_content)
+def passing(f: RoomEventFilter, room: LiveRoom, events: Iterable[RoomEvent]) -> Iterator[RoomEvent]:
+    """Those that a filter lets through, one after the other. What it says of a type is found out once."""
+    if not passes_room(f, room.room_id):
+        return
+    types: dict[str, bool] = {}
+    senders, not_senders, with_url = f.senders, f.not_senders, f.contains_url
+    for event in events:
+        kind, sender = event.type, event.sender
+        if kind not in types:
+            types[kind] = passes(f, kind, None)
+        if not types[kind] or sender in not_senders or (senders is not None and sender not in senders):
+            continue
+        if with_url is None or event.has_url == with_url:
+            yield event

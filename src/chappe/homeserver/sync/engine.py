@@ -20,10 +20,13 @@ from chappe.homeserver.sync.lazy_members import LazyMembers
 from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.room_section import Extras, RoomSections
+from chappe.homeserver.sync.room_timeline import limit_of
 from chappe.homeserver.sync.section import JoinedRoom, Sections, SyncAnswer
 from chappe.homeserver.sync.shared_answers import Shared, SharedAnswers
 from chappe.homeserver.sync.token import SyncToken
 from chappe.matrix.filters import NO_FILTER, Filter, passes_room
+
+EVENTS_AT_ONCE = 2000  # of the timelines that are read together
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +170,19 @@ class SyncEngine:
         ephemeral = await self._ephemeral(context, joined)
         sent = self._lazy.of(context.user_id, context.requester.device_id, context.after)
         sections = []
-        for membership, room in joined:
-            extras = Extras(
-                account_data.get(room.room_id, []),
-                ephemeral.get(room.number, []),
-                counts[room.number],
-                self._counts_changed(context, room),
-            )
-            section = await self._sections.joined(context, room, membership, sent, extras)
-            if section is not None:
-                sections.append(_named(room.room_id, section))
+        at_once = max(1, EVENTS_AT_ONCE // (limit_of(context.filter.room.timeline) + 1))
+        for some in (joined[n : n + at_once] for n in range(0, len(joined), at_once)):
+            timelines = await self._sections.timelines(context, some)
+            for (membership, room), timeline in zip(some, timelines, strict=True):
+                extras = Extras(
+                    account_data.get(room.room_id, []),
+                    ephemeral.get(room.number, []),
+                    counts[room.number],
+                    self._counts_changed(context, room),
+                )
+                section = await self._sections.joined(context, room, membership, timeline, sent, extras)
+                if section is not None:
+                    sections.append(_named(room.room_id, section))
         self._lazy.weigh(context.user_id, context.requester.device_id)
         return sections
 

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -21,11 +22,12 @@ from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.remote.shown_state import shown_of
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.timeline import passing
 from chappe.homeserver.sync.context import SyncContext
-from chappe.homeserver.sync.room_timeline import RoomTimeline, changed_state, members_since, read_timeline, whole_state
+from chappe.homeserver.sync.room_timeline import Asked, RoomTimeline, changed_state, members_since, read_timelines, whole_state
 from chappe.homeserver.sync.token import position_token
 from chappe.matrix.event_auth import StateKey
-from chappe.matrix.filters import RoomEventFilter, is_open, only_fields, passes_event
+from chappe.matrix.filters import RoomEventFilter, is_open, only_fields
 
 MEMBER = "m.room.member"
 SUMMARISED = (MEMBER, "m.room.name", "m.room.canonical_alias")  # a room without a name is known by its people
@@ -43,26 +45,52 @@ class Extras:
     counts_changed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is told of a room's state: of the `whole`, where there is one, all but the members if `is_lazy`; and `events`."""
+
+    whole: Mapping[StateKey, RoomEvent] | None
+    events: Sequence[RoomEvent]
+    is_lazy: bool
+
+    def of_everybody(self) -> Iterable[RoomEvent]:
+        """Of the whole state, what every member is told who asks in this way."""
+        whole = () if self.whole is None else self.whole.values()
+        return (e for e in whole if e.type != MEMBER) if self.is_lazy else whole
+
+    def everything(self) -> Iterable[RoomEvent]:
+        return chain(self.of_everybody(), self.events)
+
+
 class RoomSections:
     def __init__(self, rooms: Rooms, relations: Relations) -> None:
         self._rooms, self._relations = rooms, relations
 
     # ------------------------------------------------------------------------------------------------ joined rooms
 
+    async def timelines(self, context: SyncContext, joined: Sequence[tuple[Membership, LiveRoom]]) -> list[RoomTimeline]:
+        """Those of some rooms."""
+        asked = [Asked(room, _is_newly_told(context, membership), context.upto) for membership, room in joined]
+        return await read_timelines(self._rooms, context, asked)
+
     async def joined(
-        self, context: SyncContext, room: LiveRoom, membership: Membership, sent: dict[tuple[int, str], str], extras: Extras
+        self,
+        context: SyncContext,
+        room: LiveRoom,
+        membership: Membership,
+        timeline: RoomTimeline,
+        sent: dict[tuple[int, str], str],
+        extras: Extras,
     ) -> bytes | None:
         """The section, or None where there is nothing to say."""
-        newly = context.since is None or membership.told_since > context.after
-        timeline = await read_timeline(self._rooms, context, room, newly, context.upto)
-        whole = newly or context.full_state
+        whole = _is_newly_told(context, membership) or context.full_state
         named_by = cache(partial(_named_by, room, context.user_id))
         state, summary_changed = await self._state(context, room, timeline, whole, sent, named_by)
         if not (
             whole
             or timeline.events
             or timeline.limited
-            or state
+            or state.events
             or extras.account_data
             or extras.ephemeral
             or extras.counts_changed
@@ -77,7 +105,7 @@ class RoomSections:
                 b',"',
                 (context.state_after or "state").encode(),
                 b'":{"events":[',
-                self._state_bytes(context, room, state, whole, timeline),
+                self._state_bytes(context, room, state, timeline),
                 b']},"account_data":{"events":[',
                 b",".join(extras.account_data),
                 b']},"ephemeral":{"events":[',
@@ -98,16 +126,17 @@ class RoomSections:
         whole: bool,
         sent: dict[tuple[int, str], str],
         named_by: Callable[[], list[str] | None],
-    ) -> tuple[list[RoomEvent], bool]:
+    ) -> tuple[State, bool]:
         """(the state that the client lacks, whether anything in the summary is new).
 
         Complex: all of it or what changed, lazily or not: four ways that must tell the same of a member, so they stand in one place.
         """
         event_filter = context.filter.room.state
         lazy = event_filter.lazy_load_members
+        full: Mapping[StateKey, RoomEvent] | None = None
         if whole:
             full = await whole_state(self._rooms, context, room, timeline)
-            events: Iterable[RoomEvent] = full.values()
+            events: Sequence[RoomEvent] = ()
             if lazy:
                 moved = await members_since(self._rooms, context, room, timeline.upto)
                 wanted = {context.user_id, *(named_by() or ()), *moved}
@@ -115,12 +144,12 @@ class RoomSections:
                 events = self._needed(room, known, timeline, sent, event_filter, wanted)
         else:
             changed = await changed_state(self._rooms, context, room, timeline)
-            events = changed.values()
+            events = list(changed.values())
             if lazy:
                 told = any(e.type in SUMMARISED for e in (*changed.values(), *(e for e, _ in timeline.events)))
                 heroes_told = (told and named_by()) or ()  # with the summary
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), room.state)
-                extra = self._needed(room, known, timeline, sent, event_filter, heroes_told, members_only=True)
+                extra = self._needed(room, known, timeline, sent, event_filter, heroes_told, beside=False)
                 events = [*events, *(e for e in extra if e.key not in changed)]
                 sent.update(((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
         if lazy:
@@ -129,9 +158,9 @@ class RoomSections:
         shown_too = (e for e, _ in timeline.events if e.state_key is not None)
         summary_changed = whole or any(e.type in SUMMARISED for e in (*events, *shown_too))
         if is_open(event_filter):
-            return list(events), summary_changed
-        kept = [e for e in events if passes_event(event_filter, room.room_id, e.type, e.sender, e.get_content)]
-        return kept, summary_changed
+            return State(full, events, lazy), summary_changed
+        kept = passing(event_filter, room, State(full, events, lazy).everything())
+        return State(None, list(kept), lazy), summary_changed
 
     def _needed(
         self,
@@ -141,18 +170,18 @@ class RoomSections:
         sent: dict[tuple[int, str], str],
         event_filter: RoomEventFilter,
         also: Iterable[str],
-        members_only: bool = False,
+        beside: bool = True,
     ) -> list[RoomEvent]:
-        """Lazy loading: of the members, only who speaks in the timeline, and `also`; beside the whole state, each once."""
+        """Lazy loading: of the members, only who speaks in the timeline, and `also`; those `beside` the whole state each once."""
         wanted = dict.fromkeys([*(event.sender for event, _ in timeline.events), *also])
-        result = [] if members_only else [e for e in state.values() if e.type != MEMBER]
+        result: list[RoomEvent] = []
         in_timeline = {e.key for e, _ in timeline.events if e.state_key is not None}
         for user in wanted:
             event = state.get((MEMBER, user))
-            if event is None or (members_only and event.key in in_timeline):
+            if event is None or (not beside and event.key in in_timeline):
                 continue
             key = (room.number, user)
-            if not members_only or sent.get(key) != event.event_id or event_filter.include_redundant_members:
+            if beside or sent.get(key) != event.event_id or event_filter.include_redundant_members:
                 sent[key] = event.event_id
                 result.append(event)
         return result
@@ -175,46 +204,39 @@ class RoomSections:
         bundles: dict[str, bytes] = {}
         if timeline.limited or context.since is None:  # a client that saw every event knows what relates to what
             bundles = await self._relations.bundles(context.user_id, room, [e for e, _ in events])
-        mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
-        personal = any(m != "join" or e.marks_for(mine) for e, m in events)
-        # a filter, or what others may see and the reader may not
-        partial = not timeline.is_complete or context.filter.event_fields is not None
-        if personal or partial or bundles:
+        user = context.user_id
+        mine = f"{user}\x1f{context.requester.device_id}\x1f"
+        if bundles or any(m != "join" or (e.sender == user and e.marks_for(mine)) for e, m in events):
             return _join(context, [present_event(e, m, mine, bundles.get(e.event_id)) for e, m in events])
-        key = ("timeline", events[0][0].position, events[-1][0].position)
-        chunk = room.shared.get(key)
-        if chunk is None:
-            chunk = b",".join([e.for_joined() for e, _ in events])
-            room.share(key, chunk)
-        return chunk
+        key = None
+        if timeline.is_complete:  # else a filter, or what others may see and the reader may not
+            key = ("timeline", events[0][0].position, events[-1][0].position)
+        return _for_members(context, room, key, (e for e, _ in events))
 
     @staticmethod
-    def _state_bytes(
-        context: SyncContext, room: LiveRoom, state: Sequence[RoomEvent], whole: bool, timeline: RoomTimeline
-    ) -> bytes:
-        event_filter = context.filter.room.state
-        mine = event_filter.lazy_load_members or not is_open(event_filter) or context.filter.event_fields is not None
-        if not whole or mine or not (timeline.is_complete or context.state_after):
-            return _join(context, [e.for_joined() for e in state])
-        # the same for every member who asks for everything
-        key = ("state", timeline.upto if context.state_after else timeline.start, int(context.state_after is not None))
-        chunk = room.shared.get(key)
-        if chunk is None:
-            chunk = b",".join([e.for_joined() for e in state])
-            room.share(key, chunk)
-        return chunk
+    def _state_bytes(context: SyncContext, room: LiveRoom, state: State, timeline: RoomTimeline) -> bytes:
+        mine = _join(context, [e.for_joined() for e in state.events])
+        if state.whole is None:
+            return mine
+        kind, key = "state without members" if state.is_lazy else "state", None
+        if context.state_after or not timeline.shows_state:
+            key = (kind, min(timeline.upto, room.last_position), 1)
+        elif timeline.is_complete:
+            key = (kind, timeline.start, 0)
+        chunk = _for_members(context, room, key, state.of_everybody())
+        return chunk + b"," + mine if chunk and mine else chunk or mine
 
     # ----------------------------------------------------------------------------------------- rooms that were left
 
     async def left(self, context: SyncContext, room: LiveRoom, membership: Membership) -> bytes:
         """The timeline up to and with the leave, as far as the reader may see it."""
         upto = min(membership.position, context.upto)
-        newly = context.since is None or membership.told_since > context.after
+        newly = _is_newly_told(context, membership)
         beside = room.beside(context.user_id) if membership.is_beside else None
         if beside is not None:
             timeline = _only(context, room, beside, upto)
         else:
-            timeline = await read_timeline(self._rooms, context, room, newly, upto)
+            (timeline,) = await read_timelines(self._rooms, context, [Asked(room, newly, upto)])
         state: Iterable[RoomEvent]
         if beside is not None:
             state = [beside] if context.state_after or not timeline.events else []
@@ -225,8 +247,7 @@ class RoomSections:
         else:
             state = (await changed_state(self._rooms, context, room, timeline)).values()
         if not is_open(context.filter.room.state):
-            f = context.filter.room.state
-            state = [e for e in state if passes_event(f, room.room_id, e.type, e.sender, e.get_content)]
+            state = passing(context.filter.room.state, room, state)
         mine = f"{context.user_id}\x1f{context.requester.device_id}\x1f"
         chunk = _join(context, [present_event(e, m, mine, None) for e, m in timeline.events])
         name = (context.state_after or "state").encode()
@@ -288,8 +309,13 @@ def _recognised_by(room: LiveRoom, user_id: str) -> Mapping[StateKey, RoomEvent]
 def _only(context: SyncContext, room: LiveRoom, event: RoomEvent, upto: int) -> RoomTimeline:
     """The timeline of a room that nobody of here is in: only the event that ended an invitation or a knock."""
     f = context.filter.room.timeline
-    passes = f.limit != 0 and passes_event(f, room.room_id, event.type, event.sender, event.get_content)
-    return RoomTimeline([(event, event.membership)] if passes else [], False, upto - 1, upto - 1, upto, False)
+    shown = [(e, e.membership) for e in passing(f, room, [event])] if f.limit != 0 else []
+    return RoomTimeline(shown, False, upto - 1, upto - 1, upto, False)
+
+
+def _is_newly_told(context: SyncContext, membership: Membership) -> bool:
+    """Whether the client knows nothing of a room, or is told of it anew."""
+    return context.since is None or membership.told_since > context.after
 
 
 def _unread(counts: RoomCounts, by_thread: bool) -> tuple[bytes, bytes]:
@@ -322,6 +348,18 @@ def heroes(room: LiveRoom, user_id: str) -> list[str]:
     present = [e for e in members if e.membership in ("join", "invite")]
     first = heapq.nsmallest(HEROES, present or members, key=lambda e: e.position)
     return [e.key[1] for e in first]
+
+
+def _for_members(context: SyncContext, room: LiveRoom, key: tuple[str, int, int] | None, events: Iterable[RoomEvent]) -> bytes:
+    """Events as every member sees them. `key`: under which they are kept for all; None where they are not what everybody gets."""
+    if context.filter.event_fields is not None:
+        key = None
+    chunk = room.shared.get(key) if key is not None else None
+    if chunk is None:
+        chunk = _join(context, [e.for_joined() for e in events])
+        if key is not None:
+            room.share(key, chunk)
+    return chunk
 
 
 def _join(context: SyncContext, events: list[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import orjson
 
@@ -17,10 +18,11 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import gap_before
+from chappe.homeserver.rooms.timeline import Search
 from chappe.homeserver.rooms.visibility import Seen
 from chappe.homeserver.sync.context import SyncContext
 from chappe.matrix.event_auth import StateKey
-from chappe.matrix.filters import is_open, passes_nothing
+from chappe.matrix.filters import RoomEventFilter, is_open, passes_nothing
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 1000
 MEMBER = "m.room.member"
@@ -48,6 +50,10 @@ class RoomTimeline:
         return gap_before(self.cut) if self.cut and self.start == self.cut - 1 else self.start
 
     @property
+    def shows_state(self) -> bool:
+        return any(e.state_key is not None for e, _ in self.events)
+
+    @property
     def first_changes(self) -> dict[StateKey, RoomEvent]:
         """By key: the first state event shown."""
         return {e.key: e for e, _ in reversed(self.events) if e.state_key is not None}
@@ -57,26 +63,57 @@ class RoomTimeline:
         return {e.key: e for e, _ in self.events if e.state_key is not None}
 
 
-async def read_timeline(rooms: Rooms, context: SyncContext, room: LiveRoom, newly: bool, upto: int) -> RoomTimeline:
-    """The timeline of one room. `newly`: it begins at the beginning, as if the client knew nothing of the room.
+class Asked(NamedTuple):
+    """A room of which the timeline is told. `newly`: it begins at the beginning, as if the client knew nothing of the room."""
+
+    room: LiveRoom
+    newly: bool
+    upto: int
+
+    def span(self, context: SyncContext) -> tuple[int, int, int]:
+        """(what the client has read up to, the cut that ends the timeline or 0, the position after which events are told)."""
+        after = 0 if self.newly else context.after
+        cut = self.room.order.latest_cut(
+            after, self.upto
+        )  # nothing is told as if it had come right after what lies beyond a gap
+        return after, cut, max(after, cut - 1)
+
+
+def limit_of(f: RoomEventFilter) -> int:
+    """How many events of a room are told."""
+    return min(DEFAULT_LIMIT if f.limit is None else f.limit, MAX_LIMIT)
+
+
+async def read_timelines(rooms: Rooms, context: SyncContext, asked: Sequence[Asked]) -> list[RoomTimeline]:
+    """One for each, in their order. What passes a filter is looked for in all of them at once."""
+    f = context.filter.room.timeline
+    searches: dict[int, Search] = {}
+    if not is_open(f):
+        for one in asked:
+            if limit_of(f) > 0 and not passes_nothing(f, one.room.room_id):
+                _, _, low = one.span(context)
+                searches[one.room.number] = Search(one.room, low, one.upto, limit_of(f) + 1)
+        await rooms.timeline.search(searches.values(), f, context.scans)
+    return [await _read_timeline(rooms, context, one, searches.get(one.room.number)) for one in asked]
+
+
+async def _read_timeline(rooms: Rooms, context: SyncContext, asked: Asked, search: Search | None) -> RoomTimeline:
+    """`search`: what passes the filter, where there is one.
 
     Complex: where it begins, and whether it is limited, follow from the same few facts; apart they would be passed around.
     """
-    f = context.filter.room.timeline
-    limit = min(DEFAULT_LIMIT if f.limit is None else f.limit, MAX_LIMIT)
-    after = 0 if newly else context.after
+    (room, newly, upto), f = asked, context.filter.room.timeline
+    limit = limit_of(f)
+    after, cut, low = asked.span(context)
     last = min(room.last_position, upto)
     if limit <= 0:
         return RoomTimeline([], last > after, after, upto, upto, last <= after)
-    if passes_nothing(f, room.room_id):
-        return RoomTimeline([], False, after, upto, upto, last <= after)
-    unread: int | None = None
-    cut = room.order.latest_cut(after, upto)  # nothing is told as if it had come right after what lies beyond a gap
-    low = max(after, cut - 1)
-    if is_open(f):
-        found = await rooms.timeline.events_between(room, low, upto, limit + 1, backwards=True)
+    if search is not None:
+        found, unread = search.found, None if search.is_over else search.at
+    elif is_open(f):
+        found, unread = await rooms.timeline.events_between(room, low, upto, limit + 1, backwards=True), None
     else:
-        found, unread = await rooms.timeline.matching(room, low, upto, limit + 1, f, context.scans)
+        return RoomTimeline([], False, after, upto, upto, last <= after)
     limited = len(found) > limit or unread is not None or (newly and context.since is not None) or cut > 0
     start = unread if len(found) <= limit and unread is not None else None
     events = found[:limit][::-1]
