@@ -127,7 +127,7 @@ def test_the_protocol_is_pure() -> None:
 
 def test_a_section_of_the_configuration_knows_no_other() -> None:
     """Only the files that say something of the whole do: so a program may read the sections that concern it."""
-    whole = {f"chappe.config{name}" for name in ("", ".config", ".first_file", ".page")}
+    whole = {f"chappe.config{name}" for name in ("", ".config", ".gateway", ".settings", ".first_file", ".page")}
     sections = {m for m in _own() if m.startswith("chappe.config.")} - whole - {"chappe.config.values", "chappe.config.reading"}
     assert len(sections) > 10
     assert not {m: wrong for m in sections if (wrong := (sections | whole) & set(_imports(m)))}

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from chappe.config import ConfigError, Federation, Listener
+from chappe.config import ConfigError, Federation, GatewaySettings, Listener, Outgoing, PinnedPeer
 from chappe.homeserver.app.gateway import Gateway
-from chappe.homeserver.gateway.settings import GatewaySettings, Outgoing, PinnedPeer, load_settings
+from chappe.homeserver.gateway.settings import load_settings
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from tests.federation.certificates import Authority
 from tests.federation.conftest import Peer

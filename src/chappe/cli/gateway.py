@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from chappe.cli.node import run
+from chappe.config import GatewaySettings
 from chappe.homeserver.app.gateway import Gateway
-from chappe.homeserver.gateway.settings import GatewaySettings, load_settings
+from chappe.homeserver.gateway.settings import load_settings
 from chappe.telemetry import configure_logging
 
 

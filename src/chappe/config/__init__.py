@@ -1,6 +1,7 @@
 """The configuration file: TOML, every setting typed, every mistake reported with its line.
 
-A file for each concern; each section stands beside its lines of the file that is written at first start.
+A file for each concern. A setting is written once: its type, default, range, unit, meaning and what happens with a wrong value stand
+together (`values.says`); `first_file.py` makes the file that is written at first start from that, and `page.py` docs/settings.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from chappe.config.email import Email
 from chappe.config.features import Bots, Calls, Contact, DelayedEventsConfig, IdentityService, PresenceConfig, Support
 from chappe.config.federation import Boundary, Federation
 from chappe.config.first_file import template
+from chappe.config.gateway import GatewaySettings, Outgoing, PinnedPeer
 from chappe.config.identity_providers import IdentityProvider, Ldap
 from chappe.config.limits import Limit, Limits, Shares
 from chappe.config.listeners import Listener
@@ -38,6 +40,7 @@ __all__ = (
     "DelayedEventsConfig",
     "Email",
     "Federation",
+    "GatewaySettings",
     "IdentityProvider",
     "IdentityService",
     "Ldap",
@@ -45,7 +48,9 @@ __all__ = (
     "Limits",
     "Listener",
     "Media",
+    "Outgoing",
     "Passwords",
+    "PinnedPeer",
     "PresenceConfig",
     "Push",
     "QuietHours",

@@ -5,138 +5,135 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
-from chappe.config.values import Positive
+from chappe.config.values import ANY_TEXT, Count, Positive, says, shaped
 
 
 class Classification(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A marking of rooms that binds, such as "restricted". In the configuration the lowest comes first.
+    """A marking of rooms that binds whoever asks. Each is a table of its own; the lowest comes first."""
 
-    `labels`: how it is shown, by language. `guests`: whether guests may be in such a room. `organisations`: whose people may be in
-    it; empty: all. `retention_days`: how long messages are kept; 0: no limit of its own. `forwarding`: whether messages may be
-    passed on to other rooms. `link_sharing`: whether whoever has the link may enter. `file_types`: such as `application/pdf`,
-    `image/*`; empty: all.
-    """
-
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-    labels: dict[str, str] = {}
-    guests: bool = False
-    organisations: list[str] = []
-    retention_days: Annotated[int, Meta(ge=0)] = 0
-    forwarding: bool = False
-    link_sharing: bool = False
-    calls: bool = True
-    files: bool = True
-    file_types: list[str] = []
-
-
-CLASSIFICATIONS = """\
-# [[agency.classifications]]         # markings of rooms that bind, the lowest first
-# name = "restricted"
-# labels = {{fr = "Diffusion restreinte", en = "Restricted"}}
-# guests = false
-# organisations = []                 # whose people may be in such a room; empty: all
-# retention_days = 90                # 0: no limit of its own
-# forwarding = false                 # to other rooms
-# link_sharing = false               # whoever has the link may enter
-# calls = true
-# files = true
-# file_types = []                    # such as "application/pdf", "image/*"; empty: all
-"""
+    name: Annotated[
+        str,
+        shaped(r"^[a-z0-9][a-z0-9_-]{0,39}$", "up to 40 of a-z, 0-9, _ and -; the first a letter or digit"),
+        says(
+            "What rooms say that bear it. It must not change while there are such rooms.",
+            example="restricted",
+            wrong="Rooms that bear a name that is no longer here count as of the strictest marking.",
+        ),
+    ]
+    labels: Annotated[
+        dict[str, str],
+        says("What people are shown, by language.", example={"fr": "Diffusion restreinte", "en": "Restricted"}, wrong=ANY_TEXT),
+    ] = {}
+    guests: Annotated[bool, says("External guests may be in such a room.")] = False
+    organisations: Annotated[
+        list[str],
+        says(
+            "Whose people may be in such a room. Empty: those of all.",
+            example=["culture"],
+            wrong="An organisation that does not exist has no people, who therefore cannot be in it.",
+        ),
+    ] = []
+    retention_days: Annotated[Count, says("After how long messages in it go. 0: the marking sets no limit.")] = 0
+    forwarding: Annotated[bool, says("Messages may be passed on to other rooms; the web client holds to it.")] = False
+    link_sharing: Annotated[bool, says("Whoever has the link may enter.")] = False
+    calls: Annotated[bool, says("Calls may be made in it.")] = True
+    files: Annotated[bool, says("Files may be sent in it.")] = True
+    file_types: Annotated[
+        list[str],
+        says(
+            "The types of files that may be sent. Empty: all.",
+            example=["application/pdf", "image/*"],
+            wrong="A type that does not exist lets nothing through.",
+        ),
+    ] = []
 
 
 class RoomRetention(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """After how many days messages go, by the kind of room, where a room says nothing stricter; 0: they stay."""
+    """After how long messages go, by the kind of room, where the room itself says nothing stricter. 0: they stay."""
 
-    forum_days: Annotated[int, Meta(ge=0)] = 0
-    private_days: Annotated[int, Meta(ge=0)] = 0
-    open_days: Annotated[int, Meta(ge=0)] = 0
-    direct_days: Annotated[int, Meta(ge=0)] = 0
-
-
-RETENTION = """\
-# [agency.retention]                 # after how many days messages go where a room says nothing stricter; 0: they stay
-# forum_days = 0
-# private_days = 0
-# open_days = 0                      # rooms that are open to guests
-# direct_days = 0
-"""
+    forum_days: Annotated[Count, says("In forums, which every agent may enter.")] = 0
+    private_days: Annotated[Count, says("In private rooms of agents.")] = 0
+    open_days: Annotated[Count, says("In rooms that are open to guests.")] = 0
+    direct_days: Annotated[Count, says("In conversations of two people.")] = 0
 
 
 class Agency(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The public-sector layer. `guest_domains`: the servers (hosted here, or others) whose people are external guests.
+    """The public-sector layer: organisations, what people are called, kinds of rooms, external guests, the console."""
 
-    `guest_days`: how long a guest may stay before the sponsor renews; 0: for ever. `guest_keep_days`: how long after its end a
-    guest's account can still be renewed; 0: for ever. `former_profile_days`: how long the name and
-    the addresses of an ended account are kept, so that it can be reactivated as it was. `classifications`: the lowest first.
-    """
-
-    enabled: bool = False
-    guest_domains: list[str] = []
-    guest_days: Annotated[int, Meta(ge=0)] = 180
-    guest_keep_days: Annotated[int, Meta(ge=0)] = 90
-    former_profile_days: Annotated[int, Meta(ge=0)] = 1095
-    classifications: list[Classification] = []
+    enabled: Annotated[bool, says("The layer is there. An account then needs a professional e-mail address.")] = False
+    guest_domains: Annotated[
+        list[str],
+        says(
+            "The servers whose people are external guests, hosted here or elsewhere.",
+            example=["externe.example.org"],
+            wrong="People of a server that is not named count as agents.",
+        ),
+    ] = []
+    guest_days: Annotated[
+        Count, says("How long a guest stays at most before the agent who invited them renews. 0: for ever.")
+    ] = 180
+    guest_keep_days: Annotated[
+        Count, says("How long after its end a guest's account can still be renewed; then it is deactivated. 0: for ever.")
+    ] = 90
+    former_profile_days: Annotated[
+        Count, says("How long the name and the addresses of an ended account are kept, so that it can come back as it was.")
+    ] = 1095
     retention: RoomRetention = RoomRetention()
-
-
-AGENCY = """\
-[agency]
-# enabled = false                    # accounts by proven professional e-mail, names with the organisation, kinds of rooms, guests
-# guest_domains = []                 # the servers whose people are external guests, such as "externe.example.org"
-# guest_days = 180                   # how long a guest may stay before the agent who invited them renews; 0: for ever
-# guest_keep_days = 90               # after so many days without renewal an ended guest's account is deactivated
-# former_profile_days = 1095         # how long an ended account's name is kept, so that it can come back as it was
-"""
+    classifications: list[Classification] = []
 
 
 class AccountValidity(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Accounts end `period_days` after they were made or renewed; 0: never. Reminders go out so many days before.
+    """Accounts that end unless their people confirm by mail that they still need them."""
 
-    `send_links`: a link in the mail; otherwise a code of eight digits to be typed. `excluded`: parts of user ids.
-    """
-
-    period_days: Annotated[int, Meta(ge=0)] = 0
-    reminder_days: list[Positive] = msgspec.field(default_factory=lambda: [28, 7, 1])
-    deactivate_after_days: Positive | None = None
-    send_links: bool = True
-    excluded: list[str] = []
-
-
-ACCOUNT_VALIDITY = """\
-[account_validity]
-# period_days = 0                    # accounts of people with a proven address end after so many days unless renewed; 0: never
-# reminder_days = [28, 7, 1]         # a mail with a link so many days before
-# deactivate_after_days = 120        # after the end; left out: never
-# send_links = true                  # false: a code of eight digits, to be typed in the client
-# excluded = ["@direction."]         # parts of user ids that never end
-"""
+    period_days: Annotated[
+        Count, says("How long an account with a proven address lives after it was made or confirmed. 0: accounts do not end.")
+    ] = 0
+    reminder_days: Annotated[
+        list[Positive], says("How long before the end a mail is sent; one for each number.", unit="days")
+    ] = msgspec.field(default_factory=lambda: [28, 7, 1])
+    deactivate_after_days: Annotated[
+        Positive | None, says("How long after its end an account is deactivated for good. Left out: never.", example=120)
+    ] = None
+    send_links: Annotated[
+        bool, says("The mail holds a link. `false`: a code of eight digits, which is typed in the client.")
+    ] = True
+    excluded: Annotated[
+        list[str],
+        says(
+            "Accounts that never end: parts of their user ids.",
+            example=["@direction."],
+            wrong="A part that is in no user id excludes nobody; one letter may exclude everybody.",
+        ),
+    ] = []
 
 
 class ReadGuard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What an account may read in an hour before it is slowed; at one and a half times it signs in again, at twice it is frozen.
+    """Budgets of what an account may read in an hour; operator.md, “The read guard”, says what happens beyond them. 0: any number."""
 
-    Four times that in a day. Events count fully in rooms entered by oneself in the last day, a tenth where one belongs. 0: any
-    number. `organisation_events_per_hour`: of an organisation's accounts together; administrators are told. `excluded`: user ids.
-    """
-
-    enabled: bool = False
-    events_per_hour: Annotated[int, Meta(ge=0)] = 3000
-    rooms_per_hour: Annotated[int, Meta(ge=0)] = 40
-    files_per_hour: Annotated[int, Meta(ge=0)] = 250
-    searches_per_hour: Annotated[int, Meta(ge=0)] = 600
-    organisation_events_per_hour: Annotated[int, Meta(ge=0)] = 0
-    excluded: list[str] = []
-
-
-READ_GUARD = """\
-[read_guard]
-# enabled = false                    # an account that reads too much is slowed, must sign in again, is frozen (docs/operator.md)
-# events_per_hour = 3000             # old messages; those of rooms where one belongs count a tenth
-# rooms_per_hour = 40                # entered without an invitation
-# files_per_hour = 250
-# searches_per_hour = 600            # in directories
-# organisation_events_per_hour = 0   # of an organisation's accounts together: administrators are told
-# excluded = []                      # user ids, such as an archivist's
-"""
+    enabled: Annotated[bool, says("What accounts read is weighed, and those that read too much are stopped.")] = False
+    events_per_hour: Annotated[
+        Count,
+        says(
+            "Old messages. In rooms that the account has entered by itself within a day each counts fully, in others a tenth.",
+            unit="messages",
+        ),
+    ] = 3000
+    rooms_per_hour: Annotated[Count, says("Rooms entered without an invitation.", unit="rooms")] = 40
+    files_per_hour: Annotated[Count, says("Files that are downloaded.", unit="files")] = 250
+    searches_per_hour: Annotated[Count, says("Searches in the directories of people and rooms.", unit="searches")] = 600
+    organisation_events_per_hour: Annotated[
+        Count,
+        says(
+            "Old messages that all accounts of an organisation read together. Beyond it its administrators are told; nobody is slowed.",
+            unit="messages",
+        ),
+    ] = 0
+    excluded: Annotated[
+        list[str],
+        says(
+            "Accounts that may read any number, such as an archivist's: their user ids.",
+            example=["@archives:example.org"],
+            wrong="A user id that does not exist excludes nobody.",
+        ),
+    ] = []

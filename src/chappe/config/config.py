@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,44 +22,101 @@ from chappe.config.listeners import Listener, listener_mistakes
 from chappe.config.media import Media, UrlPreviews
 from chappe.config.push import Push
 from chappe.config.reading import ConfigError, located, parse_toml
-from chappe.config.values import Positive
+from chappe.config.values import ANY_TEXT, Positive, says
 
 _SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9a-z.-]{1,230})(:[0-9]{1,5})?")  # checked fully when it is hosted
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Everything an operator can set. Defaults are for a small installation behind a reverse proxy."""
+    """Settings of the whole server. The defaults are for a small installation behind a reverse proxy."""
 
-    server_name: str = "localhost"
-    public_url: str | None = None
-    database: str | None = None
-    default_room_version: str = "12"
-    access_token_minutes: Positive = 60
-    extra_ca_file: str | None = None
-    log_level: str = "info"
-    access_log: bool = True
-    rate_limits_enabled: bool = True
-    live_rooms: Positive = 5000
-    server_notices_name: str = "Notices"
+    server_name: Annotated[
+        str,
+        says(
+            "The name in people's addresses, as in @first.last:example.org. It never changes; `chappe admin domain add` adds more.",
+            wrong="What is no server name is refused at the start.",
+        ),
+    ] = "localhost"
+    public_url: Annotated[
+        str | None,
+        says(
+            "The address at which people and clients reach this server. Mails hold links only where it is set.",
+            example="https://matrix.example.org",
+            wrong="What is no http:// or https:// address, or has a path, is refused at the start.",
+        ),
+    ] = None
+    database: Annotated[
+        str | None,
+        says(
+            "A PostgreSQL of your own. Left out: the embedded one.",
+            example="postgresql://user:password@host/database",
+            wrong="What is no postgresql:// address is refused at the start, as is a database that cannot be reached.",
+        ),
+    ] = None
+    default_room_version: Annotated[
+        str,
+        says(
+            "The version of the rooms that people make, where their clients ask for none.",
+            wrong="Only 1 to 12 are versions; anything else is refused at the start.",
+        ),
+    ] = "12"
+    access_token_minutes: Annotated[
+        Positive, says("How long a client that can renew its access token may use it before it does.")
+    ] = 60
+    extra_ca_file: Annotated[
+        str | None,
+        says(
+            "The file with an authority of your own, which is believed beside those of the system when others are asked or written to.",
+            example="/etc/ssl/internal-ca.pem",
+            wrong="A file that is not there is refused at the start.",
+        ),
+    ] = None
+    log_level: Annotated[
+        str,
+        says("How much the log tells: `debug`, `info`, `warning` or `error`.", wrong="Any other word is refused at the start."),
+    ] = "info"
+    access_log: Annotated[bool, says("The log has a line for each request.")] = True
+    rate_limits_enabled: Annotated[bool, says("The section `[limits]` holds. Switch it off for tests only.")] = True
+    live_rooms: Annotated[
+        Positive,
+        says(
+            "How many rooms are kept in memory; beyond, the one that was used longest ago is read again when needed.",
+            unit="rooms",
+        ),
+    ] = 5000
+    application_services: Annotated[
+        list[str],
+        says(
+            "The registration files of bridges.",
+            example=["/etc/chappe/irc.yaml"],
+            wrong="A file that cannot be read, or clashes with another, stops the start.",
+        ),
+    ] = []
+    server_notices_name: Annotated[
+        str, says("Who writes to people in the name of the service (`chappe admin notice`).", wrong=ANY_TEXT)
+    ] = "Notices"
+    web_client: Annotated[bool, says("The web client is served at `/`.")] = True
+    organisations_elsewhere: Annotated[
+        dict[str, str],
+        says(
+            "People whose e-mail addresses end so are sent to their own organisation's Chappe.",
+            example={"ville.example": "https://messages.ville.example"},
+            wrong="People are sent to where nothing is.",
+        ),
+    ] = {}
     listeners: list[Listener] = msgspec.field(default_factory=lambda: [Listener()])
     registration: Registration = Registration()
     passwords: Passwords = Passwords()
-    limits: Limits = Limits()
-    shares: Shares = Shares()
+    second_factor: SecondFactor = SecondFactor()
+    identity_providers: list[IdentityProvider] = []
+    ldap: list[Ldap] = []
+    email: Email = Email()
+    brands: dict[str, Brand] = {}
     media: Media = Media()
+    url_previews: UrlPreviews = UrlPreviews()
     calls: Calls = Calls()
     presence: PresenceConfig = PresenceConfig()
     delayed_events: DelayedEventsConfig = DelayedEventsConfig()
-    url_previews: UrlPreviews = UrlPreviews()
-    email: Email = Email()
-    brands: dict[str, Brand] = {}
-    organisations_elsewhere: dict[str, str] = {}  # domain of e-mail addresses -> address of that organisation's own Chappe
-    web_client: bool = True
-    identity_providers: list[IdentityProvider] = []
-    ldap: list[Ldap] = []
-    second_factor: SecondFactor = SecondFactor()
-    administration: Administration = Administration()
-    application_services: list[str] = []
     push: Push = Push()
     bots: Bots = Bots()
     identity_service: IdentityService = IdentityService()
@@ -67,33 +124,11 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     federation: Federation = Federation()
     agency: Agency = Agency()
     antivirus: Antivirus = Antivirus()
-    read_guard: ReadGuard = ReadGuard()
     account_validity: AccountValidity = AccountValidity()
-
-
-SERVER = """\
-# Chappe. Lines that begin with # show the defaults. Check changes with: chappe config check
-
-# The name in people's addresses, as in @first.last:{server_name}. It cannot change later; more domains can be
-# added with: chappe admin domain add NAME
-server_name = "{server_name}"
-
-# The address at which people and clients reach this server. Mails hold links only where it is set.
-# public_url = "https://matrix.example.org"
-
-# A PostgreSQL to use instead of the embedded one.
-# database = "postgresql://user:password@host/database"
-
-# default_room_version = "12"
-# access_token_minutes = 60          # for clients that can refresh their token
-# extra_ca_file = "/etc/ssl/internal-ca.pem"
-# log_level = "info"
-# access_log = true
-# rate_limits_enabled = true
-# live_rooms = 5000                  # rooms kept in memory
-# application_services = []          # registration files of bridges and bots
-# server_notices_name = "Notices"    # who writes to people in the name of the service: chappe admin notice
-"""
+    read_guard: ReadGuard = ReadGuard()
+    administration: Administration = Administration()
+    shares: Shares = Shares()
+    limits: Limits = Limits()
 
 
 def dev_config(server_name: str = "localhost") -> Config:

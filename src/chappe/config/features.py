@@ -2,95 +2,117 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from chappe.config.values import Positive
+from chappe.config.values import ANY_TEXT, Positive, says
+
+_NO_TURN = "Calls between people whose networks do not reach each other fail."
 
 
 class Calls(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    turn_uris: list[str] = []
-    turn_shared_secret: str | None = None
-    turn_username: str | None = None
-    turn_password: str | None = None
-    turn_lifetime_minutes: Positive = 60
-    livekit_service_urls: list[str] = []
+    """The servers by which calls reach through firewalls (TURN), and those of calls in groups (LiveKit)."""
 
-
-CALLS = """\
-[calls]
-# turn_uris = ["turn:turn.example.org:3478?transport=udp"]
-# turn_shared_secret = "…"           # coturn's static-auth-secret
-# livekit_service_urls = ["https://rtc.example.org"]
-"""
+    turn_uris: Annotated[
+        list[str],
+        says(
+            "The TURN servers that clients are told of. Empty: none, and calls work within one network only.",
+            example=["turn:turn.example.org:3478?transport=udp"],
+            wrong=_NO_TURN,
+        ),
+    ] = []
+    turn_shared_secret: Annotated[
+        str | None,
+        says(
+            "The secret that makes passwords which end by themselves: coturn's static-auth-secret.", example="…", wrong=_NO_TURN
+        ),
+    ] = None
+    turn_username: Annotated[
+        str | None,
+        says("The one name for everybody, where the TURN server has no shared secret.", example="chappe", wrong=_NO_TURN),
+    ] = None
+    turn_password: Annotated[str | None, says("The password of that name.", example="…", wrong=_NO_TURN)] = None
+    turn_lifetime_minutes: Annotated[Positive, says("How long clients may use what they were told before they ask again.")] = 60
+    livekit_service_urls: Annotated[
+        list[str],
+        says(
+            "The services that let people into calls of groups.",
+            example=["https://rtc.example.org"],
+            wrong="Clients offer calls of groups that nobody can enter.",
+        ),
+    ] = []
 
 
 class PresenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    enabled: bool = True
-    disabled_domains: list[str] = []
+    """Whether people see of each other who is online."""
 
-
-PRESENCE = """\
-[presence]
-# enabled = true                     # who is online
-# disabled_domains = []              # hosted domains that do not want it
-"""
+    enabled: Annotated[bool, says("It is told when somebody is there, and since when not.")] = True
+    disabled_domains: Annotated[
+        list[str],
+        says(
+            "Hosted domains whose people show nothing of it.",
+            example=["example.org"],
+            wrong="A domain that is not one of those hosted has no effect.",
+        ),
+    ] = []
 
 
 class DelayedEventsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    max_delay_hours: Positive = 24
-    max_scheduled: Positive = 100
+    """Messages that a client leaves with the server to be sent later, such as the end of a call."""
 
-
-DELAYED_EVENTS = """\
-[delayed_events]
-# max_delay_hours = 24
-# max_scheduled = 100                # per account
-"""
+    max_delay_hours: Annotated[Positive, says("How far ahead such a message may be set; later ones are refused (400).")] = 24
+    max_scheduled: Annotated[
+        Positive, says("How many of an account wait at once; another one is refused until one is sent.", unit="messages")
+    ] = 100
 
 
 class Bots(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    enabled: bool = True
-    max_per_user: Positive = 10
-    max_webhooks_per_user: Positive = 50
+    """Bots and webhooks that people make themselves."""
 
-
-BOTS = """\
-[bots]
-# enabled = true                     # people may make bots, and webhooks in rooms that they run
-# max_per_user = 10
-# max_webhooks_per_user = 50
-"""
+    enabled: Annotated[bool, says("People may make bots, and webhooks in rooms that they run.")] = True
+    max_per_user: Annotated[Positive, says("How many bots one person has at most.", unit="bots")] = 10
+    max_webhooks_per_user: Annotated[Positive, says("How many webhooks one person has at most.", unit="webhooks")] = 50
 
 
 class IdentityService(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Terms that people accept before they look others up; none without `terms_url`."""
+    """What people accept before they look others up by their addresses."""
 
-    terms_url: str | None = None
-    terms_name: str = "Terms"
-    terms_version: str = "1"
-
-
-IDENTITY_SERVICE = """\
-[identity_service]
-# terms_url = "https://…"            # to be accepted before looking people up by address
-# terms_name = "Terms"
-# terms_version = "1"
-"""
+    terms_url: Annotated[
+        str | None,
+        says(
+            "Where these terms are. Left out: there is nothing to accept.",
+            example="https://example.org/terms",
+            wrong="People cannot read what they accept. Another address is asked of everybody anew.",
+        ),
+    ] = None
+    terms_name: Annotated[str, says("What the terms are called.", wrong=ANY_TEXT)] = "Terms"
+    terms_version: Annotated[str, says("Which version of the terms it is, as clients show it.", wrong=ANY_TEXT)] = "1"
 
 
 class Contact(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    role: str = "m.role.admin"
-    matrix_id: str | None = None
-    email_address: str | None = None
+    """Somebody to turn to, as `/.well-known/matrix/support` tells."""
+
+    role: Annotated[
+        str,
+        says(
+            "What for: `m.role.admin`, or `m.role.security` for those who find a weakness.",
+            wrong="Clients do not know what another word means.",
+        ),
+    ] = "m.role.admin"
+    matrix_id: Annotated[str | None, says("Their user id.", example="@admin:example.org", wrong="Nobody is reached by it.")] = (
+        None
+    )
+    email_address: Annotated[
+        str | None, says("Their e-mail address.", example="admin@example.org", wrong="Mails to it come back.")
+    ] = None
 
 
 class Support(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where people find help."""
+
+    page: Annotated[
+        str | None,
+        says("A page with help.", example="https://help.example.org", wrong="Clients lead to a page that is not there."),
+    ] = None
     contacts: list[Contact] = []
-    page: str | None = None
-
-
-SUPPORT = """\
-[support]
-# page = "https://help.example.org"
-# contacts = [{{ role = "m.role.admin", email_address = "admin@example.org" }}]
-"""

@@ -2,50 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from chappe.config.values import says
+
+_NOBODY = "A name or pattern that fits no server lets nobody in."
+
 
 class Boundary(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """With whom one hosted domain talks, where that differs from the others."""
+    """With whom one hosted domain talks, in place of what holds for all."""
 
-    mode: Literal["open", "listed", "closed"] = "listed"
-    allowed: list[str] = []
+    mode: Annotated[
+        Literal["open", "listed", "closed"], says("With every server, with those that are listed here, or with none.")
+    ] = "listed"
+    allowed: Annotated[
+        list[str], says("With whom this domain talks in the mode `listed`.", example=["*.gouv.fr"], wrong=_NOBODY)
+    ] = []
 
 
 class Federation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """With whom this installation talks. `allowed`: patterns of server names (`*.gouv.fr`), for the mode "listed".
+    """With whom this installation talks."""
 
-    `delegate_to`: by hosted domain, the `m.server` that its well-known page names. `notaries`: servers that are asked for
-    the keys of others that do not answer. `allow_private_addresses`: for test networks and intranets. `domains`: by hosted
-    domain, boundaries of its own. `people_of`: servers whose people are found here by name, and that may find ours.
-    `device_names`: whether other servers are told what people call their devices.
-    """
-
-    mode: Literal["open", "listed", "closed"] = "listed"
-    allowed: list[str] = []
-    delegate_to: dict[str, str] = {}
-    notaries: list[str] = []
-    allow_private_addresses: bool = False
-    proxy: str | None = None
+    mode: Annotated[
+        Literal["open", "listed", "closed"], says("Whether that is every server, those that are named in `allowed`, or none.")
+    ] = "listed"
+    allowed: Annotated[
+        list[str],
+        says(
+            "The servers of the mode `listed`: their names, or patterns. Empty: none, and the server is alone.",
+            example=["ville.example", "*.gouv.fr"],
+            wrong=_NOBODY,
+        ),
+    ] = []
+    notaries: Annotated[
+        list[str],
+        says(
+            "Servers that are asked for the keys of others which do not answer themselves.",
+            example=["matrix.org"],
+            wrong="They are asked in vain, and what such a server said stays unproven.",
+        ),
+    ] = []
+    allow_private_addresses: Annotated[
+        bool, says("Servers may be reached at private addresses. Set it on a test network or an intranet only.")
+    ] = False
+    proxy: Annotated[
+        str | None,
+        says(
+            "The proxy by which everything goes that is asked of other servers.",
+            example="http://proxy.example.org:3128",
+            wrong="No other server is reached; what is for them waits.",
+        ),
+    ] = None
+    people_of: Annotated[
+        list[str],
+        says(
+            "Servers whose people are found here by name, and that may search for ours. They must name us, too.",
+            example=["ville.example"],
+            wrong="Nobody is found there. Who is not named may not search here.",
+        ),
+    ] = []
+    device_names: Annotated[bool, says("Other servers are told what people call their devices, such as “Bob's phone”.")] = False
+    delegate_to: Annotated[
+        dict[str, str],
+        says(
+            "By hosted domain, where other servers reach it: what `/.well-known/matrix/server` says. Left out: this server's address.",
+            example={"example.org": "matrix.example.org:443"},
+            wrong="Other servers do not reach the domain.",
+        ),
+    ] = {}
     domains: dict[str, Boundary] = {}
-    people_of: list[str] = []
-    device_names: bool = False
-
-
-FEDERATION = """\
-[federation]
-# mode = "listed"                    # "open": with every server; "closed": with none
-# allowed = []                       # with these, in the mode "listed": names or patterns such as "*.gouv.fr"
-# notaries = []                      # servers asked for the keys of others that do not answer
-# allow_private_addresses = false    # true on a test network or an intranet
-# proxy = "http://proxy:3128"        # for everything that goes to other servers
-# people_of = []                     # servers whose people are found here by name, and that may search for ours (they name us, too)
-# device_names = false               # whether other servers are told what people call their devices ("Bob's phone")
-# [federation.domains."example.org"] # of one hosted domain, in place of the two first lines
-# mode = "closed"
-# allowed = []
-# [federation.delegate_to]           # what /.well-known/matrix/server says, by hosted domain; by default this address
-# "example.org" = "matrix.example.org:443"
-"""

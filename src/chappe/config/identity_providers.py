@@ -5,74 +5,167 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+
+from chappe.config.values import ANY_TEXT, says, shaped
+
+_FAILS = "Signing in there fails with words that say so."
+_NO_ADDRESS = "An attribute that is not there counts as empty."
+
+# Both sections have these.
+Domains = Annotated[
+    list[str],
+    says(
+        "The hosted domains whose people sign in by it. Empty: all.",
+        example=["example.org"],
+        wrong="A domain that is not hosted here adds nobody.",
+    ),
+]
+Rewrite = Annotated[
+    list[tuple[str, str]],
+    says(
+        "How addresses are changed before they are compared: pairs of a regular expression and what replaces it; the first that fits.",
+        example=[(r"(.*)@old\.example\.org", r"\1@example.org")],
+        wrong="With an expression that is none, signing in fails and the log has the error.",
+    ),
+]
+Creates = Annotated[bool, says("Somebody without an account gets one. `false`: they are refused.")]
+Links = Annotated[
+    bool, says("Somebody who comes for the first time and has the proven address of an account is given that account.")
+]
 
 
 class IdentityProvider(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An OpenID Connect provider that people may sign in with. No `domains`: for every hosted domain."""
+    """An OpenID Connect provider by which people may sign in; any number, each a table of its own."""
 
-    id: Annotated[str, Meta(pattern="^[a-z0-9_-]{1,64}$")]
-    name: str
-    issuer: str
-    client_id: str
-    client_secret: str | None = None
-    domains: list[str] = []
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
-    token_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
-    icon: str | None = None
-    email_claim: str = "email"
-    require_verified_email: bool = True
-    rewrite: list[tuple[str, str]] = []  # (regular expression, replacement) of addresses
-    localpart_claim: str | None = None
-    display_name: str = "{name}"
-    create_accounts: bool = True
-    link_by_email: bool = True
-    extra_parameters: dict[str, str] = {}
-    # it asks again who somebody is when it is told to (`prompt=login`), but does not say when it did (`auth_time`)
-    tells_no_auth_time: bool = False
-
-
-IDENTITY_PROVIDERS = """\
-# [[identity_providers]]             # OpenID Connect; any number
-# id = "proconnect"
-# name = "ProConnect"
-# issuer = "https://…"
-# client_id = "…"
-# client_secret = "…"
-# domains = []                       # hosted domains that offer it; none: all
-# scopes = ["openid", "email", "profile"]
-# rewrite = [['(.*)@old\\.example\\.org', '\\1@example.org']]
-# display_name = "{{given_name}} {{usual_name}}"
-# create_accounts = true
-# link_by_email = true
-"""
+    id: Annotated[
+        str,
+        shaped("^[a-z0-9_-]{1,64}$", "1 to 64 of a-z, 0-9, _ and -"),
+        says(
+            "A short name of your own, which stands in the addresses to register there.",
+            example="proconnect",
+            wrong="When it changes, people are not recognised by it any more, unless by their address.",
+        ),
+    ]
+    name: Annotated[str, says("What the button says.", example="ProConnect", wrong=ANY_TEXT)]
+    issuer: Annotated[
+        str,
+        says("The provider's address, exactly as it says in its metadata.", example="https://sso.example.org", wrong=_FAILS),
+    ]
+    client_id: Annotated[str, says("By what name the provider knows this service.", example="chappe", wrong=_FAILS)]
+    client_secret: Annotated[
+        str | None,
+        says("What it gave this service to prove it. Left out: nothing is proven but by PKCE.", example="…", wrong=_FAILS),
+    ] = None
+    domains: Domains = []
+    scopes: Annotated[
+        tuple[str, ...],
+        says("What it is asked to say of people.", wrong="What it does not know it leaves out, or signing in fails."),
+    ] = ("openid", "email", "profile")
+    token_auth: Annotated[
+        Literal["client_secret_basic", "client_secret_post"],
+        says("How the secret is sent: in a header or in the form. The provider's metadata says what it takes.", wrong=_FAILS),
+    ] = "client_secret_basic"
+    icon: Annotated[
+        str | None,
+        says(
+            "The picture on the button, as clients are told: an `mxc://` address.",
+            example="mxc://example.org/abc",
+            wrong="No picture stands on the button.",
+        ),
+    ] = None
+    email_claim: Annotated[
+        str, says("Which of the provider's claims is the e-mail address.", wrong="People come without an address.")
+    ] = "email"
+    require_verified_email: Annotated[
+        bool,
+        says(
+            "The address counts only where the provider has verified it. `false`: who can choose it there may take an account."
+        ),
+    ] = True
+    rewrite: Rewrite = []
+    localpart_claim: Annotated[
+        str | None,
+        says(
+            "Which claim the user id is made of. Left out: what stands before the @ of the address.",
+            example="preferred_username",
+            wrong="A claim that is missing counts as left out.",
+        ),
+    ] = None
+    display_name: Annotated[
+        str,
+        says(
+            "What people are called: claims in braces, such as `{given_name} {usual_name}`.",
+            wrong="A claim that is missing is left out of the name.",
+        ),
+    ] = "{name}"
+    create_accounts: Creates = True
+    link_by_email: Links = True
+    extra_parameters: Annotated[
+        dict[str, str],
+        says("What is added to the address to which browsers are sent.", example={"acr_values": "eidas1"}, wrong=_FAILS),
+    ] = {}
+    tells_no_auth_time: Annotated[
+        bool,
+        says(
+            "The provider asks again who somebody is when it is told to (`prompt=login`), and does not say when it did (`auth_time`). "
+            "Set it only after a trial: operator.md, “Signing in”."
+        ),
+    ] = False
 
 
 class Ldap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A directory that checks passwords."""
+    """A directory that checks passwords; any number, each a table of its own."""
 
-    uri: Annotated[str, Meta(pattern="^ldaps?://")]
-    base: str
-    id: str = "directory"
-    domains: list[str] = []
-    bind_dn: str | None = None
-    bind_password: str | None = None
-    filter: str = "(|(uid={login})(mail={login}))"
-    start_tls: bool = False
-    ca_file: str | None = None
-    email_attribute: str = "mail"
-    localpart_attribute: str = "uid"
-    display_name: str = "{displayName}"
-    rewrite: list[tuple[str, str]] = []
-    create_accounts: bool = True
-    link_by_email: bool = True
-
-
-LDAP = """\
-# [[ldap]]
-# uri = "ldaps://ldap.example.org"
-# base = "ou=people,dc=example,dc=org"
-# bind_dn = "cn=chappe,dc=example,dc=org"
-# bind_password = "…"
-# filter = "(|(uid={{login}})(mail={{login}}))"
-"""
+    uri: Annotated[
+        str,
+        shaped("^ldaps?://", "an address that begins with ldap:// or ldaps://"),
+        says(
+            "Where the directory is.",
+            example="ldaps://ldap.example.org",
+            wrong="Signing in answers 503 while it is not reached.",
+        ),
+    ]
+    base: Annotated[
+        str,
+        says("Under which entry people are searched.", example="ou=people,dc=example,dc=org", wrong="Nobody is found there."),
+    ]
+    id: Annotated[
+        str,
+        says(
+            "A name that tells this directory from others.", wrong="After a change people are recognised by their address only."
+        ),
+    ] = "directory"
+    domains: Domains = []
+    bind_dn: Annotated[
+        str | None,
+        says(
+            "The entry with which the service looks people up. Left out: as nobody.",
+            example="cn=chappe,dc=example,dc=org",
+            wrong="The directory refuses, and signing in answers 503.",
+        ),
+    ] = None
+    bind_password: Annotated[str | None, says("The password of that entry.", example="…", wrong="As for the entry.")] = None
+    filter: Annotated[
+        str,
+        says(
+            "How an entry is found by what somebody typed (`{login}`).",
+            wrong="Where it finds nobody, or several, the password is refused; a malformed one answers 503.",
+        ),
+    ] = "(|(uid={login})(mail={login}))"
+    start_tls: Annotated[bool, says("The connection is encrypted after a greeting, where the address is `ldap://`.")] = False
+    ca_file: Annotated[
+        str | None,
+        says(
+            "The file with the authority that has signed the directory's certificate. Left out: those that the system trusts.",
+            example="/etc/chappe/ldap-ca.pem",
+            wrong="The certificate is not believed, and signing in fails.",
+        ),
+    ] = None
+    email_attribute: Annotated[str, says("Which attribute is the e-mail address.", wrong=_NO_ADDRESS)] = "mail"
+    localpart_attribute: Annotated[str, says("Which attribute the user id is made of.", wrong=_NO_ADDRESS)] = "uid"
+    display_name: Annotated[str, says("What people of the directory are called: attributes in braces.", wrong=_NO_ADDRESS)] = (
+        "{displayName}"
+    )
+    rewrite: Rewrite = []
+    create_accounts: Creates = True
+    link_by_email: Links = True

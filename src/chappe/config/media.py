@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from chappe.config.values import Positive
+from chappe.config.values import Positive, says
+
+_STORE = "Uploads and downloads fail; the log says why."
 
 
 class Media(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    location: str | None = None
-    max_upload_mib: Positive = 100
-    s3_endpoint: str | None = None
-    s3_region: str = "us-east-1"
-    s3_access_key: str | None = None
-    s3_secret_key: str | None = None
-    presigned: bool = False  # downloads straight from the object store, for clients that allow a redirect
+    """Where the files that people send are kept. `chappe media migrate s3://bucket/prefix` moves them."""
 
-
-MEDIA = """\
-[media]
-# location = "…"                     # a folder, or s3://bucket/prefix; default: media/ beside this file
-# max_upload_mib = 100
-# s3_endpoint = "https://s3.example.org"  # with location = "s3://…"; without it, Amazon's
-# s3_region = "us-east-1"
-# s3_access_key = "…"
-# s3_secret_key = "…"
-# presigned = false                  # clients that allow it download straight from the object store
-# To move what is stored: chappe media migrate s3://bucket/prefix; then change location and start again.
-"""
+    location: Annotated[
+        str | None,
+        says(
+            "A folder, or a bucket of an object store. Left out: `media` in the data folder.",
+            example="s3://bucket/prefix",
+            wrong="At another place than the files are, all of them seem to be missing (404). A folder that is not there is made.",
+        ),
+    ] = None
+    max_upload_mib: Annotated[Positive, says("A larger file is refused (413).")] = 100
+    s3_endpoint: Annotated[
+        str | None, says("The address of the object store. Left out: Amazon's.", example="https://s3.example.org", wrong=_STORE)
+    ] = None
+    s3_region: Annotated[str, says("The region in which the object store has the bucket.", wrong=_STORE)] = "us-east-1"
+    s3_access_key: Annotated[
+        str | None, says("The name of the key to the object store. Left out: the environment's.", example="…", wrong=_STORE)
+    ] = None
+    s3_secret_key: Annotated[
+        str | None, says("The secret of that key. Left out: that of the environment.", example="…", wrong=_STORE)
+    ] = None
+    presigned: Annotated[
+        bool,
+        says(
+            "Clients that allow a redirect download straight from the object store, by an address that is good for a short time."
+        ),
+    ] = False
 
 
 class UrlPreviews(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    enabled: bool = True
-    blocked_hosts: list[str] = []
-    allowed_private_hosts: list[str] = []
-    cache_hours: Positive = 24
+    """Pictures and titles of the links that people send in rooms that are not encrypted."""
 
-
-URL_PREVIEWS = """\
-[url_previews]
-# enabled = true                     # the server opens links that people send in unencrypted rooms
-# blocked_hosts = []                 # "intranet.example.org", "*.example.org"
-# allowed_private_hosts = []         # hosts with private addresses that may be opened nevertheless
-# cache_hours = 24
-"""
+    enabled: Annotated[bool, says("The server opens links to show what is there.")] = True
+    blocked_hosts: Annotated[
+        list[str],
+        says(
+            "Hosts that are never opened: names or patterns.",
+            example=["intranet.example.org", "*.example.org"],
+            wrong="A host that does not exist blocks nothing.",
+        ),
+    ] = []
+    allowed_private_hosts: Annotated[
+        list[str],
+        says(
+            "Hosts that may be opened although their addresses are private.",
+            example=["wiki.example.org"],
+            wrong="Links to a private host that is not named show nothing.",
+        ),
+    ] = []
+    cache_hours: Annotated[Positive, says("How long what was found behind a link is kept and shown to all.")] = 24

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from chappe.config import GatewaySettings
 from chappe.homeserver.api.federation.keys_server import KeysServer
 from chappe.homeserver.api.federation.query import Query
 from chappe.homeserver.api.federation.room_events import RoomEvents
@@ -15,7 +16,6 @@ from chappe.homeserver.api.well_known.wellknown import WellKnown
 from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.gateway.incoming import Incoming, PinnedAuthentication, nobody
 from chappe.homeserver.gateway.outgoing import OutgoingProxy
-from chappe.homeserver.gateway.settings import GatewaySettings
 from chappe.homeserver.http.application import AccessLog, AdminDoor, Application
 from chappe.homeserver.http.peer_budgets import PeerBudgets
 from chappe.homeserver.http.rate_limits import RateLimits

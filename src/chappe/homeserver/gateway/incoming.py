@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 from yarl import URL
 
-from chappe.homeserver.gateway.settings import GatewaySettings
+from chappe.config import GatewaySettings
 from chappe.homeserver.http.request import Request, Requester, Response
 from chappe.homeserver.http.router import NO_AUTH, SERVER_AUTH, Answer, Endpoint, Route
 from chappe.matrix.errors import Forbidden, MatrixError

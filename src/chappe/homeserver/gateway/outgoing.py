@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from chappe.homeserver.gateway.settings import GatewaySettings, Outgoing
+from chappe.config import GatewaySettings, Outgoing
 
 log = logging.getLogger(__name__)
 HEAD_BYTES, HEAD_SECONDS, CONNECT_SECONDS = 8192, 10.0, 10.0
