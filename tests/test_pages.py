@@ -105,6 +105,28 @@ def test_every_decision_says_whether_it_is_in_force() -> None:
         assert set(re.findall(r"\b(00\d\d)\b", rest)) <= set(listed), path.name
 
 
+def test_decisions_that_change_each_other_say_so_both() -> None:
+    """Whatever of two one reads first: the status of each names the other."""
+    named = {}
+    for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"):
+        status = path.read_text().partition("\n\n")[2].partition("\n\n")[0]
+        named[path.name[:4]] = set(re.findall(r"\b00\d\d\b", status))
+    assert [(one, other) for one, others in named.items() for other in others if one not in named[other]] == []
+
+
+def test_parts_of_pages_that_are_named_are_there() -> None:
+    """A heading in quotes after its page, in pages and in code; it may go on with a colon or in brackets."""
+    headings = {page.name: re.findall(r"(?m)^#+ (.*)$", TEXTS[page]) for page in PAGES}
+    wrong, right = [], 0
+    for path, text in TEXTS.items():
+        flowing = re.sub(r"\n\s*(?:#|--|//|\*)?\s*", " ", text)
+        for name, heading in re.findall(r"([\w-]+\.md)\)?,? [\"“]([A-Z][^\"”]{2,60})[\"”]", flowing):
+            is_there = any(re.match(re.escape(heading) + r"(?::| \(|$)", one) for one in headings.get(name, ()))
+            right += is_there
+            wrong += [] if is_there or name in ELSEWHERE else [f"{path}: {name}, {heading}"]
+    assert wrong == [] and right > 5
+
+
 def test_every_folder_of_the_code_has_an_owner() -> None:
     owned = set(re.findall(r"`([\w./]+)`", TEXTS[Path("docs/owners.md")]))
     folders = {str(folder) for path in TEXTS for folder in path.parents}
