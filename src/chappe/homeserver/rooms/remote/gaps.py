@@ -27,18 +27,22 @@ from chappe.matrix.identifiers import domain_of, host_of
 
 log = logging.getLogger(__name__)
 GAP_LIMIT = 20_000  # events that are fetched to close a gap; what is older is read when somebody scrolls there
-GAP_BYTES = 128 << 20  # of one gap, and of all of one host
-ALL_GAPS_BYTES = 512 << 20
-ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20
+GAP_BYTES = 128 << 20  # of all gaps of one host together
+ALL_GAPS_BYTES = 512 << 20  # of all that are open
+ASKED_AT_ONCE, FOLLOWED_AT_ONCE = 100, 20  # events that one answer may hold; ids that one question names
 ONE_BY_ONE = 50  # so many events of a state are fetched singly, more as a whole
-PARALLEL = 10
-Fate = Received | Exception | None  # of an event: what became of it, why it waits, or nothing where it is left out
+PARALLEL = 10  # questions for single events to one server
+Fate = Received | Exception | None  # of an event: what became of it, why it waits, or None where it is dropped
 
 
 @dataclass(slots=True, eq=False)
 class _Gap:
-    """A gap that is being closed. `deliverer`: who sent its end, and `host` where that is; `found`: what is fetched of it, and `bytes`
-    of that; `wanted`: what nobody had."""
+    """A gap while it is being closed.
+
+    `deliverer`: the server that sent the event at its end; `host`: that server's host, by which is counted what it may cost.
+    `found`: the events that are fetched so far, by id, with those that were delivered; `bytes`: their size as JSON. `wanted`:
+    the ids of events that no server had.
+    """
 
     deliverer: str
     host: str
@@ -47,10 +51,16 @@ class _Gap:
     bytes: int = 0
 
     def is_of_others(self, checked: Checked) -> bool:
+        """Says whether the event's sender is of another host than who delivered the gap's end."""
         return host_of(domain_of(checked.pdu["sender"])) != self.host
 
 
 class Gaps:
+    """Closes gaps: fetches what an event that another server sent follows or cites, and receives it with that event.
+
+    Server-server API, "Retrieving events" (`/get_missing_events`, `/backfill`, `/state_ids`, `/event_auth`).
+    """
+
     def __init__(
         self, rooms: Rooms, receiver: Receiver, checks: PduChecks, calls: RoomCalls, policy_servers: PolicyServers
     ) -> None:
@@ -62,14 +72,17 @@ class Gaps:
     async def receive(
         self, room: LiveRoom, waiting: Mapping[str, Checked], deliverer: str, is_retry: bool = False, is_admitted: bool = False
     ) -> dict[str, Fate]:
-        """Receives events whose past may not be here, with as much of it as can be had.
+        """Receives events whose past may not be here, with as much of that past as can be had.
 
-        By event id: what became of it; or why its past could not be had yet (PeerUnreachable, PeerRefused …), which says nothing of
-        the others; or None where what these servers sent of it is not to be worked on. The room's lock is held while
-        something is written, never while another server is asked: one that answers slowly holds up no others.
+        `waiting`: the events, by id. `deliverer`: the server that sent them; the other servers are asked on its errand.
+        `is_retry`: those were asked before, so this time the deliverer alone is. `is_admitted`: the deliverer is entering the
+        room through this server, and counts as being in it.
 
-        `deliverer`: who sent them, on whose errand the others are asked. `is_retry`: they were asked before, so that it alone is.
-        `is_admitted`: who enters through this server counts as one who is in the room.
+        Returns for each event of `waiting` what became of it (`Received`); or the error for which its past could not be had yet
+        (PeerUnreachable, PeerRefused …): the event waits, the others do not; or None where the event is dropped.
+
+        Holds the room's lock while it writes, never while it asks another server: a server that answers slowly holds up no
+        others.
         """
         gap = _Gap(deliverer, host_of(deliverer), dict(waiting))
         has_member = is_admitted or deliverer in self._rooms.other_servers(room)
@@ -81,6 +94,9 @@ class Gaps:
             self._open.remove(gap)
 
     async def _receive(self, room: LiveRoom, waiting: Mapping[str, Checked], gap: _Gap) -> dict[str, Fate]:
+        """Fetches the gap, brings it into order (an event after those that it follows), and receives one event after the
+        other.
+        """
         servers, found = self._calls.servers(room, [gap.deliverer]), gap.found
         try:
             gap.wanted = await self._fill(room, gap, servers)
@@ -101,7 +117,7 @@ class Gaps:
         return outcomes
 
     async def _renewed(self, room: LiveRoom, ordered: Sequence[Checked]) -> list[Checked]:
-        """The events, once what is here of them without their content has it."""
+        """Gives content to those of the events that are here without it. Returns all of them, in the same order."""
         confirmed = {e.event_id: e for e in ordered if e.is_confirmed}
         if confirmed:
             confirmed = {e.event_id: e for e in await self._policy_servers.judge(room, list(confirmed.values()))}
@@ -110,6 +126,7 @@ class Gaps:
         return [confirmed.get(e.event_id, e) for e in ordered]
 
     async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Fate:
+        """Receives one event. An error becomes its value: one event that cannot be received stops no other."""
         try:
             return await self._receive_one(room, checked, servers, gap)
         except (PeerUnreachable, PeerRefused, TimeoutError) as error:
@@ -124,7 +141,10 @@ class Gaps:
             return error
 
     async def _fill(self, room: LiveRoom, gap: _Gap, servers: Sequence[str]) -> list[str]:
-        """Adds the events before those given, until they join what is here, or nobody has more. Returns what is missing then."""
+        """Adds to `gap.found` the events before those that are there, until they join what is here or no server has more.
+
+        Returns the ids of the events that are missing in the end.
+        """
         found = gap.found
         wanted = await self._missing(found)
         for server in servers[:5]:
@@ -145,7 +165,9 @@ class Gaps:
         return list(wanted)
 
     def _is_too_large(self, gap: _Gap) -> bool:
-        """Or all that are open together: those of a crowd of servers are worked on side by side."""
+        """Says whether a gap has reached its bound: GAP_LIMIT events, or GAP_BYTES of all gaps of its host together, or
+        ALL_GAPS_BYTES of all that are open, since those of many servers are worked on side by side. Updates `gap.bytes`.
+        """
         gap.bytes = sum(len(checked.raw) for checked in gap.found.values())
         of_host = sum(other.bytes for other in self._open if other.host == gap.host)
         of_all = sum(other.bytes for other in self._open)
@@ -154,7 +176,12 @@ class Gaps:
     async def _events_before(
         self, room: LiveRoom, server: str, wanted: Mapping[str, Sequence[str]], asks_backwards: bool
     ) -> Sequence[object]:
-        """What a server sends of the events that are wanted (with their followers), and of what lies before them."""
+        """Asks a server for the events that are wanted and for what lies before them, at most ASKED_AT_ONCE.
+
+        `wanted`: the ids of missing events, each with the ids of the events that follow it. `asks_backwards`: by `/backfill`
+        from the missing events, instead of by `/get_missing_events` between their followers and the room's ends. Raises what
+        the server answered.
+        """
         if asks_backwards:
             return await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
         latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
@@ -163,7 +190,9 @@ class Gaps:
         return await self._calls.missing_events(room, server, until, latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
 
     async def _fresh(self, room: LiveRoom, raws: Sequence[object], found: Mapping[str, Checked]) -> dict[str, Checked]:
-        """Those of some events that are neither among those found nor here, or have the content that is lacking there."""
+        """Checks what a server sent, and returns of it by id the events of this room that are new: neither in `found` nor in
+        the database, or there without the content that these have.
+        """
         fresh = {
             event_id: e
             for event_id, e in (await self._checks.check_many(raws, room.version)).items()
@@ -173,7 +202,9 @@ class Gaps:
         return {i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].lacks_content_of(e)}
 
     async def _missing(self, found: Mapping[str, Checked]) -> dict[str, list[str]]:
-        """The events that some of these follow and that are neither here nor among them, with their followers."""
+        """Returns the ids of the events that those of `found` follow and that are neither there nor in the database, each
+        with the ids of its followers.
+        """
         followers: dict[str, list[str]] = {}
         for event in found.values():
             for prev in event.prev():
@@ -183,6 +214,10 @@ class Gaps:
         return {prev: by for prev, by in followers.items() if prev not in known or not known[prev].has_state}
 
     async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Received:
+        """Receives one event; where something that it cites is missing, fetches that and tries again, three times in all.
+
+        Raises what the servers answered, and M_UNKNOWN where the event cannot be received even then.
+        """
         state_before: bytes | None = None
         missing: Sequence[str] = ()
         unknown: Sequence[str] = ()
@@ -204,8 +239,12 @@ class Gaps:
     async def _witnessed(
         self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str], gap: _Gap
     ) -> list[str]:
-        """What an event follows and is missing indeed. Nobody is asked for the sake of an event that will not stand, nor for a
-        stranger's: of that, nothing counts as missing. Raises AskedEnough."""
+        """Returns those of the missing events that another server has shown to exist.
+
+        `missing`: the ids that the event follows and that are not here. Asks nobody for an event that would be rejected anyway,
+        nor for one of a server without a member in the room: of that, nothing counts as missing. Raises AskedEnough where
+        others may not be asked now.
+        """
         async with self._receiver.lock(room):
             prepared = await self._receiver.preparing.prepare(room, checked, state_before)
         if not isinstance(prepared, Prepared) or prepared.is_rejected:
@@ -217,7 +256,11 @@ class Gaps:
             return []
 
     async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
-        """Raises what they answered, where none of them told anything: what the event cites may be had later."""
+        """Fetches the events by which an event is authorised (`/event_auth`) from the first of three servers that has them,
+        and stores them.
+
+        Some may still be missing afterwards. Raises the last server's answer only where no server answered at all.
+        """
         failure, has_answer = None, False
         for server in servers[:3]:
             try:
@@ -233,6 +276,9 @@ class Gaps:
             raise failure
 
     async def _adopt(self, room: LiveRoom, server: str, raws: Sequence[object]) -> None:
+        """Checks events that a server sent as state or authorisation, and stores those that are new as outliers: without a
+        place in the timeline. Raises PeerUnreachable where the server has altered one.
+        """
         events = await self._checks.check_many(raws, room.version)
         require_unaltered(events, server)
         events = {e.event_id: e for e in await self.copies.confirm(room, list(events.values()), [server])}
@@ -242,9 +288,10 @@ class Gaps:
     # ------------------------------------------------------------------------------------------- the state at a gap
 
     async def state_before(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
-        """The root of the state before an event as others know it, resolved with what is known here of it.
+        """Asks other servers for the state before an event, and returns the root of its tree: the first answer of three,
+        resolved with the state that is known here.
 
-        Raises what they answered: that this server is out of the room, where one says so.
+        Raises what they answered; where one says that this server is out of the room (403), that answer.
         """
         if room.is_partial and not self._removes_ours(checked):
             raise PeerUnreachable(checked.pdu["sender"], "the room's members are still being fetched")
@@ -263,12 +310,12 @@ class Gaps:
         raise max(failures, key=_shuts_out, default=MatrixError(502, "M_UNKNOWN", "No other server is in the room"))
 
     async def _state_before_news(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> bytes:
-        """The same, of what is new.
+        """As `state_before`, for an event that has just come.
 
-        Of others' events the deliverer is asked last, or nobody else would ever say who was in the room then.
-
-        A removal of somebody of here that nobody says more about follows the state that is known here, by which it is judged:
-        servers tell those who are out of a room nothing, so that this one would never learn that it is.
+        Where another server than its sender's has delivered the event, that deliverer is asked last: otherwise one server alone
+        would say who was in the room then. An event that removes somebody of this server, and of which nobody says more, is
+        judged by the state that is known here: servers tell those who are out of a room nothing, so that this one would never
+        learn that it is.
         """
         try:
             if not gap.is_of_others(checked):
@@ -287,6 +334,12 @@ class Gaps:
         return checked.pdu["content"].get("membership") in ("leave", "ban")
 
     async def _state_of(self, room: LiveRoom, checked: Checked, server: str) -> bytes:
+        """Asks one server for the ids of the state before an event (`/state_ids`), fetches what is unknown of it, and
+        returns the root of its tree. Up to ONE_BY_ONE unknown events are fetched one by one, more by `/state` at once.
+
+        Raises what the server answered, AskedEnough where no more may be asked now, and M_UNKNOWN (502) for a state without
+        m.room.create.
+        """
         state, chain = await self._calls.state_ids(room, server, checked.event_id)
         known = await self._receiver.store.known([*state, *chain])
         unknown = [e for e in dict.fromkeys([*state, *chain]) if e not in known]
@@ -309,7 +362,10 @@ class Gaps:
         return await self._receiver.states.of_entries(room, room.root, entries)
 
     async def _events(self, room: LiveRoom, server: str, event_ids: Sequence[str], refusals: list[AskedEnough]) -> list[object]:
-        """Those that the server gives. Adds to `refusals`, where some may not be asked for."""
+        """Asks a server for single events (`/event`), PARALLEL of them at a time, and returns those that it gives.
+
+        Adds to `refusals` an error for each event that may not be asked for now.
+        """
         gate = asyncio.Semaphore(PARALLEL)
 
         async def one(event_id: str) -> object:
@@ -326,11 +382,13 @@ class Gaps:
 
 
 def _shuts_out(error: MatrixError) -> bool:
-    """Whether a server says that this one may know nothing of the room."""
+    """Says whether an answer means that this server may know nothing of the room."""
     return isinstance(error, PeerRefused) and error.peer_status == 403
 
 
 def _deliverer_last(servers: Sequence[str], gap: _Gap, home: str) -> list[str]:
-    """`home`: the server of the event's sender, which comes first where it is in the room."""
+    """Returns at most three servers in the order in which they are asked: `home`, the server of the event's sender, first
+    where it is in the room, and who delivered the event last.
+    """
     others = sorted((s for s in servers if host_of(s) != gap.host), key=lambda server: server != home)
     return [*others[:2], gap.deliverer]

@@ -23,8 +23,8 @@ from chappe.matrix.identifiers import domain_of, is_server_name
 from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 
 log = logging.getLogger(__name__)
-MOST_SERVERS = 10
-SHOWN_BYTES = 4 << 20  # what a room shows of itself to who is not in it
+MOST_SERVERS = 10  # that are asked for one room
+SHOWN_BYTES = 4 << 20  # of an answer that shows a room to somebody who is not in it
 MEMBER = "m.room.member"
 _SAY_LITTLE_TO_MUCH = {404: 3, 429: 4, 400: 5, 403: 6}  # statuses; others (a fault of the server) say less
 OF_OUR_MAKING = ("M_MISSING_PARAM", "M_INVALID_PARAM")  # no client can do anything about these (invites-v2.yaml, 400)
@@ -32,7 +32,10 @@ OF_OUR_MAKING = ("M_MISSING_PARAM", "M_INVALID_PARAM")  # no client can do anyth
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A membership event that a resident server may take. `pdu` is what it will be there."""
+    """A membership event that this server has signed and that a resident server is to take into its room.
+
+    `server`: the resident server that made the template. `pdu`: the whole event, as it will stand in the room.
+    """
 
     server: str
     event_id: str
@@ -41,18 +44,28 @@ class Signed:
 
 
 class Handshakes:
-    """Raises MatrixError: what the servers said that were asked."""
+    """Asks servers that are in a room to let a user of this server in, to take a knock or to let somebody leave; and
+    invites.
+
+    Every method raises MatrixError with what the other server answered, and PeerUnreachable for an answer that makes no sense.
+    """
 
     def __init__(self, client: FederationClient, domains: Domains, onward: Onward, now_ms: NowMs) -> None:
         self._client, self._domains, self._onward, self._now_ms = client, domains, onward, now_ms
 
     def candidates(self, room_id: str, servers: Sequence[str]) -> list[str]:
-        """Whom to ask, in order: those that were named, then the one in the room's id."""
+        """Returns the servers to ask, in order and at most MOST_SERVERS: those in `servers`, then the one in the room's id.
+
+        Leaves out what is no server name, and the domains that are hosted here.
+        """
         named = [*servers, *([room_id.split(":", 1)[1]] if ":" in room_id else [])]
         return [s for s in dict.fromkeys(named) if is_server_name(s) and not self._domains.is_hosted(s)][:MOST_SERVERS]
 
     async def each(self, room_id: str, servers: Sequence[str], attempt: Any) -> Any:
-        """The first success of `attempt(server)`; else the most telling failure."""
+        """Calls `attempt(server)` for one candidate after the other and returns the first result.
+
+        Raises the failure that says most (`most_telling`), as a client understands it; M_NOT_FOUND without any candidate.
+        """
         failures: list[MatrixError] = []
         for server in self.candidates(room_id, servers):
             try:
@@ -73,9 +86,13 @@ class Handshakes:
         content: Mapping[str, Any],
         known_version: RoomVersion | None = None,
     ) -> Signed:
-        """`make_join`, `make_knock`, `make_leave`: the template, checked, completed and signed.
+        """Asks for a template (`make_join`, `make_knock`, `make_leave`: that is `kind`), completes, signs and returns it.
 
-        Who lets somebody in is first told what was said here: else those who have just left would be in the room that it shows.
+        `content`: what the event is to hold besides what the specification asks for. `known_version`: the room's version where
+        it is known; another one is refused. Before somebody enters, the resident server is sent what was said here last:
+        without it the room that it shows would still have those in it who have just left.
+
+        Raises PeerUnreachable for a template that is another event than was asked for, or is not complete.
         """
         if kind != "leave":
             await self._onward.tell(server, room_id)
@@ -103,7 +120,11 @@ class Handshakes:
         return Signed(server, event_id, pdu, version)
 
     async def send(self, signed: Signed, kind: str, omit_members: bool = False) -> dict[str, Any]:
-        """`send_join`, `send_knock`, `send_leave`. `omit_members`: they may come later."""
+        """Sends a signed event into the room (`send_join`, `send_knock`, `send_leave`) and returns the server's answer.
+
+        `omit_members`: the state in the answer may lack the members, who are fetched later (MSC3706). A join may take
+        STATE_SECONDS and STATE_BYTES, the others 30 s and SHOWN_BYTES.
+        """
         base = V1 if kind == "knock" else V2
         path = path_of(base, f"send_{kind}", signed.pdu["room_id"], signed.event_id)
         answer = await self._client.request(
@@ -122,7 +143,13 @@ class Handshakes:
         return answer
 
     async def invite(self, pdu: Pdu, event_id: str, version: RoomVersion, shown: Sequence[bytes], via: str) -> Pdu:
-        """The invitation with the signature of the invited person's server added. `shown`: events that say what the room is."""
+        """Sends an invitation to the server of the person invited (`/invite`, version 2; version 1 for a server that knows
+        no other).
+
+        `shown`: the JSON of state events by which that person sees what the room is. `via`: a server by which they can enter.
+        Returns the event with that server's signature added. Raises PeerUnreachable where it has not signed the event, or
+        changed it.
+        """
         own, server = domain_of(pdu["sender"]), domain_of(pdu["state_key"])
         path = path_of(V2, "invite", pdu["room_id"], event_id)
         events = [orjson.loads(raw) for raw in shown]
@@ -147,7 +174,7 @@ class Handshakes:
 
 
 def _depth(given: object, version: RoomVersion) -> int | None:
-    """A template's depth, within what the room's version allows; None for what is none."""
+    """Returns the depth that a template names, cut to what the room's version allows; None for anything that is no depth."""
     return min(given, version.depth_limit) if type(given) is int and given >= 0 else None
 
 
@@ -169,7 +196,11 @@ def _tells(error: MatrixError) -> int:
 
 
 def for_clients(error: MatrixError) -> MatrixError:
-    """What another server refused, as our own refusal: its status and code mean the same to the client."""
+    """Turns another server's refusal into one that this server gives its client, with the same status (400, 403, 404, 429)
+    and code.
+
+    Returns any other error as it is.
+    """
     if isinstance(error, PeerRefused) and error.peer_status in (400, 403, 404, 429):
         if error.peer_status == 403:
             return Forbidden(error.message, error.errcode)
@@ -178,13 +209,17 @@ def for_clients(error: MatrixError) -> MatrixError:
 
 
 def _authorised(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Who lets us in: the resident server says so."""
+    """Returns the part of a join's content that names who lets the person in (`join_authorised_via_users_server`), as the
+    template says.
+    """
     via = given.get("join_authorised_via_users_server")
     return {"join_authorised_via_users_server": via} if kind == "join" and type(via) is str else {}
 
 
 def _template_of(answer: Any, server: str, known_version: RoomVersion | None) -> tuple[dict[str, Any], RoomVersion]:
-    """The event in an answer to `make_…`, and the version of its room."""
+    """Returns the event in an answer to `make_…` and the version of its room. Raises PeerUnreachable where there is none of
+    use.
+    """
     if type(answer) is dict:
         template, version = answer.get("event"), ROOM_VERSIONS.get(str(answer.get("room_version", "1")))
         if type(template) is dict and version is not None and known_version in (None, version):
@@ -193,7 +228,9 @@ def _template_of(answer: Any, server: str, known_version: RoomVersion | None) ->
 
 
 def _require_complete(pdu: Pdu, version: RoomVersion, server: str) -> None:
-    """Raises PeerUnreachable for an event that cannot be signed: the server's template lacked something, or cites what is no event."""
+    """Raises PeerUnreachable for an event that cannot be signed: its template lacked depth, `prev_events` or `auth_events`,
+    or cites what is no event id.
+    """
     if type(pdu["depth"]) is not int or type(pdu["prev_events"]) is not list or type(pdu["auth_events"]) is not list:
         raise PeerUnreachable(server, "its template is not complete")
     if not all(is_reference(item, version) for name in ("prev_events", "auth_events") for item in pdu[name]):

@@ -33,7 +33,11 @@ MEMBERSHIPS = {"join": "join", "knock": "knock", "leave": "leave"}
 
 
 class Residence:
-    """Every method raises MatrixError with the specification's code for the asking server."""
+    """Lets users of other servers into rooms of this one, takes their knocks and lets them leave.
+
+    Server-server API, "Joining Rooms", "Knocking upon a room", "Leaving Rooms", from the resident server's side. `origin` is
+    always the server that asks. Every method raises MatrixError with the code that the specification gives the asking server.
+    """
 
     def __init__(
         self,
@@ -52,14 +56,22 @@ class Residence:
         self._admission, self._onward = admission, onward
 
     async def room(self, room_id: str, origin: str) -> LiveRoom:
-        """A room that somebody here is in, for a server that its ACL lets take part."""
+        """Returns a room in which somebody of this server is.
+
+        Raises M_NOT_FOUND where nobody is, M_FORBIDDEN where the room's ACL or a boundary of this installation keeps `origin`
+        out.
+        """
         room = await self.known_room(room_id, origin)
         if not self._rooms.has_own_member(room):
             raise NotFound(NOT_IN_THE_ROOM)
         return room
 
     async def known_room(self, room_id: str, origin: str) -> LiveRoom:
-        """The same, or one that somebody here was in: then whoever was in it may object, as they could while they were."""
+        """As `room`, and also returns a room in which somebody of this server was.
+
+        Then every hosted domain that was in the room counts as asked: where one of them does not talk to `origin`, raises
+        M_NOT_FOUND.
+        """
         room = await self._rooms.live.find(room_id)
         if room is None:
             raise NotFound(NOT_IN_THE_ROOM)
@@ -72,14 +84,21 @@ class Residence:
         return room
 
     async def whole_room(self, room_id: str, origin: str) -> LiveRoom:
-        """The same, to be entered or left through this server: one that is still entering it lets nobody in."""
+        """As `room`, for somebody who enters or leaves through this server. Raises M_NOT_FOUND while this server itself is
+        still entering.
+        """
         room = await self.room(room_id, origin)
         if room.is_partial:
             raise NotFound("This server is still entering the room: ask another one")
         return room
 
     async def template(self, kind: str, origin: str, room_id: str, user_id: str, versions: Sequence[str]) -> dict[str, Any]:
-        """The answer of make_join, make_knock, make_leave."""
+        """Returns the answer of `make_join`, `make_knock` or `make_leave` (`kind`): an event to be signed, and the room's
+        version.
+
+        `versions`: the room versions that `origin` knows. Raises M_INCOMPATIBLE_ROOM_VERSION where this room's is not among
+        them, and M_FORBIDDEN for a user of another server or one whom the rules of the room refuse.
+        """
         if domain_of(user_id) != origin:
             raise Forbidden("A server can ask this for its own users only")
         room = await self.whole_room(room_id, origin)
@@ -96,7 +115,13 @@ class Residence:
         return {"event": pdu, "room_version": room.version.id}
 
     async def accept(self, kind: str, origin: str, room_id: str, event_id: str, raw: dict[str, Any]) -> Accepted:
-        """send_join, send_knock, send_leave: the event becomes part of the room."""
+        """Takes a signed membership event into the room (`send_join`, `send_knock`, `send_leave`), and sends it on to the
+        other servers.
+
+        `raw`: the event as it came. Fetches from `origin` what the event follows and is not here. Raises M_FORBIDDEN where the
+        sender is of another server or the rules of the room do not allow it, M_INVALID_PARAM for another event than the request
+        names.
+        """
         room = await self.whole_room(room_id, origin)
         sender = str(raw.get("sender"))
         if not is_user_id(sender) or domain_of(sender) != origin:
@@ -122,9 +147,10 @@ class Residence:
         return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 
     def _vouched(self, change: Change, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
-        """A join that somebody here vouches for, with this server's signature: where the room lets its sender in.
+        """Returns a restricted join with this server's signature, where it names a member of here who may let its sender in.
 
-        The template may have been asked for long ago, or never: what the event says and cites is its author's word.
+        Returns any other event as it came. What the event says and cites is its author's word, since the template may be old,
+        or none was asked for: so the room's present rules decide. Raises as `_require_voucher`.
         """
         content, signatures = raw.get("content"), raw.get("signatures")
         via = content.get(VOUCHER) if type(content) is dict else None
@@ -146,7 +172,10 @@ class Residence:
 
 
 def _require_voucher(change: Change, room: LiveRoom, via: str) -> None:
-    """Raises Forbidden, or BadRequest, where a member of here may not vouch for a join (any more)."""
+    """Refuses a join for which a member of here may not vouch (any more).
+
+    Raises M_FORBIDDEN where the room is no longer open to the sender, M_UNABLE_TO_GRANT_JOIN where `via` may not invite.
+    """
     if not change.needs_voucher and change.before not in ("invite", "join") and join_rule_of(room) != "public":
         raise Forbidden("The room's rules have changed: you are not invited")
     if via not in room.joined or room.power_levels().of(via) < room.power_levels().level("invite"):
@@ -155,7 +184,10 @@ def _require_voucher(change: Change, room: LiveRoom, via: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An event that was taken into a room for another server. `cited`: the numbers of what it cites."""
+    """A membership event that was taken into a room for another server.
+
+    `known`: how the database has it. `cited`: the numbers (`nid`) of its `auth_events`.
+    """
 
     room: LiveRoom
     checked: Checked

@@ -26,20 +26,24 @@ from chappe.matrix.history_visibility import is_visible, more_open, parse_visibi
 from chappe.matrix.identifiers import domain_of
 from chappe.matrix.redaction import redact
 
-MOST_EVENTS = 100
-NEAR = 10  # events that are looked at together for one that a server may see
-MEMBERS_LOOKED_AT = 500
-LARGE_ROOM, HEROES = 500, 5
+MOST_EVENTS = 100  # in one answer
+NEAR = 10  # events that one statement reads to find one that a server may see
+MEMBERS_LOOKED_AT = 500  # of a server, to find what it may see
+LARGE_ROOM, HEROES = 500, 5  # members from which a room is large; members after whom a room without a name is called
 UNABLE = "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
 VISIBILITY = ("m.room.history_visibility", "")
 
 
 class Serving:
-    """Raises M_FORBIDDEN for servers that are not in the room, M_NOT_FOUND for events that are not there, and MSC3895's code
-    where it cannot be known yet who is in the room, or what was there.
+    """Answers what other servers ask about a room: events, state, auth chains, history.
 
-    A server that is out of a room is answered of the time when it was in it, and so does one answer that is out itself: who was
-    removed may not have heard of it yet, and who came in may not know yet with whom. They cannot learn it but from these.
+    `origin` is the server that asks. It gets what its users may see, and the rest redacted. Whoever is not in the room is
+    refused (M_FORBIDDEN), what is not there is M_NOT_FOUND, and while this server is still entering it answers UNABLE (MSC3895)
+    to what it cannot know yet.
+
+    A server that has left is answered about the time when it was in the room; and this one, having left, answers about the time
+    when it was in it. A server that was removed may not have heard of it, and one that came in may not know with whom: they
+    learn it here only.
     """
 
     def __init__(self, rooms: Rooms, store: RemoteStore, residence: Residence) -> None:
@@ -50,7 +54,12 @@ class Serving:
     async def _room(
         self, origin: str, room_id: str, needs_members: bool = True
     ) -> tuple[LiveRoom, Forbidden | NotFound | None]:
-        """A room, and what a server is answered about the time when it was not in it; None where both are in it now."""
+        """Returns a room, and None where both servers are in it now.
+
+        Otherwise, where somebody of `origin` was in it, returns the refusal that holds for everything but that time.
+        `needs_members`: the answer depends on who is in the room, so a room of which this server does not know that yet is
+        refused (UNABLE).
+        """
         room = await self._residence.known_room(room_id, origin)
         if room.is_partial and needs_members:
             raise Forbidden("This server is still entering the room: ask another one", UNABLE)
@@ -64,16 +73,20 @@ class Serving:
         return room, refusal
 
     async def _room_at(self, origin: str, room_id: str, event_id: str, needs_members: bool = True) -> LiveRoom:
-        """A room that both are in, or that the asking server was in at an event."""
+        """Returns a room that both servers are in, or in which somebody of `origin` was at an event. Raises M_FORBIDDEN,
+        M_NOT_FOUND.
+        """
         room, refusal = await self._room(origin, room_id, needs_members)
         if refusal is not None and not await self._of_its_time(origin, room, [event_id]):
             raise refusal
         return room
 
     async def _of_its_time(self, origin: str, room: LiveRoom, event_ids: Collection[str]) -> set[str]:
-        """Those of some events before or with which somebody of a server was in the room: its removal is one of them.
+        """Returns those of some events before or by which somebody of `origin` was in the room; the event that removed them
+        is one.
 
-        What was kept from the members brings nobody in: a server can write joins of a time when it might have come.
+        Only events that members were shown count: otherwise a server could write itself joins of a time when it might have
+        come.
         """
         known = [k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY]
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
@@ -84,7 +97,9 @@ class Serving:
     # ------------------------------------------------------------------------------------------------------ state
 
     async def auth_chain(self, room: LiveRoom, numbers: Collection[int]) -> list[int]:
-        """The numbers of everything that some state events cite, directly or not: also of those among them that others cite."""
+        """Returns the numbers of all events that some state events cite, directly or over others; also those among them that
+        others cite.
+        """
         index = StoredAuth(self._store, room, KnownAuth())
         rows = (await index.rows(numbers)).values()
         chain = BitMap().union(*[row.chain for row in rows]) if rows else BitMap()
@@ -92,9 +107,11 @@ class Serving:
         return list({*found, *_cited_by_all(room)}) if numbers else found
 
     def dispensable(self, room: LiveRoom, user_id: str) -> set[int]:
-        """The member events that a server which enters a large room can do without for a while; none in a small one.
+        """Returns the numbers of the member events that a server may do without for a while when it enters a large room
+        (MSC3706).
 
-        It gets that of whom it enters for, and of those whom the room is called after (MSC3943).
+        Those of `user_id`, for whom it enters, and of the first HEROES members, after whom a room without a name is called, it
+        always gets. Returns none for a room of fewer than LARGE_ROOM members.
         """
         if len(room.joined) < LARGE_ROOM:
             return set()
@@ -105,8 +122,11 @@ class Serving:
     async def state_and_chain(
         self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (), is_brief: bool = False
     ) -> tuple[list[bytes], list[bytes]]:
-        """The state before an event and its auth chain, as they travel. `without`: numbers that are left out of the state;
-        `cited`: these and their chains are added; `is_brief`: what the state has is not repeated in the chain."""
+        """Returns the JSON of the events in the state before an event, and of those in that state's auth chain.
+
+        `without`: numbers that the state is sent without. `cited`: numbers that are added to the chain, with their own chains.
+        `is_brief`: what stands in the state is not repeated in the chain.
+        """
         whole, _ = await self._rooms.trees.whole(known.state_before)
         numbers = [n for n in whole if n not in without]
         chain = {*cited, *await self.auth_chain(room, [*numbers, *cited])}
@@ -116,14 +136,19 @@ class Serving:
         return [pdus[n] for n in numbers], [pdus[n] for n in chain]
 
     async def ids_of_state(self, room: LiveRoom, known: Known) -> tuple[list[str], list[str]]:
-        """The same, by their ids alone."""
+        """Returns the event ids of the state before an event, and of its auth chain (`/state_ids`)."""
         numbers, _ = await self._rooms.trees.whole(known.state_before)
         chain = await self.auth_chain(room, numbers)
         found = await self._store.known_by_number([*numbers, *chain])
         return [found[n].event_id for n in numbers], [found[n].event_id for n in chain]
 
     async def nearest(self, origin: str, room_id: str, ts: int, backwards: bool) -> tuple[str, int] | None:
-        """The event closest to a time, and its own."""
+        """Finds the event that is closest to a time and that `origin` may see (`/timestamp_to_event`): (its id, its
+        `origin_server_ts` in ms).
+
+        `ts`: in ms. `backwards`: the closest before it instead of after it. Looks at MOST_EVENTS events; returns None if none
+        may be seen.
+        """
         room, refusal = await self._room(origin, room_id)
         if refusal is not None:
             raise refusal
@@ -137,7 +162,9 @@ class Serving:
         return None
 
     async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
-        """An event whose state is asked for."""
+        """Returns a room and the event at which `origin` asks for its state. Raises M_NOT_FOUND where that state is not
+        known here.
+        """
         room = await self._room_at(origin, room_id, event_id)
         known = (await self._store.known([event_id])).get(event_id)
         if known is None or known.room != room.number or known.status not in (HISTORY, SOFT_FAILED):
@@ -145,6 +172,7 @@ class Serving:
         return room, known
 
     async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
+        """Returns the JSON of an event's auth events and of all that these cite (`/event_auth`). Raises M_NOT_FOUND."""
         room = await self._room_at(origin, room_id, event_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
         if not rows:
@@ -159,6 +187,7 @@ class Serving:
     # --------------------------------------------------------------------------------------------------- events
 
     async def event(self, origin: str, event_id: str) -> bytes:
+        """Returns the JSON of one event (`/event`), redacted where `origin` may not see it. Raises M_NOT_FOUND."""
         number = await self._rooms.store.room_of_event(event_id)
         if number is None:
             raise NotFound("There is no such event here")
@@ -171,7 +200,9 @@ class Serving:
         return shown[0]
 
     async def backfill(self, origin: str, room_id: str, start: Sequence[str], limit: int) -> list[bytes]:
-        """Events with, and before, some events, the latest first."""
+        """Returns the JSON of the events `start` and of those before them, the latest first, at most `limit` and MOST_EVENTS
+        (`/backfill`).
+        """
         room, refusal = await self._room(origin, room_id)
         rows = await self._walk(room, start, (), min(limit, MOST_EVENTS), includes_start=True)
         return await self._shown(origin, room, rows, refusal)
@@ -179,7 +210,11 @@ class Serving:
     async def missing_events(
         self, origin: str, room_id: str, earliest: Sequence[str], latest: Sequence[str], limit: int
     ) -> list[bytes]:
-        """Events between some and others, the oldest first."""
+        """Returns the JSON of the events between `earliest` and `latest`, both left out, the oldest first
+        (`/get_missing_events`).
+
+        At most `limit` and MOST_EVENTS.
+        """
         room, refusal = await self._room(origin, room_id, needs_members=False)
         rows = await self._walk(room, latest, earliest, min(limit, MOST_EVENTS), includes_start=False)
         return (await self._shown(origin, room, rows, refusal))[::-1]
@@ -187,7 +222,11 @@ class Serving:
     async def _walk(
         self, room: LiveRoom, start: Sequence[str], stop: Iterable[str], limit: int, includes_start: bool
     ) -> list[Row]:
-        """Breadth-first along `prev_events`. A statement per level."""
+        """Reads the events before `start` along `prev_events`, level by level and one statement a level, not beyond those in
+        `stop`.
+
+        Returns at most `limit` rows, the deepest first. `includes_start`: the events of `start` are among them.
+        """
         seen = {*stop}
         found: list[Row] = []
         level = [e for e in dict.fromkeys(start) if e not in seen]
@@ -212,7 +251,7 @@ class Serving:
     async def _shown(
         self, origin: str, room: LiveRoom, rows: Sequence[Row], refusal: Forbidden | NotFound | None
     ) -> list[bytes]:
-        """What a walk has found, as the server may have it. `refusal`: of `_room`."""
+        """Returns the JSON of what `_walk` has read, as `origin` may have it. `refusal`: what `_room` returned."""
         if refusal is not None:
             of_its_time = await self._of_its_time(origin, room, [row["event_id"] for row in rows])
             if not of_its_time:
@@ -221,9 +260,9 @@ class Serving:
         return await self.visible(origin, room, rows)
 
     async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bytes]:
-        """The events as the server may have them: redacted, where none of its users may see them.
+        """Returns the JSON of some events, redacted where no user of `origin` may see them (`m.room.history_visibility`).
 
-        While this server is still entering the room it does not know who was there: what depends on that it leaves to others.
+        While this server is still entering the room it leaves out what it cannot judge: other servers know who was there.
         """
         result = []
         erased = await self._erased_for(origin, room, rows)
@@ -235,7 +274,9 @@ class Serving:
         return result
 
     async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> set[str]:
-        """The messages that their authors have erased for servers that came into the room later."""
+        """Returns the ids of the messages whose authors have had them erased, where the users of `origin` came into the room
+        after that.
+        """
         erased_at = self._rooms.visibility.erased_at
         theirs = [row for row in rows if row["sender"] in erased_at and row["state_key"] is None]
         if not theirs:
@@ -245,7 +286,9 @@ class Serving:
         return {row["event_id"] for row in theirs if since is None or since > erased_at[row["sender"]]}
 
     async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
-        """Of each event, whether any of a server's users may see it."""
+        """Says of each event whether a user of `origin` may see it: by the history visibility and by who was in the room at
+        that event.
+        """
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         roots = {row["state_before"]: int_to_name(row["state_before"]) for row in rows}
         said = await self._rules.under(roots.values(), [self._rooms.key_hash(*VISIBILITY)])
@@ -267,7 +310,7 @@ class Serving:
 
 
 def _users_of(origin: str, room: LiveRoom) -> list[str]:
-    """Those of a server who are in a room; where nobody is, those who were."""
+    """Returns the users of a server who are in a room, or were where none is now: at most MEMBERS_LOOKED_AT."""
     members = list(islice((user for user in room.joined if domain_of(user) == origin), MEMBERS_LOOKED_AT))
     if members:
         return members
