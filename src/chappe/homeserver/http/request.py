@@ -23,7 +23,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks: found from the access token."""
+    """Who asks, as the access token says."""
 
     user_id: UserId
     device_id: DeviceId
@@ -45,7 +45,7 @@ class Requester:
 
 @dataclass(slots=True)
 class Response:
-    """`body`: bytes, or an iterator of chunks whose total length the headers give."""
+    """An answer that is no JSON object. `body`: bytes, or chunks whose total length the headers give."""
 
     status: int
     body: bytes | AsyncIterator[bytes]
@@ -72,7 +72,11 @@ def _never(requester: Requester) -> bool:
 
 
 class Request:
-    """`params`: the decoded parts of the path, by their names in the specification."""
+    """A request as an endpoint sees it. `params`: the decoded parts of the path, by their names in the specification.
+
+    `body_limit`: bytes. `closing` is set when the process is to stop: whoever waits then answers. `id` stands in the log and in
+    every line that the request causes; `user_label` is the account or server for which it is counted.
+    """
 
     __slots__ = (
         "_body",
@@ -110,15 +114,18 @@ class Request:
 
     @property
     def requester(self) -> Requester:
+        """The account that asks, by its token. Only for endpoints that require one."""
         assert self._requester is not None, "the endpoint does not require authentication"
         return self._requester
 
     @property
     def user_id(self) -> UserId:
+        """The user id of the account that asks."""
         return self.requester.user_id
 
     @property
     def optional_requester(self) -> Requester | None:
+        """The account that asks; None for a request without a token, where the endpoint allows that."""
         return self._requester
 
     @property
@@ -139,6 +146,7 @@ class Request:
         return reader
 
     def set_requester(self, requester: Requester) -> None:
+        """Notes which account asks; authentication calls it."""
         self._requester, self.user_label = requester, requester.user_id
 
     async def still_allowed(self) -> None:
@@ -150,6 +158,7 @@ class Request:
         await self.judge_again()
 
     def set_server(self, origin: ServerName, destination: ServerName) -> None:
+        """Notes which server has signed the request and which hosted domain it names; authentication calls it."""
         self._server, self.user_label = (origin, destination), origin
 
     @property
@@ -171,6 +180,7 @@ class Request:
 
     @property
     def address(self) -> str:
+        """The IP address of the client, behind the trusted proxies; "local" for a request within the process."""
         client = self._scope.get("client")
         return client[0] if client else "local"
 
@@ -182,7 +192,7 @@ class Request:
 
     @property
     def network(self) -> str:
-        """What limits by address count as one client."""
+        """The part of the client's address that limits count as one client: an IPv4 address, an IPv6 network of /64."""
         return network_of(self.address)
 
     @property
@@ -195,7 +205,7 @@ class Request:
     # -------------------------------------------------------------------------------------------- headers, query
 
     def header(self, name: bytes) -> str | None:
-        """`name` in lower case."""
+        """Returns the value of a header, or None. `name`: in lower case."""
         if self._headers is None:
             self._headers = dict(self._scope["headers"])
         value = self._headers.get(name)
@@ -203,25 +213,35 @@ class Request:
 
     @property
     def method(self) -> str:
+        """The method in capitals, such as "GET"."""
         return str(self._scope["method"])
 
     @property
     def raw_path(self) -> bytes:
+        """The path as it was sent, with its percent-encoding and without the query."""
         return bytes(self._scope["raw_path"])
 
     @property
     def query_string(self) -> str:
+        """The query as it was sent, without the question mark."""
         return bytes(self._scope["query_string"]).decode("ascii", "ignore")
 
     @property
     def host(self) -> str:
+        """What the client says that the server is called (the header "Host"); the empty string if it does not. Its word
+        proves nothing.
+        """
         return self.header(b"host") or ""
 
     @property
     def is_secure(self) -> bool:
+        """Whether the client came over TLS, to this machine or to a trusted proxy."""
         return self._scope.get("scheme") == "https"
 
     def query_all(self, name: str) -> list[str]:
+        """Returns the values of a parameter of the query, in order. Raises M_INVALID_PARAM for bad UTF-8, U+0000, and over
+        100 fields.
+        """
         if self._query is None:
             self._query = {}
             raw = self._scope["query_string"]
@@ -237,16 +257,19 @@ class Request:
         return self._query.get(name, [])
 
     def query_items(self) -> dict[str, list[str]]:
-        """The whole query."""
+        """Returns all parameters of the query, each with its values."""
         self.query_all("")
         return dict(self._query or {})
 
     def query(self, name: str) -> str | None:
+        """Returns the last value of a parameter, or None."""
         values = self.query_all(name)
         return values[-1] if values else None
 
     def query_int(self, name: str, default: int, low: int = 0, high: int = MAX_INTEGER) -> int:
-        """Clamped to `high`. Raises M_INVALID_PARAM for what is no integer or below `low`."""
+        """Returns a parameter as a number, at most `high`; `default` where it is missing. Raises M_INVALID_PARAM for what is
+        no integer or below `low`.
+        """
         text = self.query(name)
         if text is None:
             return default
@@ -259,6 +282,7 @@ class Request:
         return min(number, high)
 
     def query_bool(self, name: str) -> bool:
+        """Returns whether a parameter is `true`; missing counts as `false`. Raises M_INVALID_PARAM for anything else."""
         text = self.query(name)
         if text is None or text == "false":
             return False
@@ -267,6 +291,9 @@ class Request:
         raise BadRequest(f"`{name}` must be `true` or `false`", "M_INVALID_PARAM")
 
     def query_choice(self, name: str, choices: tuple[str, ...], default: str | None) -> str:
+        """Returns a parameter that must be one of some words. Raises M_MISSING_PARAM without a `default`, M_INVALID_PARAM
+        for another word.
+        """
         text = self.query(name) or default
         if text is None:
             raise BadRequest(f"`{name}` is missing", "M_MISSING_PARAM")
@@ -298,20 +325,26 @@ class Request:
         return MatrixError(413, "M_TOO_LARGE", f"The request is larger than {self.body_limit} bytes")
 
     async def body(self) -> bytes:
-        """Read once, kept for whoever asks again: a signature covers it before the endpoint reads it."""
+        """Returns the whole body. It is read once and kept: a signature covers it before the endpoint reads it. Raises
+        M_TOO_LARGE.
+        """
         if self._body is None:
             parts = [chunk async for chunk in self.chunks()]
             self._body = parts[0] if len(parts) == 1 else b"".join(parts)
         return self._body
 
     async def json(self, canonical: bool = False) -> Any:
-        """Read once. `canonical`: numbers must be what events may hold (M_BAD_JSON)."""
+        """Returns the body as JSON, read once. `canonical`: numbers must be what events may hold. Raises M_NOT_JSON,
+        M_BAD_JSON.
+        """
         if self._value is _UNREAD:
             self._value = await read_json(await self.body(), canonical)
         return self._value
 
     async def json_object(self, optional: bool = False, canonical: bool = False) -> dict[str, Any]:
-        """A JSON object. With `optional`, an empty body counts as an empty object."""
+        """Returns the body as a JSON object. `optional`: an empty body counts as an empty object. Raises M_BAD_JSON for
+        another value.
+        """
         if optional and not (await self.body()).strip():
             return {}
         value = await self.json(canonical)
@@ -324,7 +357,7 @@ class Request:
         return await self.json_object() if (await self.body()).strip() else None
 
     async def body_as(self, kind: type[T], optional: bool = False) -> T:
-        """The body as a typed structure. Raises M_BAD_JSON naming the field that is wrong."""
+        """Returns the body as a typed structure. Raises M_BAD_JSON with the name of the field that is wrong."""
         return convert(await self.json_object(optional), kind)
 
     async def disconnected(self) -> None:
@@ -334,6 +367,8 @@ class Request:
 
 
 def transaction_key(request: Request, route: str) -> str:
-    """Transaction ids are a device's own, per route."""
+    """Returns the key under which a transaction id counts: it is a device's own, for each route (client-server API,
+    "Transaction identifiers").
+    """
     requester = request.requester
     return "\x1f".join((requester.user_id, requester.device_id, route, request.params["txnId"]))

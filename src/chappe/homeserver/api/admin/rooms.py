@@ -31,6 +31,11 @@ KEPT_PURGES = 1000  # of which is told that they are done
 
 
 class Deletion(msgspec.Struct):
+    """The body of a deletion. `block`: nobody of here enters it again; `purge`: nothing stays in the database;
+    `force_purge`: even where somebody could not be made to leave. `new_room_user_id`: who makes a room in its place,
+    called `room_name`, with `message` in it.
+    """
+
     block: bool = False
     purge: bool = True
     force_purge: bool = False
@@ -40,18 +45,24 @@ class Deletion(msgspec.Struct):
 
 
 class Redaction(msgspec.Struct):
+    """The body of `/redact`. `rooms`: room ids; none: all. `limit`: events, the latest first."""
+
     rooms: list[str] = []
     reason: str | None = None
     limit: int = 1000
 
 
 class PurgeRequest(msgspec.Struct):
+    """The body of `/purge_history`. `purge_up_to_ts`: in ms. `delete_local_events`: also what people of here have said."""
+
     delete_local_events: bool = False
     purge_up_to_event_id: str | None = None
     purge_up_to_ts: int | None = None
 
 
 class AdminRooms:
+    """Rooms, as an administrator of the installation lists, reads, closes and empties them (Synapse's rooms API)."""
+
     def __init__(
         self,
         administration: Administration,
@@ -70,6 +81,7 @@ class AdminRooms:
 
     @endpoint("GET", V1 + "/rooms", **ADMIN)
     async def list(self, request: Request) -> Answer:
+        """Lists rooms, page by page: by a search term, public or not, empty or not, in the order that is asked for."""
         start, limit, backwards = page_of(request)
         order = request.query_choice("order_by", tuple(ROOM_ORDERS), "name")
         flags = [{"true": True, "false": False}.get(request.query(n) or "") for n in ("public_rooms", "empty_rooms")]
@@ -84,15 +96,18 @@ class AdminRooms:
 
     @endpoint("GET", V1 + "/rooms/{roomId}", **ADMIN)
     async def get(self, request: Request) -> Answer:
+        """Describes one room. Raises M_NOT_FOUND."""
         return await self._administration.room(request.params["roomId"])
 
     @endpoint("GET", V1 + "/rooms/{roomId}/members", **ADMIN)
     async def members(self, request: Request) -> Answer:
+        """Lists the members of a room, sorted."""
         room = await self._rooms.require(parse_room_id(request.params["roomId"]))
         return {"members": sorted(room.joined), "total": len(room.joined)}
 
     @endpoint("GET", V1 + "/rooms/{roomId}/state", **ADMIN)
     async def state(self, request: Request) -> Answer:
+        """Returns the state of a room, or the state events of one type of it."""
         room = await self._rooms.require(parse_room_id(request.params["roomId"]))
         events = await self._rooms.timeline.state_after(room, room.last_position)
         wanted = request.query("type")
@@ -100,11 +115,13 @@ class AdminRooms:
 
     @endpoint("GET", V1 + "/rooms/{roomId}/block", **ADMIN)
     async def is_blocked(self, request: Request) -> Answer:
+        """Says whether a room is blocked, and who has blocked it."""
         by = await self._administration.blocked_by(request.params["roomId"])
         return {"block": by is not None} | ({"user_id": by} if by else {})
 
     @endpoint("PUT", V1 + "/rooms/{roomId}/block", does=blocking, **ADMIN)
     async def block(self, request: Request) -> Answer:
+        """Blocks a room, so that nobody of here enters it, or opens it again."""
         value = (await request.json_object()).get("block")
         if type(value) is not bool:
             raise BadRequest("`block` must be true or false")
@@ -121,6 +138,9 @@ class AdminRooms:
 
     @endpoint("POST", V1 + "/rooms/{roomId}/make_room_admin", does="appoint", **ADMIN)
     async def make_admin(self, request: Request) -> Answer:
+        """Gives somebody the power of the most powerful member of here, and invites them where they are not in the room.
+        Raises M_FORBIDDEN where nobody of here may give it.
+        """
         body = await request.json_object(optional=True)
         room_id = parse_room_id(await self._aliases.room_id_of(request.reader, request.params["roomId"]))
         await self._make_admin(room_id, parse_user_id(str(body.get("user_id", request.user_id))))
@@ -151,6 +171,7 @@ class AdminRooms:
 
     @endpoint("GET", V2 + "/rooms/{roomId}/delete_status", **ADMIN)
     async def delete_statuses(self, request: Request) -> Answer:
+        """Lists the deletions of a room with what each has done so far. Raises M_NOT_FOUND where there is none."""
         found = await self._delete_room.purges.of_room(request.params["roomId"])
         if not found:
             raise NotFound("This room is not being deleted")
@@ -158,6 +179,7 @@ class AdminRooms:
 
     @endpoint("GET", V2 + "/rooms/delete_status/{deleteId}", **ADMIN)
     async def delete_status(self, request: Request) -> Answer:
+        """Says how far a deletion is: shutting_down, purging, complete, or failed with the reason. Raises M_NOT_FOUND."""
         found = await self._delete_room.purges.status(request.params["deleteId"])
         if found is None:
             raise NotFound("There is no such deletion")
@@ -165,7 +187,7 @@ class AdminRooms:
 
     @endpoint("POST", V1 + "/user/{userId}/redact", does="redact", **ADMIN)
     async def redact(self, request: Request) -> Answer:
-        """What somebody said, in some rooms or in all, as if they had redacted it themselves."""
+        """Redacts what somebody has said, in some rooms or in all, as if they did it themselves. Answers when it is done."""
         body = await request.body_as(Redaction, optional=True)
         user_id = parse_user_id(request.params["userId"])
         failed: dict[str, str] = {}
@@ -181,6 +203,7 @@ class AdminRooms:
 
     @endpoint("GET", V1 + "/user/redact_status/{redactId}", **ADMIN)
     async def redact_status(self, request: Request) -> Answer:
+        """Says of which events a redaction by this process has failed. Raises M_NOT_FOUND."""
         found = self._results.get(request.params["redactId"])
         if found is None:
             raise NotFound("There is no such redaction")
@@ -188,7 +211,9 @@ class AdminRooms:
 
     @endpoint("POST", V1 + "/purge_history/{roomId}", V1 + "/purge_history/{roomId}/{eventId}", does="purge_history", **ADMIN)
     async def purge(self, request: Request) -> Answer:
-        """What was said before an event or a time goes. Answers when it is done."""
+        """Deletes what was said in a room before an event or a time. Answers when it is done. Raises M_MISSING_PARAM without
+        either.
+        """
         body = await request.body_as(PurgeRequest, optional=True)
         room = await self._rooms.require(parse_room_id(request.params["roomId"]))
         event_id = request.params.get("eventId") or body.purge_up_to_event_id
@@ -207,12 +232,17 @@ class AdminRooms:
 
     @endpoint("GET", V1 + "/purge_history_status/{purgeId}", **ADMIN)
     async def purge_status(self, request: Request) -> Answer:
+        """Says that a purge by this process is complete: it was, when it was answered. Raises M_NOT_FOUND."""
         if self._purges.get(request.params["purgeId"]) is None:
             raise NotFound("There is no such purge")
         return {"status": "complete"}
 
 
 class NewToken(msgspec.Struct):
+    """The body of `/registration_tokens/new`. `uses_allowed`: None for any number; `expiry_time`: in ms; `length`: of a
+    token that the server chooses, in characters.
+    """
+
     token: str | None = None
     uses_allowed: int | None = None
     expiry_time: int | None = None
@@ -220,15 +250,19 @@ class NewToken(msgspec.Struct):
 
 
 class AdminRest:
+    """Registration tokens, server notices and figures; the description of this API."""
+
     def __init__(self, administration: Administration, accounts: Accounts, notices: ServerNotices, version: str) -> None:
         self._administration, self._accounts, self._notices, self._version = administration, accounts, notices, version
         self._endpoints: list[Endpoint] = []
 
     def learn(self, endpoints: list[Endpoint]) -> None:
+        """Takes the endpoints that the description is to describe. The node calls it when it knows them all."""
         self._endpoints = [e for e in endpoints if e.api == "admin" and "/admin/" in e.path]
 
     @endpoint("GET", V1 + "/server_version", auth=NO_AUTH, api="admin")
     async def version(self, request: Request) -> Answer:
+        """Says which version of Chappe runs here."""
         return {"server_version": self._version}
 
     # --------------------------------------------------------------------------------------------------- tokens
@@ -243,6 +277,9 @@ class AdminRest:
 
     @endpoint("POST", V1 + "/registration_tokens/new", does="add_registration_token", **ADMIN)
     async def new_token(self, request: Request) -> Answer:
+        """Makes a registration token. Raises M_INVALID_PARAM for a malformed one, a time that has passed, or a negative
+        number.
+        """
         body = await request.body_as(NewToken, optional=True)
         if body.token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", body.token):
             raise BadRequest("A token has 1 to 64 of A-Z a-z 0-9 . _ ~ -", "M_INVALID_PARAM")
@@ -255,6 +292,7 @@ class AdminRest:
 
     @endpoint("GET", V1 + "/registration_tokens/{token}", **ADMIN)
     async def token(self, request: Request) -> Answer:
+        """Describes a registration token. Raises M_NOT_FOUND."""
         return await self._token(request.params["token"])
 
     async def _token(self, token: str) -> dict[str, Any]:
@@ -265,6 +303,7 @@ class AdminRest:
 
     @endpoint("PUT", V1 + "/registration_tokens/{token}", does="change_registration_token", **ADMIN)
     async def change_token(self, request: Request) -> Answer:
+        """Changes how often and until when (ms) a registration token may be used."""
         body, token = await request.json_object(), request.params["token"]
         known = await self._token(token)
         values = {name: body.get(name, known[name]) for name in ("uses_allowed", "expiry_time")}

@@ -39,6 +39,12 @@ ADMIN: dict[str, Any] = {"auth": ADMIN_AUTH, "api": "admin", "body_limit": SMALL
 
 
 class Change(msgspec.Struct):
+    """The body of a change of an account: what is not named stays as it is.
+
+    `logout_devices`: with `password`, all its devices are signed out. `expiration_ts`: in ms, None for never. `erase`: with
+    `deactivated`, what the account has said goes as well.
+    """
+
     password: str | None = None
     logout_devices: bool = True
     displayname: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -55,16 +61,20 @@ class Change(msgspec.Struct):
 
 
 class NewPassword(msgspec.Struct):
+    """The body of `/reset_password`. `logout_devices`: all devices of the account are signed out."""
+
     new_password: str
     logout_devices: bool = True
 
 
 class Devices(msgspec.Struct):
+    """The body of `/delete_devices`: device ids."""
+
     devices: list[str]
 
 
 def page_of(request: Request) -> tuple[int, int, bool]:
-    """(from, limit, backwards)."""
+    """Returns which part of a list is asked for: (`from`, `limit`, whether backwards). `limit` is 1 to 1000."""
     return (
         request.query_int("from", 0),
         request.query_int("limit", 100, 1, 1000),
@@ -73,6 +83,8 @@ def page_of(request: Request) -> tuple[int, int, bool]:
 
 
 class AdminUsers:
+    """Accounts, as an administrator of the installation finds and reads them (Synapse's users API)."""
+
     def __init__(
         self,
         administration: Administration,
@@ -87,6 +99,7 @@ class AdminUsers:
 
     @endpoint("GET", V2 + "/users", "/_synapse/admin/v3/users", **ADMIN)
     async def list(self, request: Request) -> Answer:
+        """Lists accounts, page by page: by name, state and hosted domain, in the order that is asked for."""
         start, limit, backwards = page_of(request)
         order = request.query_choice("order_by", tuple(USER_ORDERS), "name")
         deactivated = request.query("deactivated")
@@ -106,18 +119,22 @@ class AdminUsers:
 
     @endpoint("GET", V2 + "/users/{userId}", **ADMIN)
     async def get(self, request: Request) -> Answer:
+        """Describes an account. Raises M_NOT_FOUND."""
         return await self._administration.user(parse_user_id(request.params["userId"]))
 
     @endpoint("GET", V1 + "/users/{userId}/admin", **ADMIN)
     async def is_admin(self, request: Request) -> Answer:
+        """Says whether an account administers the installation."""
         return {"admin": (await self._administration.user(parse_user_id(request.params["userId"])))["admin"]}
 
     @endpoint("GET", V1 + "/whois/{userId}", **ADMIN)
     async def whois(self, request: Request) -> Answer:
+        """Lists the sessions of an account, with when and from where each was last used."""
         return await self._sessions.whois(await self._require(request))
 
     @endpoint("GET", V1 + "/users/{userId}/joined_rooms", V1 + "/users/{userId}/memberships", **ADMIN)
     async def rooms(self, request: Request) -> Answer:
+        """Lists the rooms that an account is in; with `/memberships`, its membership of every room."""
         user_id = await self._require(request)
         memberships = (await self._rooms.memberships.of(user_id)).values()
         if request.raw_path.endswith(b"/memberships"):
@@ -127,17 +144,20 @@ class AdminUsers:
 
     @endpoint("GET", V1 + "/users/{userId}/pushers", **ADMIN)
     async def pushers(self, request: Request) -> Answer:
+        """Lists where an account's notifications are sent."""
         pushers = await self._pushers.list(await self._require(request))
         return {"pushers": pushers, "total": len(pushers)}
 
     @endpoint("GET", V2 + "/users/{userId}/devices", **ADMIN)
     async def devices(self, request: Request) -> Answer:
+        """Lists the devices of an account."""
         user_id = await self._require(request)
         rows = [{**dict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
         return {"devices": rows, "total": len(rows)}
 
     @endpoint("GET", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
     async def device(self, request: Request) -> Answer:
+        """Describes one device. Raises M_NOT_FOUND."""
         user_id = await self._require(request)
         row = await self._accounts.store.device(user_id, request.params["deviceId"])
         if row is None:
@@ -146,21 +166,25 @@ class AdminUsers:
 
     @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", does="remove_device", **ADMIN)
     async def delete_device(self, request: Request) -> Answer:
+        """Signs a device out and removes it."""
         await self._sessions.remove_devices(await self._require(request), [request.params["deviceId"]])
         return {}
 
     @endpoint("POST", V2 + "/users/{userId}/delete_devices", does="remove_device", **ADMIN)
     async def delete_devices(self, request: Request) -> Answer:
+        """Signs several devices out and removes them."""
         body = await request.body_as(Devices)
         await self._sessions.remove_devices(await self._require(request), body.devices)
         return {}
 
     @endpoint("GET", V1 + "/auth_providers/{provider}/users/{externalId}", **ADMIN)
     async def by_identity(self, request: Request) -> Answer:
+        """Returns the account that an identity provider's identifier belongs to. Raises M_NOT_FOUND."""
         return {"user_id": await self._administration.user_by_link(request.params["provider"], request.params["externalId"])}
 
     @endpoint("GET", V1 + "/threepid/{medium}/users/{address}", **ADMIN)
     async def by_address(self, request: Request) -> Answer:
+        """Returns the account that an address belongs to. Raises M_NOT_FOUND."""
         found = await self._accounts.store.user_by_threepid(request.params["medium"], request.params["address"].lower())
         if found is None:
             raise NotFound("No account has this address")
@@ -168,6 +192,7 @@ class AdminUsers:
 
     @endpoint("GET", V1 + "/username_available", **ADMIN)
     async def available(self, request: Request) -> Answer:
+        """Says whether a user name is free on the administrator's own domain. Raises what refuses it."""
         name = request.query("username")
         if name is None:
             raise BadRequest("`username` is missing", "M_MISSING_PARAM")
@@ -188,6 +213,8 @@ class AdminUsers:
 
 
 class AdminUserChanges:
+    """Accounts, as an administrator of the installation makes, changes and ends them."""
+
     def __init__(
         self,
         administration: Administration,
@@ -205,7 +232,7 @@ class AdminUserChanges:
 
     @endpoint("PUT", V2 + "/users/{userId}", does=changes_of_account, **ADMIN)
     async def put(self, request: Request) -> Answer:
-        """Creates an account or changes what is named. 201 for a new one."""
+        """Creates an account (201), or changes what the body names (200). Nobody takes their own rights away (M_FORBIDDEN)."""
         body = convert(await request.json_object(), Change)
         user_id = parse_user_id(request.params["userId"])
         if body.user_type is not msgspec.UNSET:  # refused before anything is written
@@ -272,6 +299,7 @@ class AdminUserChanges:
 
     @endpoint("PUT", V1 + "/users/{userId}/admin", does=setting_administrator, **ADMIN)
     async def set_admin(self, request: Request) -> Answer:
+        """Makes an account an administrator of the installation, or no longer one. Not one's own (M_FORBIDDEN)."""
         value = (await request.json_object()).get("admin")
         if type(value) is not bool:
             raise BadRequest("`admin` must be true or false")
@@ -283,6 +311,7 @@ class AdminUserChanges:
 
     @endpoint("POST", V1 + "/deactivate/{userId}", does=end_of_account, **ADMIN)
     async def deactivate(self, request: Request) -> Answer:
+        """Ends an account for good; with `erase`, what it has said goes as well."""
         erase = (await request.json_object(optional=True)).get("erase", False)
         user_id = await self._require(request)
         await self._deactivate(user_id, erase is True)
@@ -290,6 +319,7 @@ class AdminUserChanges:
 
     @endpoint("PUT", V1 + "/suspend/{userId}", does="suspend", **ADMIN)
     async def suspend(self, request: Request) -> Answer:
+        """Suspends an account, which then reads and does nothing else, or lets it act again."""
         value = (await request.json_object()).get("suspend")
         if type(value) is not bool:
             raise BadRequest("`suspend` must be true or false")
@@ -299,6 +329,7 @@ class AdminUserChanges:
 
     @endpoint("POST", V1 + "/reset_password/{userId}", does="reset_password", **ADMIN)
     async def reset_password(self, request: Request) -> Answer:
+        """Sets another password for an account."""
         body = await request.body_as(NewPassword)
         proof = FreshProof(await self._require(request), ADMINISTRATOR)
         await self._reset_password(proof, body.new_password, None, body.logout_devices)

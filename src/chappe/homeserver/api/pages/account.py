@@ -22,6 +22,8 @@ from chappe.matrix.identifiers import UserId
 
 
 class AccountPages:
+    """The pages of an account: its profile, devices, password, the reset of its keys, its end."""
+
     def __init__(
         self,
         pages: Pages,
@@ -38,6 +40,7 @@ class AccountPages:
 
     @endpoint("GET", "/account", auth=NO_AUTH)
     async def account(self, request: Request) -> Answer:
+        """Shows the account, or what a client sends its owner here for (the parameter `action`)."""
         return await self._pages.answer(request, self._account)
 
     async def _account(self, visit: Visit) -> Response:
@@ -71,6 +74,7 @@ class AccountPages:
 
     @endpoint("POST", "/account/profile", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def profile(self, request: Request) -> Answer:
+        """Changes the name that others see. A suspended account may not."""
         return await self._pages.answer(request, self._profile)
 
     async def _profile(self, visit: Visit) -> Response:
@@ -103,6 +107,7 @@ class AccountPages:
 
     @endpoint("POST", "/account/devices/end", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def end_device(self, request: Request) -> Answer:
+        """Signs a device out."""
         return await self._pages.answer(request, self._end_device)
 
     async def _end_device(self, visit: Visit) -> Response:
@@ -117,6 +122,7 @@ class AccountPages:
 
     @endpoint("GET", "/account/password", auth=NO_AUTH)
     async def password(self, request: Request) -> Answer:
+        """Shows the form for another password."""
         return await self._pages.answer(request, self._password)
 
     async def _password(self, visit: Visit, error: str | None = None) -> Response:
@@ -141,6 +147,7 @@ class AccountPages:
 
     @endpoint("POST", "/account/password", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def change_password(self, request: Request) -> Answer:
+        """Sets another password, where the present one is right, and signs out everything but this browser."""
         return await self._pages.answer(request, self._change_password)
 
     async def _change_password(self, visit: Visit) -> Response:
@@ -188,6 +195,7 @@ class AccountPages:
 
     @endpoint("POST", "/account/reset-keys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def reset_keys(self, request: Request) -> Answer:
+        """Allows one device to replace the account's keys for cross-signing, without the old ones."""
         return await self._pages.answer(request, self._reset_keys)
 
     async def _reset_keys(self, visit: Visit) -> Response:
@@ -219,6 +227,7 @@ class AccountPages:
 
     @endpoint("POST", "/account/deactivate", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def deactivate(self, request: Request) -> Answer:
+        """Ends the account, where its owner has typed its user id."""
         return await self._pages.answer(request, self._end_account)
 
     async def _end_account(self, visit: Visit) -> Response:

@@ -13,11 +13,14 @@ from chappe.matrix.errors import BadRequest
 
 
 class AddressPages:
+    """The e-mail addresses of an account: adding and removing them."""
+
     def __init__(self, pages: Pages, accounts: Accounts, threepids: Threepids, bind_threepid: BindThreepid) -> None:
         self._pages, self._accounts, self._threepids, self._bind_threepid = pages, accounts, threepids, bind_threepid
 
     @endpoint("POST", "/account/addresses", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def add(self, request: Request) -> Answer:
+        """Sends a mail to an address that is to be added."""
         return await self._pages.answer(request, self._add)
 
     async def _add(self, visit: Visit) -> Response:
@@ -35,6 +38,7 @@ class AddressPages:
 
     @endpoint("GET", "/account/addresses/added", auth=NO_AUTH)
     async def added(self, request: Request) -> Answer:
+        """Adds an address whose owner has opened the link in the mail, in the browser that asked for it."""
         return await self._pages.answer(request, self._added)
 
     async def _added(self, visit: Visit) -> Response:
@@ -50,6 +54,7 @@ class AddressPages:
 
     @endpoint("POST", "/account/addresses/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def remove(self, request: Request) -> Answer:
+        """Removes an address."""
         return await self._pages.answer(request, self._remove)
 
     async def _remove(self, visit: Visit) -> Response:

@@ -13,11 +13,14 @@ from chappe.matrix.errors import BadRequest
 
 
 class SecondFactorPages:
+    """The second factors of an account: one-time codes, recovery codes, passkeys. Each page asks for a fresh proof."""
+
     def __init__(self, pages: Pages) -> None:
         self._pages, self._factors = pages, pages.factors
 
     @endpoint("GET", "/account/second-factor", auth=NO_AUTH)
     async def enrol(self, request: Request) -> Answer:
+        """Shows the secret for an app that makes one-time codes."""
         return await self._pages.answer(request, self._enrol)
 
     async def _enrol(self, visit: Visit, error: str | None = None) -> Response:
@@ -38,6 +41,7 @@ class SecondFactorPages:
 
     @endpoint("POST", "/account/second-factor", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def confirm(self, request: Request) -> Answer:
+        """Turns one-time codes on, where the first is right, and shows the recovery codes."""
         return await self._pages.answer(request, self._confirm)
 
     async def _confirm(self, visit: Visit) -> Response:
@@ -62,6 +66,7 @@ class SecondFactorPages:
 
     @endpoint("POST", "/account/second-factor/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def remove(self, request: Request) -> Answer:
+        """Turns one-time codes off."""
         return await self._pages.answer(request, self._remove)
 
     async def _remove(self, visit: Visit) -> Response:
@@ -71,6 +76,7 @@ class SecondFactorPages:
 
     @endpoint("POST", "/account/recovery-codes", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def new_codes(self, request: Request) -> Answer:
+        """Makes new recovery codes and shows them; the old ones end."""
         return await self._pages.answer(request, self._new_codes)
 
     async def _new_codes(self, visit: Visit) -> Response:
@@ -79,6 +85,7 @@ class SecondFactorPages:
 
     @endpoint("GET", "/account/passkeys", auth=NO_AUTH)
     async def passkey(self, request: Request) -> Answer:
+        """Asks the browser to make a passkey."""
         return await self._pages.answer(request, self._passkey)
 
     async def _passkey(self, visit: Visit) -> Response:
@@ -88,6 +95,7 @@ class SecondFactorPages:
 
     @endpoint("POST", "/account/passkeys", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def add_passkey(self, request: Request) -> Answer:
+        """Adds a passkey, and shows recovery codes where it is the account's first factor."""
         return await self._pages.answer(request, self._add_passkey)
 
     async def _add_passkey(self, visit: Visit) -> Response:
@@ -105,6 +113,7 @@ class SecondFactorPages:
 
     @endpoint("POST", "/account/passkeys/remove", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def remove_passkey(self, request: Request) -> Answer:
+        """Removes a passkey."""
         return await self._pages.answer(request, self._remove_passkey)
 
     async def _remove_passkey(self, visit: Visit) -> Response:

@@ -29,17 +29,25 @@ _LOOKUP: dict[str, Any] = {"body_limit": 1 << 18, "body_reason": "a thousand has
 
 
 class OpenIdToken(msgspec.Struct):
+    """The body of `/account/register`: an OpenID token, and the server that gave it (identity service, "Authentication")."""
+
     access_token: str
     matrix_server_name: str
 
 
 class Lookup(msgspec.Struct):
+    """The body of `/lookup`. `addresses`: hashed, or plain as `address medium`, as `algorithm` says; `pepper`: that of
+    `/hash_details`.
+    """
+
     addresses: list[str]
     algorithm: str
     pepper: str
 
 
 class EmailToken(msgspec.Struct):
+    """The body of `/validate/email/requestToken`. `send_attempt`: a higher number than before has another mail sent."""
+
     client_secret: str
     email: str
     send_attempt: int
@@ -47,28 +55,38 @@ class EmailToken(msgspec.Struct):
 
 
 class Submitted(msgspec.Struct):
+    """The body of `/validate/email/submitToken`. `token`: what stood in the mail."""
+
     sid: str
     client_secret: str
     token: str
 
 
 class Binding(msgspec.Struct):
+    """The body of `/3pid/bind`. `sid`: the session in which the address was proven; `mxid`: the account that it is to find."""
+
     sid: str
     client_secret: str
     mxid: str
 
 
 class Threepid(msgspec.Struct):
+    """An address: `medium` is "email", the only one here."""
+
     medium: str
     address: str
 
 
 class Unbinding(msgspec.Struct):
+    """The body of `/3pid/unbind`."""
+
     mxid: str
     threepid: Threepid
 
 
 class StoreInvite(msgspec.Struct):
+    """The body of `/store-invite`: an invitation of somebody of whom only the address is known."""
+
     medium: str
     address: str
     room_id: str
@@ -76,16 +94,22 @@ class StoreInvite(msgspec.Struct):
 
 
 class SignRequest(msgspec.Struct):
+    """The body of `/sign-ed25519`. `private_key`: of an invitation that was made for an address, as unpadded base64."""
+
     mxid: str
     token: str
     private_key: str
 
 
 class Agreement(msgspec.Struct):
+    """The body of `/terms`. `user_accepts`: the addresses of the documents that are accepted."""
+
     user_accepts: list[str]
 
 
 class IdentityAccounts:
+    """Accounts of the identity service, its terms, looking up addresses, and its keys."""
+
     def __init__(
         self, identity: IdentityServer, openid: OpenId, domains: Domains, limits: RateLimits, ask_servers: AskServers
     ) -> None:
@@ -94,14 +118,21 @@ class IdentityAccounts:
 
     @endpoint("GET", "/_matrix/identity/versions", auth=NO_AUTH)
     async def versions(self, request: Request) -> Answer:
+        """Lists the versions of the identity service's specification that this one speaks."""
         return {"versions": [f"v1.{minor}" for minor in range(1, 20)]}
 
     @endpoint("GET", _V2, auth=NO_AUTH)
     async def ping(self, request: Request) -> Answer:
+        """Answers that there is an identity service here."""
         return {}
 
     @endpoint("POST", _V2 + "/account/register", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)
     async def register(self, request: Request) -> Answer:
+        """Gives a token of the identity service to whoever proves by an OpenID token which account is theirs, here or on
+        another server.
+
+        Raises M_UNAUTHORIZED (401) for a token that another server than the named one gave.
+        """
         body = await request.body_as(OpenIdToken)
         if self._domains.is_hosted(body.matrix_server_name):
             proven = await self._openid.proven_by(body.access_token)
@@ -116,31 +147,37 @@ class IdentityAccounts:
 
     @endpoint("GET", _V2 + "/account", auth=NO_AUTH)
     async def account(self, request: Request) -> Answer:
+        """Says whose token it is."""
         return {"user_id": await asker(self._identity, request)}
 
     @endpoint("POST", _V2 + "/account/logout", auth=NO_AUTH, body_limit=SMALL_LIMIT)
     async def logout(self, request: Request) -> Answer:
+        """Ends the token. Whoever may do nothing else may do this."""
         await asker(self._identity, request, Doing.HOLD, needs_terms=False)
         await self._identity.forget(token_of(request))
         return {}
 
     @endpoint("GET", _V2 + "/terms", auth=NO_AUTH)
     async def terms(self, request: Request) -> Answer:
+        """Lists the documents that must be accepted; none where the operator has set none."""
         return self._identity.terms()
 
     @endpoint("POST", _V2 + "/terms", auth=NO_AUTH, body_limit=SMALL_LIMIT)
     async def agree(self, request: Request) -> Answer:
+        """Remembers that the account has accepted documents."""
         user_id = await asker(self._identity, request, needs_terms=False)
         await self._identity.agree(user_id, (await request.body_as(Agreement)).user_accepts)
         return {}
 
     @endpoint("GET", _V2 + "/hash_details", auth=NO_AUTH)
     async def hash_details(self, request: Request) -> Answer:
+        """Says how addresses are to be hashed before they are looked up."""
         await asker(self._identity, request)
         return self._identity.details()
 
     @endpoint("POST", _V2 + "/lookup", auth=NO_AUTH, **_LOOKUP)
     async def lookup(self, request: Request) -> Answer:
+        """Returns the user ids of the addresses that somebody has. Each address counts as one request (`limits.lookup`)."""
         user_id = await asker(self._identity, request)
         body = await request.body_as(Lookup)
         self._limits.check("lookup", user_id, len(body.addresses))
@@ -152,6 +189,7 @@ class IdentityAccounts:
 
     @endpoint("GET", _V2 + "/pubkey/isvalid", auth=NO_AUTH)
     async def is_valid(self, request: Request) -> Answer:
+        """Says whether a public key is one of this service's own."""
         key = request.query("public_key")
         if key is None:
             raise BadRequest("`public_key` is missing", "M_MISSING_PARAMS")
@@ -159,6 +197,7 @@ class IdentityAccounts:
 
     @endpoint("GET", _V2 + "/pubkey/{keyId}", auth=NO_AUTH)
     async def public_key(self, request: Request) -> Answer:
+        """Returns the public key of an id, for the hosted domain that is asked. Raises M_NOT_FOUND."""
         found = self._identity.public_key(self._domains.of_host(request.host), request.params["keyId"])
         if found is None:
             raise NotFound("The public key was not found")
@@ -166,6 +205,8 @@ class IdentityAccounts:
 
 
 class IdentityAddresses:
+    """Proving an address to the identity service, and what is bound to an address: an account, an invitation."""
+
     def __init__(
         self,
         identity: IdentityServer,
@@ -184,6 +225,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/validate/email/requestToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def request_token(self, request: Request) -> Answer:
+        """Sends a mail to an address, and returns the id of the session in which it can be proven."""
         await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(EmailToken)
         wanted = TokenRequest(
@@ -199,6 +241,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def submit(self, request: Request) -> Answer:
+        """Proves an address by what stood in the mail. A wrong one counts as a guess."""
         await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Submitted)
         with self._guesses.counted(request):
@@ -207,6 +250,7 @@ class IdentityAddresses:
 
     @endpoint("GET", _V2 + "/validate/email/submitToken", auth=NO_AUTH, limit="account")
     async def submit_link(self, request: Request) -> Answer:
+        """As `submit`, for the link in the mail, which a browser opens without a token."""
         names = [request.query(n) for n in ("sid", "client_secret", "token")]
         if None in names:
             raise BadRequest("`sid`, `client_secret` and `token` are needed", "M_MISSING_PARAMS")
@@ -223,11 +267,13 @@ class IdentityAddresses:
     )
     @endpoint("GET", _V2 + "/validate/msisdn/submitToken", auth=NO_AUTH)
     async def by_telephone(self, request: Request) -> Answer:
+        """Refuses telephone numbers (M_INVALID_PARAM): there are none here."""
         await asker(self._identity, request, Doing.ACT)
         raise BadRequest("This service does not use telephone numbers", "M_INVALID_PARAM")
 
     @endpoint("GET", _V2 + "/3pid/getValidated3pid", auth=NO_AUTH)
     async def validated(self, request: Request) -> Answer:
+        """Returns the address that was proven in a session."""
         await asker(self._identity, request)
         sid, secret = request.query("sid"), request.query("client_secret")
         address = await self._threepids.proven(sid, secret, (IDENTITY,))
@@ -235,6 +281,12 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/3pid/bind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def bind(self, request: Request) -> Answer:
+        """Binds a proven address to one's own account.
+
+        For an account of this installation it must be one of the account's addresses already, since people are found by these;
+        for one of another server it is kept here, and who was invited by the address is told. Raises M_THREEPID_IN_USE,
+        M_FORBIDDEN.
+        """
         user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Binding)
         if body.mxid != user_id:
@@ -255,6 +307,9 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/3pid/unbind", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def unbind(self, request: Request) -> Answer:
+        """Removes an address that was bound here. Raises M_FORBIDDEN for one of an account of this installation: it is
+        removed there.
+        """
         user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(Unbinding)
         if body.mxid != user_id:
@@ -267,6 +322,7 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/store-invite", auth=NO_AUTH, limit="invite", body_limit=SMALL_LIMIT)
     async def store_invite(self, request: Request) -> Answer:
+        """Keeps an invitation until somebody proves the address, and sends a mail to it."""
         user_id = await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(StoreInvite)
         if body.sender != user_id:
@@ -275,6 +331,9 @@ class IdentityAddresses:
 
     @endpoint("POST", _V2 + "/sign-ed25519", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def sign(self, request: Request) -> Answer:
+        """Signs that an account accepts an invitation that was made for an address (`mxid`, `token`), with the key of that
+        invitation.
+        """
         await asker(self._identity, request, Doing.ACT)
         body = await request.body_as(SignRequest)
         server = self._domains.of_host(request.host)
@@ -282,10 +341,17 @@ class IdentityAddresses:
 
 
 def token_of(request: Request) -> str:
+    """Returns the token of a request: of the header "Authorization: Bearer", or the parameter `access_token`; else the empty
+    string.
+    """
     scheme, _, token = (request.header(b"authorization") or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.query("access_token") or ""
 
 
 async def asker(identity: IdentityServer, request: Request, doing: Doing = Doing.READ, needs_terms: bool = True) -> UserId:
-    """Who asks. Raises M_UNAUTHORIZED, M_TERMS_NOT_SIGNED, and what refuses the account."""
+    """Returns whose token a request bears. `doing`: what the account must be allowed to do; `needs_terms`: it must have
+    accepted the terms.
+
+    Raises M_UNAUTHORIZED (401), M_TERMS_NOT_SIGNED (403), and what refuses the account.
+    """
     return await identity.user_of(token_of(request), doing, needs_terms)
