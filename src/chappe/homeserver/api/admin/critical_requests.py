@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from chappe.homeserver.api.admin.users import ADMIN
+from chappe.homeserver.http.administration import ADMIN
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.critical_acts.critical_acts import HEADER, CriticalActs

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
+from chappe.homeserver.http.administration import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.media.media import ContentRepository

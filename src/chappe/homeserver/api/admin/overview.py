@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.api.admin.users import ADMIN, V1, page_of
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.http.administration import ADMIN, V1, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.administration.overview import TASKS, UPLOAD_ORDERS, Overview

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from chappe.homeserver.api.admin.users import ADMIN, V1
+from chappe.homeserver.http.administration import ADMIN, V1
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.modules.reporting.reporting import Reports

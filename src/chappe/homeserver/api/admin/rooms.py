@@ -15,7 +15,7 @@ from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.purge_history import PurgeHistory
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
-from chappe.homeserver.api.admin.users import ADMIN, V1, V2, page_of
+from chappe.homeserver.http.administration import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, NO_AUTH, Answer, Endpoint, endpoint
 from chappe.homeserver.load.bounded import Recent

@@ -19,8 +19,9 @@ from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.http.administration import ADMIN, V1, V2, page_of
 from chappe.homeserver.http.request import Request, Response
-from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.http.router import Answer, endpoint
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.modules.administration.administration import USER_ORDERS, Administration
 from chappe.homeserver.modules.push.pushers import Pushers
@@ -30,12 +31,10 @@ from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, parse_user_id
 
-V1, V2 = "/_synapse/admin/v1", "/_synapse/admin/v2"
 _SIGNED_IN_AS = (
     "{administrator}, qui administre le service, a ouvert votre compte. La session se voit et se ferme dans Réglages, Appareils.\n\n"
     "{administrator}, who administers the service, has opened your account. See and end the session in Settings, Devices."
 )
-ADMIN: dict[str, Any] = {"auth": ADMIN_AUTH, "api": "admin", "body_limit": SMALL_LIMIT}
 
 
 class Change(msgspec.Struct):
@@ -71,15 +70,6 @@ class Devices(msgspec.Struct):
     """The body of `/delete_devices`: device ids."""
 
     devices: list[str]
-
-
-def page_of(request: Request) -> tuple[int, int, bool]:
-    """Returns which part of a list is asked for: (`from`, `limit`, whether backwards). `limit` is 1 to 1000."""
-    return (
-        request.query_int("from", 0),
-        request.query_int("limit", 100, 1, 1000),
-        request.query_choice("dir", ("f", "b"), "f") == "b",
-    )
 
 
 class AdminUsers:
