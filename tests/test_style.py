@@ -39,7 +39,7 @@ def test_functions_are_simple_or_say_why_not() -> None:
 
 # Rewritten for a newcomer; a file that gets docstrings throughout is added here.
 TOLD = (
-    "homeserver/api/admin/users.py",
+    "homeserver/modules/administration/api/users.py",
     "homeserver/api/pages/account.py",
     "homeserver/api/pages/addresses.py",
     "homeserver/api/pages/second_factor.py",

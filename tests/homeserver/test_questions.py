@@ -187,7 +187,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     "rooms.redact": {
         "api/client/room_send:redact": "a person",
         "api/client/room_send:_redact_related": "a person, with what hangs on it",
-        "api/admin/rooms:redact": "an administrator",
+        "modules/administration/api/rooms:redact": "an administrator",
     },
     "rooms.change_state": {
         "actions/upgrade_room:_try": "whoever upgrades a room",
@@ -213,7 +213,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "api/pages/register:_create": "a person",
         "actions/sign_in_upstream:_register": "a person whom a provider or a directory knows",
         "api/admin/register:register": "who knows the shared secret",
-        "api/admin/users:put": "an administrator",
+        "modules/administration/api/users:put": "an administrator",
         "cli/admin:act": "an operator",
         "agency/function_accounts:add": "an administrator",
         "modules/bots/bots:account": "who makes a bot",
@@ -224,7 +224,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "api/client/profile:set_field": "a person",
         "api/client/profile:delete_field": "a person",
         "api/pages/account:_profile": "a person",
-        "api/admin/users:_change": "an administrator, who is not asked",
+        "modules/administration/api/users:_change": "an administrator, who is not asked",
     },
     "bind_threepid.by_owner": {
         "api/client/administrative_contact:_add": "a person",

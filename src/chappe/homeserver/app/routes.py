@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from chappe.homeserver.api.admin.rooms import AdminRest
 from chappe.homeserver.api.client.versions import Versions
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
+from chappe.homeserver.modules.administration.api.rooms import AdminRest
 
 
 def routes_of_node(parts: Parts) -> list[Route]:

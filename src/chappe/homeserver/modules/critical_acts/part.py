@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from chappe.config import Administration, Agency
 from chappe.homeserver.accounts.account_states import End, of_user
 from chappe.homeserver.accounts.second_factors import SecondFactors
-from chappe.homeserver.api.admin.critical_requests import CriticalRequestsApi
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
+from chappe.homeserver.modules.critical_acts.api import CriticalRequestsApi
 from chappe.homeserver.modules.critical_acts.critical_acts import CriticalActs
 from chappe.homeserver.modules.critical_acts.proofs import OPEN, SECOND_FACTOR, Administrators, Proofs
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests

@@ -8,9 +8,9 @@ from pathlib import Path
 from chappe.config import Media as Settings
 from chappe.config import Shares
 from chappe.homeserver.accounts.account_states import End, of_user
-from chappe.homeserver.api.admin.media import AdminMedia
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.media.api.administration import AdminMedia
 from chappe.homeserver.modules.media.api.content_repo import ContentRepo
 from chappe.homeserver.modules.media.api.for_servers import FederationMedia
 from chappe.homeserver.modules.media.media import ContentRepository, Scanning

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.api.admin.reports import AdminReports
-from chappe.homeserver.modules.reporting.api import ReportContent
+from chappe.homeserver.modules.reporting.api.administration import AdminReports
+from chappe.homeserver.modules.reporting.api.report_content import ReportContent
 from chappe.homeserver.modules.reporting.reporting import Reports
 from chappe.homeserver.modules.reporting.tables import TABLES
 from chappe.homeserver.part import Part
