@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
 
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.oauth.clients import GRANTS
 from chappe.homeserver.accounts.oauth.errors import OAuthError
+from chappe.homeserver.accounts.oauth.forms import read_form
 from chappe.homeserver.accounts.oauth.grants import DEVICE_CODE_MS, INTERVAL_S, Grants
 from chappe.homeserver.accounts.oauth.scopes import RIGHTS
 from chappe.homeserver.http.public_url import PublicUrl
@@ -113,17 +114,3 @@ class OAuthApi:
 
 def _answer(body: dict[str, Any]) -> Response:
     return Response(200, orjson.dumps(body), headers=_NO_STORE)
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """`application/x-www-form-urlencoded`, each name once. Raises invalid_request."""
-    if not (request.header(b"content-type") or "").startswith("application/x-www-form-urlencoded"):
-        raise OAuthError("invalid_request", "The request must be a form")
-    try:
-        pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise OAuthError("invalid_request", "The form could not be read") from None
-    form = dict(pairs)
-    if len(form) != len(pairs) or any("\0" in value for value in form.values()):
-        raise OAuthError("invalid_request", "The form names something twice, or holds U+0000")
-    return form

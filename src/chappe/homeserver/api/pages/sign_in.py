@@ -9,12 +9,12 @@ from markupsafe import Markup
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.browser_sessions import hash_cookie
 from chappe.homeserver.accounts.login_tokens import LoginTokens
+from chappe.homeserver.accounts.oauth.forms import read_form
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Proven, Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.sign_in_upstream import UNKNOWN, CheckPassword, Claimed, SignInUpstream
-from chappe.homeserver.api.oauth.oauth import read_form
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
