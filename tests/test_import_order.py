@@ -19,7 +19,10 @@ LAYERS = (
     ("agency",),
     ("homeserver.app",),
     ("homeserver.*.part", "homeserver.*.*.part"),
-    ("homeserver.api", "homeserver.senders", "homeserver.modules.*.api"),
+    (
+        *("homeserver.api", "homeserver.senders", "homeserver.modules.*.api"),
+        *("homeserver.accounts.api", "homeserver.rooms.api", "homeserver.sync.api"),
+    ),
     ("homeserver.modules.*.section",),
     ("homeserver.sync", "homeserver.actions"),
     ("homeserver.modules",),

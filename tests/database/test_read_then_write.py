@@ -57,7 +57,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("homeserver/accounts/store.py", "fill_lookup_hashes", "threepids"): AGAIN,
     ("homeserver/accounts/uia.py", "require", "uia_sessions"): CONDITION,
     ("homeserver/actions/sign_in_upstream.py", "__call__", "upstream_links"): CONDITION,
-    ("homeserver/api/client/device_management.py", "update", "devices"): CONDITION,
+    ("homeserver/accounts/api/device_management.py", "update", "devices"): CONDITION,
     ("homeserver/database/migrations.py", "migrate", "schema_migrations"): "behind a lock of the session",
     ("homeserver/modules/delayed_events/delayed_events.py", "sign_out", "delayed_events"): CONDITION,
     (

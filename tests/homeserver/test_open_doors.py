@@ -255,6 +255,6 @@ def test_nobody_asks_for_a_token_beside_the_door() -> None:
                 askers.add(path.relative_to(SOURCES).as_posix())
     assert askers == {
         "homeserver/app/node.py",  # the door
-        "homeserver/api/client/login.py",  # application services, of themselves
-        "homeserver/api/client/registration.py",  # the same
+        "homeserver/accounts/api/login.py",  # application services, of themselves
+        "homeserver/accounts/api/registration.py",  # the same
     }

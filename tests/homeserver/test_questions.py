@@ -177,16 +177,16 @@ def test_who_asks_the_other_rules() -> None:
 # The verbs by which one comes to an asker: who uses them. A door that comes new is entered here, and tried in `test_question_doors.py`.
 VERBS: Mapping[str, Mapping[str, str]] = {
     "rooms.send": {
-        "api/client/room_send:send": "a person",
+        "rooms/api/room_send:send": "a person",
         "actions/send_delayed_event:_send": "a person, later",
         "modules/bots/webhooks:_say": "a webhook's bot",
         "actions/server_notices:send": "the service",
         "actions/shut_down_room:__call__": "an administrator, in the room that replaces another",
     },
-    "rooms.set_state": {"api/client/room_send:set_state": "a person", "actions/send_delayed_event:_send": "a person, later"},
+    "rooms.set_state": {"rooms/api/room_send:set_state": "a person", "actions/send_delayed_event:_send": "a person, later"},
     "rooms.redact": {
-        "api/client/room_send:redact": "a person",
-        "api/client/room_send:_redact_related": "a person, with what hangs on it",
+        "rooms/api/room_send:redact": "a person",
+        "rooms/api/room_send:_redact_related": "a person, with what hangs on it",
         "modules/administration/api/rooms:redact": "an administrator",
     },
     "rooms.change_state": {
@@ -197,22 +197,22 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "agency/room_policy:leaves": "whoever hands a room over",
     },
     "creation.create": {
-        "api/client/create_room:create_room": "a person",
+        "rooms/api/create_room:create_room": "a person",
         "actions/shut_down_room:__call__": "an administrator, in the name of who is to have the new room",
         "actions/server_notices:_room": "the service",
     },
     "creation.write": {"actions/upgrade_room:__call__": "whoever upgrades a room, who is asked there"},
     "directory.publish": {"modules/room_directory/api:set_visibility": "a person"},
     "appservices.list_room": {"modules/appservices/api:list_room": "a bridge"},
-    "invites.invite": {"api/client/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
+    "invites.invite": {"rooms/api/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
     "invites.store": {"modules/identity_service/api:store_invite": "a person, or another server for its own"},
     "accounts.register": {
-        "api/client/registration:_register": "a person",
-        "api/client/registration:_guest": "a guest",
-        "api/client/registration:_as_service": "a bridge",
+        "accounts/api/registration:_register": "a person",
+        "accounts/api/registration:_guest": "a guest",
+        "accounts/api/registration:_as_service": "a bridge",
         "api/pages/register:_create": "a person",
         "actions/sign_in_upstream:_register": "a person whom a provider or a directory knows",
-        "api/admin/register:register": "who knows the shared secret",
+        "accounts/api/shared_secret:register": "who knows the shared secret",
         "modules/administration/api/users:put": "an administrator",
         "cli/admin:act": "an operator",
         "agency/function_accounts:add": "an administrator",
@@ -221,18 +221,18 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "actions/server_notices:_sender": "the service's own account",
     },
     "set_profile_field": {
-        "api/client/profile:set_field": "a person",
-        "api/client/profile:delete_field": "a person",
+        "accounts/api/profile:set_field": "a person",
+        "accounts/api/profile:delete_field": "a person",
         "api/pages/account:_profile": "a person",
         "modules/administration/api/users:_change": "an administrator, who is not asked",
     },
     "bind_threepid.by_owner": {
-        "api/client/administrative_contact:_add": "a person",
+        "accounts/api/administrative_contact:_add": "a person",
         "api/pages/addresses:_added": "a person",
         "actions/sign_in_upstream:_follow_address": "a provider, for a person",
     },
     "bind_threepid.remove_by_owner": {
-        "api/client/administrative_contact:remove": "a person",
+        "accounts/api/administrative_contact:remove": "a person",
         "api/pages/addresses:_remove": "a person",
     },
     "repository.find": {

@@ -12,6 +12,16 @@ from chappe.config import Passwords as PasswordRules
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.account_states import AccountStates, End, Entry, of_user
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.api.account import Account
+from chappe.homeserver.accounts.api.admin import Admin
+from chappe.homeserver.accounts.api.administrative_contact import AdministrativeContact
+from chappe.homeserver.accounts.api.device_management import DeviceManagement
+from chappe.homeserver.accounts.api.login import Login
+from chappe.homeserver.accounts.api.oauth import OAuthApi
+from chappe.homeserver.accounts.api.profile import Profile
+from chappe.homeserver.accounts.api.registration import Registration
+from chappe.homeserver.accounts.api.rendezvous import RendezvousApi
+from chappe.homeserver.accounts.api.shared_secret import SharedSecretRegistration
 from chappe.homeserver.accounts.application_services import ApplicationServices, load_application_services
 from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
@@ -35,16 +45,6 @@ from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword, SignInUpstream
-from chappe.homeserver.api.admin.register import SharedSecretRegistration
-from chappe.homeserver.api.client.account import Account
-from chappe.homeserver.api.client.admin import Admin
-from chappe.homeserver.api.client.administrative_contact import AdministrativeContact
-from chappe.homeserver.api.client.device_management import DeviceManagement
-from chappe.homeserver.api.client.login import Login
-from chappe.homeserver.api.client.profile import Profile
-from chappe.homeserver.api.client.registration import Registration
-from chappe.homeserver.api.client.rendezvous import RendezvousApi
-from chappe.homeserver.api.oauth.oauth import OAuthApi
 from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter

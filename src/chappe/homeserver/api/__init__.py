@@ -1,5 +1,6 @@
 """HTTP in: an endpoint parses, authenticates, calls one function and shapes the answer.
 
-A file is named like the specification's OpenAPI file (data/api/client-server/room_send.yaml: client/room_send.py).
-The endpoints of a feature stand in its folder: `modules/receipts/api.py`.
+Here are those of no feature: what servers ask, the pages of signing in, the web client, what the server knows. The others stand with
+what they are about: `accounts/api`, `rooms/api`, `sync/api`, `modules/receipts/api.py`. A file is named like the specification's
+OpenAPI file (data/api/client-server/room_send.yaml: room_send.py).
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from chappe.homeserver.api.client.versions import Versions
+from chappe.homeserver.api.versions import Versions
 from chappe.homeserver.app.parts import Parts
 from chappe.homeserver.http.router import Route, routes_of
 from chappe.homeserver.modules.administration.api.rooms import AdminRest

@@ -10,13 +10,6 @@ from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
 from chappe.homeserver.actions.upgrade_room import UpgradeRoom
-from chappe.homeserver.api.client.create_room import CreateRoom
-from chappe.homeserver.api.client.directory import Directory
-from chappe.homeserver.api.client.membership import Membership
-from chappe.homeserver.api.client.old_sync import OldSync
-from chappe.homeserver.api.client.room_send import RoomSend
-from chappe.homeserver.api.client.room_upgrades import RoomUpgrades
-from chappe.homeserver.api.client.rooms import RoomReads
 from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database import journal
 from chappe.homeserver.database.clock import Clock
@@ -35,6 +28,13 @@ from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.api.create_room import CreateRoom
+from chappe.homeserver.rooms.api.directory import Directory
+from chappe.homeserver.rooms.api.membership import Membership
+from chappe.homeserver.rooms.api.old_sync import OldSync
+from chappe.homeserver.rooms.api.room_send import RoomSend
+from chappe.homeserver.rooms.api.room_upgrades import RoomUpgrades
+from chappe.homeserver.rooms.api.rooms import RoomReads
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.following import Following
 from chappe.homeserver.rooms.ignoring import Ignoring

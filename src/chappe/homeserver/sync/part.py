@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chappe.config import Config, waiting_of
-from chappe.homeserver.api.client.sliding_sync import SlidingSyncApi
-from chappe.homeserver.api.client.sync import Sync
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.part import Part
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.api.sliding_sync import SlidingSyncApi
+from chappe.homeserver.sync.api.sync import Sync
 from chappe.homeserver.sync.engine import SyncEngine
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.polls import MostWaiting
