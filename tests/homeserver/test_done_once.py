@@ -12,7 +12,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from tests.support import Person, Server, segment
 
@@ -54,7 +54,7 @@ async def test_a_change_while_another_is_carried_is_not_lost(server: Server, ali
 # ------------------------------------------------------------------------------------------------------- delayed events
 
 
-async def _due(person: Person, room: str, is_state: bool, number: int) -> Row:
+async def _due(person: Person, room: str, is_state: bool, number: int) -> Record:
     """A delayed event whose time has come, as the sender has read it."""
     kind = "state/x.call/" if is_state else "send/m.room.message/"
     path = f"/rooms/{segment(room)}/{kind}d{number}"
@@ -89,7 +89,7 @@ async def test_what_was_answered_while_the_sender_was_at_work_holds(alice: Perso
         del alice.server.node.delayed_event_sender._delayed.due
 
 
-async def _nothing_due() -> tuple[list[Row], None]:
+async def _nothing_due() -> tuple[list[Record], None]:
     return [], None
 
 

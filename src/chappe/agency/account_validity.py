@@ -19,7 +19,7 @@ from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -84,7 +84,7 @@ class AccountValidity:
     def _is_excluded(self, user_id: str) -> bool:
         return any(part in user_id for part in self._settings.excluded)
 
-    async def _due(self, now: int) -> list[Row]:
+    async def _due(self, now: int) -> list[Record]:
         """Accounts for which a reminder is due that has not been sent for this period."""
         furthest = max(self._settings.reminder_days, default=0) * DAY_MS
         return list(
@@ -96,7 +96,7 @@ class AccountValidity:
             )
         )
 
-    async def _remind(self, row: Row, now: int) -> None:
+    async def _remind(self, row: Record, now: int) -> None:
         left = row["expires_ts"] - now
         due = min((days for days in self._settings.reminder_days if left <= days * DAY_MS), default=None)
         sent = row["reminded_days"] if row["for_expiry"] == row["expires_ts"] else None

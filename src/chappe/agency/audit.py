@@ -18,7 +18,7 @@ import asyncpg
 import orjson
 
 from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
@@ -130,7 +130,7 @@ class Audit:
             raise BrokenChain(head.number + 1, f"is not what was written: it is missing, and all after it, up to number {last}")
         return head
 
-    def _checked(self, row: Row, head: Head) -> Head:
+    def _checked(self, row: Record, head: Head) -> Head:
         """The head with one more entry. Raises BrokenChain."""
         number, key = head.number + 1, self._keys.for_entry(head.number + 1)
         if row["number"] != number:

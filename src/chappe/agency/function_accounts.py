@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.database.pool import Database, Executor, Row
+from chappe.homeserver.database.pool import Database, Executor, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -276,7 +276,7 @@ class FunctionAccounts:
         finally:
             self._changing_hands.discard(user_id)
 
-    async def _require(self, user_id: str) -> Row:
+    async def _require(self, user_id: str) -> Record:
         row = await self._database.fetchrow("SELECT * FROM function_accounts WHERE user_id = $1", user_id)
         if row is None:
             raise _no_such()

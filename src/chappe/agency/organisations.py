@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.identifiers import parse_server_name
@@ -137,7 +137,7 @@ class Organisations:
             raise NotFound(f"There is no organisation {name}")
 
 
-def _organisation(row: Row, patterns: Sequence[str] = ()) -> Organisation:
+def _organisation(row: Record, patterns: Sequence[str] = ()) -> Organisation:
     rules = msgspec.json.decode(row["rules"], type=Rules)
     return Organisation(row["name"], row["label"], row["home"], row["requires_invite"], patterns, row["colour"], rules)
 

@@ -19,7 +19,7 @@ import orjson
 from chappe.agency.encrypted_files import files_of, forget_files
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.rooms.erasing import erase_events
@@ -94,7 +94,7 @@ class Retention:
             log.info("erased what was old", extra={"fields": {"messages": erased}})
         return erased
 
-    async def _rooms_concerned(self) -> Sequence[Row]:
+    async def _rooms_concerned(self) -> Sequence[Record]:
         if self._shortest_days is None:
             return await self._database.fetch(_ROOMS_THAT_SAY_SO)
         now = self._now_ms()
@@ -152,7 +152,7 @@ class Retention:
                 erased += len(rows)
         return erased
 
-    async def _erase_events(self, room: LiveRoom, rows: Sequence[Row], right: str | None) -> None:
+    async def _erase_events(self, room: LiveRoom, rows: Sequence[Record], right: str | None) -> None:
         files: list[tuple[str, str]] = []
         for row in rows:
             files += await self._files_of(row["event_id"], row["sender"], orjson.loads(row["json"])["content"])

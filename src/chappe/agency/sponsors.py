@@ -17,7 +17,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -196,7 +196,7 @@ class Sponsors:
         if not taken.endswith(" 1"):  # somebody was faster
             raise Forbidden("This guest has a sponsor: ask them")
 
-    async def _require(self, actor: UserId, user_id: UserId) -> Row:
+    async def _require(self, actor: UserId, user_id: UserId) -> Record:
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
@@ -205,7 +205,7 @@ class Sponsors:
             raise Forbidden("Only the agent who invited this guest can do this")
         return row
 
-    async def _require_may_end(self, actor: UserId, row: Row, wanted: int | None) -> None:
+    async def _require_may_end(self, actor: UserId, row: Record, wanted: int | None) -> None:
         """Raises Forbidden for putting off an end that an administrator has brought near."""
         if row["expires_by"] is None or (wanted is not None and wanted <= max(row["expires_ts"], self._now_ms())):
             return
@@ -213,7 +213,7 @@ class Sponsors:
         if user is None or not user.is_admin:
             raise Forbidden("An administrator has said when this guest's access ends: ask them")
 
-    async def _row(self, user_id: str) -> Row | None:
+    async def _row(self, user_id: str) -> Record | None:
         return await self._database.fetchrow(
             """SELECT g.*, u.expires_ts, u.expires_by FROM guests g JOIN users u USING (user_id)
                 WHERE g.user_id = $1 AND g.agent_since IS NULL""",
@@ -279,7 +279,7 @@ class Sponsors:
             self._registry = registry
         await self.refresh()
 
-    async def _remind(self, row: Row, days: int) -> None:
+    async def _remind(self, row: Record, days: int) -> None:
         server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
         guest = await self._accounts.store.find_user(row["user_id"])
         name = (guest.profile.get("displayname") if guest is not None else None) or ""
@@ -337,6 +337,6 @@ def checked_purpose(text: str) -> str:
     return " ".join(text.split())
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Record) -> dict[str, Any]:
     shown = ("user_id", "address", "purpose", "ends_ts", "created_ts")
     return {key: row[key] for key in shown if key in row and row[key] is not None}

@@ -20,7 +20,7 @@ from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.rights import Rights
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.modules.critical_acts.proofs import Proofs
 from chappe.homeserver.modules.critical_acts.requests import (
@@ -215,7 +215,7 @@ class Actions:
             await self._requests.ended(number, failure_of(error))
             raise
 
-    async def _asker(self, actor: Actor, row: Row) -> Actor:
+    async def _asker(self, actor: Actor, row: Record) -> Actor:
         """Who asked, as far as they still may: a request of whoever may no longer is void."""
         if (asker := await self._scope.find(row["asked_by"], row["organisation"])) is not None:
             return asker

@@ -15,7 +15,7 @@ import orjson
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.modules.media.orphans import Orphans
@@ -143,7 +143,7 @@ class Exports:
         known = {row["id"] for row in rows}
         return {key for key in keys if _name(key) in known}
 
-    async def _make(self, row: Row) -> None:
+    async def _make(self, row: Record) -> None:
         with tempfile.TemporaryDirectory(prefix="chappe-export-") as folder:
             path = Path(folder) / "package.zip"
             try:
@@ -189,7 +189,7 @@ def _name(key: str) -> str:
     return key.removeprefix("exports/").partition(".zip")[0]
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Record) -> dict[str, Any]:
     shown = {key: value for key, value in dict(row).items() if value is not None and key != "detail"}
     if row["detail"] is not None and row["detail"].startswith("{"):
         shown["detail"] = orjson.loads(row["detail"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden
@@ -129,7 +129,7 @@ class BrowserSessions:
             "UPDATE browser_sessions SET second_factor_ts = $2 WHERE id_hash = $1", session.id_hash, self._now_ms()
         )
 
-    async def of(self, user_id: str) -> Sequence[Row]:
+    async def of(self, user_id: str) -> Sequence[Record]:
         return await self._database.fetch(
             "SELECT * FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts", user_id, self._now_ms()
         )
@@ -151,7 +151,7 @@ class BrowserSessions:
             *arguments,
         )
 
-    async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Row]:
+    async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Record]:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
 
         Of sign-ins that have ended here as well: the applications that they let in go on until then. The rows stay, until nothing

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.proxies import crowd_of
 from chappe.matrix.errors import LimitExceeded, MatrixError, NotFound
@@ -114,7 +114,7 @@ async def _make_room(connection: Any, places: int) -> None:
     )
 
 
-def _payload(row: Row) -> Payload:
+def _payload(row: Record) -> Payload:
     return Payload(row["id"], row["content_type"], row["data"], row["version"], row["changed_ts"], row["expires_ts"])
 
 

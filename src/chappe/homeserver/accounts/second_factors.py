@@ -17,7 +17,7 @@ from webauthn.helpers import structs
 from webauthn.helpers.exceptions import WebAuthnException
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded
 
@@ -186,7 +186,7 @@ class SecondFactors:
 
     # ----------------------------------------------------------------------------------------------------- passkeys
 
-    async def passkeys(self, user_id: str) -> Sequence[Row]:
+    async def passkeys(self, user_id: str) -> Sequence[Record]:
         return await self._database.fetch(
             "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts", user_id
         )

@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request, Requester
 from chappe.matrix.account_standing import WELL, Doing, Standing
@@ -163,7 +163,7 @@ class Sessions:
             finally:
                 del self._loads[mark]
 
-    def _keep(self, token_hash: bytes, row: Row) -> tuple[Requester, int | None]:
+    def _keep(self, token_hash: bytes, row: Record) -> tuple[Requester, int | None]:
         via_oauth = row["client_id"] is not None
         rights = rights_in(row["scope"]) if via_oauth else RIGHTS
         requester = Requester(

@@ -12,7 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.matrix.account_standing import Standing
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import Forbidden
@@ -158,7 +158,7 @@ class User:
         return Standing(self.locked, self.suspended, self.expires_ts, self.deactivated)
 
 
-def _user(row: Row | None) -> User | None:
+def _user(row: Record | None) -> User | None:
     if row is None:
         return None
     return User(
@@ -358,7 +358,7 @@ class AccountStore:
                 self.lookup_hash(row["medium"], row["address"]),
             )
 
-    async def threepids(self, user_id: str) -> Sequence[Row]:
+    async def threepids(self, user_id: str) -> Sequence[Record]:
         return await self._database.fetch(
             "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at", user_id
         )
@@ -425,7 +425,7 @@ class AccountStore:
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 
-    async def access_tokens(self, user_id: str) -> Sequence[Row]:
+    async def access_tokens(self, user_id: str) -> Sequence[Record]:
         """What is kept of an account's tokens, and of which devices they are."""
         return await self._database.fetch("SELECT token_hash, device_id FROM access_tokens WHERE user_id = $1", user_id)
 
@@ -447,14 +447,14 @@ class AccountStore:
 
     # ---------------------------------------------------------------------------------------------------- devices
 
-    async def devices(self, user_id: str) -> Sequence[Row]:
+    async def devices(self, user_id: str) -> Sequence[Record]:
         return await self._database.fetch(
             """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices WHERE user_id = $1
                ORDER BY created, device_id""",
             user_id,
         )
 
-    async def device(self, user_id: str, device_id: str) -> Row | None:
+    async def device(self, user_id: str, device_id: str) -> Record | None:
         return await self._database.fetchrow(
             """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices
                WHERE user_id = $1 AND device_id = $2""",
@@ -481,7 +481,7 @@ class AccountStore:
         )
         return [(row["user_id"], row["device_id"]) for row in rows]
 
-    async def devices_of_browser(self, browser: bytes) -> Sequence[Row]:
+    async def devices_of_browser(self, browser: bytes) -> Sequence[Record]:
         """(user, device) of the sessions that come from a browser's sign-in, by either API."""
         return await self._database.fetch(
             """SELECT user_id, device_id FROM devices WHERE browser = $1
@@ -592,7 +592,7 @@ class AccountStore:
                 return False
         return True
 
-    async def find_access_token(self, token_hash: bytes) -> Row | None:
+    async def find_access_token(self, token_hash: bytes) -> Record | None:
         return await self._database.fetchrow(
             f"""SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, {COLUMNS},
                       o.client_id, o.scope
@@ -602,7 +602,7 @@ class AccountStore:
             token_hash,
         )
 
-    async def find_refresh_token(self, token_hash: bytes) -> Row | None:
+    async def find_refresh_token(self, token_hash: bytes) -> Record | None:
         return await self._database.fetchrow(
             """SELECT t.user_id, t.device_id, o.client_id FROM refresh_tokens t
                  LEFT JOIN oauth_sessions o ON o.user_id = t.user_id AND o.device_id = t.device_id

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.modules.delayed_events.delayed_events import CANCEL, RESTART, SEND, DelayedEvents
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.room_event import DELAYED
@@ -24,7 +24,7 @@ class SendDelayedEvent:
     def __init__(self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings) -> None:
         self._delayed, self._rooms, self._membership, self._standings = delayed, rooms, membership, standings
 
-    async def act(self, row: Row, action: str, is_old_dialect: bool) -> None:
+    async def act(self, row: Record, action: str, is_old_dialect: bool) -> None:
         """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
         if row["finalised_ts"] is not None:
             return self._already(row, action, is_old_dialect)
@@ -42,13 +42,13 @@ class SendDelayedEvent:
             self._already(await self._delayed.find(delay_id, None), action, is_old_dialect)
         return None
 
-    async def _require_may(self, row: Row, doing: Doing) -> None:
+    async def _require_may(self, row: Record, doing: Doing) -> None:
         """Its author acts, whoever asks, and whenever. Raises M_FORBIDDEN with what refuses the account."""
         if (error := await self._standings.refusal(row["user_id"], doing)) is not None:
             raise Forbidden(error.message, error.errcode)
 
     @staticmethod
-    def _already(row: Row, action: str, is_old_dialect: bool) -> None:
+    def _already(row: Record, action: str, is_old_dialect: bool) -> None:
         """It is over, or being sent."""
         if row["outcome"] == action or (row["outcome"] is None and action == SEND):
             return
@@ -59,12 +59,12 @@ class SendDelayedEvent:
             raise NotFound("This delayed event is over")
         raise MatrixError(409, "M_UNKNOWN", "This delayed event is over")
 
-    async def send_due(self, row: Row) -> None:
+    async def send_due(self, row: Record) -> None:
         """By the clock: unless it was cancelled, restarted or taken meanwhile. Raises what refused it."""
         if await self._delayed.claim(row["delay_id"], is_due=True):
             await self._send_claimed(row)
 
-    async def _send_claimed(self, row: Row, keep_on_error: bool = False) -> None:
+    async def _send_claimed(self, row: Record, keep_on_error: bool = False) -> None:
         """Raises what refused it; without `keep_on_error` the refusal is final."""
         user_id, content = UserId(row["user_id"]), orjson.loads(row["content"])
         try:
@@ -78,7 +78,7 @@ class SendDelayedEvent:
             raise
         await self._delayed.finalise(row["delay_id"], SEND, event_id)
 
-    async def _send(self, row: Row, user_id: UserId, content: dict[str, Any]) -> str:
+    async def _send(self, row: Record, user_id: UserId, content: dict[str, Any]) -> str:
         if row["type"] == MEMBER and row["state_key"] is not None:
             member = parse_user_id(row["state_key"])
             return await self._membership.set_member(user_id, row["room_id"], member, content)

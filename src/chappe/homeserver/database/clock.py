@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3
@@ -113,7 +113,7 @@ class Clock:
             for row in rows:
                 self._heard_row(row)
 
-    def _heard_row(self, row: Row) -> None:
+    def _heard_row(self, row: Record) -> None:
         rooms, users = dict.fromkeys(row["rooms"], ANYTHING), dict.fromkeys(row["users"], ANYTHING)
         self.heard(Commit(row["since"], row["upto"], rooms, users, foreign=True))
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 
 T = TypeVar("T")
-Row = Any  # asyncpg.Record
+Record = Any  # asyncpg.Record: a row that no type describes yet
 DATABASE_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -49,9 +49,9 @@ def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
 class Executor(Protocol):
     """What runs a statement: the pool, by itself, or the connection of somebody's transaction."""
 
-    async def fetch(self, sql: str, /, *arguments: Any) -> Sequence[Row]: ...
+    async def fetch(self, sql: str, /, *arguments: Any) -> Sequence[Record]: ...
 
-    async def fetchrow(self, sql: str, /, *arguments: Any) -> Row | None: ...
+    async def fetchrow(self, sql: str, /, *arguments: Any) -> Record | None: ...
 
     async def fetchval(self, sql: str, /, *arguments: Any) -> Any: ...
 
@@ -94,10 +94,10 @@ class Database:
         except (TimeoutError, *DATABASE_LOST):
             self._pool.terminate()
 
-    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Row]:
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
         return await self._read("fetch", sql, arguments)  # type: ignore[no-any-return]
 
-    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+    async def fetchrow(self, sql: str, *arguments: Any) -> Record | None:
         return await self._read("fetchrow", sql, arguments)
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:

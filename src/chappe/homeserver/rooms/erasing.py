@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.registry import LiveRooms
@@ -17,7 +17,7 @@ from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.redaction import redact
 
 
-async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, rows: Sequence[Row]) -> None:
+async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, rows: Sequence[Record]) -> None:
     """In one commit. `rows`: (event_id, json) of some events of the room. What a legal hold concerns, the database keeps aside."""
     write, breath = Write(), Breath()
     write.touch_room(room.number, "events")

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chappe.homeserver.database.group_writer import Fragment
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 from chappe.matrix.filters import RoomEventFilter
 
@@ -268,7 +268,7 @@ FRAGMENTS = (
 class Scan:
     """Rows found, the newest first; everything beyond the position `reached` was looked at."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Record]
     reached: int
 
 
@@ -326,7 +326,7 @@ class RoomStore:
     async def state_hash_secret(self) -> bytes:
         return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
 
-    async def events_by_number(self, numbers: Sequence[int]) -> Sequence[Row]:
+    async def events_by_number(self, numbers: Sequence[int]) -> Sequence[Record]:
         return await self.database.fetch(f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers))
 
     async def places(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -338,7 +338,7 @@ class RoomStore:
         )
         return {row["nid"]: (row["position"], row["state_before"]) for row in rows}
 
-    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> Sequence[Row]:
+    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> Sequence[Record]:
         """Events of a room by their ids: by default those that people may be shown."""
         return await self.database.fetch(
             f"""SELECT {EVENT_COLUMNS} FROM events e
@@ -348,7 +348,7 @@ class RoomStore:
             which,
         )
 
-    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> Sequence[Row]:
+    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> Sequence[Record]:
         """(event_id, sender, position, json) of what is no state and has not been erased, with positions in (after, upto], in
         their order. `before_ts`: a time, in ms."""
         return await self.database.fetch(
@@ -362,7 +362,7 @@ class RoomStore:
             limit,
         )
 
-    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Row]:
+    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Record]:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
         order = "DESC" if backwards else "ASC"
         return await self.database.fetch(
@@ -412,7 +412,7 @@ class RoomStore:
             upto,
         )
 
-    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Row]:
+    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Record]:
         """Events at a time or beyond it, the nearest first."""
         comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")
         return await self.database.fetch(
@@ -425,7 +425,7 @@ class RoomStore:
             limit,
         )
 
-    async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Row]:
+    async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Record]:
         """What the room's state got with positions in (after, upto], in order: state events as they came, and what state
         resolution brought back."""
         return await self.database.fetch(
@@ -458,7 +458,7 @@ class RoomStore:
             (SELECT r.root FROM rooms r WHERE r.room_nid = $1))"""
         return await self.database.fetchval(sql, room, position)  # type: ignore[no-any-return]
 
-    async def memberships_of(self, user_id: str) -> Sequence[Row]:
+    async def memberships_of(self, user_id: str) -> Sequence[Record]:
         """Every room that a user has to do with, forgotten ones included."""
         return await self.database.fetch(
             """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
@@ -467,7 +467,7 @@ class RoomStore:
             user_id,
         )
 
-    async def membership(self, user_id: str, room: int) -> Row | None:
+    async def membership(self, user_id: str, room: int) -> Record | None:
         return await self.database.fetchrow(
             """SELECT membership, event_nid, position, joined_since, was_joined, forgotten FROM memberships
                 WHERE user_id = $1 AND room_nid = $2""",
@@ -491,7 +491,7 @@ class RoomStore:
         rows = await self.database.fetch("SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id)
         return {row["user_id"] for row in rows}
 
-    async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> Sequence[Row]:
+    async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> Sequence[Record]:
         """Since when (`since`) some people are in those of some rooms that they are in."""
         return await self.database.fetch(
             """SELECT user_id, room_nid, coalesce(joined_since, position) AS since FROM memberships
@@ -556,7 +556,7 @@ class RoomStore:
             )
         )
 
-    async def listed(self, rooms: Sequence[int]) -> Sequence[Row]:
+    async def listed(self, rooms: Sequence[int]) -> Sequence[Record]:
         """What lists of rooms order and filter by."""
         return await self.database.fetch(
             """SELECT r.room_nid, r.last_position, s.room_type, s.encryption, s.name, s.canonical_alias

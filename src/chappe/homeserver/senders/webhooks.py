@@ -13,7 +13,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import commits_between
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.store import WebhookQueue, WebhookStore
@@ -97,7 +97,7 @@ class WebhookSender:
             await set_progress(connection, "webhooks", commits[-1].upto)
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _bodies(self, hook: Row, since: int, upto: int) -> list[tuple[str, bytes]]:
+    async def _bodies(self, hook: Record, since: int, upto: int) -> list[tuple[str, bytes]]:
         room = await self._rooms.live.by_number(hook["room_nid"])
         types = hook["types"] or ["m.room.message"]
         found = []
@@ -112,7 +112,7 @@ class WebhookSender:
         rows = await self._queue.claim(now, now + 60_000, AT_ONCE)
         await asyncio.gather(*(self._send(row) for row in rows))
 
-    async def _send(self, row: Row) -> None:
+    async def _send(self, row: Record) -> None:
         may = row["enabled"] and await may_be_there(self._rooms, row["owner"], row["room_id"])
         if not may or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
             await self._queue.remove(row["id"])

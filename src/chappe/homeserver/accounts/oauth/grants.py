@@ -18,7 +18,7 @@ from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.accounts.tokens import Tokens, hash_token
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
@@ -154,7 +154,7 @@ class Grants:
 
         return await self._sign_in(client, row, spend)
 
-    async def _sign_in(self, client: Client, row: Row, spend: InTransaction) -> dict[str, Any]:
+    async def _sign_in(self, client: Client, row: Record, spend: InTransaction) -> dict[str, Any]:
         """`spend`: the end of what was granted, in the transaction of the session. Raises OAuthError."""
         scope = parse_scope(row["scope"])
         user = await self._store.find_user(row["user_id"])
@@ -194,7 +194,7 @@ class Grants:
             raise _ended()
         return _answer(tokens, parse_scope(session["scope"]).text)
 
-    async def _session_of(self, token_hash: bytes) -> Row | None:
+    async def _session_of(self, token_hash: bytes) -> Record | None:
         return await self._database.fetchrow(
             """SELECT s.* FROM oauth_sessions s JOIN (
                  SELECT user_id, device_id FROM refresh_tokens WHERE token_hash = $1

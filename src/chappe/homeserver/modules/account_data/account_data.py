@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
 from chappe.homeserver.modules.account_data.kept import KeptSecrets, is_secret
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -165,7 +165,7 @@ class AccountData:
         )
         return {row["user_id"]: orjson.loads(row["content"]) for row in rows}
 
-    async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Row]:
+    async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Record]:
         """Rows (room_id, type, content) that changed in (since, upto]."""
         return await self._database.fetch(
             """SELECT room_id, type, content FROM account_data
@@ -175,7 +175,7 @@ class AccountData:
             upto,
         )
 
-    async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Row]:
+    async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Record]:
         """Rows (room_id, type, content) of some types, global and of rooms."""
         return await self._database.fetch(
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[]) AND NOT deleted",
@@ -183,7 +183,7 @@ class AccountData:
             list(types),
         )
 
-    async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Row]:
+    async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Record]:
         """Rows (room_id, type, content) of some rooms."""
         return await self._database.fetch(
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[]) AND NOT deleted",

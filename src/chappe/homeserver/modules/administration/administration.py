@@ -10,7 +10,7 @@ from typing import Any
 
 from chappe.homeserver.accounts import kinds
 from chappe.homeserver.accounts.upstream_links import UpstreamLinks
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -200,7 +200,7 @@ class Administration:
         )
         return [row["user_id"] for row in rows]
 
-    async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Row]:
+    async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Record]:
         """(room_id, event_id) of what somebody said, the newest first; in all rooms where none is named."""
         return await self._database.fetch(
             """SELECT r.room_id, e.event_id FROM events e JOIN rooms r USING (room_nid)
@@ -249,7 +249,7 @@ class Administration:
         }
 
 
-def _user(row: Row) -> dict[str, Any]:
+def _user(row: Record) -> dict[str, Any]:
     return {
         "name": row["user_id"],
         "user_type": row["kind"],
@@ -272,7 +272,7 @@ def _user(row: Row) -> dict[str, Any]:
     }
 
 
-def _room(row: Row) -> dict[str, Any]:
+def _room(row: Record) -> dict[str, Any]:
     return {
         "room_id": row["room_id"],
         "name": row["name"],

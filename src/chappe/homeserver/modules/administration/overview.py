@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 
 UPLOAD_ORDERS = {
     "user_id": "m.user_id",
@@ -109,7 +109,7 @@ class Overview:
         return [row["room_id"] for row in rows], rows[0]["total"] if rows else 0
 
 
-def _uploads(row: Row) -> dict[str, Any]:
+def _uploads(row: Record) -> dict[str, Any]:
     return {
         "user_id": row["user_id"],
         "displayname": row["displayname"],
@@ -118,7 +118,7 @@ def _uploads(row: Row) -> dict[str, Any]:
     }
 
 
-def _task(row: Row) -> dict[str, Any]:
+def _task(row: Record) -> dict[str, Any]:
     return {
         "id": row["purge_id"],
         "action": "shutdown_and_purge_room",

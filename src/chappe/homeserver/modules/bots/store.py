@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from chappe.homeserver.database.pool import Executor, Row
+from chappe.homeserver.database.pool import Executor, Record
 
 
 class WebhookRow(NamedTuple):
@@ -47,10 +47,10 @@ class WebhookStore:
         found: int = await self._database.fetchval("SELECT count(*) FROM webhooks WHERE owner = $1", owner)
         return found
 
-    async def of_room(self, room_id: str) -> Sequence[Row]:
+    async def of_room(self, room_id: str) -> Sequence[Record]:
         return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
 
-    async def incoming(self, hook: str) -> Row | None:
+    async def incoming(self, hook: str) -> Record | None:
         return await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
 
     async def is_spoken_for_by(self, bot: str) -> bool:
@@ -85,7 +85,7 @@ class WebhookStore:
     async def remove(self, hook: str) -> None:
         await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
 
-    async def remove_from(self, room_id: str, hook: str) -> Row | None:
+    async def remove_from(self, room_id: str, hook: str) -> Record | None:
         """(user_id): who spoke for it. None where there is none in the room."""
         return await self._database.fetchrow(
             "DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING user_id", hook, room_id
@@ -98,7 +98,7 @@ class WebhookStore:
     async def has_outgoing(self) -> bool:
         return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"))
 
-    async def outgoing(self, rooms: Collection[int], now: int) -> Sequence[Row]:
+    async def outgoing(self, rooms: Collection[int], now: int) -> Sequence[Record]:
         """Those that are told of these rooms, with the room's number."""
         return await self._database.fetch(
             """SELECT w.*, r.room_nid FROM webhooks w JOIN rooms r USING (room_id) WHERE w.direction = 'outgoing' AND w.enabled
@@ -124,7 +124,7 @@ class WebhookQueue:
             now,
         )
 
-    async def claim(self, now: int, until: int, most: int) -> Sequence[Row]:
+    async def claim(self, now: int, until: int, most: int) -> Sequence[Record]:
         """What is due, with its webhook; no other process takes it until then."""
         return await self._database.fetch(
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1

@@ -16,7 +16,7 @@ import msgspec
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
@@ -220,7 +220,7 @@ class Webhooks:
 
     # ---------------------------------------------------------------------------------------------------- incoming
 
-    async def incoming(self, hook: str, secret: str) -> Row:
+    async def incoming(self, hook: str, secret: str) -> Record:
         """Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
         row = await self._hooks.incoming(hook)
         good = secrets.compare_digest(row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest())
@@ -233,13 +233,13 @@ class Webhooks:
             raise Forbidden("Whoever made this webhook may not act at present", error.errcode)
         return row
 
-    async def post(self, row: Row, post: Post) -> str:
+    async def post(self, row: Record, post: Post) -> str:
         """The event's id."""
         event_id = await self._say(row, post)
         await self._hooks.note_use(row["id"], self._now_ms())
         return event_id
 
-    async def _say(self, row: Row, post: Post) -> str:
+    async def _say(self, row: Record, post: Post) -> str:
         room, bot = row["room_id"], UserId(row["user_id"])
         mark = {MARK: {"kind": "webhook", "owner": row["owner"], "name": row["name"]}}
         event_id = None

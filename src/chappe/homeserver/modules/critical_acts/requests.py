@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import NotFound
 
@@ -53,7 +53,7 @@ class CriticalRequests:
             )
             return int(number), True
 
-    async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Row | None:
+    async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Record | None:
         """What was agreed to at an API, which is used up now; None where nothing was."""
         text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
         return await self._database.fetchrow(
@@ -85,7 +85,7 @@ class CriticalRequests:
             for row in rows
         ]
 
-    async def waiting(self, number: int, organisation: str) -> Row:
+    async def waiting(self, number: int, organisation: str) -> Record:
         """Raises M_NOT_FOUND."""
         row = await self._database.fetchrow(
             "SELECT * FROM critical_requests WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3",

@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.http.request import Request, transaction_key
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
 from chappe.homeserver.modules.delayed_events.delayed_events import ACTIONS, DelayedEvents, Scheduled
@@ -127,7 +127,7 @@ def _action(value: Any) -> str:
     return str(value)
 
 
-def _described(row: Row) -> dict[str, Any]:
+def _described(row: Record) -> dict[str, Any]:
     """With the names of both dialects."""
     found = {
         "delay_id": row["delay_id"],
@@ -146,7 +146,7 @@ def _described(row: Row) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _finalised(row: Row) -> dict[str, Any]:
+def _finalised(row: Record) -> dict[str, Any]:
     by_itself = row["finalised_ts"] >= row["send_at"]
     reason = "error" if row["error"] is not None else "delay" if row["outcome"] == "send" and by_itself else "action"
     described = _described(row)

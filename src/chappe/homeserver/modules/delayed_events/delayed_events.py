@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
@@ -103,7 +103,7 @@ class DelayedEvents:
 
     # ---------------------------------------------------------------------------------------------------- managing
 
-    async def find(self, delay_id: str, owner: str | None) -> Row:
+    async def find(self, delay_id: str, owner: str | None) -> Record:
         """`owner` None: whoever knows the id. Raises M_NOT_FOUND."""
         row = await self._database.fetchrow("SELECT * FROM delayed_events WHERE delay_id = $1", delay_id)
         if row is None or (owner is not None and row["user_id"] != owner):
@@ -206,7 +206,7 @@ class DelayedEvents:
 
     # ----------------------------------------------------------------------------------------------------- reading
 
-    async def due(self) -> tuple[Sequence[Row], int | None]:
+    async def due(self) -> tuple[Sequence[Record], int | None]:
         """(what must be sent now, in order; when the next one after that is due, in ms). Not what is being sent."""
         now = self._now_ms()
         rows = await self._database.fetch(
@@ -218,7 +218,7 @@ class DelayedEvents:
         due = [row for row in rows if row["send_at"] <= now]
         return due, None if len(due) == len(rows) else rows[len(due)]["send_at"]
 
-    async def scheduled(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Row]:
+    async def scheduled(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Record]:
         return await self._database.fetch(
             """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY send_at LIMIT $3""",
@@ -227,7 +227,7 @@ class DelayedEvents:
             self.max_scheduled,
         )
 
-    async def finalised(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Row]:
+    async def finalised(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Record]:
         return await self._database.fetch(
             """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY finalised_ts DESC LIMIT $3""",
@@ -240,7 +240,7 @@ class DelayedEvents:
         await self._database.execute("DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS)
 
 
-def _leaves_a_call(row: Row) -> bool:
+def _leaves_a_call(row: Record) -> bool:
     """An empty membership of a call, with a reason at most: what a client schedules in case that it is gone (MSC4143)."""
     if row["state_key"] is None or not row["type"].endswith(CALL_MEMBER):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 
 CONSEQUENCE = Consequence(  # what a device has published goes with it
     "devices_removed",
@@ -65,7 +65,7 @@ class KeyStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def devices(self, user_ids: Sequence[str]) -> Sequence[Row]:
+    async def devices(self, user_ids: Sequence[str]) -> Sequence[Record]:
         """Every device of some users with its name and its keys (None where it has none)."""
         return await self._database.fetch(
             """SELECT d.user_id, d.device_id, d.display_name, k.keys FROM devices d
@@ -79,12 +79,12 @@ class KeyStore:
             "SELECT keys FROM device_keys WHERE user_id = $1 AND device_id = $2", user_id, device_id
         )
 
-    async def cross_signing_keys(self, user_ids: Sequence[str]) -> Sequence[Row]:
+    async def cross_signing_keys(self, user_ids: Sequence[str]) -> Sequence[Record]:
         return await self._database.fetch(
             "SELECT user_id, usage, key FROM cross_signing_keys WHERE user_id = ANY($1::text[])", list(user_ids)
         )
 
-    async def signatures(self, user_ids: Sequence[str]) -> Sequence[Row]:
+    async def signatures(self, user_ids: Sequence[str]) -> Sequence[Record]:
         return await self._database.fetch(
             """SELECT user_id, target, signer, signer_key, signature FROM key_signatures
                 WHERE user_id = ANY($1::text[])""",
@@ -149,7 +149,7 @@ class KeyStore:
         counts = {r["algorithm"]: r["n"] for r in rows if r["n"] >= 0}
         return counts, [r["algorithm"] for r in rows if r["n"] < 0]
 
-    async def claim_one_time_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
+    async def claim_one_time_keys(self, wanted: Sequence[Key]) -> Sequence[Record]:
         """Takes one key for each, the oldest first; a key is given exactly once, whoever else claims."""
         return await self._database.fetch(
             """WITH picked AS MATERIALIZED (
@@ -170,7 +170,7 @@ class KeyStore:
         """Forgets which keys were given out long ago: by now their devices know."""
         await self._database.execute(f"DELETE FROM claimed_keys WHERE claimed < now() - interval '{CLAIMED_FOR}'")
 
-    async def claim_fallback_keys(self, wanted: Sequence[Key]) -> Sequence[Row]:
+    async def claim_fallback_keys(self, wanted: Sequence[Key]) -> Sequence[Record]:
         """The fallback keys, now marked as used."""
         return await self._database.fetch(
             """UPDATE fallback_keys f SET used = true FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm)

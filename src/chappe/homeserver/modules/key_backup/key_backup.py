@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.matrix.canonical_json import check_canonical
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -80,7 +80,7 @@ class KeyBackup:
             "etag": str(row["etag"]),
         }
 
-    async def _row(self, user_id: str, version: str | None) -> Row:
+    async def _row(self, user_id: str, version: str | None) -> Record:
         number = None if version is None else _number(version)
         row = await self._database.fetchrow(
             """SELECT version, algorithm, auth_data, etag FROM key_backups

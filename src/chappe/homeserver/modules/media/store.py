@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from chappe.homeserver.database.pool import Executor, Row
+from chappe.homeserver.database.pool import Executor, Record
 
 MediaName = tuple[str, str]  # server name, media id
 MOST_AT_ONCE = 10_000
@@ -28,7 +28,7 @@ def _columns(files: Collection[MediaName]) -> tuple[list[str], list[str]]:
     return [server for server, _ in files], [media for _, media in files]
 
 
-def _names(rows: Sequence[Row]) -> list[MediaName]:
+def _names(rows: Sequence[Record]) -> list[MediaName]:
     return [(row["server_name"], row["media_id"]) for row in rows]
 
 

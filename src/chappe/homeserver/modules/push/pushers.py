@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.store import PusherRow, PusherStore
@@ -152,7 +152,7 @@ def _text(body: dict[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Record) -> dict[str, Any]:
     names = ("kind", "app_id", "pushkey", "app_display_name", "device_display_name", "lang", "profile_tag")
     shown = {name: row[name] for name in names if row[name] is not None}
     return {
@@ -165,8 +165,8 @@ def _shown(row: Row) -> dict[str, Any]:
     }
 
 
-def by_user(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def by_user(rows: Sequence[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
     for row in rows:
         found.setdefault(row["user_id"], []).append(row)
     return found

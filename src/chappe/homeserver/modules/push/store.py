@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from chappe.homeserver.database.group_writer import Consequence
-from chappe.homeserver.database.pool import Executor, Row
+from chappe.homeserver.database.pool import Executor, Record
 
 QueuedPush = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, created (ms)
 
@@ -52,7 +52,7 @@ class PusherStore:
     def __init__(self, database: Executor) -> None:
         self._database = database
 
-    async def of(self, user_id: str) -> Sequence[Row]:
+    async def of(self, user_id: str) -> Sequence[Record]:
         return await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
 
     async def count(self, user_id: str) -> int:
@@ -72,7 +72,7 @@ class PusherStore:
             *new,
         )
 
-    async def lock_others_at(self, user_id: str, kind: str, app_id: str, pushkey: str) -> Sequence[Row]:
+    async def lock_others_at(self, user_id: str, kind: str, app_id: str, pushkey: str) -> Sequence[Record]:
         """(id, data) of the same application's pushers at the same place that are other people's."""
         return await self._database.fetch(
             """SELECT id, data FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3 AND kind = $4
@@ -103,13 +103,13 @@ class PusherStore:
         rows = await self._database.fetch("SELECT DISTINCT user_id FROM pushers")
         return frozenset(row["user_id"] for row in rows)
 
-    async def enabled(self, users: Collection[str]) -> Sequence[Row]:
+    async def enabled(self, users: Collection[str]) -> Sequence[Record]:
         """(id, user_id, kind)."""
         return await self._database.fetch(
             "SELECT id, user_id, kind FROM pushers WHERE enabled AND user_id = ANY($1)", list(users)
         )
 
-    async def claim(self, now: int, most: int, busy: Collection[str], most_of_host: int, until: int) -> Sequence[Row]:
+    async def claim(self, now: int, most: int, busy: Collection[str], most_of_host: int, until: int) -> Sequence[Record]:
         """Pushers with something to deliver, which no other process claims until then; none of the `busy` hosts."""
         return await self._database.fetch(_CLAIM, now, most, list(busy), most_of_host, until)
 
@@ -153,7 +153,7 @@ class PushQueue:
             *map(list, zip(*found, strict=True)),
         )
 
-    async def of(self, pusher: int, most: int) -> Sequence[Row]:
+    async def of(self, pusher: int, most: int) -> Sequence[Record]:
         """In order."""
         return await self._database.fetch("SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2", pusher, most)
 

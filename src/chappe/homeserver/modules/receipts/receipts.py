@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 
 READ, PRIVATE = "m.read", "m.read.private"
 UNTHREADED = ""
@@ -61,7 +61,7 @@ class Receipts:
             tell(write)
         await self._writer.submit(write)
 
-    async def changed(self, user_id: str, rooms: Sequence[int], since: int, upto: int) -> dict[int, list[Row]]:
+    async def changed(self, user_id: str, rooms: Sequence[int], since: int, upto: int) -> dict[int, list[Record]]:
         """By room: what changed in (since, upto], of the user's own private receipts and everybody's public ones."""
         rows = await self._database.fetch(
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
@@ -72,12 +72,12 @@ class Receipts:
             upto,
             user_id,
         )
-        result: dict[int, list[Row]] = {}
+        result: dict[int, list[Record]] = {}
         for row in rows:
             result.setdefault(row["room_nid"], []).append(row)
         return result
 
-    async def for_latest(self, user_id: str, rooms: Sequence[int], upto: int) -> dict[int, list[Row]]:
+    async def for_latest(self, user_id: str, rooms: Sequence[int], upto: int) -> dict[int, list[Record]]:
         """Of each room the user's own receipts, and those that are about its newest events."""
         rows = await self._database.fetch(
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
@@ -91,13 +91,13 @@ class Receipts:
             upto,
             RECENT,
         )
-        result: dict[int, list[Row]] = {}
+        result: dict[int, list[Record]] = {}
         for row in rows:
             result.setdefault(row["room_nid"], []).append(row)
         return result
 
 
-def receipt_content(rows: Sequence[Row]) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
+def receipt_content(rows: Sequence[Record]) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
     """The content of an m.receipt event: event id → type → user → data. Where somebody has read an event both in its thread and
     for the whole room, it is the second (MSC4102): clients take it for both."""
     content: dict[str, dict[str, dict[str, dict[str, object]]]] = {}

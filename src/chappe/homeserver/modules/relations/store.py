@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.rooms.stretches import BLOCK, Cursor, Span
 
 MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
@@ -35,7 +35,7 @@ class RelationStore:
             found.setdefault(row["rel_type"], []).append(row["target"])
         return found
 
-    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
+    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> Sequence[Record]:
         """(target, event_id), by the target's own author, latest first, of what came no later than a position."""
         return await self._database.fetch(
             """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
@@ -52,7 +52,7 @@ class RelationStore:
             upto,
         )
 
-    async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Row]:
+    async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Record]:
         return await self._database.fetch(
             """SELECT x.target, x.event_id, x.position FROM unnest($1::text[]) t CROSS JOIN LATERAL (
                    SELECT r.target, r.event_id, r.position FROM relations r
@@ -65,7 +65,9 @@ class RelationStore:
             room,
         )
 
-    async def threads(self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None) -> Sequence[Row]:
+    async def threads(
+        self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
+    ) -> Sequence[Record]:
         """(target, count, participated, first, latest_id), of what came no later than a position."""
         return await self._database.fetch(
             """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
@@ -81,7 +83,7 @@ class RelationStore:
             room,
         )
 
-    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Row]:
+    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Record]:
         """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 1,000."""
         return await self._database.fetch(
             """SELECT x.target, x.event_id, x.sender, x.position, e.state_before FROM relations x JOIN events e ON e.nid = x.nid
@@ -107,7 +109,7 @@ class RelationStore:
         limit: int,
         depth: int,
         spans: Sequence[Span],
-    ) -> Sequence[Row]:
+    ) -> Sequence[Record]:
         """(event_id, position) beyond `start`, before `stop`, in the order asked for. `spans`: those of the room's order."""
         beyond, before, order = ("<", ">", "DESC") if backwards else (">", "<", "ASC")
         return await self._database.fetch(
@@ -145,7 +147,9 @@ class RelationStore:
         )
         return [row["event_id"] for row in rows]
 
-    async def roots(self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int) -> Sequence[Row]:
+    async def roots(
+        self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
+    ) -> Sequence[Record]:
         """(root, latest) of threads as of a position, newest first; with a participant, those where they have written.
 
         Of a room that has no stretches beside the log and what was before it.
@@ -165,7 +169,7 @@ class RelationStore:
             limit,
         )
 
-    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> Sequence[Row]:
+    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> Sequence[Record]:
         """(root, position) of the latest answer in each thread: one in the log as of a position, and one in each stretch."""
         return await self._database.fetch(
             f"""SELECT t.root, max(x.position) AS position FROM threads t

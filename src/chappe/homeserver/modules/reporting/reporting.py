@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, NotFound
@@ -73,7 +73,7 @@ class Reports:
         if added is None:
             raise LimitExceeded(DAY_MS // MAX_PER_DAY, "You have reported much today: please go on tomorrow")
 
-    async def latest(self, limit: int = 100) -> Sequence[Row]:
+    async def latest(self, limit: int = 100) -> Sequence[Record]:
         """The newest first."""
         return await self._database.fetch("SELECT * FROM reports ORDER BY report_id DESC LIMIT $1", limit)
 
@@ -124,7 +124,7 @@ class Reports:
         raise NotFound("There is no such report")
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Record) -> dict[str, Any]:
     return {
         "id": row["report_id"],
         "received_ts": row["received_ts"],

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.aliases import Aliases
@@ -102,7 +102,7 @@ class RoomDirectory:
             list(query.also),
         ]
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
-        rows: list[Row] = []
+        rows: list[Record] = []
         for _ in range(MAX_READS):
             batch = await self._database.fetch(
                 f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
@@ -130,7 +130,7 @@ class RoomDirectory:
             )
         return answer
 
-    async def _is_for(self, reader: Reader, row: Row) -> bool:
+    async def _is_for(self, reader: Reader, row: Record) -> bool:
         if not isinstance(reader, ServerReader):
             return True
         return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_number(row["room_nid"]))
@@ -168,7 +168,7 @@ def _entry(row: Any) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def _batch_tokens(query: DirectoryQuery, page: Sequence[Row], backwards: bool, more: bool) -> dict[str, str]:
+def _batch_tokens(query: DirectoryQuery, page: Sequence[Record], backwards: bool, more: bool) -> dict[str, str]:
     """Where the pages before and after one begin. `more`: there is more in the direction of reading."""
     tokens = {}
     if page and (more or backwards):

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import AllTables, Table
 from chappe.homeserver.policy.holds import Holds
@@ -67,7 +67,7 @@ class RoomPurges:
             self._now_ms(),
         )
 
-    async def waiting(self) -> Sequence[Row]:
+    async def waiting(self) -> Sequence[Record]:
         return await self._database.fetch("SELECT * FROM room_purges WHERE ended_ts IS NULL ORDER BY asked_ts")
 
     async def of_room(self, room_id: str) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ class RoomPurges:
         except MatrixError as error:
             await self.failed(purge_id, error.message)
 
-    async def _must_wait(self, row: Row) -> bool:
+    async def _must_wait(self, row: Record) -> bool:
         if row["has_begun"] or row["room_nid"] is None or self._now_ms() > row["closed_ts"] + OTHERS_WAIT_MS:
             return False
         return bool(
@@ -111,7 +111,7 @@ class RoomPurges:
             )
         )
 
-    async def _begin(self, row: Row) -> bool:
+    async def _begin(self, row: Record) -> bool:
         """From here on the room is known nowhere."""
         await self.may_purge(row["room_id"])
         number = row["room_nid"]
@@ -145,7 +145,7 @@ class RoomPurges:
         self._rooms.live.read_anew(number)
         await self._writer.submit(write)
 
-    async def _delete_all(self, row: Row) -> None:
+    async def _delete_all(self, row: Record) -> None:
         for _ in range(PASSES):
             deleted = await self._delete_events(row) if row["room_nid"] is not None else 0
             for table in self._tables:
@@ -162,7 +162,7 @@ class RoomPurges:
             "UPDATE room_purges SET state = 'complete', ended_ts = $2 WHERE purge_id = $1", row["purge_id"], self._now_ms()
         )
 
-    async def _delete_events(self, row: Row) -> int:
+    async def _delete_events(self, row: Record) -> int:
         """With what hangs on each of them."""
         deleted = 0
         while True:
@@ -180,7 +180,7 @@ class RoomPurges:
                 await connection.execute("DELETE FROM events WHERE nid = ANY($1)", [e["nid"] for e in events])
             deleted += len(events)
 
-    async def _delete_rows(self, table: Table, row: Row) -> int:
+    async def _delete_rows(self, table: Table, row: Record) -> int:
         deleted = 0
         statement = f"""DELETE FROM {table.name} WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM {table.name} WHERE {table.of_room} LIMIT {self.batch * 10}))"""
@@ -193,7 +193,7 @@ def _count(status: str) -> int:
     return int(status.split()[-1])
 
 
-def _told(row: Row) -> dict[str, Any]:
+def _told(row: Record) -> dict[str, Any]:
     """As Synapse's "Room Admin API" tells it."""
     told = {
         "delete_id": row["purge_id"],

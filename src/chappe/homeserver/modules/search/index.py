@@ -17,7 +17,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Consequence
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.progress import progress, set_progress
 from chappe.homeserver.load.breath import Breath
 from chappe.matrix.relations import REPLACE, relation_of
@@ -189,7 +189,7 @@ class SearchIndex:
             await set_progress(connection, "search words", upto)
         return bool(old)
 
-    async def _write(self, connection: Any, rows: Sequence[Row]) -> None:
+    async def _write(self, connection: Any, rows: Sequence[Record]) -> None:
         found: list[Entry] = []
         edited: list[str] = []
         redacted: list[str] = []
@@ -223,7 +223,7 @@ async def _store(connection: Any, entries: Sequence[Entry]) -> None:
         await connection.execute(_WRITE, *map(list, zip(*entries, strict=True)))
 
 
-def _place(row: Row) -> tuple[int, int, int, int, str, str]:
+def _place(row: Record) -> tuple[int, int, int, int, str, str]:
     return row["nid"], row["room_nid"], row["position"], row["ts"], row["sender"], row["type"]
 
 
@@ -233,7 +233,7 @@ def _text(event_type: str, content: dict[str, Any]) -> str | None:
     return value[:MAX_TEXT] if type(value) is str else None
 
 
-async def _entry(row: Row, breath: Breath) -> Entry:
+async def _entry(row: Record, breath: Breath) -> Entry:
     """A row of the index, of what reads so today."""
     new = orjson.loads(row["edit_json"])["content"].get("m.new_content") if row["edit"] is not None else None
     text = _text(row["type"], new) if type(new) is dict else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
@@ -99,7 +99,7 @@ class MessageSearch:
 
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
-    ) -> Sequence[Row]:
+    ) -> Sequence[Record]:
         """What a `tsquery` finds, the best first, at most 2,000. What came after one has left a room is none of it."""
         order = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
         left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
@@ -120,7 +120,7 @@ class MessageSearch:
             list(left.values()),
         )
 
-    async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Row]) -> list[Row]:
+    async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Record]) -> list[Record]:
         """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
         ignored = await self._rooms.visibility.ignoring.of(user_id)
         rows = [row for row in rows if row["sender"] not in ignored or row["type"] != "m.room.message"]
@@ -143,7 +143,7 @@ class MessageSearch:
             sees |= {nid: place in seen for nid, place in of_room.items()}
         return [row for row in rows if sees[row["nid"]]]
 
-    async def _hits(self, user_id: str, rows: Sequence[Row], f: RoomEventFilter) -> list[Hit]:
+    async def _hits(self, user_id: str, rows: Sequence[Record], f: RoomEventFilter) -> list[Hit]:
         """In the order of the rows, without what the user did not ask for, or may not see any more."""
         by_room: dict[int, list[int]] = {}
         for row in rows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -52,7 +52,7 @@ class ThreadSubscriptions:
             raise NotFound("You do not follow this thread")
         return bool(row["automatic"])
 
-    async def _row(self, user_id: str, room: int, root: str) -> Row | None:
+    async def _row(self, user_id: str, room: int, root: str) -> Record | None:
         return await self._database.fetchrow(
             """SELECT automatic, subscribed, unsubscribed_after FROM thread_subscriptions
                 WHERE user_id = $1 AND room_nid = $2 AND root = $3""",

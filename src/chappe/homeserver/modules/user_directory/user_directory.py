@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.reader import Finds, Guest, Person
@@ -80,7 +80,7 @@ class UserDirectory:
             found.append(_entry(row))
         return found, False
 
-    async def _shown(self, searcher: UserId, rows: Sequence[Row]) -> list[Row]:
+    async def _shown(self, searcher: UserId, rows: Sequence[Record]) -> list[Record]:
         """Those of some people who are not hidden from somebody."""
         hidden = await self._rooms.policy.hidden(searcher, [row["user_id"] for row in rows])
         return [row for row in rows if row["user_id"] not in hidden]
@@ -102,6 +102,6 @@ def _asked(term: str) -> tuple[list[str], str, str, str] | None:
     return [term, term.lower()] if server else [], words, f"{escaped(server.lower())}%", exact_names(local)
 
 
-def _entry(row: Row) -> dict[str, Any]:
+def _entry(row: Record) -> dict[str, Any]:
     entry = {"user_id": row["user_id"], "display_name": row["display_name"], "avatar_url": row["avatar_url"]}
     return {key: value for key, value in entry.items() if value is not None}

@@ -21,7 +21,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.config import Brand, Email
 from chappe.homeserver.database.group_writer import Fragment, Write
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
@@ -204,7 +204,7 @@ class MailQueue:
             except (TimeoutError, *DATABASE_LOST):
                 await asyncio.sleep(0.2)
 
-    async def _outcome(self, row: Row) -> tuple[str | None, bool]:
+    async def _outcome(self, row: Record) -> tuple[str | None, bool]:
         """(what went wrong with one mail, whatever it is; whether it is no use to try again)."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -222,7 +222,7 @@ class MailQueue:
             return type(error).__name__, False
         return None, False
 
-    async def _send(self, row: Row) -> None:
+    async def _send(self, row: Record) -> None:
         """To the address that was checked, whatever the mail's own header says."""
         settings, sender, recipient = self._settings, parse_sender(row["sender"]), parse_email(row["recipient"])
         raw = serialise(

@@ -8,7 +8,7 @@ from itertools import islice
 import orjson
 from pyroaring import BitMap
 
-from chappe.homeserver.database.pool import Row
+from chappe.homeserver.database.pool import Record
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
@@ -221,14 +221,14 @@ class Serving:
 
     async def _walk(
         self, room: LiveRoom, start: Sequence[str], stop: Iterable[str], limit: int, includes_start: bool
-    ) -> list[Row]:
+    ) -> list[Record]:
         """Reads the events before `start` along `prev_events`, level by level and one statement a level, not beyond those in
         `stop`.
 
         Returns at most `limit` rows, the deepest first. `includes_start`: the events of `start` are among them.
         """
         seen = {*stop}
-        found: list[Row] = []
+        found: list[Record] = []
         level = [e for e in dict.fromkeys(start) if e not in seen]
         seen.update(level)
         first = True
@@ -249,7 +249,7 @@ class Serving:
         return found[:limit]
 
     async def _shown(
-        self, origin: str, room: LiveRoom, rows: Sequence[Row], refusal: Forbidden | NotFound | None
+        self, origin: str, room: LiveRoom, rows: Sequence[Record], refusal: Forbidden | NotFound | None
     ) -> list[bytes]:
         """Returns the JSON of what `_walk` has read, as `origin` may have it. `refusal`: what `_room` returned."""
         if refusal is not None:
@@ -259,7 +259,7 @@ class Serving:
             rows = [row for row in rows if row["event_id"] in of_its_time]
         return await self.visible(origin, room, rows)
 
-    async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bytes]:
+    async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> list[bytes]:
         """Returns the JSON of some events, redacted where no user of `origin` may see them (`m.room.history_visibility`).
 
         While this server is still entering the room it leaves out what it cannot judge: other servers know who was there.
@@ -273,7 +273,7 @@ class Serving:
                 result.append(canonical_json(redact(orjson.loads(row["json"]), room.version)))
         return result
 
-    async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> set[str]:
+    async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> set[str]:
         """Returns the ids of the messages whose authors have had them erased, where the users of `origin` came into the room
         after that.
         """
@@ -285,7 +285,7 @@ class Serving:
         since = await self._store.joined_since(room.number, members)
         return {row["event_id"] for row in theirs if since is None or since > erased_at[row["sender"]]}
 
-    async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Row]) -> list[bool]:
+    async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> list[bool]:
         """Says of each event whether a user of `origin` may see it: by the history visibility and by who was in the room at
         that event.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Fragment
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.remote.checks import Checked
@@ -223,7 +223,7 @@ _KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, sta
             is_unfit AND redacted_by IS NULL AS is_unfit"""
 
 
-def _known(row: Row) -> Known:
+def _known(row: Record) -> Known:
     return Known(
         row["nid"],
         row["room_nid"],

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.modules.push.store import PusherStore, PushQueue
@@ -96,7 +96,7 @@ class PushDeliverer:
 
     # ------------------------------------------------------------------------------------------------ one pusher
 
-    async def _serve(self, pusher: Row) -> None:
+    async def _serve(self, pusher: Record) -> None:
         done: bool | None
         if await self._standings.refusal(pusher["user_id"], Doing.READ) is not None:  # nothing goes out: it is dropped
             await self._queue.remove_all(pusher["id"])
@@ -118,7 +118,7 @@ class PushDeliverer:
         else:
             await self._failed(pusher)
 
-    async def _failed(self, pusher: Row) -> None:
+    async def _failed(self, pusher: Record) -> None:
         now = self._now_ms()
         if pusher["failing_since"] is not None and now - pusher["failing_since"] > FORGET_MS:
             await self._pushers.remove([pusher["id"]])
@@ -127,7 +127,7 @@ class PushDeliverer:
         await self._pushers.note_failure(pusher["id"], now + wait, now)
         await self._queue.remove_all(pusher["id"], before=now - GIVE_UP_MS)
 
-    async def _in_order(self, pusher: Row, send: Callable[[Row, Notification], Awaitable[bool | None]]) -> bool | None:
+    async def _in_order(self, pusher: Record, send: Callable[[Record, Notification], Awaitable[bool | None]]) -> bool | None:
         """Sends what is queued. True: all of a turn; False: something failed; None: the pusher was refused for good."""
         for row in await self._queue.of(pusher["id"], PER_TURN):
             try:
@@ -148,7 +148,7 @@ class PushDeliverer:
             await self._queue.remove([row["id"]])
         return True
 
-    async def _to_gateway(self, pusher: Row, notification: Notification) -> bool | None:
+    async def _to_gateway(self, pusher: Record, notification: Notification) -> bool | None:
         url = orjson.loads(pusher["data"])["url"]
         body = orjson.dumps({"notification": notification.for_gateway(pusher)})
         status, raw = await self._fetcher.post(url, body, {"Content-Type": "application/json"}, SECONDS)
@@ -160,7 +160,7 @@ class PushDeliverer:
             return False
         return None if type(rejected) is list and pusher["pushkey"] in rejected else True
 
-    async def _to_browser(self, pusher: Row, notification: Notification) -> bool | None:
+    async def _to_browser(self, pusher: Record, notification: Notification) -> bool | None:
         data = orjson.loads(pusher["data"])
         body, headers = self._notifications.for_browser(pusher, data, notification)
         status, _ = await self._fetcher.post(data["url"], body, headers, SECONDS)
@@ -168,6 +168,6 @@ class PushDeliverer:
             return None
         return status < 300 or status == 413
 
-    async def _to_mailbox(self, pusher: Row) -> bool:
+    async def _to_mailbox(self, pusher: Record) -> bool:
         await self._digest.write(pusher, await self._queue.of(pusher["id"], IN_A_MAIL))
         return True

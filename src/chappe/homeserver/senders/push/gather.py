@@ -16,7 +16,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import LoggedCommit, commits_between
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
@@ -171,7 +171,7 @@ class PushGatherer:
     async def _of_user(
         self,
         user: str,
-        pushers: Sequence[Row],
+        pushers: Sequence[Record],
         events: Sequence[tuple[LiveRoom, RoomEvent, list[Any]]],
         reader: bool,
         upto: int,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.pool import Database, Row
+from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
@@ -36,7 +36,7 @@ class Notification:
     event: RoomEvent | None = None
     tweaks: dict[str, Any] = field(default_factory=dict)
 
-    def for_gateway(self, pusher: Row) -> dict[str, Any]:
+    def for_gateway(self, pusher: Record) -> dict[str, Any]:
         data = orjson.loads(pusher["data"])
         device = {
             "app_id": pusher["app_id"],
@@ -81,7 +81,7 @@ class Notifications:
         self._vapid, self._now_ms = vapid, now_ms
         self._badges: OrderedDict[str, dict[int, bool]] = OrderedDict()  # by user: the rooms with something unread
 
-    async def make(self, pusher: Row, row: Row) -> Notification | None:
+    async def make(self, pusher: Record, row: Record) -> Notification | None:
         """None where there is nothing to tell: it has been read, or the number is what the device shows already."""
         user_id = pusher["user_id"]
         unread = await self._badge(user_id, row["room_nid"])
@@ -123,7 +123,7 @@ class Notifications:
         invited = [m for m in invitations if not await self._hides_invitation(user_id, m.sender)]
         return sum(known.get(n, False) for n in joined) + len(invited)
 
-    def for_browser(self, pusher: Row, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
+    def for_browser(self, pusher: Record, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of a Web Push message; what does not fit leaves its content out."""
         only_ids = data.get("format") == "event_id_only"
         content = notification.content(pusher["user_id"], only_ids)
@@ -160,7 +160,7 @@ class Digest:
     def next_look(self, now: int) -> int:
         return now + min(self._delay_ms, 60_000)
 
-    async def write(self, pusher: Row, rows: Sequence[Row]) -> None:
+    async def write(self, pusher: Record, rows: Sequence[Record]) -> None:
         """One mail once the oldest has waited long enough; none about what has been read meanwhile."""
         if not rows or rows[0]["created_ts"] > self._now_ms() - self._delay_ms:
             return
