@@ -22,6 +22,7 @@ from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirector
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
+from chappe.homeserver.database.rows import Int, Row
 from tests.process import is_alive
 from tests.support import until
 
@@ -124,9 +125,11 @@ async def test_two_processes_migrate_at_once(postgres: EmbeddedPostgres) -> None
         await c.close()
 
 
-NOTES = Fragment(
-    "notes", (("n", "int"),), "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);"
-)
+class NoteRow(Row):
+    n: Int
+
+
+NOTES = Fragment("notes", NoteRow, "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);")
 
 
 class Desk:
@@ -156,7 +159,7 @@ class Desk:
     def write(self, n: int, txn: str | None = None) -> asyncio.Future[str | None]:
         write = Write(txn=txn)
         write.txn_result = f"result {n}"
-        write.add("notes", n)
+        write.add(NoteRow(n))
         write.touch_user("@a:x", "notes")
         return self.writer.submit(write)
 

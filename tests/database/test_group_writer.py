@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write, compose
+from chappe.homeserver.database.rows import Row
 from chappe.matrix.errors import Forbidden
 
 
@@ -29,7 +30,7 @@ class Notebook:
         self.generation += 1
         self.built = []
 
-    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
+    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[Row]:
         return ()
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
@@ -89,8 +90,12 @@ async def test_what_was_set_aside_is_answered_and_is_no_ground_for_others() -> N
     assert await lines[0].future is None
 
 
+class Removed(Row):
+    who: str
+
+
 def test_the_consequences_of_a_fragment_run_after_it_where_it_has_rows() -> None:
-    own = Fragment("devices_removed", (("who", "text"),), "DELETE FROM devices;")
+    own = Fragment("devices_removed", Removed, "DELETE FROM devices;")
     text, order = compose([own], [Consequence("devices_removed", "DELETE FROM keys;")])
     assert "IF cardinality(devices_removed_rows) > 0 THEN DELETE FROM devices;\nDELETE FROM keys; END IF;" in text
     assert [fragment.name for fragment in order] == ["sent", "devices_removed"]  # no argument of its own

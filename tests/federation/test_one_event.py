@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.rooms.fragments import RedactionRow
 from chappe.homeserver.rooms.room_event import ERASED
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.redaction import redact
@@ -65,7 +66,8 @@ async def erase(person: Person, room: str, event: str) -> None:
     raw = await node.database.fetchval("SELECT json FROM events WHERE event_id = $1", event)
     write = Write()
     write.touch_room(live.number, "events")
-    write.add("redactions", event, ERASED, canonical_json(redact(json.loads(raw), live.version)))
+    left = canonical_json(redact(json.loads(raw), live.version))
+    write.add(RedactionRow(event_id=event, redacted_by=ERASED, json=left))
     await node.rooms._writer.submit(write)
     node.rooms.live.read_anew(live.number)
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from chappe.matrix.search_lexemes import names
 
 MAX_NAME = 500  # characters of a name that it is found by
 
-# a row of the user directory: user, server's name, display name, picture, what it is searched by
-DirectoryEntry = tuple[str, str, str | None, str | None, str]
+
+class DirectoryEntry(NamedTuple):
+    """A row of the user directory. `search`: what it is found by."""
+
+    user_id: str
+    server_name: str
+    display_name: str | None
+    avatar_url: str | None
+    search: str
 
 
 def directory_entry(user_id: str, profile: Mapping[str, Any]) -> DirectoryEntry:
@@ -19,4 +26,5 @@ def directory_entry(user_id: str, profile: Mapping[str, Any]) -> DirectoryEntry:
     name, avatar = profile.get("displayname"), profile.get("avatar_url")
     name = name.replace("\0", "") if type(name) is str else None
     avatar = avatar.replace("\0", "") if type(avatar) is str else None
-    return user_id, server_name, name, avatar, names(f"{(name or '')[:MAX_NAME]} {localpart}")
+    search = names(f"{(name or '')[:MAX_NAME]} {localpart}")
+    return DirectoryEntry(user_id, server_name, name, avatar, search)

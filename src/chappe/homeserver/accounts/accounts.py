@@ -12,6 +12,7 @@ import orjson
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.bridges import Bridges
+from chappe.homeserver.accounts.fragments import AccountChangeRow, AccountStateRow, ProfileCarryRow
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.profile_fields import check_shown
@@ -23,6 +24,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.policy import Policy
@@ -251,13 +253,17 @@ class Accounts:
             stored = await self.passwords.hash(password)
         write = Write()
         raw = None if profile is None else orjson.dumps(profile)
-        write.add("account_changes", user_id, stored, is_admin, deactivated, erased, raw)
+        write.add(
+            AccountChangeRow(
+                who=user_id, password_hash=stored, is_admin=is_admin, deactivated=deactivated, erased=erased, profile=raw
+            )
+        )
         if deactivated:
-            write.add("directory_entries", user_id, domain_of(user_id), None, None, None)
+            write.add(DirectoryEntryRow(user_id, domain_of(user_id), None, None, None))
         elif profile is not None:
-            write.add("directory_entries", *directory_entry(user_id, profile))
+            write.add(DirectoryEntryRow(*directory_entry(user_id, profile)))
         if is_carried:
-            write.add("profile_carries", user_id)
+            write.add(ProfileCarryRow(who=user_id))
         if notice is not None:
             notice.put_with(write)
         if profile is not None:
@@ -308,7 +314,17 @@ class Accounts:
         `ends_by`: of an end that an administrator has said, whose right that is, an organisation's or `THE_WHOLE`; None: nobody's.
         """
         write = Write()
-        write.add("account_states", user_id, locked, suspended, expires_ts, by, ends_by, self.now_ms())
+        write.add(
+            AccountStateRow(
+                who=user_id,
+                locked=locked,
+                suspended=suspended,
+                expires_ts=expires_ts,
+                whose=by,
+                ends_by=ends_by,
+                now=self.now_ms(),
+            )
+        )
         await self._touch_account(write, user_id)
         await self._writer.submit(write)
         if locked:

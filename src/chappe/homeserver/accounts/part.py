@@ -25,6 +25,7 @@ from chappe.homeserver.accounts.api.shared_secret import SharedSecretRegistratio
 from chappe.homeserver.accounts.application_services import ApplicationServices, load_application_services
 from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
+from chappe.homeserver.accounts.fragments import FRAGMENTS
 from chappe.homeserver.accounts.fresh_proof import OwnerMail
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.clients import Clients
@@ -36,7 +37,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import FRAGMENTS, AccountStore
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tables import TABLES
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.accounts.uia import UserInteractiveAuth

@@ -12,6 +12,7 @@ import asyncpg
 
 from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
+from chappe.homeserver.accounts.fragments import RemovedDeviceRow
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore, InTransaction, Origin
@@ -21,6 +22,7 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Record
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.http.request import Request, Requester
 from chappe.matrix.account_standing import WELL, Doing, Standing
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -306,8 +308,8 @@ class Sessions:
         write = Write()
         for user, ends in ended.items():
             for device in ends:
-                write.add("devices_removed", user, device)
-            write.add("device_list_changes", user)
+                write.add(RemovedDeviceRow(who=user, device=device))
+            write.add(DeviceListChangeRow(who=user))
             write.touch_user(user, "account")
             write.touch_user(user, "device_list")
         await self._writer.submit(write)

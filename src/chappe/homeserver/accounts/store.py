@@ -1,4 +1,4 @@
-"""SQL of users, devices and tokens. Tokens are stored as hashes only."""
+"""Users, devices and tokens. Tokens are stored as hashes only. What a commit writes of accounts: `fragments.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database, Record
 from chappe.matrix.account_standing import Standing
 from chappe.matrix.directory_entries import directory_entry
@@ -25,91 +24,6 @@ _PUT_DEVICE = """INSERT INTO devices (user_id, device_id, display_name, browser,
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
     parent_user = excluded.parent_user, parent_device = excluded.parent_device"""
-
-FRAGMENTS = (
-    Fragment(
-        "account_changes",
-        (
-            ("who", "text"),
-            ("password_hash", "text"),
-            ("is_admin", "boolean"),
-            ("deactivated", "boolean"),
-            ("erased", "boolean"),
-            ("profile", "bytea"),
-        ),
-        """
-        FOR r IN SELECT * FROM unnest(account_changes_rows) LOOP  -- NULL: stays as it is
-            UPDATE users SET
-                password_hash = CASE WHEN r.deactivated THEN NULL
-                                     ELSE coalesce(r.password_hash, password_hash) END,
-                is_admin = coalesce(r.is_admin, is_admin),
-                deactivated = coalesce(r.deactivated, deactivated),
-                erased = coalesce(r.erased, erased), profile = coalesce(r.profile, profile),
-                erased_at = CASE WHEN r.erased THEN coalesce(erased_at, upto) WHEN NOT r.erased THEN NULL ELSE erased_at END
-             WHERE user_id = r.who;
-        END LOOP;""",
-    ),
-    Fragment(
-        "profile_carries",
-        (("who", "text"),),
-        """
-        INSERT INTO profile_carries (user_id, serial) SELECT DISTINCT c.who, upto FROM unnest(profile_carries_rows) c
-        ON CONFLICT (user_id) DO UPDATE SET serial = excluded.serial;""",
-    ),
-    Fragment(
-        "account_states",
-        (
-            ("who", "text"),
-            ("locked", "boolean"),
-            ("suspended", "boolean"),
-            ("expires_ts", "bigint"),
-            ("whose", "text"),
-            ("ends_by", "text"),
-            ("now", "bigint"),
-        ),
-        """
-        FOR r IN SELECT * FROM unnest(account_states_rows) LOOP  -- NULL: stays as it is; expiry 0: never
-            -- a lock and a suspension are lifted in the right in which they were made, or in the installation's (NULL), and stay in it
-            UPDATE users SET locked = CASE WHEN r.locked OR r.whose IS NULL OR locked_by = r.whose
-                                           THEN coalesce(r.locked, locked) ELSE locked END,
-                locked_by = CASE WHEN r.locked AND (NOT locked OR r.whose IS NULL) THEN r.whose ELSE locked_by END,
-                suspended = CASE WHEN r.suspended OR r.whose IS NULL OR suspended_by = r.whose
-                                 THEN coalesce(r.suspended, suspended) ELSE suspended END,
-                suspended_by = CASE WHEN r.suspended AND (NOT suspended OR r.whose IS NULL) THEN r.whose ELSE suspended_by END,
-                expires_ts = CASE WHEN r.expires_ts = 0 THEN NULL ELSE coalesce(r.expires_ts, expires_ts) END,
-                -- an end that an administrator has brought near is theirs, in the highest right, until it is put off without a day
-                expires_by = CASE WHEN r.expires_ts IS NULL THEN expires_by
-                                  WHEN r.expires_ts = 0 THEN NULL
-                                  WHEN r.expires_ts > greatest(expires_ts, r.now) AND expires_ts IS NOT NULL
-                                       AND (expires_by IS NULL OR r.ends_by IS NULL) THEN NULL
-                                  WHEN r.ends_by = 'all' THEN r.ends_by ELSE coalesce(expires_by, r.ends_by) END
-             WHERE user_id = r.who;
-        END LOOP;""",
-    ),
-    Fragment(
-        "directory_entries",
-        (("who", "text"), ("server_name", "text"), ("display_name", "text"), ("avatar_url", "text"), ("search", "text")),
-        """
-        FOR r IN SELECT * FROM unnest(directory_entries_rows) LOOP  -- search NULL: not to be found any more
-            DELETE FROM user_directory WHERE user_id = r.who;
-            IF r.search IS NOT NULL THEN
-                INSERT INTO user_directory VALUES (r.who, r.server_name, r.display_name, r.avatar_url, r.search);
-            END IF;
-        END LOOP;""",
-    ),
-    Fragment(
-        "devices_removed",
-        (("who", "text"), ("device", "text")),
-        """
-        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP  -- first: whoever signs in locks devices before login tokens
-            DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
-        END LOOP;
-        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
-            DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = r.who AND device_id = r.device;
-        END LOOP;""",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +223,8 @@ class AccountStore:
                 await connection.execute(
                     """UPDATE user_directory d SET search = x.search, rules = 1
                          FROM unnest($1::text[], $2::text[]) x(user_id, search) WHERE d.user_id = x.user_id""",
-                    [entry[0] for entry in entries],
-                    [entry[4] for entry in entries],
+                    [entry.user_id for entry in entries],
+                    [entry.search for entry in entries],
                 )
         return bool(rows)
 

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
+from msgspec.structs import astuple
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
+from chappe.homeserver.database.rows import Row, columns_of
 from chappe.homeserver.database.writer_connection import WriterConnection
 
 log = logging.getLogger(__name__)
@@ -31,14 +33,14 @@ MAX_BATCH = 400
 class Fragment:
     """A part of the writing transaction.
 
-    `columns`: (name, SQL type). In `sql` the rows are an array of records called `<fragment>_rows` (so, usually:
-    `FROM unnest(<fragment>_rows) r`), with `_lane` before the declared columns. The variables `since`, `upto` and `bad`
+    `row`: what is added to a write for it. In `sql` the rows are an array of records called `<fragment>_rows` (so, usually:
+    `FROM unnest(<fragment>_rows) r`), with `_lane` before the fields of `row`. The variables `since`, `upto` and `bad`
     (refused lanes) are at hand, and `r` for loops. With `checks`, `sql` runs before anything is written and may add to
     `bad`. `also`: another fragment whose rows make this one run, too.
     """
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    row: type[Row]
     sql: str
     checks: bool = False
     also: str = ""
@@ -70,14 +72,14 @@ class Lane(Protocol):
     async def reload(self) -> None: ...
     def make_stale(self) -> None: ...
     def reset(self) -> None: ...
-    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]: ...
+    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[Row]: ...
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None: ...
 
 
 class Write:
     """Rows that are committed together. The subclasses for rooms override `build`; their rows come from `Lane.batch_rows`.
 
-    `rows`: (name of the fragment, values of its columns). `rooms`, `users`: the kinds of what changes in a room or for a user.
+    `rows`: each is written by the fragment that takes its type. `rooms`, `users`: the kinds of what changes in a room or for a user.
     `txn`: a transaction id; a write that repeats one is not made, and gets the result of the first. `is_set_aside`: set by `build`
     where the lane's present state is no ground for the write. It is not made then, the lane forgets it, and its maker is answered None.
     """
@@ -85,15 +87,15 @@ class Write:
     def __init__(self, lane: Lane | None = None, txn: str | None = None) -> None:
         self.lane, self.txn = lane, txn
         self.generation, self.is_set_aside = -1, False
-        self.rows: list[tuple[str, tuple[Any, ...]]] = []
+        self.rows: list[Row] = []
         self.rooms: dict[int, set[str]] = {}
         self.users: dict[str, set[str]] = {}
         self.positions = 0  # how many positions of the clock it takes for itself (its events)
         self.txn_result = ""  # remembered under `txn`: what a repetition is answered
         self.future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
-    def add(self, fragment: str, *values: Any) -> None:
-        self.rows.append((fragment, values))
+    def add(self, row: Row) -> None:
+        self.rows.append(row)
 
     def touch_room(self, number: int, kind: str) -> None:
         self.rooms.setdefault(number, set()).add(kind)
@@ -105,9 +107,14 @@ class Write:
         """Builds the write anew on the lane's present state: sets `positions`, `rooms`, `users`. Raises what the requester is told."""
 
 
+class SentRow(Row):
+    txn: str
+    result: str
+
+
 _SENT = Fragment(
     "sent",
-    (("txn", "text"), ("result", "text")),
+    SentRow,
     "INSERT INTO sent (txn, result, upto) SELECT r.txn, r.result, upto FROM unnest(sent_rows) r WHERE r._lane <> ALL (bad);",
 )
 
@@ -126,7 +133,8 @@ def compose(fragments: Sequence[Fragment], consequences: Sequence[Consequence] =
     ordered = [*(f for f in fragments if f.checks), _SENT, *(f for f in fragments if not f.checks)]
 
     def record(fragment: Fragment) -> str:
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in (("_lane", "bigint"), *fragment.columns))
+        fields = ((column.name, column.type) for column in columns_of(fragment.row))
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in (("_lane", "bigint"), *fields))
         return f"CREATE TYPE pg_temp.{fragment.name}_row AS ({columns});"
 
     def whole(fragment: Fragment) -> str:
@@ -170,6 +178,7 @@ class GroupWriter:
         self._url, self._clock = url, clock
         self._fragments: list[Fragment] = []
         self._consequences: list[Consequence] = []
+        self._names: dict[type[Row], str] = {SentRow: _SENT.name}  # of the fragments, by what they take
         self._queue: deque[Write] = deque()
         self._batch: Sequence[Write] = ()  # that is being committed
         self._kick = asyncio.Event()
@@ -180,6 +189,7 @@ class GroupWriter:
     def register(self, *fragments: Fragment) -> None:
         """Before `run`: the tables that a module writes."""
         self._fragments += fragments
+        self._names |= {fragment.row: fragment.name for fragment in fragments}
 
     def register_consequences(self, *consequences: Consequence) -> None:
         """Before `run`: what happens to a module's tables with what others write."""
@@ -341,7 +351,7 @@ class GroupWriter:
         """
         groups: dict[Lane, list[Write]] = {}
         numbers: dict[int, int] = {}
-        columns: dict[str, list[tuple[Any, ...]]] = {}  # of the fragments that have rows
+        rows: dict[type[Row], list[tuple[Any, ...]]] = {}  # of the fragments that have some, as records
         rooms: list[tuple[int, int]] = []
         users: list[tuple[int, str]] = []
         positions: dict[int, int] = {}
@@ -352,19 +362,19 @@ class GroupWriter:
                 groups.setdefault(write.lane, []).append(write)
             positions[id(write)] = taken
             taken += write.positions
-            for fragment, values in write.rows:
-                columns.setdefault(fragment, []).append((lane, *values))
+            for row in write.rows:
+                rows.setdefault(type(row), []).append((lane, *astuple(row)))
             if write.txn is not None:
-                columns.setdefault("sent", []).append((lane, write.txn, write.txn_result))
+                rows.setdefault(SentRow, []).append((lane, write.txn, write.txn_result))
                 with_txn.append(write)
             rooms += [(lane, room) for room in write.rooms]
             users += [(lane, user) for user in write.users]
         generations = {lane: lane.generation for lane in groups}
         for lane_, writes in groups.items():
-            for fragment, values in lane_.batch_rows(writes, [positions[id(w)] for w in writes]):
-                columns.setdefault(fragment, []).append((lane_.number, *values))
+            for row in lane_.batch_rows(writes, [positions[id(w)] for w in writes]):
+                rows.setdefault(type(row), []).append((lane_.number, *astuple(row)))
         since, upto, moved, again, again_result = await self._execute(
-            taken, list(dict.fromkeys(numbers.values())), rooms, users, columns
+            taken, list(dict.fromkeys(numbers.values())), rooms, users, {self._names[kind]: some for kind, some in rows.items()}
         )
         if since != self._clock.watermark:
             await self._clock.catch_up_to(since)
@@ -405,7 +415,7 @@ class GroupWriter:
         lanes: list[int],
         rooms: list[tuple[int, int]],
         users: list[tuple[int, str]],
-        columns: dict[str, list[tuple[Any, ...]]],
+        rows: dict[str, list[tuple[Any, ...]]],
     ) -> Any:
         arguments: list[Any] = [
             taken,
@@ -415,10 +425,10 @@ class GroupWriter:
             [u[0] for u in users],
             [u[1] for u in users],
         ]
-        named = tuple(sorted(columns))
+        named = tuple(sorted(rows))
         assert self._connection is not None  # since `run` has begun
         statement = await self._connection.prepared(named)
-        return await statement.fetchrow(*arguments, *(columns[name] for name in named))
+        return await statement.fetchrow(*arguments, *(rows[name] for name in named))
 
 
 def _rebuild(write: Write) -> bool:

@@ -10,9 +10,19 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
+from chappe.homeserver.rooms.fragments import (
+    AliasRow,
+    NewRoomRow,
+    PublishedRoomRow,
+    RedactionRow,
+    RelationRow,
+    StatePackRow,
+    auth_event_row,
+)
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
@@ -29,7 +39,6 @@ _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_
 MOST_TIMES = 50
 P = ParamSpec("P")
 T = TypeVar("T")
-Rows = Sequence[tuple[str, tuple[Any, ...]]]  # rows of the group writer: fragment, values
 Ground = Mapping[StateKey, str | None]  # entries of a room's state, by the ids of their events
 
 
@@ -57,7 +66,7 @@ class Draft:
 
     `ground`: by key, the ids of the state events by which the draft was judged (None: there was none). They are compared each
     time that the event is built, since a draft waits for its turn while others change the room. `beside`: rows of the group
-    writer (fragment, values) that are committed with it, and not without it.
+    writer that are committed with it, and not without it.
     """
 
     type: str
@@ -70,7 +79,7 @@ class Draft:
     ts: int | None = None  # in ms, where an application service says when it really happened
     ground: Ground = field(default_factory=dict)
     admitted: Admitted | None = None  # without it no membership event is written
-    beside: Rows = ()
+    beside: Sequence[Row] = ()
 
     def require_ground(self, room: LiveRoom) -> None:
         """Raises StateMoved where the state under one of the keys is another event by now."""
@@ -149,23 +158,24 @@ class RoomWrite(EventWrite):
         elif (relation := relation_of(draft.content)) is not None:
             event.relate(relation)
             self.add_row(
-                "relations",
-                index,
-                event.nid,
-                room.number,
-                relation.target,
-                relation.rel_type,
-                draft.type,
-                draft.sender,
-                relation.key,
-                event.ts,
-                event_id,
+                RelationRow(
+                    at=index + 1,
+                    nid=event.nid,
+                    room=room.number,
+                    target=relation.target,
+                    rel_type=relation.rel_type,
+                    type=event.type,
+                    sender=event.sender,
+                    key=relation.key,
+                    ts=event.ts,
+                    event_id=event.event_id,
+                )
             )
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
-            self.add_row("redactions", index, draft.redaction.event_id, event_id, draft.redaction.pdu)
-        for fragment, values in draft.beside:
-            self.add_row(fragment, index, *values)
+            self.add_row(RedactionRow(event_id=draft.redaction.event_id, redacted_by=event_id, json=draft.redaction.pdu))
+        for row in draft.beside:
+            self.add_row(row)
         self.add_notifications(index, event, draft.content)
         self.used += pdu["prev_events"] if room.version.event_ids_are_hashes else [p[0] for p in pdu["prev_events"]]
         ahead.follow(event_id, pdu["depth"])
@@ -185,11 +195,9 @@ class RoomWrite(EventWrite):
         event.chain = ahead.chains.add([e.chain for e in cited if e.chain is not None])
         pack, nodes = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
-            self.add_row("state_packs", index, event.nid, room.number, pack)
+            self.add_row(StatePackRow(pack=event.nid, room=room.number, data=pack))
             self.nodes.update(nodes)
-        auth = [e.nid for e in cited]
-        chain = event.chain
-        self.add_row("auth_events", index, event.nid, room.number, chain.num, auth, chain.base, chain.rest.serialize())
+        self.add_row(auth_event_row(event.nid, room.number, event.chain, [e.nid for e in cited]))
         event.state_after = name_to_int(ahead.root)
         self.state_changes += 1
         if draft.type == "m.room.member":
@@ -197,14 +205,14 @@ class RoomWrite(EventWrite):
         elif draft.type in _REVOKING:
             self.revokes = True
 
-    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[Row]:
         room = self.lane
         if room.is_new and self.drafts[0].type == "m.room.create":
-            yield "new_rooms", (room.number, room.room_id, room.version.id, False)
+            yield NewRoomRow(room=room.number, room_id=room.room_id, version=room.version.id, stub=False)
             for domain in self.published_in:
-                yield "published_rooms", (domain, room.number)
+                yield PublishedRoomRow(server_name=domain, room=room.number)
         for alias, creator in self.aliases:
-            yield "aliases", (alias, room.room_id, creator)
+            yield AliasRow(alias=alias, room_id=room.room_id, creator=creator)
         yield from super().fragment_rows(start, totals)
 
 

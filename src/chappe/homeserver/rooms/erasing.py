@@ -10,6 +10,7 @@ import orjson
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Record
 from chappe.homeserver.load.breath import Breath
+from chappe.homeserver.rooms.fragments import RedactionRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import ERASED
@@ -23,6 +24,7 @@ async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, row
     write.touch_room(room.number, "events")
     for row in rows:
         await breath.take()
-        write.add("redactions", row["event_id"], ERASED, canonical_json(redact(orjson.loads(row["json"]), room.version)))
+        left = canonical_json(redact(orjson.loads(row["json"]), room.version))
+        write.add(RedactionRow(event_id=row["event_id"], redacted_by=ERASED, json=left))
     await writer.submit(write)
     live.read_anew(room.number)

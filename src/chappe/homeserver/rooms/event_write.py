@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from chappe.homeserver.database.group_writer import Lane, Write
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.ahead import Ahead
+from chappe.homeserver.rooms.fragments import EventRow, MembershipRow, PlacedRow, PushHitRow
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY
-from chappe.homeserver.rooms.summary import NEWS
+from chappe.homeserver.rooms.summary import NEWS, SummaryRow
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.push_rules import PushContext, shared_verdict
-
-# fragments whose last column is the event's offset
-_AT_POSITION = ("memberships", "relations", "push_hits", "state_moves", "missing_events", "cuts")
 
 
 class RoomLane(Lane, Protocol):
@@ -46,11 +47,11 @@ class EventWrite(Write):
     depth = 0
     next_num = 0  # of the room's auth chains, after it
     nodes: dict[bytes, bytes]  # of the trees of states, those that are new with it
-    summary: tuple[Any, ...] | None  # where something changed that lists of rooms show
+    summary: SummaryRow | None  # where something changed that lists of rooms show
     revokes = False
     adds_stretches = False  # of history, to the order in which the room is read
     is_read_anew = False  # the room as it is in memory will not be what is written
-    _rows: list[tuple[str, int, tuple[Any, ...]]]  # fragment, index of its event, values
+    _rows: list[Row]
     _pdus: list[bytes]
 
     def __init__(self, lane: RoomLane, txn: str | None) -> None:
@@ -68,13 +69,17 @@ class EventWrite(Write):
         """Whether the room's state has another event under a key after this write."""
         return any(key in e.moved if e.moved is not None else (e.type, e.state_key) == key for e in self.events)
 
-    def add_row(self, fragment: str, index: int, *values: Any) -> None:
-        self._rows.append((fragment, index, values))
+    def add_row(self, row: Row) -> None:
+        self._rows.append(row)
 
     def add_membership(self, index: int, event: RoomEvent, before: str) -> None:
         target, membership = event.key[1], event.membership
         self.ahead.change_members(before, membership)
-        self.add_row("memberships", index, target, self.lane.number, membership, event.nid, event.sender)
+        self.add_row(
+            MembershipRow(
+                at=index + 1, who=target, room=self.lane.number, membership=membership, nid=event.nid, sender=event.sender
+            )
+        )
         self.touch_user(target, "membership")
         if membership in ("leave", "ban"):
             self.revokes = True
@@ -92,11 +97,18 @@ class EventWrite(Write):
         for user in verdict.mentioned:
             if user != event.sender and user in room.joined:
                 self.add_row(
-                    "push_hits", index, user, room.number, event.thread, not event.notify_total, not event.highlight_total
+                    PushHitRow(
+                        at=index + 1,
+                        who=user,
+                        room=room.number,
+                        thread=event.thread,
+                        notify=not event.notify_total,
+                        highlight=not event.highlight_total,
+                    )
                 )
                 self.touch_user(user, "mention")
 
-    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[Row]:
         """The rows, once the batch is known: `start` positions come before this write.
 
         `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
@@ -107,35 +119,29 @@ class EventWrite(Write):
             total[0] += event.notify_total
             total[1] += event.highlight_total
             total[2] = start + index + 1
-            yield (
-                "events",
-                (
-                    start + index + 1,
-                    event.nid,
-                    number,
-                    event.event_id,
-                    event.type,
-                    event.state_key,
-                    event.sender,
-                    event.ts,
-                    event.depth,
-                    event.state_before,
-                    event.replaces.nid if event.replaces else None,
-                    event.thread,
-                    total[0],
-                    total[1],
-                    event.txn,
-                    event.state_after,
-                    event.room_before,
-                    event.moved is not None,
-                    pdu,
-                ),
+            yield EventRow(
+                at=start + index + 1,
+                nid=event.nid,
+                room=number,
+                event_id=event.event_id,
+                type=event.type,
+                state_key=event.state_key,
+                sender=event.sender,
+                ts=event.ts,
+                depth=event.depth,
+                state_before=event.state_before,
+                replaces=event.replaces.nid if event.replaces else None,
+                thread=event.thread,
+                notify=total[0],
+                highlight=total[1],
+                txn=event.txn,
+                state_after=event.state_after,
+                room_before=event.room_before,
+                moved=event.moved is not None,
+                json=pdu,
             )
-        for fragment, index, values in self._rows:
-            if fragment in _AT_POSITION:
-                yield fragment, (*values, start + index + 1)
-            else:
-                yield fragment, values
+        for row in self._rows:
+            yield replace(row, at=start + row.at) if isinstance(row, PlacedRow) else row
 
     def bump_offset(self) -> int:
         """Of the last event that people would call news, counted from 1; 0 where there is none."""

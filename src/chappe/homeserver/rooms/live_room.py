@@ -17,10 +17,12 @@ from pyroaring import BitMap
 
 from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.ahead import Ahead
 from chappe.homeserver.rooms.auth_chains import EMPTY_BASE
 from chappe.homeserver.rooms.change import Change
 from chappe.homeserver.rooms.event_write import EventWrite
+from chappe.homeserver.rooms.fragments import AuthBaseRow, LaneRow, ThreadRow
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.snapshot import TAIL_LENGTH, Snapshot, shown_state
 from chappe.homeserver.rooms.state_tree import EMPTY, children, int_to_name, name_to_int
@@ -236,7 +238,7 @@ class LiveRoom:
             self.shared.clear()
         self.shared[key] = chunk
 
-    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[tuple[str, tuple[Any, ...]]]:
+    def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[Row]:
         mine: list[EventWrite] = writes  # type: ignore[assignment]
         totals: dict[str, list[int]] = {"": [0, 0, 0]}
         used: list[str] = []
@@ -254,33 +256,30 @@ class LiveRoom:
         main = totals.pop("")
         leaf = next((leaf for write in reversed(mine) for leaf in write.forward_extremities), None)
         strict = self.is_federated and not self.is_new
-        yield (
-            "lane",
-            (
-                self.number,
-                -1 if self.is_new else self.state_version,
-                self.revoke_version,
-                state_changes,
-                revokes,
-                list(dict.fromkeys(used)),
-                leaf,
-                name_to_int(mine[-1].root_after),
-                depth,
-                main[0],
-                main[1],
-                last,
-                bump,
-                list(self.forward_extremities) if strict else None,
-                list(self._extremities_after(mine)) if self.is_federated else None,
-            ),
+        yield LaneRow(
+            room=self.number,
+            state_version=-1 if self.is_new else self.state_version,
+            revoke_version=self.revoke_version,
+            state_bump=state_changes,
+            revoke_bump=revokes,
+            used=list(dict.fromkeys(used)),
+            leaf=leaf,
+            root=name_to_int(mine[-1].root_after),
+            depth=depth,
+            notify_bump=main[0],
+            highlight_bump=main[1],
+            last_offset=last,
+            bump_offset=bump,
+            leaves_before=list(self.forward_extremities) if strict else None,
+            leaves_after=list(self._extremities_after(mine)) if self.is_federated else None,
         )
         for root, (notify, highlight, offset) in totals.items():
-            yield "threads", (self.number, root, notify, highlight, offset)
+            yield ThreadRow(room=self.number, root=root, notify_bump=notify, highlight_bump=highlight, last_offset=offset)
         if (summary := next((write.summary for write in reversed(mine) if write.summary is not None), None)) is not None:
-            yield "room_summaries", summary
+            yield summary
         self._new_bases = self.ahead.chains.take_new_bases()
         for base, chain in self._new_bases:
-            yield "auth_bases", (self.number, base, chain)
+            yield AuthBaseRow(room=self.number, base=base, chain=chain)
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
         """Own writes became durable; `positions`: the position before each write's first event."""

@@ -22,6 +22,7 @@ from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, St
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.following import Following
+from chappe.homeserver.rooms.fragments import FRAGMENTS
 from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
@@ -30,7 +31,7 @@ from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.sight import Sight
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
-from chappe.homeserver.rooms.store import FRAGMENTS, RoomStore
+from chappe.homeserver.rooms.store import RoomStore
 from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
@@ -309,7 +310,7 @@ class Rooms:
         for number in await self.store.without_summary():
             room = await self.live.by_number(number)
             write = Write()
-            write.add("room_summaries", *summary_row(number, room.get, len(room.joined), room.invited))
+            write.add(summary_row(number, room.get, len(room.joined), room.invited))
             await self._writer.submit(write)
 
     async def send(

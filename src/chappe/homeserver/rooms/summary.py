@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import locked_progress, set_progress
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.matrix.event_auth import StateEvent, StateKey
 from chappe.matrix.history_visibility import parse_visibility
@@ -47,24 +47,27 @@ FORMS_OF = 5000  # characters: of what is longer, the rest is found as it is wri
 
 RENEWED_AT_ONCE = 50
 
+
+class SummaryRow(Row):
+    room: int
+    name: str | None
+    topic: str | None
+    alias: str | None
+    avatar: str | None
+    kind: str | None
+    join_rule: str
+    visibility: str
+    guests: str
+    encryption: str | None
+    joined: int
+    invited: int
+    successor: str | None
+    search: str
+
+
 FRAGMENT = Fragment(
     "room_summaries",
-    (
-        ("room", "bigint"),
-        ("name", "text"),
-        ("topic", "text"),
-        ("alias", "text"),
-        ("avatar", "text"),
-        ("kind", "text"),
-        ("join_rule", "text"),
-        ("visibility", "text"),
-        ("guests", "text"),
-        ("encryption", "text"),
-        ("joined", "bigint"),
-        ("invited", "bigint"),
-        ("successor", "text"),
-        ("search", "text"),
-    ),
+    SummaryRow,
     """
     FOR r IN SELECT * FROM unnest(room_summaries_rows) LOOP
         CONTINUE WHEN r._lane = ANY (bad);
@@ -112,7 +115,7 @@ async def renew_search(database: Database) -> bool:
     return bool(rows)
 
 
-def summary_row(number: int, get: Callable[[StateKey], StateEvent | None], joined: int, invited: int) -> tuple[Any, ...]:
+def summary_row(number: int, get: Callable[[StateKey], StateEvent | None], joined: int, invited: int) -> SummaryRow:
     """The row of a room with this state."""
 
     def text(event_type: str, field: str) -> str | None:
@@ -121,19 +124,19 @@ def summary_row(number: int, get: Callable[[StateKey], StateEvent | None], joine
         return value.replace("\0", "") if type(value) is str and value else None
 
     name, topic, alias = (text("m.room.name", "name"), text("m.room.topic", "topic"), text("m.room.canonical_alias", "alias"))
-    return (
-        number,
-        name,
-        topic,
-        alias,
-        text("m.room.avatar", "url"),
-        text("m.room.create", "type"),
-        text("m.room.join_rules", "join_rule") or "invite",
-        parse_visibility(text("m.room.history_visibility", "history_visibility")),
-        text("m.room.guest_access", "guest_access") or "forbidden",
-        algorithm_of(get),
-        joined,
-        invited,
-        text("m.room.tombstone", "replacement_room"),
-        searched(name, topic, alias),
+    return SummaryRow(
+        room=number,
+        name=name,
+        topic=topic,
+        alias=alias,
+        avatar=text("m.room.avatar", "url"),
+        kind=text("m.room.create", "type"),
+        join_rule=text("m.room.join_rules", "join_rule") or "invite",
+        visibility=parse_visibility(text("m.room.history_visibility", "history_visibility")),
+        guests=text("m.room.guest_access", "guest_access") or "forbidden",
+        encryption=algorithm_of(get),
+        joined=joined,
+        invited=invited,
+        successor=text("m.room.tombstone", "replacement_room"),
+        search=searched(name, topic, alias),
     )

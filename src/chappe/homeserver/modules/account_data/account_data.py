@@ -9,8 +9,9 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
-from chappe.homeserver.modules.account_data.kept import KeptSecrets, is_secret
+from chappe.homeserver.modules.account_data.kept import KeptSecretRow, KeptSecrets, is_secret
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 
 GLOBAL = ""  # in place of a room id
@@ -20,9 +21,18 @@ SERVER_TYPES = ("m.fully_read", "m.push_rules")  # look like account data, have 
 TAGS = "m.tag"
 MAX_TAG_BYTES, MAX_TAGS = 255, 100  # of a tag; of a room
 
+
+class AccountDataRow(Row):
+    who: str
+    room: str
+    type: str
+    content: bytes
+    deleted: bool
+
+
 FRAGMENT = Fragment(
     "account_data",
-    (("who", "text"), ("room", "text"), ("type", "text"), ("content", "bytea"), ("deleted", "boolean")),
+    AccountDataRow,
     """
     FOR r IN SELECT * FROM unnest(account_data_rows) LOOP
         INSERT INTO account_data (user_id, room_id, type, content, position, deleted)
@@ -136,8 +146,8 @@ class AccountData:
         if old is not None and old != raw and room_id == GLOBAL and self.kept.keeps(event_type, old):
             if not is_restored:
                 await self.kept.require_place(user_id, event_type)
-            write.add("kept_secrets", user_id, event_type, raw, self.kept.days)
-        write.add("account_data", user_id, room_id, event_type, raw, deleted)
+            write.add(KeptSecretRow(who=user_id, type=event_type, content=raw, days=self.kept.days))
+        write.add(AccountDataRow(who=user_id, room=room_id, type=event_type, content=raw, deleted=deleted))
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)
 

@@ -13,6 +13,7 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Int, Row
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError
@@ -30,9 +31,18 @@ WELL_KNOWN = (
 _DESCRIBES_KEYS = "m.secret_storage."
 # of the others, in all: beyond, none of them is replaced, so that nobody crowds out what was replaced first
 MOST_OTHERS = 1000
+
+
+class KeptSecretRow(Row):
+    who: str
+    type: str
+    content: bytes
+    days: Int
+
+
 FRAGMENT = Fragment(
     "kept_secrets",
-    (("who", "text"), ("type", "text"), ("content", "bytea"), ("days", "integer")),
+    KeptSecretRow,
     """
     -- the first twenty of a type in so many days, whatever a hold keeps for longer; no real secret has 64 KiB
     FOR r IN SELECT * FROM unnest(kept_secrets_rows) LOOP

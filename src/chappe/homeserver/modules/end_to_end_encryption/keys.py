@@ -11,10 +11,19 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
+from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.end_to_end_encryption.store import CONSEQUENCE, FRAGMENTS, Key, KeyStore
+from chappe.homeserver.modules.end_to_end_encryption.store import (
+    CONSEQUENCE,
+    FRAGMENTS,
+    CrossSigningRow,
+    DeviceKeysRow,
+    Key,
+    KeySignatureRow,
+    KeyStore,
+)
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.signing import is_signed
@@ -91,8 +100,8 @@ class DeviceKeys:
         raw = canonical_json({k: v for k, v in keys.items() if k != "unsigned"})
         if await self._store.device_keys(user_id, device_id) == raw:
             return
-        write.add("device_keys", user_id, device_id, raw)
-        write.add("device_list_changes", user_id)
+        write.add(DeviceKeysRow(who=user_id, device=device_id, keys=raw))
+        write.add(DeviceListChangeRow(who=user_id))
         write.touch_user(user_id, "device_list")
 
     async def _one_time_keys(self, user_id: str, device_id: str, keys: list[tuple[str, str, bytes]]) -> None:
@@ -212,7 +221,7 @@ class DeviceKeys:
     async def device_renamed(self, user_id: str) -> None:
         """The name travels with the keys: others shall ask again."""
         write = Write()
-        write.add("device_list_changes", user_id)
+        write.add(DeviceListChangeRow(who=user_id))
         write.touch_user(user_id, "device_list")
         await self._writer.submit(write)
 
@@ -236,7 +245,7 @@ class DeviceKeys:
             target = next(iter(key["keys"].values()))
             self._add_signatures(user_id, user_id, target, _unsigned(key), key, keys, write)
         if write.rows:
-            write.add("device_list_changes", user_id)
+            write.add(DeviceListChangeRow(who=user_id))
             write.touch_user(user_id, "device_list")
             await self._writer.submit(write)
         return True
@@ -249,13 +258,15 @@ class DeviceKeys:
             if key is None:
                 continue
             self._check_cross_signing_key(user_id, usage, key)
-            write.add("cross_signing", user_id, usage, _unsigned(key))
+            write.add(CrossSigningRow(who=user_id, usage=usage, key=_unsigned(key)))
             target = next(iter(key["keys"].values()))
             for signer, signer_key, signature in _signatures_of(key):
-                write.add("key_signatures", user_id, target, signer, signer_key, signature)
+                write.add(
+                    KeySignatureRow(who=user_id, target=target, signer=signer, signer_key=signer_key, signature=signature)
+                )
         if not write.rows:
             return
-        write.add("device_list_changes", user_id)
+        write.add(DeviceListChangeRow(who=user_id))
         write.touch_user(user_id, "device_list")
         await self._writer.submit(write)
 
@@ -299,7 +310,7 @@ class DeviceKeys:
             raise BadRequest("None of the signatures was made by a key of yours", "M_INVALID_SIGNATURE")
         # what one signs of others only oneself sees: one's devices shall ask for the owner's keys again, and for one's own
         for changed in {owner, user_id}:
-            write.add("device_list_changes", changed)
+            write.add(DeviceListChangeRow(who=changed))
             write.touch_user(changed, "device_list")
         write.touch_user(owner, "key_signatures")  # it is shown with the owner's keys
 
@@ -315,7 +326,7 @@ class DeviceKeys:
             if who == signer and key_id in keys and is_signed(message, signature, keys[key_id])
         ]
         for key_id, signature in good:
-            write.add("key_signatures", owner, target, signer, key_id, signature)
+            write.add(KeySignatureRow(who=owner, target=target, signer=signer, signer_key=key_id, signature=signature))
         return len(good)
 
     async def _public_keys(self, user_id: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.rooms.following import Following
 from chappe.matrix.errors import MatrixError
@@ -240,7 +241,7 @@ class RemoteDevices:
         if not is_compliant(user_id) or not await self._following.is_followed(user_id):
             return
         write = Write()
-        write.add("device_list_changes", user_id)
+        write.add(DeviceListChangeRow(who=user_id))
         write.touch_user(user_id, "device_list")
         await self._writer.submit(write)
 

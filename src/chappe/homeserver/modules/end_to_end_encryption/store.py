@@ -6,6 +6,29 @@ from collections.abc import Sequence
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.shared_rows import DeviceListChangeRow
+
+
+class DeviceKeysRow(Row):
+    who: str
+    device: str
+    keys: bytes
+
+
+class CrossSigningRow(Row):
+    who: str
+    usage: str
+    key: bytes
+
+
+class KeySignatureRow(Row):
+    who: str
+    target: str
+    signer: str
+    signer_key: str
+    signature: str
+
 
 CONSEQUENCE = Consequence(  # what a device has published goes with it
     "devices_removed",
@@ -20,7 +43,7 @@ CONSEQUENCE = Consequence(  # what a device has published goes with it
 FRAGMENTS = (
     Fragment(
         "device_list_changes",
-        (("who", "text"),),
+        DeviceListChangeRow,
         """
         INSERT INTO device_list_changes (user_id, position, changed_ts)
         SELECT c.who, upto, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
@@ -29,7 +52,7 @@ FRAGMENTS = (
     ),
     Fragment(
         "device_keys",
-        (("who", "text"), ("device", "text"), ("keys", "bytea")),
+        DeviceKeysRow,
         """
         FOR r IN SELECT * FROM unnest(device_keys_rows) LOOP
             INSERT INTO device_keys VALUES (r.who, r.device, r.keys)
@@ -38,7 +61,7 @@ FRAGMENTS = (
     ),
     Fragment(
         "cross_signing",
-        (("who", "text"), ("usage", "text"), ("key", "bytea")),
+        CrossSigningRow,
         """
         FOR r IN SELECT * FROM unnest(cross_signing_rows) LOOP
             INSERT INTO cross_signing_keys VALUES (r.who, r.usage, r.key)
@@ -47,7 +70,7 @@ FRAGMENTS = (
     ),
     Fragment(
         "key_signatures",
-        (("who", "text"), ("target", "text"), ("signer", "text"), ("signer_key", "text"), ("signature", "text")),
+        KeySignatureRow,
         """
         FOR r IN SELECT * FROM unnest(key_signatures_rows) LOOP
             INSERT INTO key_signatures VALUES (r.who, r.target, r.signer,

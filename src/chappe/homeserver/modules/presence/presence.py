@@ -14,6 +14,7 @@ from typing import Any
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, Forbidden
@@ -29,9 +30,17 @@ ACTIVE_FOR_MS = 60_000
 FOLLOW_AFTER = 1.0  # seconds
 FORGOTTEN_AFTER_MS = 600_000
 
+
+class PresenceRow(Row):
+    who: str
+    presence: str
+    status: str | None
+    active_ts: int
+
+
 FRAGMENT = Fragment(
     "presence",
-    (("who", "text"), ("presence", "text"), ("status", "text"), ("active_ts", "bigint")),
+    PresenceRow,
     """
     FOR r IN SELECT * FROM unnest(presence_rows) LOOP
         INSERT INTO presence VALUES (r.who, r.presence, r.status, r.active_ts, upto)
@@ -46,6 +55,10 @@ class State:
     presence: str = OFFLINE
     status_msg: str | None = None
     last_active_ts: int = 0
+
+
+def _row(user_id: str, state: State) -> PresenceRow:
+    return PresenceRow(who=user_id, presence=state.presence, status=state.status_msg, active_ts=state.last_active_ts)
 
 
 class Presence:
@@ -100,7 +113,7 @@ class Presence:
 
     async def _write(self, user_id: str, state: State, kind: str = SEEN) -> None:
         write = Write()
-        write.add("presence", user_id, state.presence, state.status_msg, state.last_active_ts)
+        write.add(_row(user_id, state))
         write.touch_user(user_id, kind)
         await self._writer.submit(write)
 
@@ -152,7 +165,7 @@ class Presence:
             for user_id, before in (await self._states.get_many(users)).items():
                 now = self._as_devices_say(user_id, before)
                 if before.presence != now.presence:
-                    write.add("presence", user_id, now.presence, now.status_msg, now.last_active_ts)
+                    write.add(_row(user_id, now))
                     write.touch_user(user_id, SEEN)
             if write.rows:
                 await self._writer.submit(write)

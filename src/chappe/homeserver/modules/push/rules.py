@@ -10,6 +10,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.globs import MAX_PATTERN
@@ -18,9 +19,15 @@ from chappe.matrix.push_rules import KINDS, Rule, RuleSet, default_rules
 MAX_RULES = 1000
 MAX_RULES_BYTES = 1 << 16  # of all that one account has changed
 
+
+class PushRulesRow(Row):
+    who: str
+    rules: bytes
+
+
 FRAGMENT = Fragment(
     "push_rules",
-    (("who", "text"), ("rules", "bytea")),
+    PushRulesRow,
     """
     FOR r IN SELECT * FROM unnest(push_rules_rows) LOOP
         INSERT INTO push_rules VALUES (r.who, r.rules)
@@ -149,7 +156,7 @@ class PushRules:
         if len(raw) > MAX_RULES_BYTES:
             raise MatrixError(413, "M_TOO_LARGE", f"All push rules of an account have {MAX_RULES_BYTES >> 10} KiB together")
         write = Write()
-        write.add("push_rules", user_id, raw)
+        write.add(PushRulesRow(who=user_id, rules=raw))
         write.touch_user(user_id, "push_rules")
         write.touch_user(user_id, "account_data")
         await self._writer.submit(write)

@@ -6,22 +6,26 @@ from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row
 
 READ, PRIVATE = "m.read", "m.read.private"
 UNTHREADED = ""
 RECENT = 100  # receipts of others that a room's first appearance shows
 
+
+class ReceiptRow(Row):
+    room: int
+    who: str
+    type: str
+    thread: str
+    event_id: str
+    event_position: int
+    ts: int
+
+
 FRAGMENT = Fragment(
     "receipts",
-    (
-        ("room", "bigint"),
-        ("who", "text"),
-        ("type", "text"),
-        ("thread", "text"),
-        ("event_id", "text"),
-        ("event_position", "bigint"),
-        ("ts", "bigint"),
-    ),
+    ReceiptRow,
     """
     FOR r IN SELECT * FROM unnest(receipts_rows) LOOP  -- receipts only move forward
         INSERT INTO receipts AS old (room_nid, user_id, type, thread, event_id, event_position, ts, position)
@@ -54,7 +58,17 @@ class Receipts:
 
         `tell`: what other servers are told is written with it."""
         write = Write()
-        write.add("receipts", room, user_id, receipt_type, thread, event_id, event_position, ts)
+        write.add(
+            ReceiptRow(
+                room=room,
+                who=user_id,
+                type=receipt_type,
+                thread=thread,
+                event_id=event_id,
+                event_position=event_position,
+                ts=ts,
+            )
+        )
         write.touch_room(room, "receipts" if receipt_type == READ else "private_receipts")
         write.touch_user(user_id, "receipts")
         if tell is not None:

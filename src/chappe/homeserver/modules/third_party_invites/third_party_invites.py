@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from msgspec.structs import astuple
+
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.mail.queue import FRAGMENT as LETTERS
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -31,23 +33,25 @@ from chappe.matrix.event_auth import invitation_keys
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.signing import SigningKey, sign_json
 
-_COLUMNS = (
-    ("token", "text"),
-    ("medium", "text"),
-    ("address", "text"),
-    ("room_id", "text"),
-    ("sender", "text"),
-    ("seed", "bytea"),
-    ("public_key", "text"),
-    ("display_name", "text"),
-    ("created_ts", "bigint"),
-)
-_INSERT = f"INSERT INTO third_party_invites ({', '.join(name for name, _ in _COLUMNS)})"
+
+class InviteRow(Row):
+    token: str
+    medium: str
+    address: str
+    room_id: str
+    sender: str
+    seed: bytes
+    public_key: str
+    display_name: str
+    created_ts: int
+
+
+_INSERT = f"INSERT INTO third_party_invites ({columns(InviteRow)})"
 FRAGMENT = Fragment(
     "third_party_invites",
-    _COLUMNS,
+    InviteRow,
     f"""
-    {_INSERT} SELECT {", ".join(f"i.{name}" for name, _ in _COLUMNS)}
+    {_INSERT} SELECT {columns(InviteRow, "i")}
       FROM unnest(third_party_invites_rows) i WHERE i._lane <> ALL (bad);""",
 )
 log = logging.getLogger(__name__)
@@ -60,7 +64,7 @@ class Waiting:
 
     token: str
     content: dict[str, Any]
-    row: tuple[Any, ...]
+    row: InviteRow
 
 
 class ThirdPartyInvites:
@@ -119,8 +123,8 @@ class ThirdPartyInvites:
             return
         waiting = self._waiting(user_id, room_id, medium, address)
         # nothing is kept of what is refused, and nothing is announced that is not kept
-        beside = [(FRAGMENT.name, waiting.row)]
-        beside += [(LETTERS.name, mail.row) for mail in await self._letters(user_id, room, address)]
+        beside: list[Row] = [waiting.row]
+        beside += [mail.row for mail in await self._letters(user_id, room, address)]
         draft = Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token, beside=beside)
         await self._rooms.submit(room, [draft])
         self._mail.hurry()
@@ -136,7 +140,7 @@ class ThirdPartyInvites:
             "public_key": key.public,
             "public_keys": [{"key_validity_url": url, "public_key": key.public}],
         }
-        row = (token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
+        row = InviteRow(token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
         return Waiting(token, content, row)
 
     async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:
@@ -152,7 +156,7 @@ class ThirdPartyInvites:
         waiting = self._waiting(user_id, room_id, medium, address)
         letters = await self._letters(user_id, room, address)
         async with self._database.transaction() as connection:
-            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *waiting.row)
+            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *astuple(waiting.row))
             await self._mail.put(connection, *letters)
         shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
         return {"token": waiting.token, "display_name": shown, "public_keys": keys}

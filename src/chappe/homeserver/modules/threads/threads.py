@@ -8,20 +8,24 @@ from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 
+
+class SubscriptionRow(Row):
+    who: str
+    room: int
+    root: str
+    automatic: bool
+    subscribed: bool
+    unsubscribed_after: int
+
+
 FRAGMENT = Fragment(
     "thread_subscriptions",
-    (
-        ("who", "text"),
-        ("room", "bigint"),
-        ("root", "text"),
-        ("automatic", "boolean"),
-        ("subscribed", "boolean"),
-        ("unsubscribed_after", "bigint"),
-    ),
+    SubscriptionRow,
     """
     FOR r IN SELECT * FROM unnest(thread_subscriptions_rows) LOOP
         INSERT INTO thread_subscriptions AS t VALUES (r.who, r.room, r.root, r.automatic, r.subscribed, r.unsubscribed_after, upto)
@@ -84,7 +88,11 @@ class ThreadSubscriptions:
 
     async def _write(self, user_id: str, room: int, root: str, automatic: bool, subscribed: bool, after: int) -> None:
         write = Write()
-        write.add("thread_subscriptions", user_id, room, root, automatic, subscribed, after)
+        write.add(
+            SubscriptionRow(
+                who=user_id, room=room, root=root, automatic=automatic, subscribed=subscribed, unsubscribed_after=after
+            )
+        )
         write.touch_user(user_id, "thread_subscriptions")
         await self._writer.submit(write)
 

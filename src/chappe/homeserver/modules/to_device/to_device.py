@@ -16,6 +16,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
@@ -26,9 +27,16 @@ MAX_PER_SYNC, MAX_BYTES_PER_SYNC = 100, 4 << 20  # of an answer; the first messa
 MAX_MESSAGES, MAX_BYTES = 10_000, 32 << 20  # of one request, once for each device that it reaches
 EMPTY_REMEMBERED = 200_000  # devices
 
+
+class ToDeviceRow(Row):
+    who: str
+    device: str
+    message: bytes
+
+
 FRAGMENT = Fragment(
     "to_device",
-    (("who", "text"), ("device", "text"), ("message", "bytea")),
+    ToDeviceRow,
     """
     INSERT INTO to_device (user_id, device_id, message) SELECT t.who, t.device, t.message
       FROM unnest(to_device_rows) t WHERE t._lane <> ALL (bad);""",
@@ -95,7 +103,7 @@ class ToDevice:
                 if size > MAX_BYTES:
                     raise MatrixError(413, "M_TOO_LARGE", "The message is too long for so many devices")
                 for target in reached:
-                    write.add("to_device", user, target, raw)
+                    write.add(ToDeviceRow(who=user, device=target, message=raw))
             if targets:
                 write.touch_user(user, "to_device")
         if charge is not None:

@@ -9,12 +9,20 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.matrix.identifiers import domain_of
 
+
+class EduRow(Row):
+    destination: str
+    key: str | None
+    edu: bytes
+
+
 FRAGMENT = Fragment(
     "federation_edus",
-    (("destination", "text"), ("key", "text"), ("edu", "bytea")),
+    EduRow,
     """
     FOR r IN SELECT * FROM unnest(federation_edus_rows) LOOP
         CONTINUE WHEN r._lane = ANY (bad);
@@ -49,7 +57,7 @@ class Outbox:
         raw = orjson.dumps({"edu_type": kind, "content": content})
         allowed = [server for server in servers if self._boundaries.allows(server, domain_of(sender))]
         for server in allowed:
-            write.add("federation_edus", server, key, raw)
+            write.add(EduRow(destination=server, key=key, edu=raw))
         return allowed
 
 

@@ -14,14 +14,15 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import aiosmtplib
 from asyncpg.pool import PoolConnectionProxy
+from msgspec.structs import astuple
 
 from chappe.config import Brand, Email
 from chappe.homeserver.database.group_writer import Fragment, Write
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
@@ -35,14 +36,22 @@ LOOK_EVERY, SOON = 5.0, 0.1  # seconds; soon: what is queued in a transaction is
 SEND_SECONDS, LEASE_MS = 90, 300_000
 
 
-_COLUMNS = ("recipient", "sender", "subject", "plain", "html")
-_INSERT = f"INSERT INTO outgoing_mail ({', '.join(_COLUMNS)}, due_ts, created_ts)"
+class LetterRow(Row):
+    recipient: str
+    sender: str
+    subject: str
+    plain: str
+    html: str
+    queued_ts: int
+
+
+_INSERT = "INSERT INTO outgoing_mail (recipient, sender, subject, plain, html, due_ts, created_ts)"
 FRAGMENT = Fragment(
     "letters",
-    (*((name, "text") for name in _COLUMNS), ("queued_ts", "bigint")),
+    LetterRow,
     f"""
     {_INSERT}
-    SELECT {", ".join(f"m.{name}" for name in _COLUMNS)}, m.queued_ts, m.queued_ts
+    SELECT m.recipient, m.sender, m.subject, m.plain, m.html, m.queued_ts, m.queued_ts
       FROM unnest(letters_rows) m WHERE m._lane <> ALL (bad);""",
 )
 
@@ -57,10 +66,9 @@ class Mail:
     queued_ts: int
 
     @property
-    def row(self) -> tuple[Any, ...]:
-        """As FRAGMENT takes it."""
+    def row(self) -> LetterRow:
         letter = self.letter
-        return (self.recipient, self.sender, letter.subject, letter.plain, letter.html, self.queued_ts)
+        return LetterRow(self.recipient, self.sender, letter.subject, letter.plain, letter.html, self.queued_ts)
 
 
 class MailQueue:
@@ -133,13 +141,13 @@ class MailQueue:
     async def put(self, connection: PoolConnectionProxy, *mails: Mail) -> None:
         """Queues them in a transaction: that of what they tell of."""
         for mail in mails:
-            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $6)", *mail.row)
+            await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $6)", *astuple(mail.row))
         self.hurry()
 
     def put_with(self, write: Write, *mails: Mail) -> None:
         """Queues them in the group writer's commit of what they tell of."""
         for mail in mails:
-            write.add(FRAGMENT.name, *mail.row)
+            write.add(mail.row)
         write.future.add_done_callback(lambda _: self.hurry())
 
     def hurry(self) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST, in_background
+from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -39,10 +41,26 @@ KEPT_AT_ONCE = 1000
 SERVERS_ASKED = 5
 BELIEVED_FOR = 20  # attempts, about an hour: then only the server that let us in counts as one in the room
 
+
+class WholeStateRow(Row):
+    room: int
+    was: int
+    now: int
+
+
+class WholeRoomRow(Row):
+    room: int
+    own: list[str]
+
+
+class BelievedLessRow(Row):
+    room: int
+
+
 FRAGMENTS = (
     Fragment(
         "whole_states",
-        (("room", "bigint"), ("was", "bigint"), ("now", "bigint")),
+        WholeStateRow,
         """
         FOR r IN SELECT * FROM unnest(whole_states_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -54,7 +72,7 @@ FRAGMENTS = (
     ),
     Fragment(
         "whole_rooms",
-        (("room", "bigint"), ("own", "text[]")),
+        WholeRoomRow,
         """
         FOR r IN SELECT * FROM unnest(whole_rooms_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -64,7 +82,7 @@ FRAGMENTS = (
     ),
     Fragment(
         "believed_less",
-        (("room", "bigint"),),
+        BelievedLessRow,
         """
         FOR r IN SELECT * FROM unnest(believed_less_rows) LOOP
             CONTINUE WHEN r._lane = ANY (bad);
@@ -183,7 +201,7 @@ class Completing:
             write = Write()
             write.positions = 1
             write.touch_room(number, "events")  # the other processes read the room anew
-            write.add("believed_less", number)
+            write.add(BelievedLessRow(room=number))
             await self._writer.submit(write)
             self._rooms.live.read_anew(number)
         except DATABASE_LOST as error:
@@ -309,8 +327,8 @@ class _WholeWrite(WithoutTimeline):
         ahead.move(self.root_after, self._nodes, {})
         for was, now in self._whole.items():
             if was != now:
-                self.add_row("whole_states", 0, room.number, name_to_int(was), name_to_int(now))
-        self.add_row("whole_rooms", 0, room.number, list(self._own))
+                self.add_row(WholeStateRow(room=room.number, was=name_to_int(was), now=name_to_int(now)))
+        self.add_row(WholeRoomRow(room=room.number, own=list(self._own)))
         memberships = [_membership(content) for content in self.members.values()]
         known = {user for kind, user in room.state if kind == MEMBER} & self.members.keys()
         before = [_membership(self.members[user]) for user in known]
@@ -322,7 +340,7 @@ class _WholeWrite(WithoutTimeline):
         for user in self._own:
             self.touch_user(user, "membership")
             if tells_of_devices:
-                self.add_row("device_list_changes", 0, user)
+                self.add_row(DeviceListChangeRow(who=user))
 
     def _unforeseen(self) -> set[str]:
         """The servers in the room that nobody had named: they were not told of the devices of people of here."""

@@ -15,10 +15,18 @@ from typing import Any, TypeVar
 
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.fragments import PromotionRow, RedactionRow, StatePackRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.fragments import (
+    FoundEventRow,
+    HeldRedactionRow,
+    JumpRow,
+    OldMissingEventRow,
+    OldRelationRow,
+)
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
@@ -300,15 +308,16 @@ class _HistoryWrite(WithoutTimeline):
         prepared, room = self._old.prepared, self.lane
         checked = prepared.checked
         if prepared.was_outlier:
-            self.add_row("promotions", 0, prepared.nid)
-        self.add_row("found_events", 0, room.number, checked.event_id)
+            self.add_row(PromotionRow(nid=prepared.nid))
+        self.add_row(FoundEventRow(room=room.number, event_id=checked.event_id))
         for event_id in self._old.missing:
-            self.add_row("old_missing_events", 0, room.number, event_id, checked.pdu["depth"], self._old.position)
+            depth, position = checked.pdu["depth"], self._old.position
+            self.add_row(OldMissingEventRow(room=room.number, event_id=event_id, depth=depth, position=position))
         if prepared.is_rejected:
             self.add_held(prepared.nid, checked, prepared.state_before, prepared.state_before, REJECTED)
             return
         for pack, data in prepared.packs:
-            self.add_row("state_packs", 0, pack, room.number, data)
+            self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
         chain: ChainRow | None = prepared.chain
         if checked.key is not None and chain is None:
             self.add_chain(prepared.nid, prepared.cited, prepared.chains)
@@ -327,26 +336,28 @@ class _HistoryWrite(WithoutTimeline):
         content = checked.pdu["content"]
         if checked.key is None and (relation := relation_of(content)) is not None:
             self.add_row(
-                "old_relations",
-                0,
-                prepared.nid,
-                room.number,
-                relation.target,
-                relation.rel_type,
-                checked.pdu["type"],
-                checked.pdu["sender"],
-                relation.key,
-                timestamp_of(checked.pdu),
-                checked.event_id,
-                self._old.position,
+                OldRelationRow(
+                    nid=prepared.nid,
+                    room=room.number,
+                    target=relation.target,
+                    rel_type=relation.rel_type,
+                    type=checked.pdu["type"],
+                    sender=checked.pdu["sender"],
+                    key=relation.key,
+                    ts=timestamp_of(checked.pdu),
+                    event_id=checked.event_id,
+                    position=self._old.position,
+                )
             )
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
-            self.add_row("redactions", 0, checked.event_id, because.event_id, pruned.pdu)
+            self.add_row(RedactionRow(event_id=checked.event_id, redacted_by=because.event_id, json=pruned.pdu))
         if prepared.redaction is not None:
-            self.add_row("redactions", 0, prepared.redaction.event_id, checked.event_id, prepared.redaction.pdu)
+            target = prepared.redaction
+            self.add_row(RedactionRow(event_id=target.event_id, redacted_by=checked.event_id, json=target.pdu))
         if prepared.unmet_target is not None:
-            self.add_row("held_redactions", 0, prepared.unmet_target, checked.event_id, room.number)
+            unmet = prepared.unmet_target
+            self.add_row(HeldRedactionRow(target=unmet, redaction=checked.event_id, room=room.number))
 
 
 class _Jump(WithoutTimeline):
@@ -358,7 +369,7 @@ class _Jump(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self.add_row("jumps", 0, self.lane.number, self._cut, self._ordinal, self._host)
+        self.add_row(JumpRow(room=self.lane.number, cut=self._cut, ordinal=self._ordinal, host=self._host))
         self.adds_stretches = True
 
 

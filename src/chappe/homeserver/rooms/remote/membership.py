@@ -15,6 +15,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
+from chappe.homeserver.rooms.fragments import MembershipRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
 from chappe.homeserver.rooms.remote.completing import Completing
@@ -257,9 +258,9 @@ class RemoteMembership:
         write = Write()
         if room.is_stub:
             await room.reload()
-            write.add("room_summaries", *summary_row(room.number, room.state.get, 0, 0))
+            write.add(summary_row(room.number, room.state.get, 0, 0))
         write.positions = 1
-        write.add("memberships", user_id, room.number, membership, 0, sender, 1)
+        write.add(MembershipRow(at=1, who=user_id, room=room.number, membership=membership, nid=0, sender=sender))
         write.touch_room(room.number, "events")
         write.touch_user(user_id, "membership")
         await self._writer.submit(write)

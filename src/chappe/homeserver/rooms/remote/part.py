@@ -13,6 +13,7 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks
 from chappe.homeserver.rooms.remote.completing import FRAGMENTS as COMPLETING
 from chappe.homeserver.rooms.remote.completing import Completing
+from chappe.homeserver.rooms.remote.fragments import FRAGMENTS
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.handshakes import Handshakes
 from chappe.homeserver.rooms.remote.history import History
@@ -22,7 +23,7 @@ from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
-from chappe.homeserver.rooms.remote.store import FRAGMENTS, RemoteStore
+from chappe.homeserver.rooms.remote.store import RemoteStore
 
 RESUME_EVERY, TELL_EVERY = 60, 30  # seconds
 

@@ -31,7 +31,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.database.pool import BAD_DATA
-from chappe.homeserver.rooms.create_event import Rows
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
@@ -73,7 +73,7 @@ class Receiver:
         missing: Sequence[str] = (),
         starts_afresh: bool = False,
         txn: str | None = None,
-        beside: Rows = (),
+        beside: Sequence[Row] = (),
     ) -> Outcome:
         """Writes an event, where its past is here. Raises Forbidden for one that is not of the room.
 

@@ -7,19 +7,32 @@ from dataclasses import dataclass, field
 
 from pyroaring import BitMap
 
+from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.create_event import Redaction, Rows
+from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.event_write import Moved
+from chappe.homeserver.rooms.fragments import MembershipRow, PromotionRow, RedactionRow, RelationRow, StateMoveRow, StatePackRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.fragments import (
+    OF_NO_TIMELINE,
+    CutRow,
+    FoundEventRow,
+    HeldRedactionRow,
+    MissingEventRow,
+    OldMissingEventRow,
+    UnfitEventRow,
+)
 from chappe.homeserver.rooms.remote.outcomes import Diverged, Outdated, Received
 from chappe.homeserver.rooms.remote.states import Packs
-from chappe.homeserver.rooms.remote.store import HISTORY, OF_NO_TIMELINE, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED
 from chappe.homeserver.rooms.remote.without_timeline import Chains, WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import decode_pack, name_to_int
 from chappe.homeserver.rooms.stretches import number_of_host
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.directory_entries import DirectoryEntry
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.event_auth import StateEvent, StateKey, check_auth
 from chappe.matrix.events import client_event_head, timestamp_of
@@ -65,9 +78,9 @@ class Prepared:
     starts_afresh: bool = False  # nobody here was in the room: what was the end of its graph no longer counts
     # members that the room does not know yet, as cited
     stand_ins: Mapping[StateKey, StateEvent] = field(default_factory=dict)
-    person: tuple[str | None, ...] | None = None  # of another server, who joins: how they are found by name
+    person: DirectoryEntry | None = None  # of another server, who joins: how they are found by name
     txn: str | None = None  # of the client that has sent it, where that is one of ours
-    beside: Rows = ()  # rows that are committed with it, where it becomes part of the room
+    beside: Sequence[Row] = ()  # rows that are committed with it, where it becomes part of the room
     moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
     was_partial: bool = False  # members of the room were still to come when this was found out
 
@@ -106,20 +119,21 @@ class ReceivedWrite(WithoutTimeline):
     def _build_one(self, prepared: Prepared) -> Received | Diverged:
         room = self.lane
         if prepared.was_outlier:
-            self.add_row("promotions", 0, prepared.nid)
-        self.add_row("found_events", 0, room.number, prepared.checked.event_id)
+            self.add_row(PromotionRow(nid=prepared.nid))
+        self.add_row(FoundEventRow(room=room.number, event_id=prepared.checked.event_id))
         status = REJECTED if prepared.is_rejected else self._judge_by_present(prepared)
         if status == REJECTED:
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_before, REJECTED)
             return Received(status)
         for pack, data in prepared.packs:
-            self.add_row("state_packs", 0, pack, room.number, data)
+            self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
         chain = prepared.chain
         if prepared.checked.key is not None and chain is None:
             chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
         if status == SOFT_FAILED:
             for event_id in prepared.missing:
-                self.add_row("old_missing_events", 0, room.number, event_id, prepared.checked.pdu["depth"], OF_NO_TIMELINE)
+                depth = prepared.checked.pdu["depth"]
+                self.add_row(OldMissingEventRow(room=room.number, event_id=event_id, depth=depth, position=OF_NO_TIMELINE))
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
             return Received(status)
         return self._into_timeline(prepared, chain)
@@ -177,15 +191,15 @@ class ReceivedWrite(WithoutTimeline):
         self.events.append(event)
         self._pdus.append(checked.raw)
         if checked.awaits_content:
-            self.add_row("unfit_events", index, event.nid)
+            self.add_row(UnfitEventRow(nid=event.nid))
         self.rooms = {room.number: {"events"}}
         own = self.forward_extremities
         self.used += [tip for tip in followed if tip in ahead.forward_extremities and tip not in own]
         self.forward_extremities = {tip: root for tip, root in own.items() if tip not in followed}
         self.forward_extremities[event.event_id] = prepared.state_after
         self._add_what_follows(prepared, index, event)
-        for fragment, values in prepared.beside:
-            self.add_row(fragment, index, *values)
+        for row in prepared.beside:
+            self.add_row(row)
         ahead.receive(tips, checked.pdu["depth"])
         self.depth = max(self.depth, checked.pdu["depth"])
         return Received(HISTORY)
@@ -194,11 +208,12 @@ class ReceivedWrite(WithoutTimeline):
         """What it follows and is not here lies before it; where something of the room is here, after that."""
         room, checked = self.lane, prepared.checked
         for event_id in prepared.missing:
-            self.add_row("missing_events", index, room.number, event_id, checked.pdu["depth"])
+            depth = checked.pdu["depth"]
+            self.add_row(MissingEventRow(at=index + 1, room=room.number, event_id=event_id, depth=depth))
         host = number_of_host(domain_of(checked.pdu["sender"]))
         if prepared.missing and self.ahead.forward_extremities and room.order.has_room_for(host):
             is_fork = not prepared.starts_afresh and not self.ahead.forward_extremities.keys().isdisjoint(checked.prev())
-            self.add_row("cuts", index, room.number, host, is_fork)
+            self.add_row(CutRow(at=index + 1, room=room.number, host=host, is_fork=is_fork))
             self.adds_stretches = True
 
     def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
@@ -240,7 +255,16 @@ class ReceivedWrite(WithoutTimeline):
     def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
         room = self.lane
         if event.moved is not None:
-            self.add_row("state_moves", index, room.number, *key, now.nid if now else None, was.nid if was else None)
+            self.add_row(
+                StateMoveRow(
+                    at=index + 1,
+                    room=room.number,
+                    type=key[0],
+                    state_key=key[1],
+                    nid=now.nid if now else None,
+                    was=was.nid if was else None,
+                )
+            )
         if key[0] != "m.room.member":
             return
         before = was.membership if was is not None else "leave"
@@ -248,42 +272,46 @@ class ReceivedWrite(WithoutTimeline):
             self.add_membership(index, now, before)
         elif was is not None:
             self.ahead.change_members(before, "leave")
-            self.add_row("memberships", index, key[1], room.number, "leave", was.nid, was.sender)
+            self.add_row(
+                MembershipRow(at=index + 1, who=key[1], room=room.number, membership="leave", nid=was.nid, sender=was.sender)
+            )
             self.touch_user(key[1], "membership")
 
     def _add_what_follows(self, prepared: Prepared, index: int, event: RoomEvent) -> None:
         room = self.lane
         content = prepared.checked.pdu["content"]
         if prepared.person is not None:
-            self.add_row("directory_entries", index, *prepared.person)
+            self.add_row(DirectoryEntryRow(*prepared.person))
         if prepared.redacted is None:  # else it says nothing any more
             self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
             event.relate(relation)
             self.add_row(
-                "relations",
-                index,
-                event.nid,
-                room.number,
-                relation.target,
-                relation.rel_type,
-                event.type,
-                event.sender,
-                relation.key,
-                event.ts,
-                event.event_id,
+                RelationRow(
+                    at=index + 1,
+                    nid=event.nid,
+                    room=room.number,
+                    target=relation.target,
+                    rel_type=relation.rel_type,
+                    type=event.type,
+                    sender=event.sender,
+                    key=relation.key,
+                    ts=event.ts,
+                    event_id=event.event_id,
+                )
             )
         if prepared.redaction is not None:
             target = prepared.redaction
             self.redacted.append((target.event_id, target.head, event))
-            self.add_row("redactions", index, target.event_id, event.event_id, target.pdu)
+            self.add_row(RedactionRow(event_id=target.event_id, redacted_by=event.event_id, json=target.pdu))
         if prepared.unmet_target is not None:
-            self.add_row("held_redactions", index, prepared.unmet_target, event.event_id, room.number)
+            unmet = prepared.unmet_target
+            self.add_row(HeldRedactionRow(target=unmet, redaction=event.event_id, room=room.number))
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
             event.set_head(pruned.head)
             event.redacted_because = because
-            self.add_row("redactions", index, event.event_id, because.event_id, pruned.pdu)
+            self.add_row(RedactionRow(event_id=event.event_id, redacted_by=because.event_id, json=pruned.pdu))
 
 
 def check_by_policy_server(checked: Checked) -> None:

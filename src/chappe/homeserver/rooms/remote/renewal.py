@@ -6,12 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
+from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.create_event import Redaction
+from chappe.homeserver.rooms.fragments import RedactionRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.fragments import HeldRedactionRow, RenewedEventRow, RetoldRoomRow
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.directory_entries import DirectoryEntry
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import client_event_head
 from chappe.matrix.relations import BUNDLED, THREAD, relation_of
@@ -26,7 +30,7 @@ class Late:
     checked: Checked
     redaction: Redaction | None = None
     unmet_target: str | None = None
-    person: tuple[str | None, ...] | None = None
+    person: DirectoryEntry | None = None
 
 
 class RenewalWrite(WithoutTimeline):
@@ -68,8 +72,15 @@ class RenewalWrite(WithoutTimeline):
         room, checked = self.lane, late.checked
         head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
         relation = relation_of(checked.pdu["content"]) if checked.key is None else None
-        target = (relation.target, relation.rel_type, relation.key) if relation is not None else (None, None, None)
-        self.add_row("renewed_events", 0, nid, checked.raw, *target)
+        self.add_row(
+            RenewedEventRow(
+                nid=nid,
+                json=checked.raw,
+                target=relation.target if relation is not None else None,
+                rel_type=relation.rel_type if relation is not None else None,
+                key=relation.key if relation is not None else None,
+            )
+        )
         if relation is not None and relation.rel_type in BUNDLED:
             self.related.append(relation.target)
             if relation.rel_type == THREAD:
@@ -82,7 +93,7 @@ class RenewalWrite(WithoutTimeline):
         if present is None or present.is_redacted:
             return None
         if late.person is not None:
-            self.add_row("directory_entries", 0, *late.person)
+            self.add_row(DirectoryEntryRow(*late.person))
         renewed = copy(present)
         renewed.set_head(head)
         return renewed
@@ -90,14 +101,15 @@ class RenewalWrite(WithoutTimeline):
     def _do_late(self, late: Late) -> None:
         if (found := late.redaction) is not None:
             room, self.has_decided = self.lane, True
-            self.add_row("redactions", 0, found.event_id, late.checked.event_id, found.pdu)
+            self.add_row(RedactionRow(event_id=found.event_id, redacted_by=late.checked.event_id, json=found.pdu))
             target, because = room.recent(found.event_id), room.recent(late.checked.event_id)
             if target is not None and target.state_key is None and because is not None:
                 self.redacted.append((found.event_id, found.head, because))
             else:  # it may be of the state
                 self._changes_state = True
         if late.unmet_target is not None:
-            self.add_row("held_redactions", 0, late.unmet_target, late.checked.event_id, self.lane.number)
+            redaction = late.checked.event_id
+            self.add_row(HeldRedactionRow(target=late.unmet_target, redaction=redaction, room=self.lane.number))
 
 
 class RetoldWrite(WithoutTimeline):
@@ -110,6 +122,6 @@ class RetoldWrite(WithoutTimeline):
     def build(self) -> None:
         self.start_over()
         self.rooms, self.positions = {self.lane.number: {"events"}}, 1
-        self.add_row("retold_rooms", 0, self.lane.number, list(self._readers))
+        self.add_row(RetoldRoomRow(room=self.lane.number, own=list(self._readers)))
         for user in self._readers:
             self.touch_user(user, "membership")

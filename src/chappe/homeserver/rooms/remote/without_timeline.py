@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.event_write import EventWrite
+from chappe.homeserver.rooms.fragments import PromotionRow, auth_event_row
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.fragments import HeldEventRow, UnfitEventRow
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
@@ -46,32 +48,32 @@ class WithoutTimeline(EventWrite):
     ) -> None:
         pdu = checked.pdu
         self.add_row(
-            "held_events",
-            0,
-            nid,
-            self.lane.number,
-            checked.event_id,
-            pdu["type"],
-            pdu.get("state_key"),
-            pdu["sender"],
-            timestamp_of(pdu),
-            pdu["depth"],
-            name_to_int(before),
-            name_to_int(after) if after != before else None,
-            status,
-            position,
-            replaces.nid if replaces is not None else None,
-            thread,
-            checked.raw,
+            HeldEventRow(
+                nid=nid,
+                room=self.lane.number,
+                event_id=checked.event_id,
+                type=pdu["type"],
+                state_key=pdu.get("state_key"),
+                sender=pdu["sender"],
+                ts=timestamp_of(pdu),
+                depth=pdu["depth"],
+                state_before=name_to_int(before),
+                state_after=name_to_int(after) if after != before else None,
+                status=status,
+                position=position,
+                replaces=replaces.nid if replaces is not None else None,
+                thread=thread,
+                json=checked.raw,
+            )
         )
         if checked.awaits_content:
-            self.add_row("unfit_events", 0, nid)
+            self.add_row(UnfitEventRow(nid=nid))
 
     def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
         self.state_changes = 1  # other processes must not give the same number to another event
         chain = self.ahead.chains.add([chains[n] for n in cited if n in chains])
         self.next_num = self.ahead.chains.next_num
-        self.add_row("auth_events", 0, nid, self.lane.number, chain.num, list(cited), chain.base, chain.rest.serialize())
+        self.add_row(auth_event_row(nid, self.lane.number, chain, cited))
         return chain
 
 
@@ -97,7 +99,7 @@ class OutlierWrite(WithoutTimeline):
         chains = dict(self._known)
         for outlier in self._outliers:
             if outlier.was_here:
-                self.add_row("promotions", 0, outlier.nid)
+                self.add_row(PromotionRow(nid=outlier.nid))
             self.add_held(outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING)
             if not outlier.is_rejected and outlier.checked.key is not None:
                 chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)

@@ -1,0 +1,76 @@
+"""Rows as types: what a statement reads, and what a fragment of the group writer writes (docs/decisions/0018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import starmap
+from types import NoneType, UnionType
+from typing import Annotated, Any, Protocol, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+
+import msgspec
+
+
+@dataclass_transform(frozen_default=True)
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """Its fields are the columns, in this order, by name and by type."""
+
+
+R = TypeVar("R", bound=Row)
+Int = Annotated[int, "int"]
+SmallInt = Annotated[int, "smallint"]
+Json = Annotated[str, "json"]
+_TYPES = {str: "text", bytes: "bytea", bool: "boolean", int: "bigint", float: "double precision", datetime: "timestamptz"}
+
+
+class Source(Protocol):
+    """The database, or a connection of it in a transaction."""
+
+    async def fetch(self, sql: str, /, *arguments: Any) -> Sequence[Any]: ...
+    async def fetchrow(self, sql: str, /, *arguments: Any) -> Any: ...
+
+
+async def read(source: Source, row: type[R], sql: str, *arguments: Any) -> list[R]:
+    """The rows that a statement finds. Its columns are the fields of `row`, in their order."""
+    return list(starmap(row, await source.fetch(sql, *arguments)))
+
+
+async def find(source: Source, row: type[R], sql: str, *arguments: Any) -> R | None:
+    """The first row, or None."""
+    found = await source.fetchrow(sql, *arguments)
+    return None if found is None else row(*found)
+
+
+def columns(row: type[Row], of: str = "") -> str:
+    """The fields, as a statement names them. `of`: what the statement calls the table."""
+    return ", ".join(f"{of}.{name}" if of else name for name in row.__struct_fields__)
+
+
+class Column(msgspec.Struct, frozen=True):
+    """`type`: PostgreSQL's name of it."""
+
+    name: str
+    type: str
+    may_be_null: bool
+
+
+def columns_of(row: type[Row]) -> list[Column]:
+    """The fields, with the types that PostgreSQL has for them. Raises TypeError for a type that no column has."""
+    hints = get_type_hints(row, include_extras=True)
+    return [Column(name, *_type_of(hints[name])) for name in row.__struct_fields__]
+
+
+def _type_of(hint: Any) -> tuple[str, bool]:
+    """PostgreSQL's type for a Python type, and whether it may be NULL."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        (inner,) = (each for each in arguments if each is not NoneType)
+        return _type_of(inner)[0], True
+    if origin is Annotated:
+        return str(arguments[1]), False
+    if origin in (list, Sequence):
+        return f"{_type_of(arguments[0])[0]}[]", False
+    plain = getattr(hint, "__supertype__", hint)  # of a NewType
+    if plain not in _TYPES:
+        raise TypeError(f"no column of PostgreSQL is a {hint}")
+    return _TYPES[plain], False

@@ -1,0 +1,149 @@
+"""Every type of a row fits the migrated schema: by its columns' names, their order and their types."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+import asyncpg
+import pytest
+
+import chappe
+from chappe.homeserver.database.group_writer import Fragment
+from chappe.homeserver.database.rows import Column, Int, Row, SmallInt, columns, columns_of
+from chappe.matrix.identifiers import UserId
+
+# What fields of fragments are called after, where it is not the column.
+CALLED = {
+    "who": "user_id",
+    "room": "room_nid",
+    "device": "device_id",
+    "alias": "canonical_alias",
+    "avatar": "avatar_url",
+    "kind": "room_type",
+    "visibility": "history_visibility",
+    "guests": "guest_access",
+    "active_ts": "last_active_ts",
+    "status": "status_msg",
+    "queued_ts": "created_ts",
+    "whose": "locked_by",
+    "leaves_before": "leaves",
+    "leaves_after": "leaves",
+    "used": "leaves",
+    "was": "state_before",
+}
+# Fields that no column has: what is added to the beginning of the commit, or to a number that a table has; what is compared.
+NO_COLUMN = {
+    "at",
+    "last_offset",
+    "bump_offset",
+    "notify_bump",
+    "highlight_bump",
+    "state_bump",
+    "revoke_bump",
+    "days",
+    "ends_by",
+}
+NO_COLUMN |= {"now", "notify", "highlight", "leaf", "own"}
+# Fragments in which NULL leaves a column as it is, or says that nothing is written there.
+NULL_IS_NOTHING = {"account_changes", "lane", "account_states", "directory_entries", "renewed_events"}
+
+
+def _modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(chappe.__path__, "chappe."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def fragments() -> dict[str, Fragment]:
+    found: dict[str, Fragment] = {}
+    for module in _modules():
+        for value in vars(module).values():
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, Fragment):
+                    found[each.name] = each
+    return found
+
+
+async def schema(url: str) -> dict[str, dict[str, Column]]:
+    """By table: its columns."""
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(
+        """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS may_be_null
+             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped"""
+    )
+    await connection.close()
+    found: dict[str, dict[str, Column]] = {}
+    for row in rows:
+        found.setdefault(row["relname"], {})[row["attname"]] = Column(row["attname"], _short(row["type"]), row["may_be_null"])
+    return found
+
+
+def _short(name: str) -> str:
+    return name.replace("integer", "int").replace("timestamp with time zone", "timestamptz")
+
+
+async def test_what_a_fragment_takes_fits_the_table_that_it_writes(postgres: Any) -> None:
+    tables = await schema(postgres.url)
+    wrong: list[str] = []
+    found = fragments()
+    assert len(found) > 40
+    for fragment in found.values():
+        sql = fragment.sql + "".join(other.sql for other in found.values() if other.also == fragment.name)
+        written = re.findall(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", sql)
+        for column in columns_of(fragment.row):
+            if column.name in NO_COLUMN:
+                continue
+            names = (
+                column.name,
+                CALLED.get(column.name),
+                f"{column.name}_id",
+                f"event_{column.name}",
+                f"follower_{column.name}",
+            )
+            there = [tables[t][n] for t in written if t in tables for n in names if n in tables[t]]
+            if there and all(column.type != c.type for c in there):
+                wrong.append(f"{fragment.name}.{column.name} is {column.type}, and {there[0].name} {there[0].type}")
+            if not there:
+                wrong.append(f"{fragment.name}.{column.name} is no column")
+            can_be = fragment.name not in NULL_IS_NOTHING
+            if there and can_be and column.may_be_null and not any(c.may_be_null for c in there):
+                wrong.append(f"{fragment.name}.{column.name} may be NULL, and {there[0].name} may not")
+            if not re.search(rf"\b\w\.{column.name}\b", sql):
+                wrong.append(f"{fragment.name}.{column.name} is written nowhere")
+    assert not wrong, "\n".join(wrong)
+
+
+class Example(Row):
+    a: int
+    b: Int | None
+    c: list[str]
+    d: UserId
+    e: SmallInt
+    f: datetime
+    g: bool
+
+
+class Longer(Example):
+    h: list[int] | None = None
+
+
+def test_fields_are_columns() -> None:
+    assert columns(Longer, "x") == "x.a, x.b, x.c, x.d, x.e, x.f, x.g, x.h"
+    found = [(c.type, c.may_be_null) for c in columns_of(Longer)]
+    plain = ["bigint", "int", "text[]", "text", "smallint", "timestamptz", "boolean", "bigint[]"]
+    assert found == [(kind, kind in ("int", "bigint[]")) for kind in plain]
+
+
+def test_no_column_is_of_any_type() -> None:
+    class Wrong(Row):
+        a: dict[str, str]
+
+    with pytest.raises(TypeError):
+        columns_of(Wrong)
