@@ -14,18 +14,21 @@ import hypothesis
 import pytest
 import pytest_asyncio
 
+from chappe.homeserver.database import rows
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
 from tests.conformance.operations import ANSWERED, never_answered
 from tests.neighbours import Gateway, Mailbox
 from tests.support import Person, Server, test_config
+from tests.watched_rows import check
 
 MEMORY_FOR_POSTGRES = 4 << 30  # bytes
 _numbers = itertools.count(1)
 hypothesis.settings.register_profile("chappe", deadline=None)  # times are for benchmarks, not for tests
 hypothesis.settings.load_profile("chappe")
 Database.is_watched = True
+rows.watch = check
 
 
 @pytest_asyncio.fixture(scope="session")

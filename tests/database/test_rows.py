@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +16,9 @@ import asyncpg
 import pytest
 
 import chappe
+from chappe.homeserver.database import rows
 from chappe.homeserver.database.group_writer import Fragment
-from chappe.homeserver.database.rows import Column, Int, Row, SmallInt, columns, columns_of
+from chappe.homeserver.database.rows import Column, Int, Row, SmallInt, columns, columns_of, type_of
 from chappe.matrix.identifiers import UserId
 
 # What fields of fragments are called after, where it is not the column.
@@ -52,6 +55,14 @@ NO_COLUMN = {
 NO_COLUMN |= {"now", "notify", "highlight", "leaf", "own"}
 # Fragments in which NULL leaves a column as it is, or says that nothing is written there.
 NULL_IS_NOTHING = {"account_changes", "lane", "account_states", "directory_entries", "renewed_events"}
+
+
+# Numbers are numbers, as wide as they are.
+WIDER = {("bigint", "int"), ("bigint", "smallint"), ("bigint[]", "int[]"), ("bigint[]", "smallint[]"), ("text", "varchar")}
+_SHORT = {"int8": "bigint", "int4": "int", "int2": "smallint", "bool": "boolean", "float8": "double precision"}
+_SHORT |= {f"{name}[]": f"{kind}[]" for name, kind in _SHORT.items()}
+# What local names are at a statement that is composed where it is read.
+LOCALS = {"order": "ASC", "comparison": ">="}
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -118,6 +129,46 @@ async def test_what_a_fragment_takes_fits_the_table_that_it_writes(postgres: Any
             if not re.search(rf"\b\w\.{column.name}\b", sql):
                 wrong.append(f"{fragment.name}.{column.name} is written nowhere")
     assert not wrong, "\n".join(wrong)
+
+
+READERS = {"read": 2, "find": 2, "values": 2, "mapping": 3}  # functions of `rows`, and which of their arguments is the SQL
+
+
+def statements() -> Iterator[tuple[str, list[Any], str]]:
+    """(where, the type of its row or the types of its columns, SQL) of every statement that is read as rows."""
+    for module in _modules():
+        if not module.__file__ or module.__name__ == rows.__name__:
+            continue
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in READERS):
+                continue
+            if getattr(module, node.func.id, None) is not getattr(rows, node.func.id):
+                continue
+            at = READERS[node.func.id]
+            kinds = [eval(ast.unparse(argument), vars(module)) for argument in node.args[1:at]]
+            sql = eval(ast.unparse(node.args[at]), {**LOCALS, **vars(module)})
+            yield f"{module.__name__}:{node.lineno}", kinds, sql
+
+
+async def test_what_is_read_fits_its_statement(postgres: Any) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    wrong: list[str] = []
+    count = 0
+    for where, kinds, sql in statements():
+        count += 1
+        there = [(a.name, _SHORT.get(a.type.name, a.type.name)) for a in (await connection.prepare(sql)).get_attributes()]
+        if issubclass(kinds[0], Row):
+            wanted = [(column.name, column.type) for column in columns_of(kinds[0])]
+        else:
+            wanted = [(name, type_of(kind)) for kind, (name, _) in zip(kinds, there, strict=True)]
+        fits = len(wanted) == len(there) and all(
+            w == t or (w[0] == t[0] and (w[1], t[1]) in WIDER) for w, t in zip(wanted, there, strict=True)
+        )
+        if not fits:
+            wrong.append(f"{where} reads {wanted}, and the statement gives {there}")
+    await connection.close()
+    assert not wrong, "\n".join(wrong)
+    assert count > 20
 
 
 class Example(Row):

@@ -20,6 +20,7 @@ from chappe.agency.encrypted_files import files_of, forget_files
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.rooms.erasing import erase_events
@@ -51,6 +52,12 @@ _OLD = """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND stat
         SELECT 1 FROM events WHERE room_nid = $1 AND position > 0 AND position <= $5)
         AND NOT EXISTS (SELECT 1 FROM unnest($9::bigint[], $10::bigint[]) later(low, high) WHERE position > low AND position <= high)))
     AND redacted_by IS DISTINCT FROM '' AND sender <> ALL($6::text[]) ORDER BY ts LIMIT $8"""
+
+
+class OldEvent(Row):
+    event_id: str
+    sender: str
+    json: bytes
 
 
 class Retention:
@@ -110,7 +117,9 @@ class Retention:
         since, known = self._done.get(room.number, (NOTHING, 0))
         upto = max(known, await self._here_by(before))
         later = room.order.stretches_after(upto)
-        while rows := await self._database.fetch(
+        while rows := await read(
+            self._database,
+            OldEvent,
             _OLD,
             room.number,
             since,
@@ -139,7 +148,9 @@ class Retention:
         for found in await self._database.fetch("SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
             room = await self._rooms.live.by_number(found["room_nid"])
             while room.room_id not in held and (
-                rows := await self._database.fetch(
+                rows := await read(
+                    self._database,
+                    OldEvent,
                     """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND sender = $2 AND state_key IS NULL
                       AND redacted_by IS DISTINCT FROM $3 ORDER BY position LIMIT $4""",
                     room.number,
@@ -152,13 +163,13 @@ class Retention:
                 erased += len(rows)
         return erased
 
-    async def _erase_events(self, room: LiveRoom, rows: Sequence[Record], right: str | None) -> None:
+    async def _erase_events(self, room: LiveRoom, rows: Sequence[OldEvent], right: str | None) -> None:
         files: list[tuple[str, str]] = []
         for row in rows:
-            files += await self._files_of(row["event_id"], row["sender"], orjson.loads(row["json"])["content"])
+            files += await self._files_of(row.event_id, row.sender, orjson.loads(row.json)["content"])
         await self._media.delete(files, right=right)
         # after the files: whoever goes on after a kill finds which they are
-        await forget_files(self._database, [row["event_id"] for row in rows])
+        await forget_files(self._database, [row.event_id for row in rows])
         await erase_events(self._writer, self._rooms.live, room, rows)
 
     async def _files_of(self, event_id: str, sender: str, content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -32,6 +32,6 @@ class PurgeHistory:
                 rows = await self._rooms.store.said_before(room.number, after, span.high, before_ts, AT_ONCE)
                 if not rows:
                     break
-                after = rows[-1]["position"]
-                if gone := [row for row in rows if with_own or not self._rooms.is_hosted(row["sender"])]:
+                after = rows[-1].position
+                if gone := [row for row in rows if with_own or not self._rooms.is_hosted(row.sender)]:
                     await erase_events(self._writer, self._rooms.live, room, gone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import starmap
 from types import NoneType, UnionType
@@ -17,9 +17,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 R = TypeVar("R", bound=Row)
+K = TypeVar("K")
+T = TypeVar("T")
 Int = Annotated[int, "int"]
 SmallInt = Annotated[int, "smallint"]
 Json = Annotated[str, "json"]
+watch: Callable[[type[Row], Sequence[Any]], None] | None = None  # tests: sees the records before they are rows
 _TYPES = {str: "text", bytes: "bytea", bool: "boolean", int: "bigint", float: "double precision", datetime: "timestamptz"}
 
 
@@ -28,17 +31,33 @@ class Source(Protocol):
 
     async def fetch(self, sql: str, /, *arguments: Any) -> Sequence[Any]: ...
     async def fetchrow(self, sql: str, /, *arguments: Any) -> Any: ...
+    async def fetchval(self, sql: str, /, *arguments: Any) -> Any: ...
 
 
 async def read(source: Source, row: type[R], sql: str, *arguments: Any) -> list[R]:
     """The rows that a statement finds. Its columns are the fields of `row`, in their order."""
-    return list(starmap(row, await source.fetch(sql, *arguments)))
+    found = await source.fetch(sql, *arguments)
+    if watch is not None:
+        watch(row, found)
+    return list(starmap(row, found))
 
 
 async def find(source: Source, row: type[R], sql: str, *arguments: Any) -> R | None:
     """The first row, or None."""
     found = await source.fetchrow(sql, *arguments)
+    if watch is not None and found is not None:
+        watch(row, [found])
     return None if found is None else row(*found)
+
+
+async def values(source: Source, kind: type[T], sql: str, *arguments: Any) -> list[T]:
+    """What a statement of one column finds."""
+    return [value for (value,) in await source.fetch(sql, *arguments)]
+
+
+async def mapping(source: Source, key: type[K], value: type[T], sql: str, *arguments: Any) -> dict[K, T]:
+    """By the first of a statement's two columns, the second."""
+    return dict(await source.fetch(sql, *arguments))
 
 
 def columns(row: type[Row], of: str = "") -> str:
@@ -60,6 +79,11 @@ def columns_of(row: type[Row]) -> list[Column]:
     return [Column(name, *_type_of(hints[name])) for name in row.__struct_fields__]
 
 
+def type_of(kind: type) -> str:
+    """PostgreSQL's name of a type."""
+    return _type_of(kind)[0]
+
+
 def _type_of(hint: Any) -> tuple[str, bool]:
     """PostgreSQL's type for a Python type, and whether it may be NULL."""
     origin, arguments = get_origin(hint), get_args(hint)
@@ -69,7 +93,7 @@ def _type_of(hint: Any) -> tuple[str, bool]:
     if origin is Annotated:
         return str(arguments[1]), False
     if origin in (list, Sequence):
-        return f"{_type_of(arguments[0])[0]}[]", False
+        return f"{_type_of(arguments[0])[0].removesuffix('[]')}[]", False  # however many dimensions it has
     plain = getattr(hint, "__supertype__", hint)  # of a NewType
     if plain not in _TYPES:
         raise TypeError(f"no column of PostgreSQL is a {hint}")

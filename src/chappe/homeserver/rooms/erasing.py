@@ -4,11 +4,11 @@ room's graph stays, as a redaction leaves it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Record
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.fragments import RedactionRow
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -18,13 +18,22 @@ from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.redaction import redact
 
 
-async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, rows: Sequence[Record]) -> None:
-    """In one commit. `rows`: (event_id, json) of some events of the room. What a legal hold concerns, the database keeps aside."""
+class Erasable(Protocol):
+    """An event as it is stored."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def json(self) -> bytes: ...
+
+
+async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, events: Sequence[Erasable]) -> None:
+    """In one commit. `events`: of the room. What a legal hold concerns, the database keeps aside."""
     write, breath = Write(), Breath()
     write.touch_room(room.number, "events")
-    for row in rows:
+    for event in events:
         await breath.take()
-        left = canonical_json(redact(orjson.loads(row["json"]), room.version))
-        write.add(RedactionRow(event_id=row["event_id"], redacted_by=ERASED, json=left))
+        left = canonical_json(redact(orjson.loads(event.json), room.version))
+        write.add(RedactionRow(event_id=event.event_id, redacted_by=ERASED, json=left))
     await writer.submit(write)
     live.read_anew(room.number)

@@ -81,8 +81,8 @@ class Following:
         ours: dict[int, float] = {}
         found: set[str] = set()
         for row in await self._store.joined_since(lists, mine):
-            user, number = row["user_id"], row["room_nid"]
-            if user in found or row["since"] > lists[user]:
+            user, number = row.user_id, row.room_nid
+            if user in found or row.since > lists[user]:
                 continue
             if mine[number] > lists[user] and number not in ours:
                 ours[number] = self._ours_since(await self._live.by_number(number))

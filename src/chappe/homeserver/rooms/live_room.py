@@ -459,14 +459,14 @@ class LiveRoom:
 
     def _install(self, s: Snapshot) -> None:
         row = s.room
-        self.at, self.state_version, self.revoke_version = row["at"], row["state_version"], row["revoke_version"]
-        self.forward_extremities, self.root, self.depth = s.forward_extremities, int_to_name(row["root"]), row["depth"]
-        self.is_federated, self.is_stub = row["federated"], row["stub"]
-        self.partial_servers = frozenset(row["partial_servers"] or ())
-        if (stretches := row["stretches"] or ()) != self._stretches:
+        self.at, self.state_version, self.revoke_version = row.at, row.state_version, row.revoke_version
+        self.forward_extremities, self.root, self.depth = s.forward_extremities, int_to_name(row.root), row.depth
+        self.is_federated, self.is_stub = row.federated, row.stub
+        self.partial_servers = frozenset(row.partial_servers or ())
+        if (stretches := row.stretches or ()) != self._stretches:
             self._stretches, self._order = stretches, None
-        self.notify_total, self.highlight_total = row["notify_total"], row["highlight_total"]
-        self.last_position, self.bump_position = row["last_position"], row["bump_position"]
+        self.notify_total, self.highlight_total = row.notify_total, row.highlight_total
+        self.last_position, self.bump_position = row.last_position, row.bump_position
         self.threads, self.threads_before, self.related = s.threads, {}, s.related
         self.incarnation = next(_incarnations)
         self.state, self.nodes, self.is_new = s.state, s.nodes, False

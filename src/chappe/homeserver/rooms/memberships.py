@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.user_cache import UserCache
-from chappe.homeserver.rooms.store import RoomStore
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Row):
     """A user in a room. Positions: of the last membership event (`position`), of the join with which the present stay began
     (`joined_since`), of when all of the room (`retold`) or its state alone (`state_retold`) was to be sent anew."""
 
@@ -24,8 +23,8 @@ class Membership:
     joined_since: int | None
     was_joined: bool
     forgotten: bool
-    retold: int | None = None
-    state_retold: int | None = None
+    retold: int | None
+    state_retold: int | None
 
     @property
     def is_beside(self) -> bool:
@@ -49,31 +48,23 @@ class Membership:
         return False if self.was_joined and position > self.position else None
 
 
+# every room that a user has to do with, forgotten ones included
+_OF = """SELECT m.room_nid AS number, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
+           m.forgotten, m.retold, m.state_retold
+      FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1"""
+
+
 class Memberships:
-    def __init__(self, store: RoomStore, clock: Clock, is_hosted: Callable[[str], bool]) -> None:
-        self._store, self._is_hosted = store, is_hosted
+    def __init__(self, database: Database, clock: Clock, is_hosted: Callable[[str], bool]) -> None:
+        self._database, self._is_hosted = database, is_hosted
         self._cache = UserCache(clock, ("membership",), self._load)
 
     async def _load(self, users: list[str]) -> dict[str, dict[int, Membership]]:
         return {user: await self._load_one(user) for user in users}
 
     async def _load_one(self, user_id: str) -> dict[int, Membership]:
-        return {
-            r["room_nid"]: Membership(
-                r["room_nid"],
-                r["room_id"],
-                r["membership"],
-                r["event_nid"],
-                r["sender"],
-                r["position"],
-                r["joined_since"],
-                r["was_joined"],
-                r["forgotten"],
-                r["retold"],
-                r["state_retold"],
-            )
-            for r in await self._store.memberships_of(user_id)
-        }
+        found = await read(self._database, Membership, _OF, user_id)
+        return {membership.number: membership for membership in found}
 
     def drop(self, user_id: str) -> None:
         """After a change that takes no position (forgetting a room)."""

@@ -146,12 +146,12 @@ class Pagination:
         nearest = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, 1)
         if not nearest:
             return True
-        position = nearest[0]["position"]
+        position = nearest[0].position
         if backwards:
             later = await self._next(room, position)
             return later is not None and await self._history.gap(room, later - 1, later, True) is not None
         first = await self._rooms.store.events_by_time(room.number, 0, False, 0, 1)
-        if ts < first[0]["ts"]:
+        if ts < first[0].ts:
             return True
         return await self._history.gap(room, position - 1, position, True) is not None
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.rooms.auth_chains import ChainRow
+from chappe.homeserver.rooms.stored_event import StoredEvent, TimelineEvent
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import client_event_head, stored_client_event_head
 from chappe.matrix.relations import BUNDLED, Relation, relation_of
@@ -190,28 +191,16 @@ class RoomEvent:
         return orjson.dumps(event)
 
 
-def event_of_row(row: Any, room_id: str, version: RoomVersion) -> RoomEvent:
-    """From a row of `events` (columns nid … json, as in rooms/store.py)."""
-    if row["type"] == "m.room.redaction":  # what it redacts stands in two places
-        head = client_event_head(orjson.loads(row["json"]), row["event_id"], room_id, version)
+def event_of_row(row: StoredEvent, room_id: str, version: RoomVersion) -> RoomEvent:
+    """From a row of `events`."""
+    if row.type == "m.room.redaction":  # what it redacts stands in two places
+        head = client_event_head(orjson.loads(row.json), row.event_id, room_id, version)
     else:
-        head = stored_client_event_head(
-            row["json"], row["type"], row["sender"], row["state_key"], row["ts"], row["event_id"], room_id
-        )
-    event = RoomEvent(
-        row["nid"],
-        row["event_id"],
-        row["type"],
-        row["state_key"],
-        row["sender"],
-        row["ts"],
-        row["depth"],
-        head,
-        row["state_before"],
-    )
-    event.position, event.txn, event.thread = row["position"], row["txn"], row["thread"]
-    event.is_erased = row.get("redacted_by") == ERASED
-    event.is_target = row.get("is_target", True)
+        head = stored_client_event_head(row.json, row.type, row.sender, row.state_key, row.ts, row.event_id, room_id)
+    event = RoomEvent(row.nid, row.event_id, row.type, row.state_key, row.sender, row.ts, row.depth, head, row.state_before)
+    event.position, event.txn, event.thread = row.position, row.txn, row.thread
+    event.is_erased = row.redacted_by == ERASED
+    event.is_target = not isinstance(row, TimelineEvent) or row.is_target
     event.find_relation()
-    event.notify_total, event.highlight_total = row["notify_total"], row["highlight_total"]
+    event.notify_total, event.highlight_total = row.notify_total, row.highlight_total
     return event

@@ -111,7 +111,7 @@ class Rooms:
         self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
         self.live = LiveRooms(self.store, clock, live_limit)
-        self.memberships = Memberships(self.store, clock, self.is_hosted)
+        self.memberships = Memberships(database, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.reading = Reading(policy)
         self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)

@@ -9,10 +9,10 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.rooms.stored_event import EVENT_COLUMNS, ScannedEvent, StateChange, StoredEvent, TimelineEvent
 from chappe.matrix.filters import RoomEventFilter
 
-EVENT_COLUMNS = """e.nid, e.position, e.room_nid, e.event_id, e.type, e.state_key, e.sender, e.ts, e.depth, e.state_before,
-    e.replaces, e.thread, e.notify_total, e.highlight_total, e.txn, e.redacted_by, e.moved, e.json"""
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
 BEGINNING = -(1 << 53)  # before every event that is in a timeline
 SCANNED_AT_ONCE = 1000  # events looked at by one statement for those that pass a filter
@@ -29,7 +29,7 @@ WHATEVER_IS_HERE: Statuses = (0, 1, 2, 3)
 class Scan:
     """Rows found, the newest first; everything beyond the position `reached` was looked at."""
 
-    rows: Sequence[Record]
+    rows: Sequence[TimelineEvent]
     reached: int
 
 
@@ -42,11 +42,35 @@ class Scanned(NamedTuple):
     wanted: int
 
 
-def _scan(place: Scanned, rows: Sequence[Row]) -> Scan:
+class SaidBefore(Row):
+    event_id: str
+    sender: str
+    position: int
+    json: bytes
+
+
+class JoinedSince(Row):
+    user_id: str
+    room_nid: int
+    since: int
+
+
+class Listed(Row):
+    """What lists of rooms order and filter by."""
+
+    room_nid: int
+    last_position: int
+    room_type: str | None
+    encryption: str | None
+    name: str | None
+    canonical_alias: str | None
+
+
+def _scan(place: Scanned, rows: Sequence[Record]) -> Scan:
     """`rows`: of one place; one that is empty where nothing passes."""
-    found = [row for row in rows if row["nid"] is not None]
+    found = [ScannedEvent(*row) for row in rows if row["nid"] is not None]
     if len(found) >= place.wanted:
-        return Scan(found, found[-1]["position"] - 1)
+        return Scan(found, found[-1].position - 1)
     return Scan(found, place.after if rows[0]["scanned"] < SCANNED_AT_ONCE else rows[0]["low"] - 1)
 
 
@@ -87,8 +111,10 @@ class RoomStore:
     async def state_hash_secret(self) -> bytes:
         return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
 
-    async def events_by_number(self, numbers: Sequence[int]) -> Sequence[Record]:
-        return await self.database.fetch(f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers))
+    async def events_by_number(self, numbers: Sequence[int]) -> list[StoredEvent]:
+        return await read(
+            self.database, StoredEvent, f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
+        )
 
     async def places(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
         """By number of those events that are in a timeline: the position, and the root of the state before."""
@@ -99,9 +125,11 @@ class RoomStore:
         )
         return {row["nid"]: (row["position"], row["state_before"]) for row in rows}
 
-    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> Sequence[Record]:
+    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> list[StoredEvent]:
         """Events of a room by their ids: by default those that people may be shown."""
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            StoredEvent,
             f"""SELECT {EVENT_COLUMNS} FROM events e
                  WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2 AND e.status = ANY($3::smallint[])""",
             list(event_ids),
@@ -109,10 +137,11 @@ class RoomStore:
             which,
         )
 
-    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> Sequence[Record]:
-        """(event_id, sender, position, json) of what is no state and has not been erased, with positions in (after, upto], in
-        their order. `before_ts`: a time, in ms."""
-        return await self.database.fetch(
+    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> list[SaidBefore]:
+        """What is no state and has not been erased, with positions in (after, upto], in their order. `before_ts`: a time, in ms."""
+        return await read(
+            self.database,
+            SaidBefore,
             """SELECT event_id, sender, position, json FROM events WHERE room_nid = $1 AND position > $2
                 AND position <= $3 AND ts < $4 AND state_key IS NULL AND redacted_by IS DISTINCT FROM ''
               ORDER BY position LIMIT $5""",
@@ -123,10 +152,12 @@ class RoomStore:
             limit,
         )
 
-    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> Sequence[Record]:
+    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> list[TimelineEvent]:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
         order = "DESC" if backwards else "ASC"
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            TimelineEvent,
             f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target
                   FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
                 ORDER BY e.position {order} LIMIT $4""",
@@ -173,10 +204,12 @@ class RoomStore:
             upto,
         )
 
-    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> Sequence[Record]:
+    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> list[StoredEvent]:
         """Events at a time or beyond it, the nearest first."""
         comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            StoredEvent,
             f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.ts {comparison} $2
                    AND e.status = 0
                 ORDER BY e.ts {order}, e.position {order} OFFSET $3 LIMIT $4""",
@@ -186,10 +219,12 @@ class RoomStore:
             limit,
         )
 
-    async def state_changes_between(self, room: int, after: int, upto: int) -> Sequence[Record]:
+    async def state_changes_between(self, room: int, after: int, upto: int) -> list[StateChange]:
         """What the room's state got with positions in (after, upto], in order: state events as they came, and what state
         resolution brought back."""
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            StateChange,
             f"""SELECT {EVENT_COLUMNS}, e.position AS at FROM events e WHERE e.room_nid = $1 AND e.position > $2
                 AND e.position <= $3 AND e.state_key IS NOT NULL AND NOT e.moved
                 UNION ALL
@@ -219,23 +254,6 @@ class RoomStore:
             (SELECT r.root FROM rooms r WHERE r.room_nid = $1))"""
         return await self.database.fetchval(sql, room, position)  # type: ignore[no-any-return]
 
-    async def memberships_of(self, user_id: str) -> Sequence[Record]:
-        """Every room that a user has to do with, forgotten ones included."""
-        return await self.database.fetch(
-            """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
-                      m.forgotten, m.retold, m.state_retold
-                 FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1""",
-            user_id,
-        )
-
-    async def membership(self, user_id: str, room: int) -> Record | None:
-        return await self.database.fetchrow(
-            """SELECT membership, event_nid, position, joined_since, was_joined, forgotten FROM memberships
-                WHERE user_id = $1 AND room_nid = $2""",
-            user_id,
-            room,
-        )
-
     async def acquainted(self, user_id: str, people: Collection[str]) -> set[str]:
         """Those of some people who are in a room with a user: both joined, or one of them invited."""
         rows = await self.database.fetch(
@@ -252,9 +270,11 @@ class RoomStore:
         rows = await self.database.fetch("SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id)
         return {row["user_id"] for row in rows}
 
-    async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> Sequence[Record]:
+    async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> list[JoinedSince]:
         """Since when (`since`) some people are in those of some rooms that they are in."""
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            JoinedSince,
             """SELECT user_id, room_nid, coalesce(joined_since, position) AS since FROM memberships
                 WHERE user_id = ANY($1::text[]) AND room_nid = ANY($2::bigint[]) AND membership = 'join'""",
             list(people),
@@ -317,9 +337,11 @@ class RoomStore:
             )
         )
 
-    async def listed(self, rooms: Sequence[int]) -> Sequence[Record]:
+    async def listed(self, rooms: Sequence[int]) -> list[Listed]:
         """What lists of rooms order and filter by."""
-        return await self.database.fetch(
+        return await read(
+            self.database,
+            Listed,
             """SELECT r.room_nid, r.last_position, s.room_type, s.encryption, s.name, s.canonical_alias
                  FROM rooms r JOIN room_summaries s USING (room_nid) WHERE r.room_nid = ANY($1::bigint[])""",
             list(rooms),
@@ -379,26 +401,3 @@ class RoomStore:
                 WHERE t.room_nid = r.room AND t.thread = r.thread AND (r.read IS NULL OR t.position <= r.read)""",
             *(list(column) for column in zip(*read, strict=True)),
         )
-
-
-SNAPSHOT_ROOM = """SELECT r.*, (SELECT max(upto) FROM journal) AS at, p.servers AS partial_servers,
-           CASE WHEN r.federated THEN (SELECT array_agg(ARRAY[s.cut, s.ordinal, s.number, s.host, s.is_fork::int]
-                                                            ORDER BY s.number) FROM stretches s
-                                        WHERE s.room_nid = r.room_nid) END AS stretches
-    FROM rooms r LEFT JOIN partial_rooms p USING (room_nid) WHERE r.room_nid = $1"""
-SNAPSHOT_PACKS = "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])"
-SNAPSHOT_STATE = f"""SELECT {EVENT_COLUMNS}, a.num, a.base, a.rest FROM events e
-    LEFT JOIN auth_events a ON a.event_nid = e.nid WHERE e.nid = ANY($1::bigint[])"""
-SNAPSHOT_TAIL = f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.position > 0
-    ORDER BY e.position DESC LIMIT $2"""
-SNAPSHOT_LEAVES = """SELECT event_id, coalesce(state_after, state_before) AS root FROM events
-    WHERE event_id = ANY($1::text[])"""
-SNAPSHOT_MOVES = """SELECT position, type, state_key, nid, was FROM state_moves
-    WHERE room_nid = $1 AND position = ANY($2::bigint[])"""
-SNAPSHOT_INVITATIONS = "SELECT user_id, event_id, event, stripped FROM invitations WHERE room_nid = $1"
-SNAPSHOT_THREADS = "SELECT root, notify_total, highlight_total FROM threads WHERE room_nid = $1"
-SNAPSHOT_RELATED = "SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[]) AND rel_type = ANY($2::text[])"
-SNAPSHOT_BASES = "SELECT base, chain FROM auth_bases WHERE room_nid = $1"
-SNAPSHOT_NUMBER = "SELECT coalesce(max(num) + 1, 0) FROM auth_events WHERE room_nid = $1"
-SNAPSHOT_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])"
-SNAPSHOT_REDACTIONS = f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.event_id = ANY($1::text[])"

@@ -14,6 +14,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.snapshot import attach_context
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore, Scanned
+from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.homeserver.rooms.stretches import cut_of
 from chappe.homeserver.rooms.visibility import Seen, Visibility
 from chappe.matrix.errors import Forbidden, NotFound
@@ -87,9 +88,9 @@ class Timeline:
             search.found += islice(found, search.limit - len(search.found))
         search.at, search.is_over = reached, len(search.found) >= search.limit or reached <= search.after
 
-    async def of_rows(self, room: LiveRoom, rows: Sequence[object]) -> list[RoomEvent]:
+    async def of_rows(self, room: LiveRoom, rows: Sequence[StoredEvent]) -> list[RoomEvent]:
         events = [event_of_row(row, room.room_id, room.version) for row in rows]
-        await attach_context(self._store.database.fetch, room, rows, events)
+        await attach_context(self._store.database, room, rows, events)
         return events
 
     async def state_changes(self, room: LiveRoom, after: int, upto: int) -> list[RoomEvent]:
@@ -158,7 +159,7 @@ class Timeline:
     async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
         """The event as it travels between servers."""
         rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
-        return rows[0]["json"] if rows else None
+        return rows[0].json if rows else None
 
     async def state_at(self, user_id: str, room: LiveRoom, position: int | None = None) -> dict[StateKey, RoomEvent]:
         """The state for a reader: now, or for one who has left, as of the leave; or at an earlier position.
@@ -205,9 +206,9 @@ class Timeline:
         if not strange:
             return state
         rows = await self._store.events_by_number(strange)
-        cited = [i for row in rows for i in references(orjson.loads(row["json"]), "auth_events", room.version)]
+        cited = [i for row in rows for i in references(orjson.loads(row.json), "auth_events", room.version)]
         found = await self.of_rows(room, await self._store.events_by_id(room.number, cited, NOT_HELD_BACK))
-        senders = {row["sender"] for row in rows}
+        senders = {row.sender for row in rows}
         members = sorted((e for e in found if e.type == MEMBER and e.state_key in senders), key=lambda e: e.depth)
         return {**state, **{e.key: e for e in members}}
 

@@ -163,7 +163,7 @@ class Visibility:
         missing = numbers - known.keys()
         if missing:
             for row in await self._store.events_by_number(list(missing)):
-                known[row["nid"]] = orjson.loads(row["json"])["content"]
+                known[row.nid] = orjson.loads(row.json)["content"]
         return known
 
 

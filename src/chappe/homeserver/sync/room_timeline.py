@@ -195,7 +195,7 @@ async def members_since(rooms: Rooms, context: SyncContext, room: LiveRoom, upto
     key = rooms.key_hash(MEMBER, context.user_id)
     own = (await rooms.trees.get_many(int_to_name(root), [key])).get(key)
     rows = [] if own is None else await rooms.store.events_by_number([own])
-    if not any(orjson.loads(row["json"])["content"].get("membership") == "join" for row in rows):
+    if not any(orjson.loads(row.json)["content"].get("membership") == "join" for row in rows):
         return set()
     changes = await rooms.timeline.state_changes(room, context.after, upto)
     return {event.key[1] for event in changes if event.type == MEMBER}

@@ -141,7 +141,7 @@ class Onlookers:
         if not numbers:
             return {}
         rows = await self._rooms.store.events_by_number(numbers)
-        return {row["nid"]: orjson.loads(row["json"])["content"] for row in rows}
+        return {row.nid: orjson.loads(row.json)["content"] for row in rows}
 
 
 def _record(row: Any, version: RoomVersion) -> tuple[int, str, bytes]:

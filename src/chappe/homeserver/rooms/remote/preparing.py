@@ -254,7 +254,7 @@ class Preparing:
         prepared.redaction, prepared.unmet_target = await self.what_it_redacts(room, checked, state)
         held = lookup.redactions.get(checked.event_id)
         for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
-            if self._may_redact(room, row["sender"], pdu["sender"], state):
+            if self._may_redact(room, row.sender, pdu["sender"], state):
                 because = (await self._rooms.timeline.of_rows(room, [row]))[0]
                 prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
                 break
@@ -269,8 +269,8 @@ class Preparing:
         found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
         if not found:
             return None, target
-        may = self._may_redact(room, checked.pdu["sender"], found[0]["sender"], state)
-        return _pruned(room, target, found[0]["json"]) if may else None, None
+        may = self._may_redact(room, checked.pdu["sender"], found[0].sender, state)
+        return _pruned(room, target, found[0].json) if may else None, None
 
     @staticmethod
     def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, Cited]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
+from typing import Protocol
 
 import orjson
 from pyroaring import BitMap
 
-from chappe.homeserver.database.pool import Record
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
@@ -32,6 +33,33 @@ MEMBERS_LOOKED_AT = 500  # of a server, to find what it may see
 LARGE_ROOM, HEROES = 500, 5  # members from which a room is large; members after whom a room without a name is called
 UNABLE = "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
 VISIBILITY = ("m.room.history_visibility", "")
+
+
+class Served(Protocol):
+    """What is asked of an event before another server gets it."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def state_key(self) -> str | None: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def state_before(self) -> int: ...
+    @property
+    def json(self) -> bytes: ...
+
+
+class WalkedEvent(Row):
+    event_id: str
+    type: str
+    state_key: str | None
+    sender: str
+    depth: int
+    state_before: int
+    json: bytes
 
 
 class Serving:
@@ -156,7 +184,7 @@ class Serving:
             rows = await self._rooms.store.events_by_time(room.number, ts, backwards, start, NEAR)
             for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
                 if is_seen:
-                    return row["event_id"], row["ts"]
+                    return row.event_id, row.ts
             if len(rows) < NEAR:
                 break
         return None
@@ -177,9 +205,9 @@ class Serving:
         rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
         if not rows:
             raise NotFound("There is no such event in the room")
-        if rows[0]["type"] == "m.room.create":
+        if rows[0].type == "m.room.create":
             return []
-        cited = await self._store.known(references(orjson.loads(rows[0]["json"]), "auth_events", room.version))
+        cited = await self._store.known(references(orjson.loads(rows[0].json), "auth_events", room.version))
         numbers = {*(k.nid for k in cited.values()), *_cited_by_all(room)}
         pdus = await self._store.pdus([*numbers, *await self.auth_chain(room, numbers)])
         return list(pdus.values())
@@ -221,20 +249,22 @@ class Serving:
 
     async def _walk(
         self, room: LiveRoom, start: Sequence[str], stop: Iterable[str], limit: int, includes_start: bool
-    ) -> list[Record]:
+    ) -> list[WalkedEvent]:
         """Reads the events before `start` along `prev_events`, level by level and one statement a level, not beyond those in
         `stop`.
 
         Returns at most `limit` rows, the deepest first. `includes_start`: the events of `start` are among them.
         """
         seen = {*stop}
-        found: list[Record] = []
+        found: list[WalkedEvent] = []
         level = [e for e in dict.fromkeys(start) if e not in seen]
         seen.update(level)
         first = True
         while level and len(found) < limit:
-            rows = await self._store.database.fetch(
-                """SELECT event_id, type, state_key, sender, depth, status, state_before, json FROM events
+            rows = await read(
+                self._store.database,
+                WalkedEvent,
+                """SELECT event_id, type, state_key, sender, depth, state_before, json FROM events
                     WHERE event_id = ANY($1::text[]) AND room_nid = $2 AND status IN (0, 3) ORDER BY depth DESC""",
                 level,
                 room.number,
@@ -242,24 +272,24 @@ class Serving:
             if includes_start or not first:
                 found += rows
             first = False
-            prev = [p for row in rows for p in references(orjson.loads(row["json"]), "prev_events", room.version)]
+            prev = [p for row in rows for p in references(orjson.loads(row.json), "prev_events", room.version)]
             level = [p for p in dict.fromkeys(prev) if p not in seen]
             seen.update(level)
-        found.sort(key=lambda row: -row["depth"])
+        found.sort(key=lambda row: -row.depth)
         return found[:limit]
 
     async def _shown(
-        self, origin: str, room: LiveRoom, rows: Sequence[Record], refusal: Forbidden | NotFound | None
+        self, origin: str, room: LiveRoom, rows: Sequence[Served], refusal: Forbidden | NotFound | None
     ) -> list[bytes]:
         """Returns the JSON of what `_walk` has read, as `origin` may have it. `refusal`: what `_room` returned."""
         if refusal is not None:
-            of_its_time = await self._of_its_time(origin, room, [row["event_id"] for row in rows])
+            of_its_time = await self._of_its_time(origin, room, [row.event_id for row in rows])
             if not of_its_time:
                 raise refusal
-            rows = [row for row in rows if row["event_id"] in of_its_time]
+            rows = [row for row in rows if row.event_id in of_its_time]
         return await self.visible(origin, room, rows)
 
-    async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> list[bytes]:
+    async def visible(self, origin: str, room: LiveRoom, rows: Sequence[Served]) -> list[bytes]:
         """Returns the JSON of some events, redacted where no user of `origin` may see them (`m.room.history_visibility`).
 
         While this server is still entering the room it leaves out what it cannot judge: other servers know who was there.
@@ -267,30 +297,30 @@ class Serving:
         result = []
         erased = await self._erased_for(origin, room, rows)
         for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
-            if is_seen and row["event_id"] not in erased:
-                result.append(row["json"])
+            if is_seen and row.event_id not in erased:
+                result.append(row.json)
             elif not room.is_partial:
-                result.append(canonical_json(redact(orjson.loads(row["json"]), room.version)))
+                result.append(canonical_json(redact(orjson.loads(row.json), room.version)))
         return result
 
-    async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> set[str]:
+    async def _erased_for(self, origin: str, room: LiveRoom, rows: Sequence[Served]) -> set[str]:
         """Returns the ids of the messages whose authors have had them erased, where the users of `origin` came into the room
         after that.
         """
         erased_at = self._rooms.visibility.erased_at
-        theirs = [row for row in rows if row["sender"] in erased_at and row["state_key"] is None]
+        theirs = [row for row in rows if row.sender in erased_at and row.state_key is None]
         if not theirs:
             return set()
         members = [user for user in room.joined if domain_of(user) == origin]
         since = await self._store.joined_since(room.number, members)
-        return {row["event_id"] for row in theirs if since is None or since > erased_at[row["sender"]]}
+        return {row.event_id for row in theirs if since is None or since > erased_at[row.sender]}
 
-    async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Record]) -> list[bool]:
+    async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Served]) -> list[bool]:
         """Says of each event whether a user of `origin` may see it: by the history visibility and by who was in the room at
         that event.
         """
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
-        roots = {row["state_before"]: int_to_name(row["state_before"]) for row in rows}
+        roots = {row.state_before: int_to_name(row.state_before) for row in rows}
         said = await self._rules.under(roots.values(), [self._rooms.key_hash(*VISIBILITY)])
         rules = {number: parse_visibility(next(iter(said[root]), None)) for number, root in roots.items()}
         closed = {number: root for number, root in roots.items() if rules[number] in ("invited", "joined")}
@@ -298,14 +328,14 @@ class Serving:
         memberships = {number: then[root] for number, root in closed.items()}
         result = []
         for row in rows:
-            visibility = rules[row["state_before"]]
-            if row["type"] == VISIBILITY[0] and row["state_key"] == "":
-                content = orjson.loads(row["json"])["content"]
+            visibility = rules[row.state_before]
+            if row.type == VISIBILITY[0] and row.state_key == "":
+                content = orjson.loads(row.json)["content"]
                 visibility = more_open(visibility, parse_visibility(content.get("history_visibility")))
-            then_members = memberships.get(row["state_before"], {"join"}) or {"leave"}
-            is_own = row["type"] == MEMBER and domain_of(row["state_key"] or ":") == origin
+            then_members = memberships.get(row.state_before, {"join"}) or {"leave"}
+            is_own = row.type == MEMBER and domain_of(row.state_key or ":") == origin
             may = any(is_visible(visibility, membership, True) for membership in then_members)
-            result.append(may or is_own or domain_of(row["sender"]) == origin)
+            result.append(may or is_own or domain_of(row.sender) == origin)
         return result
 
 

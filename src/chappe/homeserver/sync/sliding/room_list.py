@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.store import Listed
 from chappe.homeserver.sync.sliding.request import RoomFilter
 from chappe.matrix.search_words import fold
 
@@ -44,7 +44,7 @@ class RoomList:
         """The entries of some rooms, by number. One statement."""
         wanted = {m.number: m for m in memberships}
         rows = await self._rooms.store.listed(list(wanted))
-        return {row["room_nid"]: _listed(wanted[row["room_nid"]], row) for row in rows}
+        return {row.room_nid: _listed(wanted[row.room_nid], row) for row in rows}
 
     async def preferences(self, user_id: str) -> Preferences:
         """Which rooms are direct, and the tags of rooms, by the user's account data. One statement."""
@@ -69,17 +69,11 @@ class RoomList:
         return frozenset(found)
 
 
-def _listed(membership: Membership, row: Any) -> ListedRoom:
-    activity = row["last_position"] if membership.membership == "join" else membership.position
-    name = row["name"] or row["canonical_alias"] or ""
+def _listed(membership: Membership, row: Listed) -> ListedRoom:
+    activity = row.last_position if membership.membership == "join" else membership.position
+    name = row.name or row.canonical_alias or ""
     return ListedRoom(
-        membership.number,
-        membership.room_id,
-        membership.membership,
-        activity,
-        row["room_type"],
-        row["encryption"] is not None,
-        name,
+        membership.number, membership.room_id, membership.membership, activity, row.room_type, row.encryption is not None, name
     )
 
 
