@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -110,13 +111,14 @@ class LegalHolds(Holds):
 
     async def released(self) -> list[UserId]:
         """Whose account was to be erased and is not held any more, in the last days: what the hold has kept can go."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            UserId,
             """SELECT DISTINCT h.target FROM legal_holds h JOIN users u ON u.user_id = h.target
                 WHERE h.lifted_ts > $1 AND u.erased AND u.deactivated
                   AND NOT EXISTS (SELECT 1 FROM legal_holds a WHERE a.target = h.target AND a.lifted_ts IS NULL)""",
             self._now_ms() - RELEASED_MS,
         )
-        return [UserId(row["target"]) for row in rows]
 
     async def untold(self, reader: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Of entries of the log, requests or packages, those that tell nobody of a hold on themselves."""

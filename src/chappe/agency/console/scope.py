@@ -10,6 +10,7 @@ from chappe.agency.console.administrators import appoint, dismiss
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -131,7 +132,9 @@ class Scope(Administrators):
 
     async def able(self, organisation: str) -> list[str]:
         """Who administers an organisation, with an account that may act: those whom `find` finds."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            str,
             """SELECT u.user_id FROM users u WHERE NOT u.deactivated AND NOT u.locked AND NOT u.suspended
                   AND (u.expires_ts IS NULL OR u.expires_ts > $2)
                   AND (EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id AND a.organisation = $1)
@@ -139,7 +142,6 @@ class Scope(Administrators):
             organisation,
             self._now_ms(),
         )
-        return [row["user_id"] for row in rows]
 
     async def grant(self, actor: Actor, user_id: UserId) -> None:
         """Raises M_INVALID_PARAM where it is for the whole installation, M_NOT_FOUND."""

@@ -23,6 +23,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import mapping
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
@@ -276,7 +277,10 @@ class Views:
 
     async def names_in(self, actor: Actor, items: list[Any]) -> dict[str, str]:
         """How the people and rooms are called that a list names, by id: people of here, rooms that the actor administers."""
-        rows = await self._database.fetch(
+        return await mapping(
+            self._database,
+            str,
+            str,
             f"""SELECT user_id AS id, display_name AS name FROM user_directory
                 WHERE user_id = ANY($1::text[]) AND display_name IS NOT NULL
                UNION ALL
@@ -288,7 +292,6 @@ class Views:
             sorted(_ids_in(items, "!")),
             actor.organisation,
         )
-        return {row["id"]: row["name"] for row in rows}
 
     # ------------------------------------------------------------------------------------------------------ one of them
 

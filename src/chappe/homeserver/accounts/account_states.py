@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import advance_progress, progress
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 
 log = logging.getLogger(__name__)
@@ -96,8 +97,7 @@ class AccountStates:
 
     async def owned(self, user_id: str) -> list[str]:
         """The accounts that somebody answers for: bots, and the posts that they hold. They stand as their owner stands."""
-        rows = await self._database.fetch("SELECT user_id FROM users WHERE owner = $1 AND NOT deactivated", user_id)
-        return [row["user_id"] for row in rows]
+        return await values(self._database, str, "SELECT user_id FROM users WHERE owner = $1 AND NOT deactivated", user_id)
 
     async def look(self) -> None:
         """Now and then: accounts that have expired since the last time. Others' ends are entered when they are set."""

@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import mapping, values
 from chappe.matrix.account_standing import Standing
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import Forbidden
@@ -111,15 +112,19 @@ class AccountStore:
         """Those accounts that an application service has made. No statement for nobody."""
         if not (asked := list(user_ids)):
             return set()
-        rows = await self._database.fetch(
-            "SELECT user_id FROM users WHERE appservice = $1 AND user_id = ANY($2::text[])", service, asked
+        return set(
+            await values(
+                self._database,
+                str,
+                "SELECT user_id FROM users WHERE appservice = $1 AND user_id = ANY($2::text[])",
+                service,
+                asked,
+            )
         )
-        return {row["user_id"] for row in rows}
 
     async def erased(self) -> dict[str, int]:
         """Who has asked for their messages to be erased, and where the log was then."""
-        rows = await self._database.fetch("SELECT user_id, erased_at FROM users WHERE erased_at IS NOT NULL")
-        return {row["user_id"]: row["erased_at"] for row in rows}
+        return await mapping(self._database, str, int, "SELECT user_id, erased_at FROM users WHERE erased_at IS NOT NULL")
 
     async def profile_carries(self, user_id: str | None = None) -> list[tuple[UserId, int]]:
         """Whose profile is not in all their rooms yet, with the serial of its latest change; of everybody, or of one."""
@@ -134,8 +139,7 @@ class AccountStore:
 
     async def administrators(self) -> list[UserId]:
         """Of the installation."""
-        rows = await self._database.fetch("SELECT user_id FROM users WHERE is_admin AND NOT deactivated ORDER BY 1")
-        return [UserId(row["user_id"]) for row in rows]
+        return await values(self._database, UserId, "SELECT user_id FROM users WHERE is_admin AND NOT deactivated ORDER BY 1")
 
     async def signed_in_within(self, user_id: str, device_id: str, interval: str) -> bool:
         """Whether a device is that new: it began with a sign-in."""
@@ -229,8 +233,9 @@ class AccountStore:
         return bool(rows)
 
     async def guests_among(self, user_ids: Sequence[str]) -> list[str]:
-        rows = await self._database.fetch("SELECT user_id FROM users WHERE is_guest AND user_id = ANY($1::text[])", user_ids)
-        return [row["user_id"] for row in rows]
+        return await values(
+            self._database, str, "SELECT user_id FROM users WHERE is_guest AND user_id = ANY($1::text[])", user_ids
+        )
 
     async def list_users(self, server_name: str | None) -> list[User]:
         rows = await self._database.fetch(
@@ -325,13 +330,14 @@ class AccountStore:
 
     async def who_is_signed_in(self, user_ids: Sequence[str]) -> list[str]:
         """Of whom a session lives, or may yet come of a login token. A device alone is none: dehydrated, or left by a challenge."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            str,
             f"""SELECT user_id FROM refresh_tokens WHERE user_id = ANY($1::text[])
                 UNION SELECT user_id FROM access_tokens t WHERE user_id = ANY($1::text[]) AND {_LIVES}
                 UNION SELECT user_id FROM login_tokens WHERE user_id = ANY($1::text[]) ORDER BY user_id""",
             user_ids,
         )
-        return [row["user_id"] for row in rows]
 
     async def is_signed_in(self, user_id: str) -> bool:
         return bool(await self.who_is_signed_in([user_id]))
@@ -420,13 +426,14 @@ class AccountStore:
 
     async def devices_beyond(self, user_id: str, most: int) -> list[str]:
         """Those used longest ago, where an account has more than so many."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            str,
             """SELECT device_id FROM devices WHERE user_id = $1
                 ORDER BY greatest(last_seen_ts, (extract(epoch FROM created) * 1000)::bigint) DESC, device_id OFFSET $2""",
             user_id,
             most,
         )
-        return [row["device_id"] for row in rows]
 
     async def rename_device(self, user_id: str, device_id: str, display_name: str) -> bool:
         result = await self._database.execute(
@@ -577,9 +584,10 @@ class AccountStore:
 
     async def retire_predecessor(self, refresh: bytes) -> list[bytes]:
         """A token of a new pair was used: ends the old pair. Returns the access tokens that ended."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            bytes,
             """WITH old AS (DELETE FROM refresh_tokens WHERE successor_hash = $1 RETURNING token_hash)
                DELETE FROM access_tokens WHERE refresh_hash IN (SELECT token_hash FROM old) RETURNING token_hash""",
             refresh,
         )
-        return [row["token_hash"] for row in rows]

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.outbound.bridged_aliases import BridgedAliases
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.queries import Queries
@@ -126,8 +127,7 @@ class Aliases:
             log.info("a room still names an alias that is gone", extra={"fields": {"why": error.message[:200]}})
 
     async def of_room(self, room_id: str) -> list[str]:
-        rows = await self._database.fetch("SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
-        return [row["alias"] for row in rows]
+        return await values(self._database, str, "SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
 
     async def _require_own(self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]) -> None:
         """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""

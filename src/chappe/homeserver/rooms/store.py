@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, mapping, read, values
 from chappe.homeserver.rooms.stored_event import EVENT_COLUMNS, ScannedEvent, StateChange, StoredEvent, TimelineEvent
 from chappe.matrix.filters import RoomEventFilter
 
@@ -90,8 +90,9 @@ class RoomStore:
         return await self.database.fetchval("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)  # type: ignore[no-any-return]
 
     async def numbers_of(self, room_ids: list[str]) -> dict[str, int]:
-        rows = await self.database.fetch("SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids)
-        return {row["room_id"]: row["room_nid"] for row in rows}
+        return await mapping(
+            self.database, str, int, "SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids
+        )
 
     async def next_room_number(self) -> int:
         return await self.database.fetchval("SELECT nextval('room_numbers')")  # type: ignore[no-any-return]
@@ -101,8 +102,9 @@ class RoomStore:
         return await self.database.fetchval("SELECT nextval('event_numbers')")  # type: ignore[no-any-return]
 
     async def load_packs(self, packs: list[int]) -> dict[int, bytes]:
-        rows = await self.database.fetch("SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])", packs)
-        return {row["pack"]: row["data"] for row in rows}
+        return await mapping(
+            self.database, int, bytes, "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])", packs
+        )
 
     async def sent(self, txn: str) -> str | None:
         """What a transaction id was answered before."""
@@ -256,19 +258,25 @@ class RoomStore:
 
     async def acquainted(self, user_id: str, people: Collection[str]) -> set[str]:
         """Those of some people who are in a room with a user: both joined, or one of them invited."""
-        rows = await self.database.fetch(
-            """SELECT DISTINCT t.user_id FROM memberships m JOIN memberships t USING (room_nid)
+        return set(
+            await values(
+                self.database,
+                str,
+                """SELECT DISTINCT t.user_id FROM memberships m JOIN memberships t USING (room_nid)
                 WHERE m.user_id = $1 AND t.user_id = ANY($2::text[]) AND m.membership IN ('join', 'invite')
                   AND t.membership IN ('join', 'invite') AND 'join' IN (m.membership, t.membership)""",
-            user_id,
-            list(people),
+                user_id,
+                list(people),
+            )
         )
-        return {row["user_id"] for row in rows}
 
     async def invited_by(self, user_id: str) -> set[str]:
         """Whose invitation by a user waits for an answer."""
-        rows = await self.database.fetch("SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id)
-        return {row["user_id"] for row in rows}
+        return set(
+            await values(
+                self.database, str, "SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id
+            )
+        )
 
     async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> list[JoinedSince]:
         """Since when (`since`) some people are in those of some rooms that they are in."""
@@ -293,10 +301,9 @@ class RoomStore:
         return await self.database.fetchval(sql, room, after)  # type: ignore[no-any-return]
 
     async def last_positions(self, rooms: Sequence[int]) -> dict[int, int]:
-        rows = await self.database.fetch(
-            "SELECT room_nid, last_position FROM rooms WHERE room_nid = ANY($1::bigint[])", list(rooms)
+        return await mapping(
+            self.database, int, int, "SELECT room_nid, last_position FROM rooms WHERE room_nid = ANY($1::bigint[])", list(rooms)
         )
-        return {row["room_nid"]: row["last_position"] for row in rows}
 
     async def threads_of(self, room: int, event_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """By event: the thread that it belongs to, and whether it is itself related to another."""
@@ -312,16 +319,19 @@ class RoomStore:
         self, room: int, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
     ) -> set[str]:
         """Those of some events to which others relate, in given ways or by given people."""
-        rows = await self.database.fetch(
-            """SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])
+        return set(
+            await values(
+                self.database,
+                str,
+                """SELECT DISTINCT target FROM relations WHERE target = ANY($1::text[])
                 AND ($2::text[] IS NULL OR rel_type = ANY($2)) AND ($3::text[] IS NULL OR sender = ANY($3))
                 AND room_nid = $4""",
-            list(event_ids),
-            rel_types,
-            senders,
-            room,
+                list(event_ids),
+                rel_types,
+                senders,
+                room,
+            )
         )
-        return {row["target"] for row in rows}
 
     async def annotated(self, room: int, target: str, sender: str, event_type: str, key: str) -> bool:
         """Whether somebody has put this annotation on an event already."""
@@ -353,13 +363,13 @@ class RoomStore:
     async def are_called(self, aliases: Sequence[str]) -> dict[str, str]:
         """The rooms of some aliases, by alias: those that are there. What no alias can be (others write what they like) is not."""
         asked = [alias for alias in aliases if "\x00" not in alias]
-        rows = await self.database.fetch("SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", asked)
-        return {row["alias"]: row["room_id"] for row in rows}
+        return await mapping(
+            self.database, str, str, "SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", asked
+        )
 
     async def published_in(self, room: int) -> list[str]:
         """The domains in whose directories a room is listed."""
-        rows = await self.database.fetch("SELECT server_name FROM published_rooms WHERE room_nid = $1", room)
-        return [row["server_name"] for row in rows]
+        return await values(self.database, str, "SELECT server_name FROM published_rooms WHERE room_nid = $1", room)
 
     async def is_listed(self, room: int) -> bool:
         """Whether a room is in any directory: a domain's, or that of a bridge's network."""
@@ -389,10 +399,11 @@ class RoomStore:
 
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""
-        rows = await self.database.fetch(
-            "SELECT room_nid FROM rooms r WHERE NOT EXISTS (SELECT 1 FROM room_summaries s WHERE s.room_nid = r.room_nid)"
+        return await values(
+            self.database,
+            int,
+            "SELECT room_nid FROM rooms r WHERE NOT EXISTS (SELECT 1 FROM room_summaries s WHERE s.room_nid = r.room_nid)",
         )
-        return [row["room_nid"] for row in rows]
 
     async def forget_retractions(self, read: Sequence[tuple[int, str, int | None]]) -> None:
         """Of (room, thread, position) those up to the position; None: all, as nobody of here is in the room."""

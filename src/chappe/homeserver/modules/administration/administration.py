@@ -11,6 +11,7 @@ from typing import Any
 from chappe.homeserver.accounts import kinds
 from chappe.homeserver.accounts.upstream_links import UpstreamLinks
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -193,12 +194,13 @@ class Administration:
 
     async def people_of(self, room_id: str) -> list[str]:
         """Who is in a room, invited or knocking."""
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            str,
             """SELECT m.user_id FROM memberships m JOIN rooms r USING (room_nid)
                 WHERE r.room_id = $1 AND m.membership IN ('join', 'invite', 'knock') ORDER BY m.user_id""",
             room_id,
         )
-        return [row["user_id"] for row in rows]
 
     async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Record]:
         """(room_id, event_id) of what somebody said, the newest first; in all rooms where none is named."""

@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.kinds import set_scope
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.store import WebhookStore
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -149,10 +150,12 @@ class Bots:
 
     async def of(self, owner: str) -> Sequence[str]:
         """Their ids, those that speak for webhooks too."""
-        rows = await self._database.fetch(
-            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY user_id", owner
+        return await values(
+            self._database,
+            str,
+            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY user_id",
+            owner,
         )
-        return [row["user_id"] for row in rows]
 
     async def list(self, owner: str) -> list[dict[str, Any]]:
         rows = await self._database.fetch(

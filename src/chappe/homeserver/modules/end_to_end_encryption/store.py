@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment
 from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, values
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 
 
@@ -203,10 +203,9 @@ class KeyStore:
         )
 
     async def device_list_changes(self, since: int, upto: int) -> list[str]:
-        rows = await self._database.fetch(
-            "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
+        return await values(
+            self._database, str, "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
         )
-        return [row["user_id"] for row in rows]
 
     async def list_changed_at(self, user_id: str) -> int:
         sql = "SELECT coalesce((SELECT position FROM device_list_changes WHERE user_id = $1), 0)"

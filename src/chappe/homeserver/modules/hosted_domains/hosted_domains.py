@@ -21,6 +21,7 @@ import asyncpg
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.table import NO_SECRETS, Table, of_domain
 from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
@@ -198,12 +199,13 @@ async def _remove(connection: Any, server_name: str, tables: Sequence[Table]) ->
         if not table.stays_too:
             arguments = [server_name] if "$1" in table.rows else []
             await connection.execute(f"DELETE FROM {table.name} WHERE {table.rows}", *arguments)
-    rows = await connection.fetch(
+    return await values(
+        connection,
+        int,
         f"""UPDATE rooms SET federated = true, state_version = state_version + 1, revoke_version = revoke_version + 1
             WHERE NOT stub AND room_nid IN (SELECT room_nid FROM memberships WHERE {of_domain("user_id")}) RETURNING room_nid""",
         server_name,
     )
-    return [row["room_nid"] for row in rows]
 
 
 async def import_domain(

@@ -14,7 +14,7 @@ from typing import Any
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, Forbidden
@@ -220,8 +220,9 @@ class Presence:
 
     async def changed_users(self, since: int, upto: int) -> list[str]:
         """Whose presence changed in (since, upto]."""
-        rows = await self._database.fetch("SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto)
-        return [row["user_id"] for row in rows]
+        return await values(
+            self._database, str, "SELECT user_id FROM presence WHERE position > $1 AND position <= $2", since, upto
+        )
 
     async def present_among(self, users: Iterable[str]) -> list[str]:
         """Those who are not offline, or who have left a message."""

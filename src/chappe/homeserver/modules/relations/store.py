@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.rooms.stretches import BLOCK, Cursor, Span
 
 MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
@@ -138,14 +139,15 @@ class RelationStore:
         )
 
     async def related_ids(self, room: int, target: str, rel_types: Sequence[str]) -> list[str]:
-        rows = await self._database.fetch(
+        return await values(
+            self._database,
+            str,
             """SELECT event_id FROM relations WHERE room_nid = $1 AND target = $2
                 AND ('*' = ANY($3::text[]) OR rel_type = ANY($3::text[])) ORDER BY position LIMIT 1000""",
             room,
             target,
             list(rel_types),
         )
-        return [row["event_id"] for row in rows]
 
     async def roots(
         self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int

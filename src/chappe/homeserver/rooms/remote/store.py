@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import mapping, values
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.remote.checks import Checked
@@ -120,13 +121,16 @@ class RemoteStore:
         """Those of some events that are here without their content, which may still come."""
         if not event_ids:
             return set()
-        rows = await self.database.fetch(
-            """SELECT event_id FROM events
+        return set(
+            await values(
+                self.database,
+                str,
+                """SELECT event_id FROM events
                 WHERE event_id = ANY($2::text[]) AND room_nid = $1 AND is_unfit AND redacted_by IS NULL""",
-            room,
-            list(event_ids),
+                room,
+                list(event_ids),
+            )
         )
-        return {row["event_id"] for row in rows}
 
     async def settle(self, numbers: Collection[int]) -> None:
         """What is here of some events is all that is left: no copy takes their place any more."""
@@ -146,8 +150,9 @@ class RemoteStore:
     async def pdus(self, numbers: Collection[int]) -> dict[int, bytes]:
         if not numbers:
             return {}
-        rows = await self.database.fetch("SELECT nid, json FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
-        return {row["nid"]: row["json"] for row in rows}
+        return await mapping(
+            self.database, int, bytes, "SELECT nid, json FROM events WHERE nid = ANY($1::bigint[])", list(numbers)
+        )
 
     async def chains(self, numbers: Collection[int]) -> dict[int, ChainRow]:
         """The auth chains of some state events, as they are stored."""
@@ -189,14 +194,15 @@ class RemoteStore:
 
     async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
         """What is not here and was before an event, by its position; None: before all of them."""
-        rows = await self.database.fetch(
+        return await values(
+            self.database,
+            str,
             f"""SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
                    AND {_may_be_had("$3")} ORDER BY follower_depth DESC LIMIT 20""",
             room,
             follower,
             now_ms,
         )
-        return [row["event_id"] for row in rows]
 
     async def missing(self, room: int, event_ids: Collection[str]) -> list[Missing]:
         """Those of some events that are not here and are followed by others that members see."""

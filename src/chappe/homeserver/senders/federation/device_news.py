@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.outbox import queue_edu
@@ -100,7 +101,9 @@ class DeviceNews:
         """The members of here whose devices have changed since, and since the server was told so before. Times follow positions,
         so that the latest are looked at only."""
         own = [user for user in room.joined if self._rooms.is_hosted(user)]
-        rows = await connection.fetch(
+        return await values(
+            connection,
+            str,
             """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id)
                 WHERE c.user_id = ANY($3::text[]) AND c.position > greatest($2, coalesce(
                    (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0))""",
@@ -108,7 +111,6 @@ class DeviceNews:
             self._told_upto.get((server, room.number), 0),
             own,
         )
-        return [row["user_id"] for row in rows]
 
     @staticmethod
     async def _add(connection: Any, told: dict[str, set[str]]) -> set[str]:
