@@ -146,7 +146,7 @@ class AccountValidity:
 
     async def _addresses(self, user_id: str) -> list[str]:
         rows = await self._accounts.store.threepids(user_id)
-        return [row["address"] for row in rows if row["medium"] == "email"]
+        return [row.address for row in rows if row.medium == "email"]
 
     async def _write(self, connection: Any, user_id: str, expires_ts: int, addresses: list[str]) -> None:
         """To every proven address. An earlier token stays good until one is used.

@@ -52,7 +52,7 @@ class FormerAccounts:
         await self._database.execute("DELETE FROM former_accounts WHERE user_id = $1", user_id)
         if erase or not self._days:
             return
-        addresses = [r["address"] for r in await self._accounts.store.threepids(user_id) if r["medium"] == "email"]
+        addresses = [r.address for r in await self._accounts.store.threepids(user_id) if r.medium == "email"]
         await self._database.execute(
             """INSERT INTO former_accounts (user_id, profile, addresses, organisation, ended_ts, ended_by, whose) VALUES ($1, $2, $3,
                    (SELECT organisation FROM organisation_people WHERE user_id = $1), $4, $5, $6)""",

@@ -59,9 +59,9 @@ class People:
         """(the label of somebody's organisation, an address of theirs there, "" where they have none)."""
         name, found = await self.organisation_of(user_id), None
         for row in await self._accounts.store.threepids(user_id):
-            of = await self._organisations.of_address(row["address"]) if row["medium"] == "email" else None
+            of = await self._organisations.of_address(row.address) if row.medium == "email" else None
             if of is not None and name in (None, of.name):
-                return of.label, row["address"]
+                return of.label, row.address
         if name is not None:
             found = await self._organisations.find(name)
         return (found.label if found is not None else None), ""
@@ -72,8 +72,8 @@ class People:
         if own is None:
             return
         for row in await self._accounts.store.threepids(user_id):
-            if row["medium"] == "email" and row["address"] != address:
-                of = await self._organisations.of_address(row["address"])
+            if row.medium == "email" and row.address != address:
+                of = await self._organisations.of_address(row.address)
                 if of is not None and of.name == own:
                     return
         raise Forbidden("This is the address by which you are of your organisation: add another one first")
@@ -165,11 +165,11 @@ class People:
         """The addresses of the organisation that was left, and its name; the person's own name stays."""
         old_addresses = []
         for row in await self._accounts.store.threepids(user_id):
-            of = await self._organisations.of_address(row["address"]) if row["medium"] == "email" else None
-            if of is not None and of.name == before and row["address"] != address:
-                old_addresses.append(row["address"])
+            of = await self._organisations.of_address(row.address) if row.medium == "email" else None
+            if of is not None and of.name == before and row.address != address:
+                old_addresses.append(row.address)
                 if address is not None:
-                    await self._accounts.store.remove_threepid(user_id, "email", row["address"])
+                    await self._accounts.store.remove_threepid(user_id, "email", row.address)
         profile = await self._accounts.profile(user_id)
         called = _without_label(profile.get("displayname") or "")
         derived = {name_of_address(old) for old in old_addresses}

@@ -283,7 +283,7 @@ class Sponsors:
         server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
         guest = await self._accounts.store.find_user(row["user_id"])
         name = (guest.profile.get("displayname") if guest is not None else None) or ""
-        addresses = [t["address"] for t in await self._accounts.store.threepids(row["sponsor"]) if t["medium"] == "email"]
+        addresses = [t.address for t in await self._accounts.store.threepids(row["sponsor"]) if t.medium == "email"]
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """UPDATE guests SET reminded_days = $2 WHERE user_id = $1

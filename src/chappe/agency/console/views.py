@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency.account_validity import DAY_MS
 from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
@@ -303,7 +305,7 @@ class Views:
         account = await self._accounts.store.find_user(user_id)
         locked_by = (account.locked_by or EVERYWHERE) if account is not None and account.locked else None
         rooms = await self._rooms.memberships.joined(user_id)
-        devices = [dict(row) for row in await self._accounts.store.devices(user_id)]
+        devices = [asdict(row) for row in await self._accounts.store.devices(user_id)]
         return {
             "user_id": user_id,
             "display_name": user["displayname"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden
@@ -35,6 +36,11 @@ class BrowserSession:
     @property
     def user_id(self) -> str:
         return self.user.user_id
+
+
+class EndedSession(Row):
+    user_id: str
+    id_hash: bytes
 
 
 class BrowserSessions:
@@ -151,7 +157,7 @@ class BrowserSessions:
             *arguments,
         )
 
-    async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[Record]:
+    async def end_upstream(self, provider: str, subject: str | None, upstream_session: str | None) -> list[EndedSession]:
         """A provider says that somebody signed out: ends what came from there. Returns (user_id, id_hash) of each sign-in.
 
         Of sign-ins that have ended here as well: the applications that they let in go on until then. The rows stay, until nothing
@@ -159,7 +165,9 @@ class BrowserSessions:
         end: what is being granted at this moment learns by it that the provider says no (`Sessions.require_not_ended_upstream`).
         """
         return list(
-            await self._database.fetch(
+            await read(
+                self._database,
+                EndedSession,
                 """UPDATE browser_sessions SET expires_ts = -$4::bigint, user_agent = NULL, address = NULL
                 WHERE provider = $1 AND ($2::text IS NULL OR subject = $2)
                   AND ($3::text IS NULL OR upstream_session = $3) RETURNING user_id, id_hash""",

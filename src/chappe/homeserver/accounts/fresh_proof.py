@@ -64,7 +64,7 @@ class OwnerMail:
         if not self._mail.is_on:
             return Notice(self._mail, ())
         mails: list[Mail] = []
-        known = [row["address"] for row in await self._store.threepids(user_id) if row["medium"] == "email"]
+        known = [row.address for row in await self._store.threepids(user_id) if row.medium == "email"]
         for address in dict.fromkeys([*known, *also]):
             try:
                 mails.append(

@@ -10,6 +10,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.store import AccountStore, InTransaction
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden
 
@@ -23,6 +24,13 @@ class Carried:
     user_id: str
     browser: bytes | None
     parent: tuple[str, str] | None
+
+
+class LoginToken(Row):
+    user_id: str
+    browser: bytes | None
+    parent_user: str | None
+    device_id: str | None
 
 
 class LoginTokens:
@@ -69,15 +77,17 @@ class LoginTokens:
 
     async def find(self, token: str) -> Carried:
         """It is used by the session that comes of it: see `spend`. Raises M_FORBIDDEN: unknown, used or expired."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            LoginToken,
             """SELECT user_id, browser, parent_user, device_id FROM login_tokens WHERE token_hash = $1 AND expires_ts > $2""",
             _hash(token),
             self._now_ms(),
         )
         if row is None:
             raise _unknown()
-        parent = None if row["parent_user"] is None else (row["parent_user"], row["device_id"])
-        return Carried(row["user_id"], row["browser"], parent)
+        parent = None if row.parent_user is None else (row.parent_user, row.device_id or "")
+        return Carried(row.user_id, row.browser, parent)
 
     def spend(self, token: str) -> InTransaction:
         """Written in the transaction of the session that comes of it: whoever ends the token waits for that, and finds the session;

@@ -7,9 +7,19 @@ import hmac
 import secrets
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest
+
+
+class RegistrationToken(Row):
+    token: str
+    uses_allowed: int | None
+    used: int
+    expires_ts: int | None
 
 
 class RegistrationTokens:
@@ -49,10 +59,12 @@ class RegistrationTokens:
         return token
 
     async def all(self) -> list[dict[str, Any]]:
-        rows = await self._database.fetch(
-            "SELECT token, uses_allowed, used, expires_ts FROM registration_tokens ORDER BY token"
+        rows = await read(
+            self._database,
+            RegistrationToken,
+            "SELECT token, uses_allowed, used, expires_ts FROM registration_tokens ORDER BY token",
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def change(self, token: str, uses: int | None, expires_ts: int | None) -> None:
         await self._database.execute(

@@ -17,7 +17,8 @@ from webauthn.helpers import structs
 from webauthn.helpers.exceptions import WebAuthnException
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded
 
@@ -55,6 +56,30 @@ class Factors:
         return self.totp or self.passkeys > 0
 
 
+class FactorsRow(Row):
+    totp: bool
+    passkeys: int
+    codes: int
+
+
+class TotpRow(Row):
+    secret: bytes
+    last_step: int
+    wrong: list[int]
+
+
+class Passkey(Row):
+    credential_id: bytes
+    name: str
+    created_ts: int
+    last_used_ts: int | None
+
+
+class PasskeyKey(Row):
+    public_key: bytes
+    sign_count: int
+
+
 class SecondFactors:
     """`required_domains`, `required_for_admins`: who must have one."""
 
@@ -70,14 +95,16 @@ class SecondFactors:
         self._required_domains, self._required_for_admins = frozenset(required_domains), required_for_admins
 
     async def of(self, user_id: str) -> Factors:
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            FactorsRow,
             """SELECT EXISTS (SELECT 1 FROM totp_secrets WHERE user_id = $1 AND confirmed) AS totp,
                       (SELECT count(*) FROM passkeys WHERE user_id = $1) AS passkeys,
                       (SELECT count(*) FROM recovery_codes WHERE user_id = $1) AS codes""",
             user_id,
         )
         assert row is not None
-        return Factors(row["totp"], row["passkeys"], row["codes"])
+        return Factors(row.totp, row.passkeys, row.codes)
 
     def are_required(self, server_name: str, is_admin: bool) -> bool:
         return server_name in self._required_domains or (is_admin and self._required_for_admins)
@@ -113,7 +140,9 @@ class SecondFactors:
         if len(code) != DIGITS or not code.isascii():
             return False
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
+            row = await find(
+                connection,
+                TotpRow,
                 """SELECT secret, last_step, array(SELECT t FROM unnest(wrong_ts) t WHERE t > $3 ORDER BY t) AS wrong
                      FROM totp_secrets WHERE user_id = $1 AND confirmed = $2 FOR UPDATE""",
                 user_id,
@@ -122,12 +151,12 @@ class SecondFactors:
             )
             if row is None:
                 return False
-            if len(row["wrong"]) >= WRONG_AT_MOST and confirming is None:
-                wait = row["wrong"][0] + WRONG_FOR_MS - now
+            if len(row.wrong) >= WRONG_AT_MOST and confirming is None:
+                wait = row.wrong[0] + WRONG_FOR_MS - now
                 raise LimitExceeded(wait, "Too many wrong codes: wait, or prove who you are in another way")
-            step = _step_of(row["secret"], code, now, row["last_step"])
+            step = _step_of(row.secret, code, now, row.last_step)
             if step is None:
-                wrong = [*row["wrong"], now][-WRONG_AT_MOST:]
+                wrong = [*row.wrong, now][-WRONG_AT_MOST:]
                 await connection.execute("UPDATE totp_secrets SET wrong_ts = $2 WHERE user_id = $1", user_id, wrong)
                 return False
             await connection.execute(
@@ -186,15 +215,18 @@ class SecondFactors:
 
     # ----------------------------------------------------------------------------------------------------- passkeys
 
-    async def passkeys(self, user_id: str) -> Sequence[Record]:
-        return await self._database.fetch(
-            "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts", user_id
+    async def passkeys(self, user_id: str) -> list[Passkey]:
+        return await read(
+            self._database,
+            Passkey,
+            "SELECT credential_id, name, created_ts, last_used_ts FROM passkeys WHERE user_id = $1 ORDER BY created_ts",
+            user_id,
         )
 
     async def begin_passkey(self, browser: bytes, proof: FreshProof, host: str, name: str) -> str:
         """Options for `navigator.credentials.create`, as JSON."""
         user_id = proof.user_id
-        known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
+        known = [structs.PublicKeyCredentialDescriptor(id=r.credential_id) for r in await self.passkeys(user_id)]
         options = webauthn.generate_registration_options(
             rp_id=host,
             rp_name=name,
@@ -232,7 +264,7 @@ class SecondFactors:
 
     async def ask_for_passkey(self, browser: bytes, user_id: str, host: str) -> str:
         """Options for `navigator.credentials.get`, as JSON."""
-        known = [structs.PublicKeyCredentialDescriptor(id=r["credential_id"]) for r in await self.passkeys(user_id)]
+        known = [structs.PublicKeyCredentialDescriptor(id=r.credential_id) for r in await self.passkeys(user_id)]
         options = webauthn.generate_authentication_options(rp_id=host, allow_credentials=known)
         await self._remember(browser, options.challenge, user_id)
         return webauthn.options_to_json(options)
@@ -241,8 +273,12 @@ class SecondFactors:
         try:
             challenge = await self._recall(browser, user_id)
             raw_id = webauthn.helpers.parse_authentication_credential_json(credential).raw_id
-            row = await self._database.fetchrow(
-                "SELECT public_key, sign_count FROM passkeys WHERE credential_id = $1 AND user_id = $2", raw_id, user_id
+            row = await find(
+                self._database,
+                PasskeyKey,
+                "SELECT public_key, sign_count FROM passkeys WHERE credential_id = $1 AND user_id = $2",
+                raw_id,
+                user_id,
             )
             if row is None:
                 return False
@@ -251,8 +287,8 @@ class SecondFactors:
                 expected_challenge=challenge,
                 expected_rp_id=host,
                 expected_origin=origin,
-                credential_public_key=row["public_key"],
-                credential_current_sign_count=row["sign_count"],
+                credential_public_key=row.public_key,
+                credential_current_sign_count=row.sign_count,
             )
         except (WebAuthnException, ValueError, KeyError, TypeError, Forbidden):
             return False

@@ -15,12 +15,11 @@ from chappe.homeserver.accounts.application_services import ApplicationService, 
 from chappe.homeserver.accounts.fragments import RemovedDeviceRow
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import AccountStore, InTransaction, Origin
+from chappe.homeserver.accounts.store import AccessToken, AccountStore, InTransaction, Origin
 from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new_refresh_token, new_token
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Record
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.http.request import Request, Requester
@@ -156,29 +155,29 @@ class Sessions:
                 row = await self._store.find_access_token(token_hash)
                 if row is None:
                     raise _unknown(reason=self._reasons.get(token_hash))
-                if row["deactivated"]:
+                if row.deactivated:
                     raise _unknown(reason=ACCOUNT_ENDED)
-                if row["refresh_hash"] is not None:
-                    await self._retire(row["user_id"], row["refresh_hash"])
-                if row["user_id"] not in changed:
+                if row.refresh_hash is not None:
+                    await self._retire(row.user_id, row.refresh_hash)
+                if row.user_id not in changed:
                     return self._keep(token_hash, row)
             finally:
                 del self._loads[mark]
 
-    def _keep(self, token_hash: bytes, row: Record) -> tuple[Requester, int | None]:
-        via_oauth = row["client_id"] is not None
-        rights = rights_in(row["scope"]) if via_oauth else RIGHTS
+    def _keep(self, token_hash: bytes, row: AccessToken) -> tuple[Requester, int | None]:
+        via_oauth = row.client_id is not None
+        rights = rights_in(row.scope) if row.scope is not None else RIGHTS
         requester = Requester(
-            UserId(row["user_id"]),
-            DeviceId(row["device_id"]),
-            row["is_guest"],
-            row["is_admin"] and ADMINISTRATION in rights,
+            UserId(row.user_id),
+            DeviceId(row.device_id),
+            row.is_guest,
+            row.is_admin and ADMINISTRATION in rights,
             token_hash,
-            Standing(row["locked"], row["suspended"], row["account_expires_ts"]),
+            Standing(row.locked, row.suspended, row.account_expires_ts),
             via_oauth=via_oauth,
             uses_console=bool(rights),
         )
-        self._cache[token_hash] = (requester, row["expires_ts"])
+        self._cache[token_hash] = (requester, row.expires_ts)
         self._by_user.setdefault(requester.user_id, set()).add(token_hash)
         if len(self._cache) > CACHED_TOKENS:
             self._cache.popitem(last=False)
@@ -195,11 +194,11 @@ class Sessions:
         has seen counts at once."""
         devices = {}
         for row in await self._store.devices(user_id):
-            written = (row["last_seen_ts"], row["last_seen_ip"], row["user_agent"])
-            ts, ip, agent = self._seen.get((user_id, row["device_id"]), written)
+            written = (row.last_seen_ts, row.last_seen_ip, row.user_agent)
+            ts, ip, agent = self._seen.get((user_id, row.device_id), written)
             last = {"ip": ip, "last_seen": ts, "user_agent": agent}
             connections = [{name: value for name, value in last.items() if value is not None}]
-            devices[row["device_id"]] = {"sessions": [{"connections": connections if ts else []}]}
+            devices[row.device_id] = {"sessions": [{"connections": connections if ts else []}]}
         return {"user_id": user_id, "devices": devices}
 
     # -------------------------------------------------------------------------------------------------- signing in
@@ -257,11 +256,11 @@ class Sessions:
         row = await self._store.find_refresh_token(old)
         if row is None:
             raise _unknown(soft_logout=await self._end_family(refresh_token))
-        if row["client_id"] != client_id:
+        if row.client_id != client_id:
             raise _unknown()
-        if client_id is None or (await self._standings.of(row["user_id"])).ended:
-            await self._standings.require(row["user_id"], Doing.HOLD)
-        await self._retire(row["user_id"], old)
+        if client_id is None or (await self._standings.of(row.user_id)).ended:
+            await self._standings.require(row.user_id, Doing.HOLD)
+        await self._retire(row.user_id, old)
         access, new = new_token("mat"), new_refresh_token(refresh_token)
         expires = self._now_ms() + self._lifetime_ms
         try:
@@ -270,7 +269,7 @@ class Sessions:
             done = False
         if not done:
             raise _unknown()
-        return Tokens(row["user_id"], row["device_id"], access, new, self._lifetime_ms)
+        return Tokens(row.user_id, row.device_id, access, new, self._lifetime_ms)
 
     async def _retire(self, user_id: str, refresh_hash: bytes) -> None:
         """A token of a new pair is used: the old pair ends, in every process."""
@@ -341,19 +340,19 @@ class Sessions:
     async def _explain(self, entry: Entry, reason: str) -> None:
         """Before the tokens end, so that who waits with one is answered with the reason."""
         for row in await self._store.access_tokens(entry.user_id):
-            if row["device_id"] != entry.but_device:
-                self._reasons[row["token_hash"]] = reason
+            if row.device_id != entry.but_device:
+                self._reasons[row.token_hash] = reason
         while len(self._reasons) > EXPLAINED_TOKENS:
             self._reasons.popitem(last=False)
 
     async def end_of_browser(self, browser: bytes) -> None:
         """Whoever signed in there has signed out: so have the applications that they signed in to through it."""
         for row in await self._store.devices_of_browser(browser):
-            await self.remove_devices(row["user_id"], [row["device_id"]])
+            await self.remove_devices(row.user_id, [row.device_id])
 
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
         rows = await self._store.devices(user_id)
-        await self.remove_devices(user_id, [row["device_id"] for row in rows if row["device_id"] != but])
+        await self.remove_devices(user_id, [row.device_id for row in rows if row.device_id != but])
 
 
 def _registers(request: Request) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.account_standing import UNKNOWN, Doing, Standing
@@ -21,6 +22,15 @@ COLUMNS = """u.locked OR coalesce(w.locked, false) AS locked, u.suspended OR coa
 OWNER = "LEFT JOIN users w ON w.user_id = u.owner"
 
 
+class StandingRow(Row):
+    user_id: str
+    owner: str | None
+    locked: bool
+    suspended: bool
+    account_expires_ts: int | None
+    deactivated: bool
+
+
 class Standings:
     """Answers without a statement for whom it has been asked about before."""
 
@@ -29,14 +39,14 @@ class Standings:
         self._cache: UserCache[Standing] = UserCache(clock, ("account",), self._load)
 
     async def _load(self, user_ids: list[str]) -> dict[str, Standing]:
-        rows = await self._database.fetch(
-            f"SELECT u.user_id, u.owner, {COLUMNS} FROM users u {OWNER} WHERE u.user_id = ANY($1::text[])", user_ids
+        rows = await read(
+            self._database,
+            StandingRow,
+            f"SELECT u.user_id, u.owner, {COLUMNS} FROM users u {OWNER} WHERE u.user_id = ANY($1::text[])",
+            user_ids,
         )
         found = {
-            row["user_id"]: Standing(
-                row["locked"], row["suspended"], row["account_expires_ts"], row["deactivated"], row["owner"]
-            )
-            for row in rows
+            row.user_id: Standing(row.locked, row.suspended, row.account_expires_ts, row.deactivated, row.owner) for row in rows
         }
         return {user: found.get(user, UNKNOWN) for user in user_ids}
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import mapping, values
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, mapping, read, values
 from chappe.matrix.account_standing import Standing
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import Forbidden
@@ -73,28 +74,113 @@ class User:
         return Standing(self.locked, self.suspended, self.expires_ts, self.deactivated)
 
 
-def _user(row: Record | None) -> User | None:
-    if row is None:
-        return None
+class UserRow(Row):
+    user_id: str
+    server_name: str
+    password_hash: str | None
+    is_admin: bool
+    is_guest: bool
+    deactivated: bool
+    created: datetime
+    profile: bytes
+    locked: bool
+    locked_by: str | None
+    suspended: bool
+    erased: bool
+    expires_ts: int | None
+    appservice: str | None
+    kind: str | None
+    owner: str | None
+    purpose: str | None
+
+
+def _user(row: UserRow) -> User:
     return User(
-        row["user_id"],
-        row["server_name"],
-        row["password_hash"],
-        row["is_admin"],
-        row["is_guest"],
-        row["deactivated"],
-        row["created"],
-        orjson.loads(row["profile"]),
-        row["locked"],
-        row["locked_by"],
-        row["suspended"],
-        row["erased"],
-        row["expires_ts"],
-        row["appservice"],
-        row["kind"],
-        row["owner"],
-        row["purpose"],
+        row.user_id,
+        row.server_name,
+        row.password_hash,
+        row.is_admin,
+        row.is_guest,
+        row.deactivated,
+        row.created,
+        orjson.loads(row.profile),
+        row.locked,
+        row.locked_by,
+        row.suspended,
+        row.erased,
+        row.expires_ts,
+        row.appservice,
+        row.kind,
+        row.owner,
+        row.purpose,
     )
+
+
+class ProfileCarry(Row):
+    user_id: str
+    serial: int
+
+
+class FoundBy(Row):
+    user_id: str
+    display_name: str | None
+
+
+class Address(Row):
+    medium: str
+    address: str
+
+
+class Threepid(Row):
+    medium: str
+    address: str
+    validated_at: int
+    added_at: int
+
+
+class DeviceToken(Row):
+    token_hash: bytes
+    device_id: str
+
+
+class Device(Row):
+    device_id: str
+    display_name: str | None
+    last_seen_ts: int | None
+    last_seen_ip: str | None
+    user_agent: str | None
+
+
+class SessionKey(Row):
+    user_id: str
+    device_id: str
+
+
+class AccessToken(Row):
+    user_id: str
+    device_id: str
+    expires_ts: int | None
+    refresh_hash: bytes | None
+    is_admin: bool
+    is_guest: bool
+    locked: bool
+    suspended: bool
+    account_expires_ts: int | None
+    deactivated: bool
+    client_id: str | None
+    scope: str | None
+
+
+class RefreshToken(Row):
+    user_id: str
+    device_id: str
+    client_id: str | None
+
+
+class Replaced(Row):
+    user_id: str
+    device_id: str
+    successor_hash: bytes | None
 
 
 class AccountStore:
@@ -106,7 +192,8 @@ class AccountStore:
     # ------------------------------------------------------------------------------------------------------ users
 
     async def find_user(self, user_id: str) -> User | None:
-        return _user(await self._database.fetchrow("SELECT * FROM users WHERE user_id = $1", user_id))
+        row = await find(self._database, UserRow, f"SELECT {columns(UserRow)} FROM users WHERE user_id = $1", user_id)
+        return None if row is None else _user(row)
 
     async def made_by(self, service: str, user_ids: Iterable[str]) -> set[str]:
         """Those accounts that an application service has made. No statement for nobody."""
@@ -128,10 +215,13 @@ class AccountStore:
 
     async def profile_carries(self, user_id: str | None = None) -> list[tuple[UserId, int]]:
         """Whose profile is not in all their rooms yet, with the serial of its latest change; of everybody, or of one."""
-        rows = await self._database.fetch(
-            "SELECT user_id, serial FROM profile_carries WHERE $1::text IS NULL OR user_id = $1 ORDER BY serial", user_id
+        rows = await read(
+            self._database,
+            ProfileCarry,
+            "SELECT user_id, serial FROM profile_carries WHERE $1::text IS NULL OR user_id = $1 ORDER BY serial",
+            user_id,
         )
-        return [(UserId(row["user_id"]), row["serial"]) for row in rows]
+        return [(UserId(row.user_id), row.serial) for row in rows]
 
     async def profile_carried(self, user_id: str, serial: int) -> None:
         """It is in all their rooms now, unless it has changed since."""
@@ -207,22 +297,25 @@ class AccountStore:
 
     async def fill_directory(self) -> None:
         """With accounts from before the directory was kept, or whose registration was interrupted."""
-        for row in await self._database.fetch(
-            """SELECT * FROM users u WHERE NOT deactivated AND NOT is_guest
-                AND NOT EXISTS (SELECT 1 FROM user_directory d WHERE d.user_id = u.user_id)"""
+        for row in await read(
+            self._database,
+            UserRow,
+            f"""SELECT {columns(UserRow)} FROM users u WHERE NOT deactivated AND NOT is_guest
+                AND NOT EXISTS (SELECT 1 FROM user_directory d WHERE d.user_id = u.user_id)""",
         ):
-            if (user := _user(row)) is not None:
-                await self._add_to_directory(user)
+            await self._add_to_directory(_user(row))
 
     async def renew_directory(self) -> bool:
         """Makes anew what some people are found by, where earlier rules have made it. False when nobody is left."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
+            rows = await read(
+                connection,
+                FoundBy,
                 """SELECT user_id, display_name FROM user_directory WHERE rules < 1 ORDER BY user_id LIMIT $1
                       FOR UPDATE SKIP LOCKED""",
                 RENEWED_AT_ONCE,
             )
-            entries = [directory_entry(row["user_id"], {"displayname": row["display_name"]}) for row in rows]
+            entries = [directory_entry(row.user_id, {"displayname": row.display_name}) for row in rows]
             if entries:
                 await connection.execute(
                     """UPDATE user_directory d SET search = x.search, rules = 1
@@ -238,10 +331,13 @@ class AccountStore:
         )
 
     async def list_users(self, server_name: str | None) -> list[User]:
-        rows = await self._database.fetch(
-            "SELECT * FROM users WHERE $1::text IS NULL OR server_name = $1 ORDER BY user_id", server_name
+        rows = await read(
+            self._database,
+            UserRow,
+            f"SELECT {columns(UserRow)} FROM users WHERE $1::text IS NULL OR server_name = $1 ORDER BY user_id",
+            server_name,
         )
-        return [user for row in rows if (user := _user(row)) is not None]
+        return [_user(row) for row in rows]
 
     async def has_users(self) -> bool:
         return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM users WHERE NOT is_guest)"))
@@ -268,18 +364,21 @@ class AccountStore:
 
     async def fill_lookup_hashes(self) -> None:
         """For addresses from before there was a lookup."""
-        rows = await self._database.fetch("SELECT medium, address FROM threepids WHERE lookup_hash IS NULL")
+        rows = await read(self._database, Address, "SELECT medium, address FROM threepids WHERE lookup_hash IS NULL")
         for row in rows:
             await self._database.execute(
                 "UPDATE threepids SET lookup_hash = $3 WHERE medium = $1 AND address = $2",
-                row["medium"],
-                row["address"],
-                self.lookup_hash(row["medium"], row["address"]),
+                row.medium,
+                row.address,
+                self.lookup_hash(row.medium, row.address),
             )
 
-    async def threepids(self, user_id: str) -> Sequence[Record]:
-        return await self._database.fetch(
-            "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at", user_id
+    async def threepids(self, user_id: str) -> list[Threepid]:
+        return await read(
+            self._database,
+            Threepid,
+            "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
+            user_id,
         )
 
     async def remove_threepid(self, user_id: str, medium: str, address: str, beside: InTransaction | None = None) -> bool:
@@ -345,9 +444,11 @@ class AccountStore:
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)
 
-    async def access_tokens(self, user_id: str) -> Sequence[Record]:
+    async def access_tokens(self, user_id: str) -> list[DeviceToken]:
         """What is kept of an account's tokens, and of which devices they are."""
-        return await self._database.fetch("SELECT token_hash, device_id FROM access_tokens WHERE user_id = $1", user_id)
+        return await read(
+            self._database, DeviceToken, "SELECT token_hash, device_id FROM access_tokens WHERE user_id = $1", user_id
+        )
 
     async def expire_tokens(self, user_id: str) -> None:
         """The devices stay. What they were given for other sessions ends, too."""
@@ -367,15 +468,19 @@ class AccountStore:
 
     # ---------------------------------------------------------------------------------------------------- devices
 
-    async def devices(self, user_id: str) -> Sequence[Record]:
-        return await self._database.fetch(
+    async def devices(self, user_id: str) -> list[Device]:
+        return await read(
+            self._database,
+            Device,
             """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices WHERE user_id = $1
                ORDER BY created, device_id""",
             user_id,
         )
 
-    async def device(self, user_id: str, device_id: str) -> Record | None:
-        return await self._database.fetchrow(
+    async def device(self, user_id: str, device_id: str) -> Device | None:
+        return await find(
+            self._database,
+            Device,
             """SELECT device_id, display_name, last_seen_ts, last_seen_ip, user_agent FROM devices
                WHERE user_id = $1 AND device_id = $2""",
             user_id,
@@ -394,16 +499,20 @@ class AccountStore:
 
     async def children_of(self, user_id: str, device_ids: Sequence[str]) -> list[tuple[str, str]]:
         """The sessions (user, device) that end with some sessions of somebody."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            SessionKey,
             "SELECT user_id, device_id FROM devices WHERE parent_user = $1 AND parent_device = ANY($2::text[])",
             user_id,
             list(device_ids),
         )
-        return [(row["user_id"], row["device_id"]) for row in rows]
+        return [(row.user_id, row.device_id) for row in rows]
 
-    async def devices_of_browser(self, browser: bytes) -> Sequence[Record]:
+    async def devices_of_browser(self, browser: bytes) -> list[SessionKey]:
         """(user, device) of the sessions that come from a browser's sign-in, by either API."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            SessionKey,
             """SELECT user_id, device_id FROM devices WHERE browser = $1
                UNION SELECT user_id, device_id FROM oauth_sessions WHERE browser = $1""",
             browser,
@@ -513,8 +622,10 @@ class AccountStore:
                 return False
         return True
 
-    async def find_access_token(self, token_hash: bytes) -> Record | None:
-        return await self._database.fetchrow(
+    async def find_access_token(self, token_hash: bytes) -> AccessToken | None:
+        return await find(
+            self._database,
+            AccessToken,
             f"""SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, u.is_admin, u.is_guest, {COLUMNS},
                       o.client_id, o.scope
                  FROM access_tokens t JOIN users u USING (user_id) {OWNER}
@@ -523,8 +634,10 @@ class AccountStore:
             token_hash,
         )
 
-    async def find_refresh_token(self, token_hash: bytes) -> Record | None:
-        return await self._database.fetchrow(
+    async def find_refresh_token(self, token_hash: bytes) -> RefreshToken | None:
+        return await find(
+            self._database,
+            RefreshToken,
             """SELECT t.user_id, t.device_id, o.client_id FROM refresh_tokens t
                  LEFT JOIN oauth_sessions o ON o.user_id = t.user_id AND o.device_id = t.device_id
                 WHERE t.token_hash = $1""",
@@ -540,47 +653,45 @@ class AccountStore:
                     WHERE t.token_hash = $1 FOR SHARE OF u FOR KEY SHARE OF d""",
                 old,
             )
-            row = await connection.fetchrow(
-                "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1 FOR UPDATE", old
+            row = await find(
+                connection,
+                Replaced,
+                "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1 FOR UPDATE",
+                old,
             )
             if row is None:
                 return False
-            if row["successor_hash"] is not None:
-                await connection.execute("DELETE FROM access_tokens WHERE refresh_hash = $1", row["successor_hash"])
-                await connection.execute("DELETE FROM refresh_tokens WHERE token_hash = $1", row["successor_hash"])
+            if row.successor_hash is not None:
+                await connection.execute("DELETE FROM access_tokens WHERE refresh_hash = $1", row.successor_hash)
+                await connection.execute("DELETE FROM refresh_tokens WHERE token_hash = $1", row.successor_hash)
             await connection.execute("UPDATE refresh_tokens SET successor_hash = $2 WHERE token_hash = $1", old, refresh)
             await connection.execute(
                 "INSERT INTO refresh_tokens (token_hash, user_id, device_id, family) VALUES ($1, $2, $3, $4)",
                 refresh,
-                row["user_id"],
-                row["device_id"],
+                row.user_id,
+                row.device_id,
                 family,
             )
             await connection.execute(
-                "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)",
-                access,
-                row["user_id"],
-                row["device_id"],
-                expires_ts,
-                refresh,
+                "INSERT INTO access_tokens VALUES ($1, $2, $3, $4, $5)", access, row.user_id, row.device_id, expires_ts, refresh
             )
         return True
 
     async def end_family(self, family: bytes) -> tuple[str, str] | None:
         """(user, device) of the session whose tokens end now; None where there is none. The device stays."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow("SELECT user_id, device_id FROM refresh_tokens WHERE family = $1 LIMIT 1", family)
+            row = await find(
+                connection, SessionKey, "SELECT user_id, device_id FROM refresh_tokens WHERE family = $1 LIMIT 1", family
+            )
             if row is None:
                 return None
-            await self._hold_tokens(connection, row["user_id"])
+            await self._hold_tokens(connection, row.user_id)
             if not await connection.fetchval("DELETE FROM refresh_tokens WHERE family = $1 RETURNING true", family):
                 return None  # somebody has signed in anew on the device
             await connection.execute(
-                "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1 AND device_id = $2",
-                row["user_id"],
-                row["device_id"],
+                "UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1 AND device_id = $2", row.user_id, row.device_id
             )
-            return row["user_id"], row["device_id"]
+            return row.user_id, row.device_id
 
     async def retire_predecessor(self, refresh: bytes) -> list[bytes]:
         """A token of a new pair was used: ends the old pair. Returns the access tokens that ended."""

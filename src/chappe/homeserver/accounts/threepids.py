@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.outbound.mail.queue import MailQueue
@@ -38,6 +39,26 @@ class TokenRequest:
     server_name: str
     base_url: str
     language: str | None
+
+
+class Requested(Row):
+    sid: str
+    is_new: bool
+
+
+class Submitted(Row):
+    token_hash: bytes
+    expires_ts: int
+    validated_ts: int | None
+    tries: int
+    next_link: str | None
+
+
+class Proof(Row):
+    address: str
+    purpose: str
+    validated_ts: int | None
+    expires_ts: int
 
 
 class Threepids:
@@ -64,7 +85,9 @@ class Threepids:
         else:
             stored = _hash(token)
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
+            row = await find(
+                connection,
+                Requested,
                 """INSERT INTO validation_sessions AS v
                    (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt, next_link, expires_ts)
                    VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9)
@@ -84,12 +107,12 @@ class Threepids:
                 now + self.mail.link_minutes * 60_000,
             )
             assert row is not None
-            if row["is_new"]:
-                query = urlencode({"sid": row["sid"], "client_secret": wanted.client_secret, "token": token})
+            if row.is_new:
+                query = urlencode({"sid": row.sid, "client_secret": wanted.client_secret, "token": token})
                 link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
                 letter = self.mail.compose(kind, address, wanted.server_name, wanted.language, link)
                 await self.mail.put(connection, letter)
-        return str(row["sid"])
+        return str(row.sid)
 
     @staticmethod
     def _check_link(wanted: TokenRequest) -> None:
@@ -102,18 +125,20 @@ class Threepids:
 
     async def submit(self, sid: str, client_secret: str, token: str) -> str | None:
         """Confirms. Returns the link to go on with. Raises M_NO_VALID_SESSION, M_TOKEN_INCORRECT, M_SESSION_EXPIRED."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            Submitted,
             """UPDATE validation_sessions SET tries = tries + 1 WHERE sid = $1 AND client_secret = $2
                RETURNING token_hash, expires_ts, validated_ts, tries, next_link""",
             sid,
             client_secret,
         )
-        if row is None or row["tries"] > MAX_TRIES:
+        if row is None or row.tries > MAX_TRIES:
             raise BadRequest("This link is no longer valid: please ask for a new one", "M_NO_VALID_SESSION")
-        if not secrets.compare_digest(row["token_hash"], _hash(token)):
+        if not secrets.compare_digest(row.token_hash, _hash(token)):
             raise BadRequest("This link is not right: please ask for a new one", "M_TOKEN_INCORRECT")
-        if row["validated_ts"] is None:
-            if row["expires_ts"] < self.now_ms():
+        if row.validated_ts is None:
+            if row.expires_ts < self.now_ms():
                 raise BadRequest("This link has expired: please ask for a new one", "M_SESSION_EXPIRED")
             await self._database.execute(
                 "UPDATE validation_sessions SET validated_ts = $2, expires_ts = $3 WHERE sid = $1 AND validated_ts IS NULL",
@@ -121,7 +146,7 @@ class Threepids:
                 self.now_ms(),
                 self.now_ms() + VALID_FOR_MS,
             )
-        next_link: str | None = row["next_link"]
+        next_link: str | None = row.next_link
         return next_link
 
     async def next_link(self, sid: str | None, client_secret: str | None) -> str | None:
@@ -135,17 +160,19 @@ class Threepids:
         """The address that a session proved, for one of some purposes. Raises M_SESSION_NOT_VALIDATED, M_NO_VALID_SESSION."""
         row = None
         if type(sid) is str and type(client_secret) is str:
-            row = await self._database.fetchrow(
+            row = await find(
+                self._database,
+                Proof,
                 """SELECT address, purpose, validated_ts, expires_ts FROM validation_sessions
                     WHERE sid = $1 AND client_secret = $2""",
                 sid.replace("\0", ""),
                 client_secret.replace("\0", ""),
             )
-        if row is None or row["purpose"] not in purposes or row["expires_ts"] < self.now_ms():
+        if row is None or row.purpose not in purposes or row.expires_ts < self.now_ms():
             raise MatrixError(400, "M_NO_VALID_SESSION", "This proof of an address is unknown or has expired")
-        if row["validated_ts"] is None:
+        if row.validated_ts is None:
             raise NotYet(400, "M_SESSION_NOT_VALIDATED", "Please open the link in the mail first")
-        return str(row["address"])
+        return str(row.address)
 
     async def use(self, sid: str) -> bool:
         """A proof serves once. False where another request has used it."""

@@ -25,7 +25,7 @@ class BindThreepid:
         if user is not None and user.is_nobodys:
             raise Forbidden("Accounts of functions and bots have no address")
         beside = None
-        old = [row["address"] for row in await self._accounts.threepids(user_id) if row["medium"] == "email"]
+        old = [row.address for row in await self._accounts.threepids(user_id) if row.medium == "email"]
         if old and address not in old:
             also = [address] if medium == "email" else []
             beside = (await self._tell_owner.notice(user_id, "address_added", address, also)).put

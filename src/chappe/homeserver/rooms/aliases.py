@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import find, values
 from chappe.homeserver.outbound.bridged_aliases import BridgedAliases
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.queries import Queries
+from chappe.homeserver.rooms.fragments import AliasRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, Content, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -39,8 +40,8 @@ class Aliases:
         rooms.ask_before(CANONICAL_ALIAS, self._require_own)
 
     async def find(self, alias: str) -> Alias | None:
-        row = await self._database.fetchrow("SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
-        return Alias(row["alias"], row["room_id"], row["creator"]) if row else None
+        row = await find(self._database, AliasRow, "SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
+        return Alias(row.alias, row.room_id, row.creator) if row else None
 
     async def resolve(self, alias: RoomAlias) -> Alias:
         """Raises M_NOT_FOUND."""

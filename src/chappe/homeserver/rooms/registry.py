@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 
 from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.store import RoomStore
 from chappe.matrix.errors import NotFound
@@ -15,6 +16,11 @@ from chappe.matrix.room_versions import ROOM_VERSIONS
 
 READ_AT_ONCE = 6
 LOOKED_AT = 100  # of the longest unused rooms, when some must go
+
+
+class RoomVersionRow(Row):
+    room_id: str
+    version: str
 
 
 class LiveRooms:
@@ -104,10 +110,10 @@ class LiveRooms:
         return {number: room for number, room in found.items() if room is not None}
 
     async def _load(self, number: int) -> LiveRoom:
-        row = await self._store.database.fetchrow("SELECT room_id, version FROM rooms WHERE room_nid = $1", number)
+        row = await find(self._store.database, RoomVersionRow, "SELECT room_id, version FROM rooms WHERE room_nid = $1", number)
         if row is None:
             raise NotFound("This room is not known here")
-        room = LiveRoom(number, row["room_id"], ROOM_VERSIONS[row["version"]], self._store.database)
+        room = LiveRoom(number, row.room_id, ROOM_VERSIONS[row.version], self._store.database)
         self.add(room)
         return room
 

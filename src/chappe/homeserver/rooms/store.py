@@ -80,6 +80,18 @@ def _like(patterns: Sequence[str]) -> list[str]:
     return [p.replace("*", "%") for p in escaped]
 
 
+class Place(Row):
+    nid: int
+    position: int
+    state_before: int
+
+
+class ThreadOf(Row):
+    event_id: str
+    thread: str
+    related: bool
+
+
 class RoomStore:
     """Reads. Every method is one statement unless it says otherwise."""
 
@@ -122,10 +134,13 @@ class RoomStore:
         """By number of those events that are in a timeline: the position, and the root of the state before."""
         if not numbers:
             return {}
-        rows = await self.database.fetch(
-            "SELECT nid, position, state_before FROM events WHERE nid = ANY($1::bigint[]) AND status = 0", list(numbers)
+        rows = await read(
+            self.database,
+            Place,
+            "SELECT nid, position, state_before FROM events WHERE nid = ANY($1::bigint[]) AND status = 0",
+            list(numbers),
         )
-        return {row["nid"]: (row["position"], row["state_before"]) for row in rows}
+        return {row.nid: (row.position, row.state_before) for row in rows}
 
     async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> list[StoredEvent]:
         """Events of a room by their ids: by default those that people may be shown."""
@@ -307,13 +322,15 @@ class RoomStore:
 
     async def threads_of(self, room: int, event_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """By event: the thread that it belongs to, and whether it is itself related to another."""
-        rows = await self.database.fetch(
+        rows = await read(
+            self.database,
+            ThreadOf,
             """SELECT e.event_id, e.thread, EXISTS (SELECT 1 FROM relations x WHERE x.nid = e.nid) AS related
                  FROM events e WHERE e.room_nid = $1 AND e.event_id = ANY($2::text[])""",
             room,
             list(event_ids),
         )
-        return {row["event_id"]: (row["thread"], row["related"]) for row in rows}
+        return {row.event_id: (row.thread, row.related) for row in rows}
 
     async def related_targets(
         self, room: int, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None

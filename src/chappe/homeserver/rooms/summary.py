@@ -8,7 +8,7 @@ from functools import lru_cache
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import locked_progress, set_progress
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.matrix.event_auth import StateEvent, StateKey
 from chappe.matrix.history_visibility import parse_visibility
@@ -102,15 +102,22 @@ def searched(name: str | None, topic: str | None, alias: str | None) -> str:
     return "\n".join((plain + rest.lower(), " ".join(word for word in names(head).split() if word not in whole)))
 
 
+class OldSearch(Row):
+    room_nid: int
+    name: str | None
+    topic: str | None
+    canonical_alias: str | None
+
+
 async def renew_search(database: Database) -> bool:
     """Makes anew what some rooms are found by, where earlier rules may have made it. False when none is left."""
     async with database.transaction() as connection:
         at = await locked_progress(connection, "room words")
-        rows = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
+        rows = await read(connection, OldSearch, _READ_OLD, at, RENEWED_AT_ONCE) if at else []
         if rows:
-            found = [searched(row["name"], row["topic"], row["canonical_alias"]) for row in rows]
-            await connection.execute(_RENEW, [row["room_nid"] for row in rows], found)
-        upto = rows[-1]["room_nid"] if rows else 0
+            found = [searched(row.name, row.topic, row.canonical_alias) for row in rows]
+            await connection.execute(_RENEW, [row.room_nid for row in rows], found)
+        upto = rows[-1].room_nid if rows else 0
         await set_progress(connection, "room words", upto)
     return bool(rows)
 

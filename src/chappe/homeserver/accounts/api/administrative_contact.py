@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.threepids import ADD, IDENTITY, REGISTER, RESET, Threepids, TokenRequest
@@ -102,7 +103,7 @@ class AdministrativeContact:
 
     @endpoint("GET", _V3 + "/account/3pid")
     async def list(self, request: Request) -> Answer:
-        return {"threepids": [dict(row) for row in await self._store.threepids(request.user_id)]}
+        return {"threepids": [asdict(row) for row in await self._store.threepids(request.user_id)]}
 
     @endpoint("POST", _V3 + "/account/3pid/add", limit="account", body_limit=SMALL_LIMIT)
     async def add(self, request: Request) -> Answer:

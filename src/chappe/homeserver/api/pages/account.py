@@ -56,7 +56,7 @@ class AccountPages:
     async def _show(self, visit: Visit, notice: str | None = None) -> Response:
         session = await self._pages.require(visit)
         user_id = session.user_id
-        passkeys = [{"id": r["credential_id"].hex(), "name": r["name"]} for r in await self._pages.factors.passkeys(user_id)]
+        passkeys = [{"id": r.credential_id.hex(), "name": r.name} for r in await self._pages.factors.passkeys(user_id)]
         return self._pages.render(
             visit,
             "account.html",
@@ -65,7 +65,7 @@ class AccountPages:
             has_mail=self._pages.has_mail,
             passkeys=passkeys,
             devices=[_device(visit, row) for row in await self._accounts.store.devices(user_id)],
-            addresses=[r["address"] for r in await self._accounts.store.threepids(user_id)],
+            addresses=[r.address for r in await self._accounts.store.threepids(user_id)],
             factors=await self._pages.factors.of(user_id),
             is_local=session.provider is None,
         )
@@ -174,7 +174,7 @@ class AccountPages:
         asked = visit.request.query("device_id")
         wanted = {asked} if asked else await self._uia.key_resets(proof.user_id)
         devices = await self._accounts.store.devices(proof.user_id)
-        names = {d["device_id"]: d["display_name"] or d["device_id"] for d in devices}
+        names = {d.device_id: d.display_name or d.device_id for d in devices}
         among = [device for device in names if device in wanted] or list(names)
         title = visit.text("reset_keys")
         if len(among) != 1:

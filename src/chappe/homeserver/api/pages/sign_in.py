@@ -237,7 +237,7 @@ class BackChannelLogout:
             raise MatrixError(400, "M_FORBIDDEN", error.message) from None
         ended = await self._pages.browsers.end_upstream(provider.id, subject, session)
         for row in ended:  # and the clients that were signed in through those browsers
-            browser = row["id_hash"]
+            browser = row.id_hash
             await self._grants.end_of_browser(browser)
             await self._login_tokens.end_of_browser(browser)
             await self._sessions.end_of_browser(browser)

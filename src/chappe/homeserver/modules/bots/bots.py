@@ -77,7 +77,7 @@ class Bots:
         shown = await self._shown(bot)
         devices = await self._accounts.store.devices(bot)
         notice = await self.tell_owner.notice(owner, "bot_token", shown["name"])
-        device = devices[0]["device_id"] if devices else None
+        device = devices[0].device_id if devices else None
         origin = Origin(asked_by=proof.session)
         tokens = await self._sessions.sign_in(bot, device, shown["name"], False, origin, beside=notice.put)
         return {**shown, "access_token": tokens.access_token, "device_id": tokens.device_id}

@@ -134,14 +134,14 @@ class DeviceKeys:
         if not keys:
             return {}
         rows = list(await self._store.claim_one_time_keys(keys))
-        served = {(r["user_id"], r["device_id"]) for r in rows}
+        served = {(r.user_id, r.device_id) for r in rows}
         missing = [key for key in keys if key[:2] not in served]
         if missing:
             rows += await self._store.claim_fallback_keys(missing)
         result: dict[str, dict[str, dict[str, Any]]] = {}
         for row in rows:
-            key_id = f"{row['algorithm']}:{row['key_id']}"
-            result.setdefault(row["user_id"], {}).setdefault(row["device_id"], {})[key_id] = orjson.Fragment(row["key"])
+            key_id = f"{row.algorithm}:{row.key_id}"
+            result.setdefault(row.user_id, {}).setdefault(row.device_id, {})[key_id] = orjson.Fragment(row.key)
         self._tell_owners(result)
         return result
 
@@ -193,16 +193,16 @@ class DeviceKeys:
     async def _load_published(self, users: list[str]) -> dict[str, Published]:
         """Three statements, whatever the number of users."""
         result = {user: Published({}, {}, {}) for user in users}
-        for row in await self._store.devices(users):
-            keys = orjson.loads(row["keys"]) if row["keys"] is not None else None
-            if keys is not None and row["display_name"] is not None:
-                keys["unsigned"] = {"device_display_name": row["display_name"]}
-            result[row["user_id"]].devices[row["device_id"]] = keys
-        for row in await self._store.cross_signing_keys(users):
-            result[row["user_id"]].cross_signing[row["usage"]] = orjson.loads(row["key"])
-        for row in await self._store.signatures(users):
-            entry = (row["signer"], row["signer_key"], row["signature"])
-            result[row["user_id"]].signatures.setdefault(row["target"], []).append(entry)
+        for device in await self._store.devices(users):
+            keys = orjson.loads(device.keys) if device.keys is not None else None
+            if keys is not None and device.display_name is not None:
+                keys["unsigned"] = {"device_display_name": device.display_name}
+            result[device.user_id].devices[device.device_id] = keys
+        for key in await self._store.cross_signing_keys(users):
+            result[key.user_id].cross_signing[key.usage] = orjson.loads(key.key)
+        for signature in await self._store.signatures(users):
+            entry = (signature.signer, signature.signer_key, signature.signature)
+            result[signature.user_id].signatures.setdefault(signature.target, []).append(entry)
         return result
 
     async def device_ids(self, user_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -228,7 +228,7 @@ class DeviceKeys:
     # ------------------------------------------------------------------------------------------------ cross-signing
 
     async def has_cross_signing(self, user_id: str) -> bool:
-        return any(row["usage"] == "master" for row in await self._store.cross_signing_keys([user_id]))
+        return any(row.usage == "master" for row in await self._store.cross_signing_keys([user_id]))
 
     async def repeats_cross_signing_keys(self, user_id: str, body: Mapping[str, Any]) -> bool:
         """Whether an upload only repeats what is there, signatures aside: then it needs no authentication.
@@ -236,7 +236,7 @@ class DeviceKeys:
         Of what it brings, signatures are kept that the owner's keys have made. Whatever else stood in a key would undo
         the master key's signature of it, and with it the trust in every device.
         """
-        stored = {row["usage"]: row["key"] for row in await self._store.cross_signing_keys([user_id])}
+        stored = {row.usage: row.key for row in await self._store.cross_signing_keys([user_id])}
         given = {usage: body[f"{usage}_key"] for usage in CROSS_SIGNING_USAGES if f"{usage}_key" in body}
         if not all(type(key) is dict and stored.get(usage) == _unsigned(key) for usage, key in given.items()):
             return False
@@ -333,12 +333,12 @@ class DeviceKeys:
         """With what somebody signs, by key id: the key of each device under the device's own name, and those of the identity."""
         found: dict[str, str] = {}
         for row in await self._store.devices([user_id]):
-            key_id = f"ed25519:{row['device_id']}"
-            public = orjson.loads(row["keys"])["keys"].get(key_id) if row["keys"] is not None else None
+            key_id = f"ed25519:{row.device_id}"
+            public = orjson.loads(row.keys)["keys"].get(key_id) if row.keys is not None else None
             if type(public) is str:
                 found[key_id] = public
-        for row in await self._store.cross_signing_keys([user_id]):
-            found.update(orjson.loads(row["key"])["keys"])
+        for key in await self._store.cross_signing_keys([user_id]):
+            found.update(orjson.loads(key.key)["keys"])
         return found
 
     async def _stored_object(self, owner: str, target: str) -> dict[str, Any] | None:
@@ -347,7 +347,7 @@ class DeviceKeys:
         raw = await self._store.device_keys(owner, target)
         if raw is None:
             for row in await self._store.cross_signing_keys([owner]):
-                key = orjson.loads(row["key"])
+                key = orjson.loads(row.key)
                 if target in key["keys"].values():
                     return {k: v for k, v in key.items() if k not in ("signatures", "unsigned")}
             return None

@@ -22,6 +22,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
@@ -37,6 +38,31 @@ KEYS_BYTES = 4 << 20
 USAGES = {"master_key": "master", "self_signing_key": "self_signing"}
 KEPT_MS = 86_400_000  # a list that nobody has said anything of for so long is asked for again
 TRIES = 3  # to fetch a list that changes while it is fetched
+
+
+class Fetched(Row):
+    user_id: str
+    position: int
+    fetched_ts: int
+
+
+class KnownDevice(Row):
+    user_id: str
+    device_id: str
+    keys: bytes
+
+
+class KnownKey(Row):
+    user_id: str
+    usage: str
+    key: bytes
+
+
+class KnownSignature(Row):
+    user_id: str
+    target: str
+    signer_key: str
+    signature: str
 
 
 class RemoteDevices:
@@ -70,17 +96,15 @@ class RemoteDevices:
 
     async def _fresh(self, reader: str, wanted: Collection[str]) -> set[str]:
         """Whose lists need not be asked for. Two statements, whatever the number of users."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Fetched,
             """SELECT user_id, position, fetched_ts FROM remote_device_lists
                 WHERE user_id = ANY($1::text[]) AND NOT stale AND fetched_ts > $2""",
             list(wanted),
             max(self._now_ms() - KEPT_MS, self._heard_since_ms),
         )
-        lists = {
-            row["user_id"]: row["position"]
-            for row in rows
-            if row["fetched_ts"] > self._client.missed_ts(domain_of(row["user_id"]))
-        }
+        lists = {row.user_id: row.position for row in rows if row.fetched_ts > self._client.missed_ts(domain_of(row.user_id))}
         return await self._following.unbroken(reader, lists) if lists else set()
 
     async def _refresh(self, reader: str, user_id: str) -> MatrixError | None:
@@ -167,31 +191,39 @@ class RemoteDevices:
         users, chosen = list(wanted), {user: set(devices) for user, devices in wanted.items()}
         for user in users:
             answer["device_keys"].setdefault(user, {})
-        for row in await self._database.fetch(
-            "SELECT user_id, device_id, keys FROM remote_devices WHERE user_id = ANY($1::text[])", users
+        for row in await read(
+            self._database,
+            KnownDevice,
+            "SELECT user_id, device_id, keys FROM remote_devices WHERE user_id = ANY($1::text[])",
+            users,
         ):
-            if not chosen[row["user_id"]] or row["device_id"] in chosen[row["user_id"]]:
-                answer["device_keys"][row["user_id"]][row["device_id"]] = orjson.loads(row["keys"])
-        for row in await self._database.fetch(
-            "SELECT user_id, usage, key FROM remote_cross_signing_keys WHERE user_id = ANY($1::text[])", users
+            if not chosen[row.user_id] or row.device_id in chosen[row.user_id]:
+                answer["device_keys"][row.user_id][row.device_id] = orjson.loads(row.keys)
+        for key in await read(
+            self._database,
+            KnownKey,
+            "SELECT user_id, usage, key FROM remote_cross_signing_keys WHERE user_id = ANY($1::text[])",
+            users,
         ):
-            answer[f"{row['usage']}_keys"][row["user_id"]] = orjson.loads(row["key"])
-        for row in await self._database.fetch(  # what the reader has signed of them stays here
+            answer[f"{key.usage}_keys"][key.user_id] = orjson.loads(key.key)
+        for made in await read(
+            self._database,
+            KnownSignature,
             """SELECT user_id, target, signer_key, signature FROM key_signatures
                 WHERE user_id = ANY($1::text[]) AND signer = $2""",
             users,
             reader,
         ):
-            objects = [answer["device_keys"][row["user_id"]].get(row["target"])]
+            objects = [answer["device_keys"][made.user_id].get(made.target)]
             objects += [
                 k
-                for k in (answer[f"{u}_keys"].get(row["user_id"]) for u in USAGES.values())
-                if k is not None and row["target"] in k["keys"].values()
+                for k in (answer[f"{u}_keys"].get(made.user_id) for u in USAGES.values())
+                if k is not None and made.target in k["keys"].values()
             ]
             for value in objects:
                 if value is not None:
                     signatures = value["signatures"] = _signatures(value)  # an older row may hold anything
-                    signatures.setdefault(reader, {})[row["signer_key"]] = row["signature"]
+                    signatures.setdefault(reader, {})[made.signer_key] = made.signature
 
     async def stored_object(self, user_id: str, target: str) -> dict[str, Any] | None:
         """A device's keys, or a cross-signing key by its public part, without signatures."""

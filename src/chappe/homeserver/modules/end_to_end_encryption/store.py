@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, values
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 
 
@@ -84,13 +84,55 @@ CLAIMED_FOR = "14 days"  # how long it is known that a one-time key was given ou
 Key = tuple[str, str, str]  # user, device, algorithm
 
 
+class DeviceRow(Row):
+    user_id: str
+    device_id: str
+    display_name: str | None
+    keys: bytes | None
+
+
+class CrossSigningKey(Row):
+    user_id: str
+    usage: str
+    key: bytes
+
+
+class Signature(Row):
+    user_id: str
+    target: str
+    signer: str
+    signer_key: str
+    signature: str
+
+
+class KeyCount(Row):
+    algorithm: str
+    n: int
+
+
+class ClaimedKey(Row):
+    user_id: str
+    device_id: str
+    algorithm: str
+    key_id: str
+    key: bytes
+
+
+class OneTimeKey(Row):
+    algorithm: str
+    key_id: str
+    key: bytes
+
+
 class KeyStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def devices(self, user_ids: Sequence[str]) -> Sequence[Record]:
+    async def devices(self, user_ids: Sequence[str]) -> list[DeviceRow]:
         """Every device of some users with its name and its keys (None where it has none)."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            DeviceRow,
             """SELECT d.user_id, d.device_id, d.display_name, k.keys FROM devices d
                  LEFT JOIN device_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
                 WHERE d.user_id = ANY($1::text[])""",
@@ -102,13 +144,18 @@ class KeyStore:
             "SELECT keys FROM device_keys WHERE user_id = $1 AND device_id = $2", user_id, device_id
         )
 
-    async def cross_signing_keys(self, user_ids: Sequence[str]) -> Sequence[Record]:
-        return await self._database.fetch(
-            "SELECT user_id, usage, key FROM cross_signing_keys WHERE user_id = ANY($1::text[])", list(user_ids)
+    async def cross_signing_keys(self, user_ids: Sequence[str]) -> list[CrossSigningKey]:
+        return await read(
+            self._database,
+            CrossSigningKey,
+            "SELECT user_id, usage, key FROM cross_signing_keys WHERE user_id = ANY($1::text[])",
+            list(user_ids),
         )
 
-    async def signatures(self, user_ids: Sequence[str]) -> Sequence[Record]:
-        return await self._database.fetch(
+    async def signatures(self, user_ids: Sequence[str]) -> list[Signature]:
+        return await read(
+            self._database,
+            Signature,
             """SELECT user_id, target, signer, signer_key, signature FROM key_signatures
                 WHERE user_id = ANY($1::text[])""",
             list(user_ids),
@@ -117,7 +164,9 @@ class KeyStore:
     async def existing_one_time_keys(
         self, user_id: str, device_id: str, ids: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], bytes]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            OneTimeKey,
             """SELECT algorithm, key_id, key FROM one_time_keys WHERE user_id = $1 AND device_id = $2
                 AND (algorithm, key_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))""",
             user_id,
@@ -125,7 +174,7 @@ class KeyStore:
             [i[0] for i in ids],
             [i[1] for i in ids],
         )
-        return {(r["algorithm"], r["key_id"]): r["key"] for r in rows}
+        return {(r.algorithm, r.key_id): r.key for r in rows}
 
     async def add_one_time_keys(self, user_id: str, device_id: str, keys: Sequence[tuple[str, str, bytes]]) -> None:
         """(algorithm, key id, JSON), in upload order. One that was given out already is not given out again."""
@@ -163,18 +212,22 @@ class KeyStore:
 
     async def counts(self, user_id: str, device_id: str) -> tuple[dict[str, int], list[str]]:
         """One-time keys by algorithm, and the algorithms with an unused fallback key. One statement."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            KeyCount,
             """SELECT algorithm, count(*)::int AS n FROM one_time_keys WHERE user_id = $1 AND device_id = $2 GROUP BY 1
                UNION ALL SELECT algorithm, -1 FROM fallback_keys WHERE user_id = $1 AND device_id = $2 AND NOT used""",
             user_id,
             device_id,
         )
-        counts = {r["algorithm"]: r["n"] for r in rows if r["n"] >= 0}
-        return counts, [r["algorithm"] for r in rows if r["n"] < 0]
+        counts = {r.algorithm: r.n for r in rows if r.n >= 0}
+        return counts, [r.algorithm for r in rows if r.n < 0]
 
-    async def claim_one_time_keys(self, wanted: Sequence[Key]) -> Sequence[Record]:
+    async def claim_one_time_keys(self, wanted: Sequence[Key]) -> list[ClaimedKey]:
         """Takes one key for each, the oldest first; a key is given exactly once, whoever else claims."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            ClaimedKey,
             """WITH picked AS MATERIALIZED (
                    SELECT (SELECT o.seq FROM one_time_keys o
                             WHERE o.user_id = w.user_id AND o.device_id = w.device_id AND o.algorithm = w.algorithm
@@ -193,9 +246,11 @@ class KeyStore:
         """Forgets which keys were given out long ago: by now their devices know."""
         await self._database.execute(f"DELETE FROM claimed_keys WHERE claimed < now() - interval '{CLAIMED_FOR}'")
 
-    async def claim_fallback_keys(self, wanted: Sequence[Key]) -> Sequence[Record]:
+    async def claim_fallback_keys(self, wanted: Sequence[Key]) -> list[ClaimedKey]:
         """The fallback keys, now marked as used."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            ClaimedKey,
             """UPDATE fallback_keys f SET used = true FROM unnest($1::text[], $2::text[], $3::text[]) w(user_id, device_id, algorithm)
                 WHERE f.user_id = w.user_id AND f.device_id = w.device_id AND f.algorithm = w.algorithm
                RETURNING f.user_id, f.device_id, f.algorithm, f.key_id, f.key""",

@@ -16,7 +16,7 @@ from typing import Any
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST, in_background
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
@@ -90,6 +90,11 @@ FRAGMENTS = (
         END LOOP;""",
     ),
 )
+
+
+class PartialRoom(Row):
+    event_id: str
+    servers: list[str]
 
 
 class Completing:
@@ -208,11 +213,13 @@ class Completing:
             log.info("servers are still believed", extra={"fields": {"room": number, "why": str(error)[:200]}})
 
     async def _complete(self, room: LiveRoom) -> None:
-        row = await self._database.fetchrow("SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number)
+        row = await find(
+            self._database, PartialRoom, "SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number
+        )
         if row is None:
             room.make_stale()  # another process was faster
             return
-        members = await self._fetch(room, row["event_id"], row["servers"])
+        members = await self._fetch(room, row.event_id, row.servers)
         await self._save_members(room, members)
         while True:
             async with self._receiver.lock(room):

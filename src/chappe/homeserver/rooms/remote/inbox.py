@@ -19,6 +19,7 @@ import orjson
 
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -45,6 +46,17 @@ QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 _OF_HOST = "regexp_replace(origin, ':[0-9]+$', '') = $2"  # there is an index of it
 Queue = tuple[str, str]  # the room, and the server that sent the events
+
+
+class WaitingRoom(Row):
+    room_id: str
+    origin: str
+
+
+class WaitingPdu(Row):
+    event_id: str
+    pdu: bytes
+    is_retry: bool
 
 
 class Inbox:
@@ -187,17 +199,19 @@ class Inbox:
     async def resume(self) -> None:
         """Takes up the queues that nobody works on: after a restart, or when another process has died."""
         now = self._now_ms()
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            WaitingRoom,
             "SELECT DISTINCT room_id, origin FROM federation_inbox WHERE received_ts < $1 AND next_try_ts <= $2",
             now - ORPHANED_AFTER_MS,
             now,
         )
         for row in rows:
-            self._work_on((row["room_id"], row["origin"]))
+            self._work_on((row.room_id, row.origin))
 
     async def start(self) -> None:
-        for row in await self._database.fetch("SELECT DISTINCT room_id, origin FROM federation_inbox"):
-            self._work_on((row["room_id"], row["origin"]))
+        for row in await read(self._database, WaitingRoom, "SELECT DISTINCT room_id, origin FROM federation_inbox"):
+            self._work_on((row.room_id, row.origin))
 
     async def stop(self) -> None:
         for task in self._workers.values():
@@ -263,7 +277,9 @@ class Inbox:
             await self._database.execute(
                 "UPDATE federation_inbox SET next_try_ts = 0, attempts = 0 WHERE room_id = $1 AND origin = $2", *queue
             )
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            WaitingPdu,
             """SELECT event_id, pdu, attempts > 0 AS is_retry FROM federation_inbox
                 WHERE room_id = $1 AND origin = $2 AND next_try_ts <= $3
                 ORDER BY attempts, seq LIMIT $4""",
@@ -276,12 +292,12 @@ class Inbox:
                 "SELECT min(next_try_ts) FROM federation_inbox WHERE room_id = $1 AND origin = $2", *queue
             )
             return None if due is None else max(due - self._now_ms(), 1) / 1000
-        is_retry = rows[0]["is_retry"]  # they come last, and are not looked at together with new ones
-        rows = [row for row in rows if row["is_retry"] == is_retry]
-        outcomes: dict[str, Fate] = {row["event_id"]: None for row in rows}
+        is_retry = rows[0].is_retry  # they come last, and are not looked at together with new ones
+        rows = [row for row in rows if row.is_retry == is_retry]
+        outcomes: dict[str, Fate] = {row.event_id: None for row in rows}
         room = await self._rooms.live.find(queue[0])
         if room is not None and self._rooms.has_own_member(room):
-            waiting = {row["event_id"]: kept(orjson.loads(row["pdu"]), row["event_id"], room.version) for row in rows}
+            waiting = {row.event_id: kept(orjson.loads(row.pdu), row.event_id, room.version) for row in rows}
             judged = await self._policy_servers.judge(room, list(waiting.values()))
             waiting = {checked.event_id: checked for checked in judged}
             async with self._turn(queue[0]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.rooms.state_tree import TreeReader
 
@@ -17,6 +18,11 @@ LONGEST_WORD = 32  # none that means anything is longer
 # An event as PostgreSQL can read it, whose text has no NUL. Escaped backslashes go first, so that what looks like an escape is one;
 # and nothing is taken away without something in its place, or another key might become the one that is asked for.
 _READABLE = r"replace(replace(convert_from(json, 'UTF8'), '\\', '/'), '\u0000', '?')::json"
+
+
+class Word(Row):
+    nid: int
+    word: str | None
 
 
 class Said:
@@ -43,9 +49,11 @@ class Said:
     async def _read(self, numbers: Collection[int]) -> dict[int, str]:
         if not numbers:
             return {}
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Word,
             f"SELECT nid, {_READABLE} #>> ARRAY['content', $2] AS word FROM events WHERE nid = ANY($1::bigint[])",
             list(numbers),
             self._field,
         )
-        return {row["nid"]: (row["word"] or "")[:LONGEST_WORD] for row in rows}
+        return {row.nid: (row.word or "")[:LONGEST_WORD] for row in rows}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap
 
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import mapping, values
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, mapping, read, values
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.remote.checks import Checked
@@ -61,8 +61,7 @@ class Known:
         return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.state_before != bytes(6))
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Row):
     """An event that is not stored, with the depth and the position of an event that has it among its previous events.
 
     `follower`: 0 where that is in no timeline; None where what is missing lies before all that is here.
@@ -78,27 +77,54 @@ _KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, sta
             is_unfit AND redacted_by IS NULL AS is_unfit"""
 
 
-def _known(row: Record) -> Known:
-    return Known(
-        row["nid"],
-        row["room_nid"],
-        row["event_id"],
-        row["type"],
-        row["state_key"],
-        row["sender"],
-        row["depth"],
-        row["status"],
-        int_to_name(row["state_before"]),
-        int_to_name(row["state_after"]),
-        row["position"],
-        row["is_unfit"],
-    )
-
-
 def _may_be_had(now: str) -> str:
     """Of what is missing: whether others are asked for it (again) by now, which is a parameter of the statement."""
     pause = f"least({ASKED_AGAIN_MS} * 2 ^ least(greatest(attempts - 1, 0), 20), {LONGEST_PAUSE_MS})::bigint"
     return f"(failed_ts IS NULL OR failed_ts + {pause} < {now})"
+
+
+class KnownRow(Row):
+    nid: int
+    room_nid: int
+    event_id: str
+    type: str
+    state_key: str | None
+    sender: str
+    depth: int
+    status: int
+    state_before: int
+    state_after: int
+    position: int
+    is_unfit: bool
+
+
+class StoredChain(Row):
+    event_nid: int
+    num: int
+    base: int
+    rest: bytes
+
+
+class HeldRedaction(Row):
+    target: str
+    redaction: str
+
+
+def _known(row: KnownRow) -> Known:
+    return Known(
+        row.nid,
+        row.room_nid,
+        row.event_id,
+        row.type,
+        row.state_key,
+        row.sender,
+        row.depth,
+        row.status,
+        int_to_name(row.state_before),
+        int_to_name(row.state_after),
+        row.position,
+        row.is_unfit,
+    )
 
 
 class RemoteStore:
@@ -110,11 +136,13 @@ class RemoteStore:
     async def known(self, event_ids: Collection[str]) -> dict[str, Known]:
         if not event_ids:
             return {}
-        rows = await self.database.fetch(f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids))
+        rows = await read(
+            self.database, KnownRow, f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
+        )
         found, breath = {}, Breath()
         for row in rows:  # hundreds of thousands, of a room that is entered
             await breath.take()
-            found[row["event_id"]] = _known(row)
+            found[row.event_id] = _known(row)
         return found
 
     async def without_content(self, room: int, event_ids: Collection[str]) -> set[str]:
@@ -144,8 +172,8 @@ class RemoteStore:
     async def known_by_number(self, numbers: Collection[int]) -> dict[int, Known]:
         if not numbers:
             return {}
-        rows = await self.database.fetch(f"SELECT {_KNOWN} FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
-        return {row["nid"]: _known(row) for row in rows}
+        rows = await read(self.database, KnownRow, f"SELECT {_KNOWN} FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
+        return {row.nid: _known(row) for row in rows}
 
     async def pdus(self, numbers: Collection[int]) -> dict[int, bytes]:
         if not numbers:
@@ -158,10 +186,13 @@ class RemoteStore:
         """The auth chains of some state events, as they are stored."""
         if not numbers:
             return {}
-        rows = await self.database.fetch(
-            "SELECT event_nid, num, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])", list(numbers)
+        rows = await read(
+            self.database,
+            StoredChain,
+            "SELECT event_nid, num, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])",
+            list(numbers),
         )
-        return {r["event_nid"]: ChainRow(r["num"], r["base"], BitMap.deserialize(r["rest"])) for r in rows}
+        return {r.event_nid: ChainRow(r.num, r.base, BitMap.deserialize(r.rest)) for r in rows}
 
     async def save_packs(self, room: int, packs: Sequence[tuple[int, bytes]]) -> None:
         await self.database.execute(
@@ -206,19 +237,22 @@ class RemoteStore:
 
     async def missing(self, room: int, event_ids: Collection[str]) -> list[Missing]:
         """Those of some events that are not here and are followed by others that members see."""
-        rows = await self.database.fetch(
-            """SELECT event_id, follower_depth, position FROM missing_events
+        return await read(
+            self.database,
+            Missing,
+            """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND position IS DISTINCT FROM $3""",
             room,
             list(event_ids),
             OF_NO_TIMELINE,
         )
-        return [Missing(*row) for row in rows]
 
     async def missing_beside(self, room: int, event_id: str, depth: int) -> list[Missing]:
         """An event, where it is missing; and what else is, and is followed by something deeper, the nearest first."""
-        rows = await self.database.fetch(
-            """SELECT event_id, follower_depth, position FROM missing_events
+        return await read(
+            self.database,
+            Missing,
+            """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND (event_id = $2 OR follower_depth > $3) AND position IS DISTINCT FROM $4
                 ORDER BY event_id <> $2, follower_depth LIMIT $5""",
             room,
@@ -227,7 +261,6 @@ class RemoteStore:
             OF_NO_TIMELINE,
             MOST_BESIDE,
         )
-        return [Missing(*row) for row in rows]
 
     async def forget_stretch(self, room: int, number: int) -> None:
         """Of a jump into which nothing was written after all."""
@@ -251,10 +284,13 @@ class RemoteStore:
         )
 
     async def redactions_held(self, event_ids: Collection[str]) -> dict[str, list[str]]:
-        rows = await self.database.fetch(
-            "SELECT target, redaction FROM held_redactions WHERE target = ANY($1::text[])", list(event_ids)
+        rows = await read(
+            self.database,
+            HeldRedaction,
+            "SELECT target, redaction FROM held_redactions WHERE target = ANY($1::text[])",
+            list(event_ids),
         )
         found: dict[str, list[str]] = {}
         for row in rows:
-            found.setdefault(row["target"], []).append(row["redaction"])
+            found.setdefault(row.target, []).append(row.redaction)
         return found

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
@@ -39,6 +40,13 @@ class KnownAuth:
 
     def is_large(self) -> bool:
         return len(self.rows) + len(self.pdus) > MOST_KNOWN
+
+
+class Citer(Row):
+    event_nid: int
+    auth: list[int]
+    type: str
+    state_key: str  # only state events have auth events kept
 
 
 class StoredAuth:
@@ -83,14 +91,16 @@ class StoredAuth:
 
     async def citers(self, nids: Collection[int]) -> Mapping[int, Mapping[int, StateKey]]:
         found: dict[int, dict[int, StateKey]] = {nid: {} for nid in nids}
-        for row in await self._database.fetch(
+        for row in await read(
+            self._database,
+            Citer,
             """SELECT a.event_nid, a.auth, e.type, e.state_key FROM auth_events a JOIN events e ON e.nid = a.event_nid
                 WHERE a.auth && $1::bigint[]""",
             list(nids),
         ):
-            for nid in row["auth"]:
+            for nid in row.auth:
                 if nid in found:
-                    found[nid][row["event_nid"]] = row["type"], row["state_key"]
+                    found[nid][row.event_nid] = row.type, row.state_key
         return found
 
     async def keys(self, nids: Collection[int]) -> Mapping[int, StateKey]:

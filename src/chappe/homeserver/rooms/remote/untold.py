@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.remote.handshakes import Handshakes, Signed
 from chappe.homeserver.rooms.rooms import Rooms
@@ -21,6 +22,15 @@ log = logging.getLogger(__name__)
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 60_000, 6 * 3_600_000
 GIVEN_UP_AFTER_MS = 30 * 86_400_000
 AT_ONCE = 50
+
+
+class UntoldLeave(Row):
+    user_id: str
+    room_nid: int
+    servers: list[str]
+    content: bytes
+    since_ts: int
+    attempts: int
 
 
 class UntoldLeaves:
@@ -56,7 +66,9 @@ class UntoldLeaves:
 
     async def tell(self) -> None:
         """A job: those whose time has come, at once, so that a server that says nothing holds up its own only."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            UntoldLeave,
             """SELECT user_id, room_nid, servers, content, since_ts, attempts FROM untold_leaves WHERE next_try_ts <= $1
                 ORDER BY next_try_ts LIMIT $2""",
             self._now_ms(),
@@ -64,14 +76,14 @@ class UntoldLeaves:
         )
         await asyncio.gather(*map(self._try, rows))
 
-    async def _try(self, row: Mapping[str, Any]) -> None:
-        leave = row["user_id"], row["room_nid"], row["since_ts"]
+    async def _try(self, row: UntoldLeave) -> None:
+        leave = row.user_id, row.room_nid, row.since_ts
         if await self._is_told(row):
             await self._database.execute(
                 "DELETE FROM untold_leaves WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3", *leave
             )
             return
-        wait = min(FIRST_WAIT_MS << min(row["attempts"], 20), LONGEST_WAIT_MS)
+        wait = min(FIRST_WAIT_MS << min(row.attempts, 20), LONGEST_WAIT_MS)
         await self._database.execute(
             """UPDATE untold_leaves SET attempts = attempts + 1, next_try_ts = $4
                 WHERE user_id = $1 AND room_nid = $2 AND since_ts = $3""",
@@ -79,17 +91,17 @@ class UntoldLeaves:
             self._now_ms() + wait,
         )
 
-    async def _is_told(self, row: Mapping[str, Any]) -> bool:
+    async def _is_told(self, row: UntoldLeave) -> bool:
         """Whether nothing is left to do: it is told, or refused, or no longer so, or too long ago."""
-        room = await self._rooms.live.by_number(row["room_nid"])
-        now = (await self._rooms.memberships.of(row["user_id"])).get(room.number)
+        room = await self._rooms.live.by_number(row.room_nid)
+        now = (await self._rooms.memberships.of(row.user_id)).get(room.number)
         if now is None or now.membership != "leave" or not now.is_beside:
             return True  # invited again, or in the room
         try:
-            await self.leave(row["user_id"], room.room_id, row["servers"], orjson.loads(row["content"]))
+            await self.leave(row.user_id, room.room_id, row.servers, orjson.loads(row.content))
         except MatrixError as error:
             log.info("a leave waits to be told", extra={"fields": {"room": room.room_id, "why": error.message[:200]}})
-            return not is_worth_another_try(error) or row["since_ts"] < self._now_ms() - GIVEN_UP_AFTER_MS
+            return not is_worth_another_try(error) or row.since_ts < self._now_ms() - GIVEN_UP_AFTER_MS
         return True
 
 

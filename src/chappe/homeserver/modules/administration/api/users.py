@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import orjson
+from msgspec.structs import asdict
 
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE
@@ -142,7 +143,7 @@ class AdminUsers:
     async def devices(self, request: Request) -> Answer:
         """Lists the devices of an account."""
         user_id = await self._require(request)
-        rows = [{**dict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
+        rows = [{**asdict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
         return {"devices": rows, "total": len(rows)}
 
     @endpoint("GET", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
@@ -152,7 +153,7 @@ class AdminUsers:
         row = await self._accounts.store.device(user_id, request.params["deviceId"])
         if row is None:
             raise NotFound("There is no such device")
-        return {**dict(row), "user_id": user_id}
+        return {**asdict(row), "user_id": user_id}
 
     @endpoint("DELETE", V2 + "/users/{userId}/devices/{deviceId}", does="remove_device", **ADMIN)
     async def delete_device(self, request: Request) -> Answer:
@@ -281,9 +282,9 @@ class AdminUserChanges:
         for address in addresses:
             if await self._accounts.store.user_by_threepid("email", address) not in (None, user_id):
                 raise BadRequest("This address belongs to another account", "M_THREEPID_IN_USE")
-        known = {r["address"] for r in await self._accounts.store.threepids(user_id)}
-        for address in known - addresses:
-            await self._bind_threepid.remove(user_id, "email", address)
+        known = {r.address for r in await self._accounts.store.threepids(user_id)}
+        for gone in known - addresses:
+            await self._bind_threepid.remove(user_id, "email", gone)
         for address in addresses - known:
             await self._bind_threepid(user_id, "email", address, self._accounts.now_ms())
 
