@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.matrix.errors import Forbidden
 
 
-class UpstreamLink(NamedTuple):
+class UpstreamLink(Row):
     """`subject`: the provider's name for the person. `linked_ts` in ms."""
 
     subject: str
@@ -30,19 +30,23 @@ class UpstreamLinks:
 
     async def first_of(self, provider: str, subjects: Sequence[str | None]) -> list[UpstreamLink]:
         """Of several names of one person, those that are linked, in the order in which they are named."""
-        rows = await self._database.fetch(
+        return await read(
+            self._database,
+            UpstreamLink,
             """SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND subject = ANY($2)
                 ORDER BY array_position($2, subject)""",
             provider,
             subjects,
         )
-        return [UpstreamLink(*row) for row in rows]
 
     async def of(self, provider: str, user_id: str) -> list[UpstreamLink]:
-        rows = await self._database.fetch(
-            "SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2", provider, user_id
+        return await read(
+            self._database,
+            UpstreamLink,
+            "SELECT subject, user_id, linked_ts FROM upstream_links WHERE provider = $1 AND user_id = $2",
+            provider,
+            user_id,
         )
-        return [UpstreamLink(*row) for row in rows]
 
     async def add(self, provider: str, subject: str, user_id: str, now_ms: int) -> str:
         """Returns whose account it is then: whoever was faster has said so."""

@@ -12,11 +12,17 @@ import orjson
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.to_device.to_device import Inbox, ToDevice
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 
 KEY_FIELDS = ("device_keys", "one_time_keys", "fallback_keys")
+
+
+class DehydratedDevice(Row):
+    device_id: str
+    device_data: bytes
 
 
 class DehydrateDevice:
@@ -66,12 +72,14 @@ class DehydrateDevice:
         )
 
     async def _row(self, user_id: str) -> tuple[str, bytes] | None:
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            DehydratedDevice,
             """SELECT d.device_id, d.device_data FROM dehydrated_devices d JOIN devices USING (user_id, device_id)
                 WHERE d.user_id = $1""",
             user_id,
         )
-        return (row["device_id"], row["device_data"]) if row is not None else None
+        return (row.device_id, row.device_data) if row is not None else None
 
     async def get(self, user_id: str) -> tuple[str, bytes]:
         """(device id, its data as JSON). Raises M_NOT_FOUND."""

@@ -13,7 +13,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.rows import Row, find, read
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 0.3
@@ -36,6 +37,18 @@ class Commit:
     foreign: bool = False  # made by another process
 
 
+class LogEnd(Row):
+    upto: int
+    epoch: bytes
+
+
+class JournalRow(Row):
+    since: int
+    upto: int
+    rooms: list[int]
+    users: list[str]
+
+
 class Clock:
     """`watermark`: this process knows everything up to here. Listeners hear each commit once, in order."""
 
@@ -50,11 +63,13 @@ class Clock:
         self._repair = asyncio.Lock()
 
     async def start(self) -> None:
-        row = await self._database.fetchrow(
-            "SELECT (SELECT max(upto) FROM journal) AS upto, (SELECT value FROM secrets WHERE name = 'epoch') AS epoch"
+        row = await find(
+            self._database,
+            LogEnd,
+            "SELECT (SELECT max(upto) FROM journal) AS upto, (SELECT value FROM secrets WHERE name = 'epoch') AS epoch",
         )
         assert row is not None
-        self.watermark, self.epoch = row["upto"], row["epoch"].hex()[:8]
+        self.watermark, self.epoch = row.upto, row.epoch.hex()[:8]
 
     def listen(self, listener: Callable[[Commit], None]) -> None:
         self._listeners.append(listener)
@@ -86,8 +101,11 @@ class Clock:
         """Reads from the journal what other processes committed."""
         async with self._repair:
             while True:
-                rows = await self._database.fetch(
-                    "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 ORDER BY upto LIMIT 1000", self.watermark
+                rows = await read(
+                    self._database,
+                    JournalRow,
+                    "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 ORDER BY upto LIMIT 1000",
+                    self.watermark,
                 )
                 for row in rows:
                     self._heard_row(row)
@@ -105,7 +123,9 @@ class Clock:
 
     async def catch_up_below(self, position: int) -> None:
         async with self._repair:
-            rows = await self._database.fetch(
+            rows = await read(
+                self._database,
+                JournalRow,
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $2 ORDER BY upto",
                 self.watermark,
                 position,
@@ -113,9 +133,9 @@ class Clock:
             for row in rows:
                 self._heard_row(row)
 
-    def _heard_row(self, row: Record) -> None:
-        rooms, users = dict.fromkeys(row["rooms"], ANYTHING), dict.fromkeys(row["users"], ANYTHING)
-        self.heard(Commit(row["since"], row["upto"], rooms, users, foreign=True))
+    def _heard_row(self, row: JournalRow) -> None:
+        rooms, users = dict.fromkeys(row.rooms, ANYTHING), dict.fromkeys(row.users, ANYTHING)
+        self.heard(Commit(row.since, row.upto, rooms, users, foreign=True))
 
     async def poll(self) -> None:
         """Reads the journal when nothing was heard for POLL_SECONDS: another process may have committed. Runs until cancelled."""

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from chappe.homeserver.database.pool import Database, Executor
+from chappe.homeserver.database.rows import Row, read
 
 
-class LoggedCommit(NamedTuple):
+class LoggedCommit(Row):
     """A commit: it took the positions (since, upto], and touched these rooms (by number) and users."""
 
     since: int
     upto: int
-    rooms: Sequence[int]
-    users: Sequence[str]
+    rooms: list[int]
+    users: list[str]
 
 
 async def commits_between(connection: Executor, since: int, upto: int, most: int) -> list[LoggedCommit]:
     """Those that end in (since, upto], the oldest first."""
-    rows = await connection.fetch(
-        "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2", since, most, upto
+    return await read(
+        connection,
+        LoggedCommit,
+        "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $3 ORDER BY upto LIMIT $2",
+        since,
+        most,
+        upto,
     )
-    return [LoggedCommit(*row) for row in rows]
 
 
 async def prune(database: Database, keep_positions_after: int) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextvars import ContextVar, copy_context
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 
 T = TypeVar("T")
-Record = Any  # asyncpg.Record: a row that no type describes yet
 DATABASE_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -33,6 +32,18 @@ _WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s.*?\bSET)\
 def changes(sql: str) -> bool:
     """Whether a statement writes, also one that answers with rows (`… RETURNING`)."""
     return _WRITES.search(sql) is not None
+
+
+class Record(Protocol):
+    """asyncpg's: a row that no type describes. What is known before the statement runs is read by `rows.read`."""
+
+    def __getitem__(self, key: str | int, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+    def keys(self) -> Iterator[str]: ...
+    def values(self) -> Iterator[Any]: ...
+    def items(self) -> Iterator[tuple[str, Any]]: ...
 
 
 # Whether a loop of the node runs, or what goes on by itself: no request's doing, and so not counted.
@@ -98,7 +109,7 @@ class Database:
         return await self._read("fetch", sql, arguments)  # type: ignore[no-any-return]
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Record | None:
-        return await self._read("fetchrow", sql, arguments)
+        return await self._read("fetchrow", sql, arguments)  # type: ignore[no-any-return]
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         return await self._read("fetchval", sql, arguments)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -88,6 +89,11 @@ def _wall_offset_ns() -> int:
     return _wall_now_ns() - before
 
 
+class Evidence(Row):
+    seen_ts: int
+    confirmed: int
+
+
 class TimeEvidence:
     """Whether what cannot be undone may be done now."""
 
@@ -122,15 +128,17 @@ class TimeEvidence:
         """What speaks against the time, in words; None: nothing, and so it is written down."""
         await self._clock.compare(self._database)
         now = self._clock.now_ms()
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            Evidence,
             """INSERT INTO time_evidence (seen_ts) VALUES ($1)
                ON CONFLICT (one) DO UPDATE SET seen_ts = time_evidence.seen_ts RETURNING seen_ts, confirmed""",
             now,
         )
         assert row is not None
-        if row["confirmed"] != self._confirmed:
-            self._confirmed, self._last = row["confirmed"], None
-        doubt = self._doubt(now, row["seen_ts"])
+        if row.confirmed != self._confirmed:
+            self._confirmed, self._last = row.confirmed, None
+        doubt = self._doubt(now, row.seen_ts)
         if doubt is None:
             self._last = (now, _monotonic_ms())
             await self._database.execute("UPDATE time_evidence SET seen_ts = $1, is_told = false", now)

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import MAX_LENGTH, ServerName, host_of, parse_server_name
 from chappe.matrix.signing import SigningKey
@@ -23,6 +24,18 @@ class OwnKey:
     expired_ts: int | None
 
 
+class DomainRow(Row):
+    server_name: str
+    signing_seed: bytes
+    key_version: str
+
+
+class OldKey(Row):
+    key_id: str
+    public_key: str
+    expired_ts: int
+
+
 class Domains:
     """Kept in memory; `reload` follows what other processes add."""
 
@@ -31,8 +44,10 @@ class Domains:
         self._keys: dict[str, SigningKey] = {}
 
     async def reload(self) -> None:
-        rows = await self._database.fetch("SELECT server_name, signing_seed, key_version FROM domains ORDER BY created")
-        self._keys = {r["server_name"]: SigningKey(r["signing_seed"], r["key_version"]) for r in rows}
+        rows = await read(
+            self._database, DomainRow, "SELECT server_name, signing_seed, key_version FROM domains ORDER BY created"
+        )
+        self._keys = {r.server_name: SigningKey(r.signing_seed, r.key_version) for r in rows}
 
     async def add(self, server_name: str) -> bool:
         """Hosts a domain from now on. False where it was hosted already. Raises M_INVALID_PARAM for a bad name."""
@@ -67,10 +82,13 @@ class Domains:
         return self.signing_key(server_name).key_id
 
     async def old_keys(self, server_name: str) -> list[OwnKey]:
-        rows = await self._database.fetch(
-            "SELECT key_id, public_key, expired_ts FROM old_signing_keys WHERE server_name = $1", server_name
+        rows = await read(
+            self._database,
+            OldKey,
+            "SELECT key_id, public_key, expired_ts FROM old_signing_keys WHERE server_name = $1",
+            server_name,
         )
-        return [OwnKey(*row) for row in rows]
+        return [OwnKey(row.key_id, row.public_key, row.expired_ts) for row in rows]
 
     async def own_key(self, server_name: str, key_id: str) -> OwnKey | None:
         current = self.signing_key(server_name)

@@ -22,6 +22,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import LoggedCommit, commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.appservices.store import ServicePlace, ServiceQueue, ServiceTransaction
 from chappe.homeserver.modules.presence.presence import Presence
@@ -59,6 +60,25 @@ class _Service:
                 self.members.clear()
             found = self.members[user_id] = self.service.has_user(user_id)
         return found
+
+
+class ReceiptOfUser(Row):
+    room_nid: int
+    user_id: str
+    type: str
+    thread: str
+    event_id: str
+    ts: int
+
+
+class KeysLeft(Row):
+    """`algorithm`: None where no one-time key is left. `unused`: algorithms of fallback keys; with a None where there is none."""
+
+    user_id: str
+    device_id: str
+    algorithm: str | None
+    n: int
+    unused: list[str]
 
 
 class AppserviceSender:
@@ -251,7 +271,9 @@ class AppserviceSender:
         for number in typing & rooms.keys():
             users = {"user_ids": self._typing.users(number)}
             found.append({"type": "m.typing", "room_id": rooms[number].room_id, "content": users})
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ReceiptOfUser,
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts WHERE room_nid = ANY($1::bigint[])
                 AND position > $2 AND position <= $3 AND (type = 'm.read' OR user_id = ANY($4::text[])) ORDER BY position""",
             list(rooms),
@@ -261,9 +283,9 @@ class AppserviceSender:
         )
         by_room: dict[int, dict[str, Any]] = {}
         for row in rows:
-            receipt = {"ts": row["ts"], **({"thread_id": row["thread"]} if row["thread"] else {})}
-            kinds = by_room.setdefault(row["room_nid"], {}).setdefault(row["event_id"], {})
-            kinds.setdefault(row["type"], {})[row["user_id"]] = receipt
+            receipt = {"ts": row.ts, **({"thread_id": row.thread} if row.thread else {})}
+            kinds = by_room.setdefault(row.room_nid, {}).setdefault(row.event_id, {})
+            kinds.setdefault(row.type, {})[row.user_id] = receipt
         found += [{"type": "m.receipt", "room_id": rooms[n].room_id, "content": c} for n, c in by_room.items()]
         if upto > since:
             moved = [u for u in await self._presence.changed_users(since, upto) if await self._shares_a_room(served, u)]
@@ -295,7 +317,9 @@ class AppserviceSender:
         body: dict[str, Any] = {}
         if changed:
             body["device_lists"] = body["org.matrix.msc3202.device_lists"] = {"changed": changed, "left": []}
-        counts = await self._database.fetch(
+        counts = await read(
+            self._database,
+            KeysLeft,
             """SELECT d.user_id, d.device_id, k.algorithm, count(k.seq) AS n, array_agg(DISTINCT f.algorithm) AS unused
                  FROM devices d JOIN device_keys USING (user_id, device_id)
                  LEFT JOIN one_time_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
@@ -306,10 +330,10 @@ class AppserviceSender:
         one_time: dict[str, dict[str, dict[str, int]]] = {}
         fallback: dict[str, dict[str, list[str]]] = {}
         for row in counts:
-            left = one_time.setdefault(row["user_id"], {}).setdefault(row["device_id"], {"signed_curve25519": 0})
-            if row["algorithm"] is not None:
-                left[row["algorithm"]] = row["n"]
-            fallback.setdefault(row["user_id"], {})[row["device_id"]] = [a for a in row["unused"] if a is not None]
+            left = one_time.setdefault(row.user_id, {}).setdefault(row.device_id, {"signed_curve25519": 0})
+            if row.algorithm is not None:
+                left[row.algorithm] = row.n
+            fallback.setdefault(row.user_id, {})[row.device_id] = [a for a in row.unused if a is not None]
         if one_time:
             body["org.matrix.msc3202.device_one_time_keys_count"] = body["device_one_time_keys_count"] = one_time
             body["org.matrix.msc3202.device_unused_fallback_key_types"] = body["device_unused_fallback_key_types"] = fallback

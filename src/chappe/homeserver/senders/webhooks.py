@@ -13,10 +13,10 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import commits_between
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.bots.store import WebhookQueue, WebhookStore
+from chappe.homeserver.modules.bots.store import DueDelivery, OutgoingWebhook, WebhookQueue, WebhookStore
 from chappe.homeserver.modules.bots.webhooks import may_be_there
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.homeserver.rooms.rooms import Rooms
@@ -85,25 +85,25 @@ class WebhookSender:
                 return False
             numbers = {number for commit in commits for number in commit.rooms}
             told = await hooks.outgoing(numbers, self._now_ms())
-            acting = await self._standings.who_may((hook["owner"] for hook in told), Doing.ACT)
+            acting = await self._standings.who_may((hook.owner for hook in told), Doing.ACT)
             for hook in told:
-                if hook["owner"] not in acting or not await may_be_there(self._rooms, hook["owner"], hook["room_id"]):
+                if hook.owner not in acting or not await may_be_there(self._rooms, hook.owner, hook.room_id):
                     continue
                 bodies = await narrowed(
-                    "webhooks", hook["room_id"], commits[0].since, commits[-1].upto, functools.partial(self._bodies, hook)
+                    "webhooks", hook.room_id, commits[0].since, commits[-1].upto, functools.partial(self._bodies, hook)
                 )
                 for event_id, body in bodies:
-                    await queue.add(hook["id"], event_id, body, self._now_ms())
+                    await queue.add(hook.id, event_id, body, self._now_ms())
             await set_progress(connection, "webhooks", commits[-1].upto)
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _bodies(self, hook: Record, since: int, upto: int) -> list[tuple[str, bytes]]:
-        room = await self._rooms.live.by_number(hook["room_nid"])
-        types = hook["types"] or ["m.room.message"]
+    async def _bodies(self, hook: OutgoingWebhook, since: int, upto: int) -> list[tuple[str, bytes]]:
+        room = await self._rooms.live.by_number(hook.room_nid)
+        types = hook.types or ["m.room.message"]
         found = []
         for event in await self._rooms.timeline.events_between(room, since, upto, 1000, backwards=False):
             if event.type in types:
-                fields = {"webhook": hook["id"], "room_id": room.room_id, "event": orjson.Fragment(event.for_joined())}
+                fields = {"webhook": hook.id, "room_id": room.room_id, "event": orjson.Fragment(event.for_joined())}
                 found.append((event.event_id, orjson.dumps(fields)))
         return found
 
@@ -112,28 +112,28 @@ class WebhookSender:
         rows = await self._queue.claim(now, now + 60_000, AT_ONCE)
         await asyncio.gather(*(self._send(row) for row in rows))
 
-    async def _send(self, row: Record) -> None:
-        may = row["enabled"] and await may_be_there(self._rooms, row["owner"], row["room_id"])
-        if not may or await self._standings.refusal(row["owner"], Doing.ACT) is not None:
-            await self._queue.remove(row["id"])
+    async def _send(self, row: DueDelivery) -> None:
+        may = row.enabled and await may_be_there(self._rooms, row.owner, row.room_id)
+        if not may or await self._standings.refusal(row.owner, Doing.ACT) is not None:
+            await self._queue.remove(row.id)
             return
         seconds = self._now_ms() // 1000
         headers = {
             "Content-Type": "application/json",
-            "X-Chappe-Delivery": str(row["id"]),
-            "X-Chappe-Signature": signature(row["secret"], seconds, row["body"]),
+            "X-Chappe-Delivery": str(row.id),
+            "X-Chappe-Signature": signature(row.secret, seconds, row.body),
         }
         try:
-            status, _ = await self._fetcher.post(row["url"], row["body"], headers, 10)
+            status, _ = await self._fetcher.post(row.url, row.body, headers, 10)
             error = None if 200 <= status < 300 else f"answered {status}"
         except MatrixError as refusal:
             error = refusal.message
         except Exception as fault:  # whatever it is, it is this one's: others go on, and this one is given up in the end
-            log.exception("a webhook could not be sent", extra={"fields": {"webhook": row["webhook"]}})
+            log.exception("a webhook could not be sent", extra={"fields": {"webhook": row.webhook}})
             error = type(fault).__name__
-        await self._hooks.note_sent(row["webhook"], error, self._now_ms())
-        if error is None or row["attempts"] >= ATTEMPTS:
-            await self._queue.remove(row["id"])
+        await self._hooks.note_sent(row.webhook, error, self._now_ms())
+        if error is None or row.attempts >= ATTEMPTS:
+            await self._queue.remove(row.id)
             return
-        wait = min(FIRST_WAIT_MS << row["attempts"], LONGEST_WAIT_MS)
-        await self._queue.put_off(row["id"], self._now_ms() + wait)
+        wait = min(FIRST_WAIT_MS << row.attempts, LONGEST_WAIT_MS)
+        await self._queue.put_off(row.id, self._now_ms() + wait)

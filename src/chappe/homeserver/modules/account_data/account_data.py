@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
 from chappe.homeserver.modules.account_data.kept import KeptSecretRow, KeptSecrets, is_secret
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -52,6 +52,25 @@ CONSEQUENCE = Consequence(  # clients see push rules as account data: when they 
 Made = Mapping[str, Callable[[str], Awaitable[dict[str, Any]]]]  # global types that another part makes: content by user id
 
 
+class Kept(Row):
+    """`size`: of all that an account keeps in a room, in bytes. `old`: what is replaced."""
+
+    entries: int
+    size: int
+    old: bytes | None
+
+
+class Content(Row):
+    user_id: str
+    content: bytes
+
+
+class AccountDatum(Row):
+    room_id: str
+    type: str
+    content: bytes
+
+
 class AccountData:
     """`most_bytes`: of one account, over all types and rooms."""
 
@@ -77,20 +96,20 @@ class AccountData:
 
     async def _require_room(self, user_id: str, room_id: str, event_type: str) -> bytes | None:
         """What is there so far."""
-        row = await self._database.fetchrow(
-            """SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS bytes, (SELECT content FROM account_data
+        row = await find(
+            self._database,
+            Kept,
+            """SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS size, (SELECT content FROM account_data
                       WHERE user_id = $1 AND room_id = $2 AND type = $3 AND NOT deleted) AS old
                  FROM account_data WHERE user_id = $1""",
             user_id,
             room_id,
             event_type,
         )
-        if row is None:
-            return None
-        if row["entries"] >= MAX_ENTRIES or row["bytes"] >= self._most_bytes:
+        assert row is not None
+        if row.entries >= MAX_ENTRIES or row.size >= self._most_bytes:
             raise MatrixError(403, "M_RESOURCE_LIMIT_EXCEEDED", "Your settings are full: your client has stored too much")
-        old: bytes | None = row["old"]
-        return old
+        return row.old
 
     async def write(
         self, user_id: str, room_id: str, event_type: str, content: dict[str, Any], old: bytes | None = None
@@ -168,16 +187,20 @@ class AccountData:
 
     async def of_users(self, user_ids: Sequence[str], event_type: str) -> dict[str, dict[str, Any]]:
         """One global type of many users, where they have it."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Content,
             "SELECT user_id, content FROM account_data WHERE room_id = '' AND type = $2 AND NOT deleted AND user_id = ANY($1::text[])",
             user_ids,
             event_type,
         )
-        return {row["user_id"]: orjson.loads(row["content"]) for row in rows}
+        return {row.user_id: orjson.loads(row.content) for row in rows}
 
-    async def changed(self, user_id: str, since: int, upto: int) -> Sequence[Record]:
+    async def changed(self, user_id: str, since: int, upto: int) -> list[AccountDatum]:
         """Rows (room_id, type, content) that changed in (since, upto]."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            AccountDatum,
             """SELECT room_id, type, content FROM account_data
                 WHERE user_id = $1 AND position > $2 AND position <= $3 AND ($2 > 0 OR NOT deleted) ORDER BY position""",
             user_id,
@@ -185,17 +208,21 @@ class AccountData:
             upto,
         )
 
-    async def of_types(self, user_id: str, types: Sequence[str]) -> Sequence[Record]:
+    async def of_types(self, user_id: str, types: Sequence[str]) -> list[AccountDatum]:
         """Rows (room_id, type, content) of some types, global and of rooms."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            AccountDatum,
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND type = ANY($2::text[]) AND NOT deleted",
             user_id,
             list(types),
         )
 
-    async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> Sequence[Record]:
+    async def of_rooms(self, user_id: str, room_ids: Sequence[str]) -> list[AccountDatum]:
         """Rows (room_id, type, content) of some rooms."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            AccountDatum,
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND room_id = ANY($2::text[]) AND NOT deleted",
             user_id,
             list(room_ids),

@@ -13,7 +13,7 @@ import orjson
 
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Int, Row
+from chappe.homeserver.database.rows import Int, Row, read
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError
@@ -57,6 +57,11 @@ FRAGMENT = Fragment(
 )
 
 
+class KeptSecret(Row):
+    type: str
+    content: bytes
+
+
 class KeptSecrets:
     """For as many days as the policy says; 0: nothing is kept. Of whom is held nothing goes meanwhile, whatever the days."""
 
@@ -95,20 +100,25 @@ class KeptSecrets:
 
     async def at(self, user_id: str, at_ts: int) -> Mapping[str, bytes]:
         """What was replaced since, by type, as it was at a time (ms)."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            KeptSecret,
             """SELECT DISTINCT ON (type) type, content FROM kept_secrets
                 WHERE user_id = $1 AND kept_since > to_timestamp($2::float8 / 1000) ORDER BY type, kept_since""",
             user_id,
             at_ts,
         )
-        return {row["type"]: row["content"] for row in rows}
+        return {row.type: row.content for row in rows}
 
     async def latest(self, user_id: str) -> Mapping[str, bytes]:
         """By type, the latest that was replaced and was a secret."""
-        rows = await self._database.fetch(
-            "SELECT type, content FROM kept_secrets WHERE user_id = $1 ORDER BY type, kept_since", user_id
+        rows = await read(
+            self._database,
+            KeptSecret,
+            "SELECT type, content FROM kept_secrets WHERE user_id = $1 ORDER BY type, kept_since",
+            user_id,
         )
-        return {row["type"]: row["content"] for row in rows if is_secret(row["content"])}
+        return {row.type: row.content for row in rows if is_secret(row.content)}
 
     async def prune(self) -> None:
         """What has been kept long enough, and is under no hold."""

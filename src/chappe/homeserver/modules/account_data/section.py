@@ -31,15 +31,15 @@ class AccountDataSection(Section):
         own: list[bytes] = []
         made = set(self._made) if context.since is None else set()
         for row in await self._account_data.changed(context.user_id, context.after, context.upto):
-            kind, room_id = row["type"], row["room_id"]
+            kind, room_id = row.type, row.room_id
             if room_id != GLOBAL:
                 asked = context.filter.room.account_data
                 if passes(asked, kind, None) and passes_room(asked, room_id):
-                    answer.room_account_data.setdefault(room_id, []).append(_event(kind, row["content"]))
+                    answer.room_account_data.setdefault(room_id, []).append(_event(kind, row.content))
             elif kind in self._made:
                 made.add(kind)
             elif passes(context.filter.account_data, kind, None):
-                own.append(_event(kind, row["content"]))
+                own.append(_event(kind, row.content))
         for kind in sorted(made):
             if passes(context.filter.account_data, kind, None):
                 own.append(_event(kind, orjson.dumps(await self._made[kind](context.user_id))))
@@ -56,8 +56,8 @@ class AccountDataSection(Section):
             own = await self._add_changed(context, since, known, by_room)
         if late := [rooms[n] for n in context.late(NAME, rooms)]:
             for row in await self._account_data.of_rooms(context.user_id, late):
-                event = orjson.Fragment(_event(row["type"], row["content"]))
-                by_room.setdefault(row["room_id"], []).append(event)
+                event = orjson.Fragment(_event(row.type, row.content))
+                by_room.setdefault(row.room_id, []).append(event)
         content: dict[str, Any] = {"global": own} if own else {}
         if by_room:
             content["rooms"] = by_room
@@ -70,14 +70,14 @@ class AccountDataSection(Section):
         own: list[Any] = []
         made = set(self._made) if since == 0 else set()
         for row in await self._account_data.changed(context.user_id, since, context.upto):
-            kind, room_id = row["type"], row["room_id"]
+            kind, room_id = row.type, row.room_id
             if room_id == GLOBAL and kind in self._made:
                 made.add(kind)
             elif room_id == GLOBAL:
-                if since > 0 or row["content"] != b"{}":
-                    own.append(orjson.Fragment(_event(kind, row["content"])))
+                if since > 0 or row.content != b"{}":
+                    own.append(orjson.Fragment(_event(kind, row.content)))
             elif room_id in known and since > 0:
-                by_room.setdefault(room_id, []).append(orjson.Fragment(_event(kind, row["content"])))
+                by_room.setdefault(room_id, []).append(orjson.Fragment(_event(kind, row.content)))
         return [*own, *[{"type": kind, "content": await self._made[kind](context.user_id)} for kind in sorted(made)]]
 
 

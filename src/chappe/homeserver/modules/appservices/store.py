@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from chappe.homeserver.database.pool import Executor
+from chappe.homeserver.database.rows import Row, find, values
 
 
 class ListedRooms:
@@ -27,24 +26,22 @@ class ListedRooms:
         await self._database.execute("DELETE FROM appservice_rooms WHERE room_id = $1", room_id)
 
     async def of(self, service: str, network: str) -> list[str]:
-        rows = await self._database.fetch(
-            "SELECT room_id FROM appservice_rooms WHERE appservice = $1 AND network = $2", service, network
+        return await values(
+            self._database, str, "SELECT room_id FROM appservice_rooms WHERE appservice = $1 AND network = $2", service, network
         )
-        return [row["room_id"] for row in rows]
 
     async def of_all(self) -> tuple[str, ...]:
-        rows = await self._database.fetch("SELECT DISTINCT room_id FROM appservice_rooms")
-        return tuple(row["room_id"] for row in rows)
+        return tuple(await values(self._database, str, "SELECT DISTINCT room_id FROM appservice_rooms"))
 
 
-class ServiceTransaction(NamedTuple):
+class ServiceTransaction(Row):
     """`body`: JSON."""
 
     txn: int
     body: bytes
 
 
-class ServicePlace(NamedTuple):
+class ServicePlace(Row):
     """Up to which position of the log a service's transactions have been made, and the number of the next one."""
 
     position: int
@@ -81,26 +78,32 @@ class ServiceQueue:
 
     async def lock_place(self, service: str, holder: str) -> ServicePlace | None:
         """None where another process holds the lease."""
-        row = await self._database.fetchrow(
+        return await find(
+            self._database,
+            ServicePlace,
             "SELECT position, next_txn FROM appservice_progress WHERE appservice = $1 AND holder = $2 FOR UPDATE",
             service,
             holder,
         )
-        return ServicePlace(*row) if row is not None else None
 
     async def set_place(self, service: str, place: ServicePlace) -> None:
         await self._database.execute(
-            "UPDATE appservice_progress SET position = $2, next_txn = $3 WHERE appservice = $1", service, *place
+            "UPDATE appservice_progress SET position = $2, next_txn = $3 WHERE appservice = $1",
+            service,
+            place.position,
+            place.next_txn,
         )
 
     async def add(self, service: str, made: ServiceTransaction) -> None:
-        await self._database.execute("INSERT INTO appservice_transactions VALUES ($1, $2, $3)", service, *made)
+        await self._database.execute("INSERT INTO appservice_transactions VALUES ($1, $2, $3)", service, made.txn, made.body)
 
     async def oldest(self, service: str) -> ServiceTransaction | None:
-        row = await self._database.fetchrow(
-            "SELECT txn, body FROM appservice_transactions WHERE appservice = $1 ORDER BY txn LIMIT 1", service
+        return await find(
+            self._database,
+            ServiceTransaction,
+            "SELECT txn, body FROM appservice_transactions WHERE appservice = $1 ORDER BY txn LIMIT 1",
+            service,
         )
-        return ServiceTransaction(*row) if row is not None else None
 
     async def remove(self, service: str, txn: int) -> None:
         await self._database.execute("DELETE FROM appservice_transactions WHERE appservice = $1 AND txn = $2", service, txn)

@@ -102,5 +102,5 @@ class BotsApi:
     async def post(self, request: Request) -> Answer:
         self._limits.check("webhook_address", request.network)
         hook = await self._webhooks.incoming(request.params["webhookId"], request.params["secret"])
-        self._limits.check("webhook", hook["id"])
+        self._limits.check("webhook", hook.id)
         return {"event_id": await self._webhooks.post(hook, await request.body_as(Post))}

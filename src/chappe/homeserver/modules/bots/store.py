@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection
 
-from chappe.homeserver.database.pool import Executor, Record
+from msgspec.structs import astuple
+
+from chappe.homeserver.database.pool import Executor
+from chappe.homeserver.database.rows import Int, Row, columns, find, read
 
 
-class WebhookRow(NamedTuple):
+class WebhookRow(Row):
     """A row of `webhooks`, but for what comes with its use. `secret`: an outgoing one's, which signs what it is told."""
 
     id: str
@@ -25,6 +27,40 @@ class WebhookRow(NamedTuple):
     enabled: bool
 
 
+class Webhook(WebhookRow):
+    """`user_id`: the bot in whose name an incoming one speaks."""
+
+    user_id: str | None
+    last_used_ts: int | None
+    last_error: str | None
+
+
+class IncomingWebhook(WebhookRow):
+    """One by which somebody speaks: `user_id`."""
+
+    user_id: str
+
+
+class OutgoingWebhook(WebhookRow):
+    room_nid: int
+
+
+class DueDelivery(Row):
+    """What an outgoing webhook is told, with its own columns from `url` on. `attempts`: with this one."""
+
+    id: int
+    webhook: str
+    event_id: str
+    body: bytes
+    attempts: Int
+    due_ts: int
+    url: str
+    secret: str
+    owner: str
+    room_id: str
+    enabled: bool
+
+
 class WebhookStore:
     """Every method is one statement. Times are in ms."""
 
@@ -33,10 +69,8 @@ class WebhookStore:
 
     async def add(self, new: WebhookRow) -> None:
         await self._database.execute(
-            """INSERT INTO webhooks (id, room_id, direction, owner, name, secret_hash, secret, url, types, expires_ts,
-                                     created_ts, enabled)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
-            *new,
+            f"INSERT INTO webhooks ({columns(WebhookRow)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            *astuple(new),
         )
 
     async def count_in(self, room_id: str) -> int:
@@ -47,11 +81,23 @@ class WebhookStore:
         found: int = await self._database.fetchval("SELECT count(*) FROM webhooks WHERE owner = $1", owner)
         return found
 
-    async def of_room(self, room_id: str) -> Sequence[Record]:
-        return await self._database.fetch("SELECT * FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id", room_id)
+    async def of_room(self, room_id: str) -> list[Webhook]:
+        return await read(
+            self._database,
+            Webhook,
+            f"SELECT {columns(Webhook)} FROM webhooks WHERE room_id = $1 ORDER BY created_ts, id",
+            room_id,
+        )
 
-    async def incoming(self, hook: str) -> Record | None:
-        return await self._database.fetchrow("SELECT * FROM webhooks WHERE id = $1 AND direction = 'incoming'", hook)
+    async def incoming(self, hook: str) -> IncomingWebhook | None:
+        """None also for one by which nobody speaks."""
+        return await find(
+            self._database,
+            IncomingWebhook,
+            f"""SELECT {columns(IncomingWebhook)} FROM webhooks
+                 WHERE id = $1 AND direction = 'incoming' AND user_id IS NOT NULL""",
+            hook,
+        )
 
     async def is_spoken_for_by(self, bot: str) -> bool:
         return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE user_id = $1)", bot))
@@ -85,10 +131,14 @@ class WebhookStore:
     async def remove(self, hook: str) -> None:
         await self._database.execute("DELETE FROM webhooks WHERE id = $1", hook)
 
-    async def remove_from(self, room_id: str, hook: str) -> Record | None:
-        """(user_id): who spoke for it. None where there is none in the room."""
-        return await self._database.fetchrow(
-            "DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING user_id", hook, room_id
+    async def remove_from(self, room_id: str, hook: str) -> Webhook | None:
+        """None where there is none in the room."""
+        return await find(
+            self._database,
+            Webhook,
+            f"DELETE FROM webhooks WHERE id = $1 AND room_id = $2 RETURNING {columns(Webhook)}",
+            hook,
+            room_id,
         )
 
     async def forget(self, user_id: str) -> None:
@@ -98,11 +148,14 @@ class WebhookStore:
     async def has_outgoing(self) -> bool:
         return bool(await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM webhooks WHERE direction = 'outgoing')"))
 
-    async def outgoing(self, rooms: Collection[int], now: int) -> Sequence[Record]:
-        """Those that are told of these rooms, with the room's number."""
-        return await self._database.fetch(
-            """SELECT w.*, r.room_nid FROM webhooks w JOIN rooms r USING (room_id) WHERE w.direction = 'outgoing' AND w.enabled
-                AND r.room_nid = ANY($1::bigint[]) AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
+    async def outgoing(self, rooms: Collection[int], now: int) -> list[OutgoingWebhook]:
+        """Those that are told of these rooms."""
+        return await read(
+            self._database,
+            OutgoingWebhook,
+            f"""SELECT {columns(WebhookRow, "w")}, r.room_nid FROM webhooks w JOIN rooms r USING (room_id)
+                 WHERE w.direction = 'outgoing' AND w.enabled AND r.room_nid = ANY($1::bigint[])
+                   AND (w.expires_ts IS NULL OR w.expires_ts > $2)""",
             list(rooms),
             now,
         )
@@ -124,12 +177,15 @@ class WebhookQueue:
             now,
         )
 
-    async def claim(self, now: int, until: int, most: int) -> Sequence[Record]:
+    async def claim(self, now: int, until: int, most: int) -> list[DueDelivery]:
         """What is due, with its webhook; no other process takes it until then."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            DueDelivery,
             """UPDATE webhook_queue q SET due_ts = $2, attempts = attempts + 1
                  FROM (SELECT id FROM webhook_queue WHERE due_ts <= $1 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) d, webhooks w
-                WHERE q.id = d.id AND w.id = q.webhook RETURNING q.*, w.url, w.secret, w.owner, w.room_id, w.enabled""",
+                WHERE q.id = d.id AND w.id = q.webhook
+               RETURNING q.id, q.webhook, q.event_id, q.body, q.attempts, q.due_ts, w.url, w.secret, w.owner, w.room_id, w.enabled""",
             now,
             until,
             most,

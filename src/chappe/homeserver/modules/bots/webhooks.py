@@ -16,11 +16,11 @@ import msgspec
 
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.bots.bots import MARK, Bots, shown_name
-from chappe.homeserver.modules.bots.store import WebhookRow, WebhookStore
+from chappe.homeserver.modules.bots.store import IncomingWebhook, Webhook, WebhookRow, WebhookStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -131,18 +131,18 @@ class Webhooks:
                 raise Forbidden(f"You have {own} webhooks, and nobody has more than that: delete one first")
             await self._bots.require_session(connection, proof)
             new = WebhookRow(
-                hook,
-                room_id,
-                wanted.direction,
-                owner,
-                wanted.name,
-                hashlib.sha256(secret.encode()).digest(),
-                secret if wanted.direction == OUT else None,
-                wanted.url,
-                list(wanted.types),
-                wanted.expires_ts,
-                self._now_ms(),
-                wanted.direction == OUT,
+                id=hook,
+                room_id=room_id,
+                direction=wanted.direction,
+                owner=owner,
+                name=wanted.name,
+                secret_hash=hashlib.sha256(secret.encode()).digest(),
+                secret=secret if wanted.direction == OUT else None,
+                url=wanted.url,
+                types=list(wanted.types),
+                expires_ts=wanted.expires_ts,
+                created_ts=self._now_ms(),
+                enabled=wanted.direction == OUT,
             )
             await hooks.add(new)
             if wanted.direction == OUT:
@@ -166,22 +166,9 @@ class Webhooks:
         anything at present, as far as that is not its own `enabled` and `expires_ts`."""
         await self._rooms.require_joined(user_id, room_id)
         rows = await self._hooks.of_room(room_id)
-        acting = await self._standings.who_may((row["owner"] for row in rows), Doing.ACT)
+        acting = await self._standings.who_may((row.owner for row in rows), Doing.ACT)
         able = {owner for owner in acting if await may_be_there(self._rooms, owner, room_id)}
-        names = (
-            "id",
-            "direction",
-            "owner",
-            "user_id",
-            "name",
-            "types",
-            "expires_ts",
-            "created_ts",
-            "last_used_ts",
-            "enabled",
-            "last_error",
-        )
-        return [{name: row[name] for name in names} | {"may_act": row["owner"] in able} for row in rows]
+        return [{**_shown(row), "may_act": row.owner in able} for row in rows]
 
     async def delete(self, user_id: UserId, room_id: str, hook: str) -> UserId | None:
         """Returns the bot that must go with it. Raises M_NOT_FOUND."""
@@ -189,7 +176,7 @@ class Webhooks:
         row = await self._hooks.remove_from(room_id, hook)
         if row is None:
             raise NotFound("There is no such webhook in this room")
-        return UserId(row["user_id"]) if row["user_id"] else None
+        return UserId(row.user_id) if row.user_id else None
 
     async def enable(self, proof: FreshProof, room_id: str, hook: str) -> None:
         """Again, after its owner was signed out everywhere: by nobody else. Raises M_NOT_FOUND, M_FORBIDDEN."""
@@ -220,28 +207,28 @@ class Webhooks:
 
     # ---------------------------------------------------------------------------------------------------- incoming
 
-    async def incoming(self, hook: str, secret: str) -> Record:
+    async def incoming(self, hook: str, secret: str) -> IncomingWebhook:
         """Raises M_NOT_FOUND for a wrong address, without saying which part is wrong."""
         row = await self._hooks.incoming(hook)
-        good = secrets.compare_digest(row["secret_hash"] if row else b"-" * 32, hashlib.sha256(secret.encode()).digest())
-        if row is None or not good or not row["enabled"]:
+        good = secrets.compare_digest(row.secret_hash if row else b"-" * 32, hashlib.sha256(secret.encode()).digest())
+        if row is None or not good or not row.enabled:
             raise NotFound("There is no such webhook")
-        if row["expires_ts"] is not None and row["expires_ts"] <= self._now_ms():
+        if row.expires_ts is not None and row.expires_ts <= self._now_ms():
             raise MatrixError(410, "M_NOT_FOUND", "This webhook has ended")
-        await require_may_be_there(self._rooms, row["owner"], row["room_id"])
-        if (error := await self._standings.refusal(row["user_id"], Doing.ACT)) is not None:
+        await require_may_be_there(self._rooms, row.owner, row.room_id)
+        if (error := await self._standings.refusal(row.user_id, Doing.ACT)) is not None:
             raise Forbidden("Whoever made this webhook may not act at present", error.errcode)
         return row
 
-    async def post(self, row: Record, post: Post) -> str:
+    async def post(self, row: IncomingWebhook, post: Post) -> str:
         """The event's id."""
         event_id = await self._say(row, post)
-        await self._hooks.note_use(row["id"], self._now_ms())
+        await self._hooks.note_use(row.id, self._now_ms())
         return event_id
 
-    async def _say(self, row: Record, post: Post) -> str:
-        room, bot = row["room_id"], UserId(row["user_id"])
-        mark = {MARK: {"kind": "webhook", "owner": row["owner"], "name": row["name"]}}
+    async def _say(self, row: IncomingWebhook, post: Post) -> str:
+        room, bot = row.room_id, UserId(row.user_id)
+        mark = {MARK: {"kind": "webhook", "owner": row.owner, "name": row.name}}
         event_id = None
         contents = await _contents(post)
         for file in post.files[:MAX_FILES]:
@@ -258,6 +245,22 @@ class Webhooks:
         if event_id is None:
             raise BadRequest("One of `text`, `markdown`, `card`, `files` is needed", "M_MISSING_PARAM")
         return event_id
+
+
+def _shown(row: Webhook) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "direction": row.direction,
+        "owner": row.owner,
+        "user_id": row.user_id,
+        "name": row.name,
+        "types": row.types,
+        "expires_ts": row.expires_ts,
+        "created_ts": row.created_ts,
+        "last_used_ts": row.last_used_ts,
+        "enabled": row.enabled,
+        "last_error": row.last_error,
+    }
 
 
 def _runs(room: LiveRoom, user_id: str) -> bool:

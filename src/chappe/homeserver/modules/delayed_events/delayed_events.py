@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
@@ -36,6 +37,11 @@ class Scheduled:
     content: dict[str, Any]
     delay_ms: int
     txn: str | None
+
+
+class HeldEvents(Row):
+    count: int
+    next: int
 
 
 class DelayedEvents:
@@ -90,16 +96,19 @@ class DelayedEvents:
         return delay_id
 
     async def _require_room(self, connection: Any, user_id: str, is_old_dialect: bool) -> None:
-        row = await connection.fetchrow(
+        row = await find(
+            connection,
+            HeldEvents,
             """SELECT count(*) AS count, min(send_at) AS next FROM delayed_events
                 WHERE user_id = $1 AND finalised_ts IS NULL""",
             user_id,
         )
-        if row["count"] < self.max_scheduled:
+        assert row is not None
+        if row.count < self.max_scheduled:
             return
         if is_old_dialect:
             raise BadRequest("You have too many delayed events", "M_MAX_DELAYED_EVENTS_EXCEEDED")
-        raise LimitExceeded(max(1000, row["next"] - self._now_ms()), "You have too many delayed events")
+        raise LimitExceeded(max(1000, row.next - self._now_ms()), "You have too many delayed events")
 
     # ---------------------------------------------------------------------------------------------------- managing
 

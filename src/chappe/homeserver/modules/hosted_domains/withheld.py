@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.table import of_domain
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
@@ -67,6 +68,24 @@ async def withhold(connection: Any, rooms: Rooms, server_name: str) -> None:
             await _Withheld(connection, rooms, server_name, row).find()
 
 
+class MemberThen(Row):
+    user_id: str
+    membership: str
+    joined_since: int | None
+
+
+class HeldEvent(Row):
+    nid: int
+    position: int
+    event_id: str
+    type: str
+    state_key: str | None
+    sender: str
+    status: int
+    state_before: int
+    json: bytes
+
+
 class _Withheld:
     def __init__(self, connection: Any, rooms: Rooms, server_name: str, row: Any) -> None:
         self._connection, self._rooms, self._server_name = connection, rooms, server_name
@@ -76,12 +95,12 @@ class _Withheld:
         self._saw_in: int | None = None  # the stretch of the last event, where it was seen
 
     async def find(self) -> None:
-        people = await self._connection.fetch(_PEOPLE, self._server_name, self._number)
-        since = [row["joined_since"] or 0 for row in people if row["membership"] == "join"]
+        people = await read(self._connection, MemberThen, _PEOPLE, self._server_name, self._number)
+        since = [row.joined_since or 0 for row in people if row.membership == "join"]
         self._since = min(since, default=None)
-        onlookers, place = Onlookers(self._rooms, [row["user_id"] for row in people]), (-(1 << 63), 0)
-        while rows := await self._connection.fetch(_EVENTS, self._number, *place, AT_ONCE):
-            place = rows[-1]["position"], rows[-1]["nid"]
+        onlookers, place = Onlookers(self._rooms, [row.user_id for row in people]), (-(1 << 63), 0)
+        while rows := await read(self._connection, HeldEvent, _EVENTS, self._number, *place, AT_ONCE):
+            place = rows[-1].position, rows[-1].nid
             records = [_record(row, self._version) for row in rows if not await self._goes(onlookers, row)]
             await self._connection.copy_records_to_table("moving_withheld", records=records)
         for root in self._states:

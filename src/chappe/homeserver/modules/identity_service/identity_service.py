@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.sight import Sight
@@ -37,6 +38,11 @@ CONSEQUENCE = Consequence(
         DELETE FROM identity_tokens WHERE user_id = r.who AND device_id = r.device;
     END LOOP;""",
 )
+
+
+class FoundAddress(Row):
+    lookup_hash: bytes
+    user_id: str
 
 
 class IdentityServer:
@@ -132,13 +138,15 @@ class IdentityServer:
         if not await self._sight.may_search(Person(searcher), len(addresses)):
             return {}
         wanted = {raw: text for text in addresses if (raw := _decoded(text)) is not None}
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FoundAddress,
             """SELECT t.lookup_hash, t.user_id FROM threepids t JOIN users u USING (user_id)
                 WHERE t.lookup_hash = ANY($1::bytea[]) AND NOT u.deactivated
                 UNION ALL SELECT lookup_hash, user_id FROM bound_elsewhere WHERE lookup_hash = ANY($1::bytea[])""",
             list(wanted),
         )
-        return {wanted[row["lookup_hash"]]: row["user_id"] for row in rows}
+        return {wanted[row.lookup_hash]: row.user_id for row in rows}
 
     # ---------------------------------------------------------------------------------------- people of other servers
 

@@ -13,6 +13,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.matrix.errors import Forbidden
@@ -39,13 +40,21 @@ class Preferences:
 _NOTHING = Preferences(frozenset(), False, {})
 
 
+class IgnoringRow(Row):
+    user_id: str
+    type: str
+    content: bytes
+
+
 class IgnoredUsers(Ignoring):
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._cache = UserCache(clock, ("account_data",), self._load)
 
     async def _load(self, users: list[str]) -> dict[str, Preferences]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            IgnoringRow,
             """SELECT user_id, type, content FROM account_data WHERE user_id = ANY($1::text[]) AND room_id = ''
                 AND type = ANY($2::text[]) AND NOT deleted""",
             users,
@@ -53,7 +62,7 @@ class IgnoredUsers(Ignoring):
         )
         found: dict[str, dict[str, Any]] = {}
         for row in rows:
-            found.setdefault(row["user_id"], {})[row["type"]] = orjson.loads(row["content"])
+            found.setdefault(row.user_id, {})[row.type] = orjson.loads(row.content)
         return {user: _preferences(found[user]) if user in found else _NOTHING for user in users}
 
     async def of(self, user_id: str) -> frozenset[str]:

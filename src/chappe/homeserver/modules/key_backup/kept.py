@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError
@@ -19,6 +20,11 @@ MAX_KEPT = 500_000
 _COLUMNS = "room_id, session_id, first_message_index, forwarded_count, is_verified, session_data"
 # a session ($1, $2: the account and the version) that is among those given ($3, $4: rooms and sessions; NULL: all)
 _ALL = "s.user_id = $1 AND s.version = $2 AND ($3::text IS NULL OR s.room_id = $3) AND ($4::text IS NULL OR s.session_id = $4)"
+
+
+class KeptVersion(Row):
+    version: int
+    is_there: bool
 
 
 class KeptSessions:
@@ -98,7 +104,9 @@ class KeptSessions:
         current one. Its owner opens it with the key that it had.
         """
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
+            rows = await read(
+                connection,
+                KeptVersion,
                 """SELECT k.version, b.version IS NOT NULL AS is_there FROM key_backups k
                      LEFT JOIN key_backups b ON b.user_id = k.user_id AND b.version = -k.version AND NOT b.deleted
                     WHERE k.user_id = $1 AND k.version < 0 AND (b.version IS NOT NULL OR EXISTS (
@@ -109,7 +117,7 @@ class KeptSessions:
             return {
                 str(into): count
                 for row in rows
-                for into, count in [await self._bring_back(connection, user_id, row["version"], row["is_there"])]
+                for into, count in [await self._bring_back(connection, user_id, row.version, row.is_there)]
             }
 
     async def _bring_back(self, connection: Any, user_id: str, kept: int, is_there: bool) -> tuple[int, int]:

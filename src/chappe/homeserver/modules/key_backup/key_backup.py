@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.matrix.canonical_json import check_canonical
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -43,6 +44,22 @@ class BackupVersion(msgspec.Struct):
     version: str | None = None
 
 
+class VersionRow(Row):
+    version: int
+    algorithm: str
+    auth_data: bytes
+    etag: int
+
+
+class KeyRow(Row):
+    room_id: str
+    session_id: str
+    first_message_index: int
+    forwarded_count: int
+    is_verified: bool
+    session_data: bytes
+
+
 class KeyBackup:
     """`version` is what the client names. Every change of keys moves the backup's etag."""
 
@@ -70,19 +87,21 @@ class KeyBackup:
         """The named version, or the current one. Raises M_NOT_FOUND."""
         row = await self._row(user_id, version)
         count = await self._database.fetchval(
-            "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row["version"]
+            "SELECT count(*) FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row.version
         )
         return {
-            "algorithm": row["algorithm"],
-            "auth_data": orjson.Fragment(row["auth_data"]),
-            "version": str(row["version"]),
+            "algorithm": row.algorithm,
+            "auth_data": orjson.Fragment(row.auth_data),
+            "version": str(row.version),
             "count": count,
-            "etag": str(row["etag"]),
+            "etag": str(row.etag),
         }
 
-    async def _row(self, user_id: str, version: str | None) -> Record:
+    async def _row(self, user_id: str, version: str | None) -> VersionRow:
         number = None if version is None else _number(version)
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            VersionRow,
             """SELECT version, algorithm, auth_data, etag FROM key_backups
                 WHERE user_id = $1 AND NOT deleted AND ($2::bigint IS NULL OR version = $2) ORDER BY version DESC LIMIT 1""",
             user_id,
@@ -97,15 +116,15 @@ class KeyBackup:
         row = await self._row(user_id, version)
         if body.version is not None and body.version != version:
             raise BadRequest("The version in the body is not that of the URL", "M_INVALID_PARAM")
-        if body.algorithm != row["algorithm"]:
+        if body.algorithm != row.algorithm:
             raise BadRequest("The algorithm of a backup cannot change", "M_INVALID_PARAM")
         auth_data = orjson.dumps(body.auth_data)
         async with self._database.transaction() as connection:
-            await self._kept.before_update(connection, user_id, row["version"], auth_data)
+            await self._kept.before_update(connection, user_id, row.version, auth_data)
             await connection.execute(
                 "UPDATE key_backups SET auth_data = $3 WHERE user_id = $1 AND version = $2 AND NOT deleted",
                 user_id,
-                row["version"],
+                row.version,
                 auth_data,
             )
 
@@ -113,11 +132,11 @@ class KeyBackup:
         row = await self._row(user_id, version)
         async with self._database.transaction() as connection:
             await connection.execute(
-                "UPDATE key_backups SET deleted = true WHERE user_id = $1 AND version = $2", user_id, row["version"]
+                "UPDATE key_backups SET deleted = true WHERE user_id = $1 AND version = $2", user_id, row.version
             )
-            await self._kept.before_deletion(connection, user_id, row["version"])
+            await self._kept.before_deletion(connection, user_id, row.version)
             await connection.execute(
-                "DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row["version"]
+                "DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2", user_id, row.version
             )
 
     # -------------------------------------------------------------------------------------------------------- keys
@@ -158,14 +177,14 @@ class KeyBackup:
         if version is None:
             raise BadRequest("`version` is missing", "M_MISSING_PARAM")
         current = await self._row(user_id, None)
-        if str(current["version"]) != version:
+        if str(current.version) != version:
             raise MatrixError(
                 403,
                 "M_WRONG_ROOM_KEYS_VERSION",
                 "This backup is no longer the current one",
-                current_version=str(current["version"]),
+                current_version=str(current.version),
             )
-        return int(current["version"])
+        return int(current.version)
 
     async def _touched(self, connection: Any, user_id: str, number: int, changed: int) -> dict[str, Any]:
         """The answer."""
@@ -187,21 +206,23 @@ class KeyBackup:
         if version is None:
             raise BadRequest("`version` is missing", "M_MISSING_PARAM")
         row = await self._row(user_id, version)
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            KeyRow,
             f"""SELECT room_id, session_id, {_SESSION} FROM key_backup_sessions WHERE user_id = $1 AND version = $2
                  AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
             user_id,
-            row["version"],
+            row.version,
             room_id,
             session_id,
         )
         result: dict[str, dict[str, Any]] = {}
         for found in rows:
-            result.setdefault(found["room_id"], {})[found["session_id"]] = {
-                "first_message_index": found["first_message_index"],
-                "forwarded_count": found["forwarded_count"],
-                "is_verified": found["is_verified"],
-                "session_data": orjson.Fragment(found["session_data"]),
+            result.setdefault(found.room_id, {})[found.session_id] = {
+                "first_message_index": found.first_message_index,
+                "forwarded_count": found.forwarded_count,
+                "is_verified": found.is_verified,
+                "session_data": orjson.Fragment(found.session_data),
             }
         return result
 
@@ -212,16 +233,16 @@ class KeyBackup:
             raise BadRequest("`version` is missing", "M_MISSING_PARAM")
         row = await self._row(user_id, version)
         async with self._database.transaction() as connection:
-            await self._kept.before_deletion(connection, user_id, row["version"], room_id, session_id)
+            await self._kept.before_deletion(connection, user_id, row.version, room_id, session_id)
             done = await connection.execute(
                 """DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2
                     AND ($3::text IS NULL OR room_id = $3) AND ($4::text IS NULL OR session_id = $4)""",
                 user_id,
-                row["version"],
+                row.version,
                 room_id,
                 session_id,
             )
-            return await self._touched(connection, user_id, row["version"], int(done.rsplit(" ", 1)[1]))
+            return await self._touched(connection, user_id, row.version, int(done.rsplit(" ", 1)[1]))
 
 
 def is_looked_at(count: int, changed: int) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from chappe.homeserver.database.pool import Executor, Record
+from msgspec.structs import asdict
+
+from chappe.homeserver.database.pool import Executor
+from chappe.homeserver.database.rows import Row, find, read
 
 MediaName = tuple[str, str]  # server name, media id
 MOST_AT_ONCE = 10_000
 
 
-class MediaRow(NamedTuple):
+class MediaRow(Row):
     """`size`: None until it has been uploaded, which may be done until `expires_ts` (ms). `user_id` "" for another server's file."""
 
     user_id: str
@@ -24,12 +27,51 @@ class MediaRow(NamedTuple):
     quarantined_by: str | None
 
 
+class FileKey(Row):
+    server_name: str
+    media_id: str
+
+
+class SizedFile(FileKey):
+    size: int
+
+
+class FileOfUser(Row):
+    """As administrators are shown it."""
+
+    media_id: str
+    media_type: str
+    media_length: int
+    upload_name: str | None
+    created_ts: int
+    last_access_ts: int | None
+    quarantined_by: str | None
+    safe_from_quarantine: bool
+
+
+class KnownFile(Row):
+    """Likewise. `media_length`: None for a reserved address."""
+
+    media_origin: str
+    user_id: str
+    media_id: str
+    media_type: str
+    media_length: int | None
+    upload_name: str | None
+    created_ts: int
+    last_access_ts: int | None
+    quarantined_by: str | None
+    authenticated: bool
+    safe_from_quarantine: bool
+    sha256: str | None
+
+
 def _columns(files: Collection[MediaName]) -> tuple[list[str], list[str]]:
     return [server for server, _ in files], [media for _, media in files]
 
 
-def _names(rows: Sequence[Record]) -> list[MediaName]:
-    return [(row["server_name"], row["media_id"]) for row in rows]
+def _names(rows: Sequence[FileKey]) -> list[MediaName]:
+    return [(row.server_name, row.media_id) for row in rows]
 
 
 class MediaStore:
@@ -96,13 +138,14 @@ class MediaStore:
     # ------------------------------------------------------------------------------------------------------ finding
 
     async def find(self, server_name: str, media_id: str) -> MediaRow | None:
-        row = await self._database.fetchrow(
+        return await find(
+            self._database,
+            MediaRow,
             """SELECT user_id, content_type, file_name, size, sha256, expires_ts, legacy, quarantined_by
                  FROM media WHERE server_name = $1 AND media_id = $2""",
             server_name,
             media_id,
         )
-        return MediaRow(*row) if row is not None else None
 
     async def uploader_of(self, file: MediaName) -> str | None:
         """None for the picture of whoever has uploaded it, too."""
@@ -116,17 +159,21 @@ class MediaStore:
 
     async def sizes_after(self, file: MediaName, most: int) -> list[tuple[MediaName, int]]:
         """Of stored files, in the order of their names."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            SizedFile,
             """SELECT server_name, media_id, size FROM media WHERE (server_name, media_id) > ($1, $2) AND size IS NOT NULL
                 ORDER BY server_name, media_id LIMIT $3""",
             *file,
             most,
         )
-        return [((row["server_name"], row["media_id"]), row["size"]) for row in rows]
+        return [((row.server_name, row.media_id), row.size) for row in rows]
 
     async def known(self, files: Collection[MediaName]) -> set[MediaName]:
         """Those that have a row."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT m.server_name, m.media_id FROM media m
                  JOIN unnest($1::text[], $2::text[]) f(s, i) ON m.server_name = f.s AND m.media_id = f.i""",
             *_columns(files),
@@ -137,7 +184,9 @@ class MediaStore:
 
     async def of_user(self, user_id: str, start: int, limit: int) -> list[dict[str, Any]]:
         """The newest first, as administrators are shown them."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileOfUser,
             """SELECT media_id, content_type AS media_type, size AS media_length, file_name AS upload_name, created_ts,
                       last_access_ts, quarantined_by, protected AS safe_from_quarantine
                  FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts DESC, media_id LIMIT $2 OFFSET $3""",
@@ -145,7 +194,7 @@ class MediaStore:
             limit,
             start,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def count_of(self, user_id: str) -> int:
         found: int = await self._database.fetchval(
@@ -155,7 +204,9 @@ class MediaStore:
 
     async def shown(self, server_name: str, media_id: str) -> dict[str, Any] | None:
         """One, as administrators are shown it."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            KnownFile,
             """SELECT server_name AS media_origin, user_id, media_id, content_type AS media_type, size AS media_length,
                       file_name AS upload_name, created_ts, last_access_ts, quarantined_by, NOT legacy AS authenticated,
                       protected AS safe_from_quarantine, encode(sha256, 'hex') AS sha256
@@ -163,7 +214,7 @@ class MediaStore:
             server_name,
             media_id,
         )
-        return dict(row) if row is not None else None
+        return asdict(row) if row is not None else None
 
     async def quarantine(self, files: Collection[MediaName], by: str | None, whose: str | None) -> int:
         """`by` None: out of it. `whose`: in whose right; None: in every."""
@@ -180,7 +231,9 @@ class MediaStore:
 
     async def quarantined_by_others(self, files: Collection[MediaName], right: str | None) -> set[MediaName]:
         """Those that are in quarantine in another right."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) f(server_name, media_id)
                 USING (server_name, media_id)
                 WHERE quarantined_by IS NOT NULL AND NOT coalesce(quarantined_whose = $3::text, false)""",
@@ -199,7 +252,9 @@ class MediaStore:
 
     async def unused_since(self, ts: int, larger_than: int, with_avatars: bool) -> list[MediaName]:
         """At most MOST_AT_ONCE. Pictures of people and rooms do not count, unless `with_avatars`."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT server_name, media_id FROM media WHERE size > $2 AND NOT protected
                 AND coalesce(last_access_ts, created_ts) < $1 AND ($3 OR NOT EXISTS (
                     SELECT 1 FROM user_directory d WHERE d.avatar_url = 'mxc://' || server_name || '/' || media_id
@@ -214,7 +269,9 @@ class MediaStore:
 
     async def copies_unused_since(self, ts: int, own: Sequence[str]) -> list[MediaName]:
         """Of other servers' files: at most MOST_AT_ONCE. `own`: the domains of here."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT server_name, media_id FROM media WHERE size IS NOT NULL AND NOT protected AND quarantined_by IS NULL
                 AND coalesce(last_access_ts, created_ts) < $1 AND NOT server_name = ANY ($2::text[]) LIMIT $3""",
             ts,

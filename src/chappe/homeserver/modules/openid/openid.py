@@ -10,6 +10,7 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
@@ -29,6 +30,11 @@ CONSEQUENCE = Consequence(
 class Proven:
     """Whose token it is, and of which session of theirs."""
 
+    user_id: str
+    device_id: str | None
+
+
+class OpenidToken(Row):
     user_id: str
     device_id: str | None
 
@@ -55,14 +61,16 @@ class OpenId:
 
     async def proven_by(self, token: str) -> Proven:
         """Raises M_UNKNOWN_TOKEN (401), for accounts that may not act as well: the service that asks learns no more."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            OpenidToken,
             "SELECT user_id, device_id FROM openid_tokens WHERE token_hash = $1 AND expires_ts > $2",
             _hash(token),
             self._now_ms(),
         )
-        if row is None or await self._standings.refusal(row["user_id"], Doing.ACT) is not None:
+        if row is None or await self._standings.refusal(row.user_id, Doing.ACT) is not None:
             raise MatrixError(401, "M_UNKNOWN_TOKEN", "This token is unknown or has expired")
-        return Proven(row["user_id"], row["device_id"])
+        return Proven(row.user_id, row.device_id)
 
     async def end_all(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM openid_tokens WHERE user_id = $1", user_id)

@@ -15,6 +15,7 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.modules.push.rules import PushRules
@@ -122,6 +123,32 @@ class _State:
     threads: dict[str, _Read] = field(default_factory=dict)
 
 
+class ReadUpto(Row):
+    room_nid: int
+    thread: str
+    read: int
+
+
+class MainCount(Row):
+    room: int
+    floor: int
+    read: int
+    notify_total: int
+    highlight_total: int
+    notify_hits: int
+    highlight_hits: int
+
+
+class ThreadCount(Row):
+    room: int
+    root: str
+    read: int
+    notify_total: int
+    highlight_total: int
+    notify_hits: int
+    highlight_hits: int
+
+
 class UnreadCounts:
     def __init__(self, database: Database, rooms: Rooms, rules: PushRules, clock: Clock, ignored_by: IgnoredBy) -> None:
         self._database, self._rooms, self._rules, self._ignored_by = database, rooms, rules, ignored_by
@@ -206,9 +233,9 @@ class UnreadCounts:
     async def prune(self) -> None:
         """Forgets of redactions what counts for nobody any more: everybody of here has read further."""
         at: tuple[int, str] = (0, "")
-        while rows := await self._database.fetch(_READ_BY_ALL, *at, PRUNED_AT_ONCE):
-            await self._rooms.store.forget_retractions([tuple(row) for row in rows])
-            at = rows[-1]["room_nid"], rows[-1]["thread"]
+        while rows := await read(self._database, ReadUpto, _READ_BY_ALL, *at, PRUNED_AT_ONCE):
+            await self._rooms.store.forget_retractions([(row.room_nid, row.thread, row.read) for row in rows])
+            at = rows[-1].room_nid, rows[-1].thread
 
     async def is_read(self, user_id: str, room: LiveRoom, event: RoomEvent) -> bool:
         """Whether the reader has read as far as this event, in its thread."""
@@ -230,13 +257,13 @@ class UnreadCounts:
         self._loading.setdefault(user_id, set()).add(mark)
         moved = {r.number: (r.incarnation, {t: r.threads[t] for t in r.threads_before}) for r in rooms}
         states: dict[int, _State] = {}
-        for row in await self._database.fetch(_MAIN, user_id, list(moved)):
-            states[row["room"]] = _State(moved[row["room"]][0], row["floor"], _read(row))
+        for row in await read(self._database, MainCount, _MAIN, user_id, list(moved)):
+            states[row.room] = _State(moved[row.room][0], row.floor, _read(row))
         with_threads = [r.number for r in rooms if r.threads]
         if with_threads:
             floors = [states[number].floor for number in with_threads]
-            for row in await self._database.fetch(_THREADS, user_id, with_threads, floors):
-                states[row["room"]].threads[row["root"]] = _read(row)
+            for thread in await read(self._database, ThreadCount, _THREADS, user_id, with_threads, floors):
+                states[thread.room].threads[thread.root] = _read(thread)
         for number, state in states.items():
             for root, totals in moved[number][1].items():
                 state.threads.setdefault(root, _Read(state.floor, *totals))
@@ -282,14 +309,14 @@ def _is_written(event: RoomEvent) -> bool:
     return event.txn is None or DELAYED not in event.txn
 
 
-def _read(row: Any) -> _Read:
-    return _Read(row["read"], row["notify_total"], row["highlight_total"], row["notify_hits"], row["highlight_hits"])
+def _read(row: MainCount | ThreadCount) -> _Read:
+    return _Read(row.read, row.notify_total, row.highlight_total, row.notify_hits, row.highlight_hits)
 
 
 def _subtract(state: _State, room: LiveRoom) -> RoomCounts:
     counts = RoomCounts(state.main.unread((room.notify_total, room.highlight_total)))
-    for root, read in state.threads.items():
-        unread = read.unread(room.threads.get(root, (0, 0)))
+    for root, upto in state.threads.items():
+        unread = upto.unread(room.threads.get(root, (0, 0)))
         if unread != (0, 0):
             counts.threads[root] = unread
     for root, before in room.threads_before.items():

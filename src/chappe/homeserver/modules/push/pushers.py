@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import count_up
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.push.store import PusherRow, PusherStore
+from chappe.homeserver.modules.push.store import Pusher, PusherOfUser, PusherRow, PusherStore
 from chappe.homeserver.outbound.fetchers import PushFetcher
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest
@@ -54,19 +54,19 @@ class Pushers:
             raise BadRequest("`enabled` and `append` must be true or false")
         tag = body.get("profile_tag")
         new = PusherRow(
-            user_id,
-            device_id,
-            kind,
-            app_id,
-            pushkey,
-            _text(body, "app_display_name", 512),
-            _text(body, "device_display_name", 512),
-            tag if type(tag) is str else None,
-            _text(body, "lang", 64),
-            orjson.dumps(data),
-            enabled,
-            self._now_ms(),
-            host,
+            user_id=user_id,
+            device_id=device_id,
+            kind=kind,
+            app_id=app_id,
+            pushkey=pushkey,
+            app_display_name=_text(body, "app_display_name", 512),
+            device_display_name=_text(body, "device_display_name", 512),
+            profile_tag=tag if type(tag) is str else None,
+            lang=_text(body, "lang", 64),
+            data=orjson.dumps(data),
+            enabled=enabled,
+            created_ts=self._now_ms(),
+            host=host,
         )
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
@@ -87,7 +87,7 @@ class Pushers:
         by an address, which everybody knows: `_checked` has seen that it is the account's.
         """
         rows = await store.lock_others_at(user_id, kind, app_id, pushkey)
-        left = [row["id"] for row in rows if kind != WEB or orjson.loads(row["data"]).get("auth") == data["auth"]]
+        left = [row.id for row in rows if kind != WEB or orjson.loads(row.data).get("auth") == data["auth"]]
         if left:
             await store.remove(left)
 
@@ -152,21 +152,29 @@ def _text(body: dict[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _shown(row: Record) -> dict[str, Any]:
-    names = ("kind", "app_id", "pushkey", "app_display_name", "device_display_name", "lang", "profile_tag")
-    shown = {name: row[name] for name in names if row[name] is not None}
+def _shown(row: Pusher) -> dict[str, Any]:
+    shown = {
+        "kind": row.kind,
+        "app_id": row.app_id,
+        "pushkey": row.pushkey,
+        "app_display_name": row.app_display_name,
+        "device_display_name": row.device_display_name,
+        "lang": row.lang,
+    }
+    if row.profile_tag is not None:
+        shown["profile_tag"] = row.profile_tag
     return {
         **shown,
-        "data": orjson.loads(row["data"]),
-        "enabled": row["enabled"],
-        "org.matrix.msc3881.enabled": row["enabled"],
-        "device_id": row["device_id"],
-        "org.matrix.msc3881.device_id": row["device_id"],
+        "data": orjson.loads(row.data),
+        "enabled": row.enabled,
+        "org.matrix.msc3881.enabled": row.enabled,
+        "device_id": row.device_id,
+        "org.matrix.msc3881.device_id": row.device_id,
     }
 
 
-def by_user(rows: Sequence[Record]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
+def by_user(rows: Sequence[PusherOfUser]) -> dict[str, list[PusherOfUser]]:
+    found: dict[str, list[PusherOfUser]] = {}
     for row in rows:
-        found.setdefault(row["user_id"], []).append(row)
+        found.setdefault(row.user_id, []).append(row)
     return found

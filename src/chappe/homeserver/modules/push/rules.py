@@ -10,7 +10,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.globs import MAX_PATTERN
@@ -36,6 +36,11 @@ FRAGMENT = Fragment(
 )
 
 
+class StoredRules(Row):
+    user_id: str
+    rules: bytes
+
+
 class PushRules:
     """Stored are only the differences: `{"custom": {kind: [rule]}, "changed": {"kind/id": {enabled, actions}}}`."""
 
@@ -45,8 +50,10 @@ class PushRules:
         writer.register(FRAGMENT)
 
     async def _load(self, users: list[str]) -> dict[str, dict[str, Any]]:
-        rows = await self._database.fetch("SELECT user_id, rules FROM push_rules WHERE user_id = ANY($1::text[])", users)
-        return {**{user: {} for user in users}, **{row["user_id"]: orjson.loads(row["rules"]) for row in rows}}
+        rows = await read(
+            self._database, StoredRules, "SELECT user_id, rules FROM push_rules WHERE user_id = ANY($1::text[])", users
+        )
+        return {**{user: {} for user in users}, **{row.user_id: orjson.loads(row.rules) for row in rows}}
 
     async def _differences(self, user_id: str) -> dict[str, Any]:
         return await self._cache.get(user_id)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+
+from msgspec.structs import astuple
 
 from chappe.homeserver.database.group_writer import Consequence
-from chappe.homeserver.database.pool import Executor, Record
-
-QueuedPush = tuple[int, int, str, int, bytes, int]  # pusher, room, event id, position, tweaks, created (ms)
+from chappe.homeserver.database.pool import Executor
+from chappe.homeserver.database.rows import Int, Row, columns, read, values
 
 CONSEQUENCE = Consequence(  # whoever signs out is told nothing any more
     "devices_removed",
@@ -17,22 +17,13 @@ CONSEQUENCE = Consequence(  # whoever signs out is told nothing any more
         DELETE FROM pushers WHERE user_id = r.who AND device_id = r.device;
     END LOOP;""",
 )
-_CLAIM = """
-    WITH ready AS (
-        SELECT p.id, p.due_ts, row_number() OVER (PARTITION BY p.host ORDER BY p.due_ts, p.id) AS n FROM pushers p
-         WHERE p.due_ts <= $1 AND p.enabled AND p.host <> ALL ($3::text[])
-           AND EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher = p.id)),
-    chosen AS (
-        SELECT p.id FROM pushers p WHERE p.id IN (SELECT id FROM ready WHERE n <= $4 ORDER BY due_ts LIMIT $2)
-           AND p.due_ts <= $1 FOR UPDATE SKIP LOCKED)
-    UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING *"""
 
 
-class PusherRow(NamedTuple):
+class PusherRow(Row):
     """A row of `pushers`, but for what comes with its use. `data`: JSON; `host`: what pushes go to, "" for a mailbox."""
 
     user_id: str
-    device_id: str
+    device_id: str | None
     kind: str
     app_id: str
     pushkey: str
@@ -46,14 +37,62 @@ class PusherRow(NamedTuple):
     host: str
 
 
+class Pusher(PusherRow):
+    """`badge`: the number of unread messages that it was told last."""
+
+    id: int
+    badge: Int
+    failing_since: int | None
+    attempts: Int
+
+
+class PusherOfUser(Row):
+    id: int
+    user_id: str
+    kind: str
+
+
+class PusherData(Row):
+    id: int
+    data: bytes
+
+
+class QueuedPush(Row):
+    """`event_id`: "" where only the number of unread messages has changed. `tweaks`: JSON."""
+
+    pusher: int
+    room_nid: int
+    event_id: str
+    position: int
+    tweaks: bytes
+    created_ts: int
+
+
+class WaitingPush(QueuedPush):
+    id: int
+
+
+_CLAIM = f"""
+    WITH ready AS (
+        SELECT p.id, p.due_ts, row_number() OVER (PARTITION BY p.host ORDER BY p.due_ts, p.id) AS n FROM pushers p
+         WHERE p.due_ts <= $1 AND p.enabled AND p.host <> ALL ($3::text[])
+           AND EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher = p.id)),
+    chosen AS (
+        SELECT p.id FROM pushers p WHERE p.id IN (SELECT id FROM ready WHERE n <= $4 ORDER BY due_ts LIMIT $2)
+           AND p.due_ts <= $1 FOR UPDATE SKIP LOCKED)
+    UPDATE pushers SET due_ts = $5 WHERE id IN (SELECT id FROM chosen) RETURNING {columns(Pusher)}"""
+
+
 class PusherStore:
     """Every method is one statement. Times are in ms; `due_ts`: a pusher is left alone until then."""
 
     def __init__(self, database: Executor) -> None:
         self._database = database
 
-    async def of(self, user_id: str) -> Sequence[Record]:
-        return await self._database.fetch("SELECT * FROM pushers WHERE user_id = $1 ORDER BY id", user_id)
+    async def of(self, user_id: str) -> list[Pusher]:
+        return await read(
+            self._database, Pusher, f"SELECT {columns(Pusher)} FROM pushers WHERE user_id = $1 ORDER BY id", user_id
+        )
 
     async def count(self, user_id: str) -> int:
         found: int = await self._database.fetchval("SELECT count(*) FROM pushers WHERE user_id = $1", user_id)
@@ -62,19 +101,20 @@ class PusherStore:
     async def add(self, new: PusherRow) -> None:
         """In the place of the one with the same key (user, application, push key), which begins anew."""
         await self._database.execute(
-            """INSERT INTO pushers (user_id, device_id, kind, app_id, pushkey, app_display_name, device_display_name,
-                                    profile_tag, lang, data, enabled, created_ts, host)
+            f"""INSERT INTO pushers ({columns(PusherRow)})
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
                ON CONFLICT (user_id, app_id, pushkey) DO UPDATE SET device_id = excluded.device_id, kind = excluded.kind,
                app_display_name = excluded.app_display_name, device_display_name = excluded.device_display_name,
                profile_tag = excluded.profile_tag, lang = excluded.lang, data = excluded.data, enabled = excluded.enabled,
                host = excluded.host, due_ts = 0, attempts = 0, failing_since = NULL""",
-            *new,
+            *astuple(new),
         )
 
-    async def lock_others_at(self, user_id: str, kind: str, app_id: str, pushkey: str) -> Sequence[Record]:
-        """(id, data) of the same application's pushers at the same place that are other people's."""
-        return await self._database.fetch(
+    async def lock_others_at(self, user_id: str, kind: str, app_id: str, pushkey: str) -> list[PusherData]:
+        """Of the same application's pushers at the same place that are other people's."""
+        return await read(
+            self._database,
+            PusherData,
             """SELECT id, data FROM pushers WHERE app_id = $1 AND pushkey = $2 AND user_id <> $3 AND kind = $4
                 ORDER BY id FOR UPDATE""",
             app_id,
@@ -100,18 +140,19 @@ class PusherStore:
 
     async def users(self) -> frozenset[str]:
         """Who has any."""
-        rows = await self._database.fetch("SELECT DISTINCT user_id FROM pushers")
-        return frozenset(row["user_id"] for row in rows)
+        return frozenset(await values(self._database, str, "SELECT DISTINCT user_id FROM pushers"))
 
-    async def enabled(self, users: Collection[str]) -> Sequence[Record]:
-        """(id, user_id, kind)."""
-        return await self._database.fetch(
-            "SELECT id, user_id, kind FROM pushers WHERE enabled AND user_id = ANY($1)", list(users)
+    async def enabled(self, users: Collection[str]) -> list[PusherOfUser]:
+        return await read(
+            self._database,
+            PusherOfUser,
+            "SELECT id, user_id, kind FROM pushers WHERE enabled AND user_id = ANY($1)",
+            list(users),
         )
 
-    async def claim(self, now: int, most: int, busy: Collection[str], most_of_host: int, until: int) -> Sequence[Record]:
+    async def claim(self, now: int, most: int, busy: Collection[str], most_of_host: int, until: int) -> list[Pusher]:
         """Pushers with something to deliver, which no other process claims until then; none of the `busy` hosts."""
-        return await self._database.fetch(_CLAIM, now, most, list(busy), most_of_host, until)
+        return await read(self._database, Pusher, _CLAIM, now, most, list(busy), most_of_host, until)
 
     async def put_off(self, pusher: int, due_ts: int, badge: int) -> None:
         """The number of unread messages that it was told last is kept."""
@@ -150,12 +191,18 @@ class PushQueue:
                WHERE EXISTS (SELECT 1 FROM pushers WHERE id = x.pusher)
                ON CONFLICT (pusher, event_id) DO UPDATE SET tweaks = excluded.tweaks
                WHERE push_queue.event_id = '' AND excluded.tweaks <> '{}'""",
-            *map(list, zip(*found, strict=True)),
+            *map(list, zip(*map(astuple, found), strict=True)),
         )
 
-    async def of(self, pusher: int, most: int) -> Sequence[Record]:
+    async def of(self, pusher: int, most: int) -> list[WaitingPush]:
         """In order."""
-        return await self._database.fetch("SELECT * FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2", pusher, most)
+        return await read(
+            self._database,
+            WaitingPush,
+            f"SELECT {columns(WaitingPush)} FROM push_queue WHERE pusher = $1 ORDER BY id LIMIT $2",
+            pusher,
+            most,
+        )
 
     async def remove(self, entries: Collection[int]) -> bool:
         """False where none of them was there any more."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 
 READ, PRIVATE = "m.read", "m.read.private"
 UNTHREADED = ""
@@ -36,6 +36,15 @@ FRAGMENT = Fragment(
           WHERE old.event_position < excluded.event_position;
     END LOOP;""",
 )
+
+
+class Receipt(Row):
+    room_nid: int
+    user_id: str
+    type: str
+    thread: str
+    event_id: str
+    ts: int
 
 
 class Receipts:
@@ -75,9 +84,11 @@ class Receipts:
             tell(write)
         await self._writer.submit(write)
 
-    async def changed(self, user_id: str, rooms: Sequence[int], since: int, upto: int) -> dict[int, list[Record]]:
+    async def changed(self, user_id: str, rooms: Sequence[int], since: int, upto: int) -> dict[int, list[Receipt]]:
         """By room: what changed in (since, upto], of the user's own private receipts and everybody's public ones."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Receipt,
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
                 WHERE room_nid = ANY($1::bigint[]) AND position > $2 AND position <= $3
                   AND (type = 'm.read' OR user_id = $4) ORDER BY position""",
@@ -86,14 +97,16 @@ class Receipts:
             upto,
             user_id,
         )
-        result: dict[int, list[Record]] = {}
+        result: dict[int, list[Receipt]] = {}
         for row in rows:
-            result.setdefault(row["room_nid"], []).append(row)
+            result.setdefault(row.room_nid, []).append(row)
         return result
 
-    async def for_latest(self, user_id: str, rooms: Sequence[int], upto: int) -> dict[int, list[Record]]:
+    async def for_latest(self, user_id: str, rooms: Sequence[int], upto: int) -> dict[int, list[Receipt]]:
         """Of each room the user's own receipts, and those that are about its newest events."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Receipt,
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts
                 WHERE room_nid = ANY($1::bigint[]) AND user_id = $2 AND position <= $3
                UNION ALL
@@ -105,21 +118,21 @@ class Receipts:
             upto,
             RECENT,
         )
-        result: dict[int, list[Record]] = {}
+        result: dict[int, list[Receipt]] = {}
         for row in rows:
-            result.setdefault(row["room_nid"], []).append(row)
+            result.setdefault(row.room_nid, []).append(row)
         return result
 
 
-def receipt_content(rows: Sequence[Record]) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
+def receipt_content(rows: Sequence[Receipt]) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
     """The content of an m.receipt event: event id → type → user → data. Where somebody has read an event both in its thread and
     for the whole room, it is the second (MSC4102): clients take it for both."""
     content: dict[str, dict[str, dict[str, dict[str, object]]]] = {}
     for row in rows:
-        data: dict[str, object] = {"ts": row["ts"]}
-        if row["thread"] != UNTHREADED:
-            data["thread_id"] = row["thread"]
-        users = content.setdefault(row["event_id"], {}).setdefault(row["type"], {})
-        if row["thread"] == UNTHREADED or row["user_id"] not in users:
-            users[row["user_id"]] = data
+        data: dict[str, object] = {"ts": row.ts}
+        if row.thread != UNTHREADED:
+            data["thread_id"] = row.thread
+        users = content.setdefault(row.event_id, {}).setdefault(row.type, {})
+        if row.thread == UNTHREADED or row.user_id not in users:
+            users[row.user_id] = data
     return content

@@ -3,7 +3,7 @@ child events")."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Relations:
         candidates: dict[str, list[str]] = {}
         left = await self._left_at(user_id, room) if room.history_visibility != "world_readable" else None
         for row in await self._store.edits(room.number, list(targets), ignored, left):
-            candidates.setdefault(row["target"], []).append(row["event_id"])
+            candidates.setdefault(row.target, []).append(row.event_id)
         result: dict[str, bytes] = {}
         while candidates:
             first = [ids[0] for ids in candidates.values()]
@@ -89,11 +89,11 @@ class Relations:
         rows = await self._store.references(room.number, targets, ignored)
         if not rows:
             return {}
-        visible = {e.event_id for e, _ in await self._visible(user_id, room, [row["event_id"] for row in rows])}
+        visible = {e.event_id for e, _ in await self._visible(user_id, room, [row.event_id for row in rows])}
         result: dict[str, list[str]] = {}
-        for row in sorted(rows, key=lambda row: room.order.key(row["position"])):
-            if row["event_id"] in visible:
-                result.setdefault(row["target"], []).append(row["event_id"])
+        for row in sorted(rows, key=lambda row: room.order.key(row.position)):
+            if row.event_id in visible:
+                result.setdefault(row.target, []).append(row.event_id)
         return result
 
     async def _threads(
@@ -103,9 +103,7 @@ class Relations:
         if not roots:
             return {}
         left = await self._left_at(user_id, room)
-        rows: dict[str, Mapping[str, Any]] = {
-            r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)
-        }
+        rows: dict[str, Any] = {r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)}
         mine = (await self._rooms.memberships.of(user_id)).get(room.number)
         older = [root for root, row in rows.items() if mine is None or not mine.sees(row["first"])]
         if older:  # what is in them may be hidden in part: only what is seen is counted
@@ -129,16 +127,16 @@ class Relations:
     ) -> dict[str, dict[str, Any]]:
         """Threads of which the reader sees something, by their roots: as if what they do not see were not there."""
         rows = await self._store.in_threads(room.number, roots, ignored, left)
-        rows = sorted(rows, key=lambda row: room.order.key(row["position"]), reverse=True)
-        places = [Place(row["position"], row["state_before"]) for row in rows]
+        rows = sorted(rows, key=lambda row: room.order.key(row.position), reverse=True)
+        places = [Place(row.position, row.state_before) for row in rows]
         seen = await self._rooms.visibility.seen_places(user_id, room, places)
         threads: dict[str, dict[str, Any]] = {}
         for row, place in zip(rows, places, strict=True):
             if place in seen:
-                first = {"latest_id": row["event_id"], "count": 0, "participated": False}
-                thread = threads.setdefault(row["target"], first)
+                first = {"latest_id": row.event_id, "count": 0, "participated": False}
+                thread = threads.setdefault(row.target, first)
                 thread["count"] += 1
-                thread["participated"] = thread["participated"] or row["sender"] == user_id
+                thread["participated"] = thread["participated"] or row.sender == user_id
         return threads
 
     async def _left_at(self, user_id: str, room: LiveRoom) -> int | None:
@@ -234,10 +232,10 @@ class Relations:
         order = room.order
         if len(order.spans) == 1:
             rows = await self._store.roots(room.number, participant, start, upto, limit)
-            return [(row["root"], row["latest"]) for row in rows]
+            return [(row.root, row.latest) for row in rows]
         latest: dict[str, int] = {}
         for row in await self._store.latest_answers(room.number, participant, upto):
-            root, position = row["root"], row["position"]
+            root, position = row.root, row.position
             if upto is not None and order.when(position) > upto:
                 continue
             latest[root] = max(position, latest.get(root, position), key=order.key)

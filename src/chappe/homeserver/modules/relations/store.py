@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.rooms.stretches import BLOCK, Cursor, Span
 
 MAX_EDITS, MAX_REFERENCES = 20, 200  # of one event: many of one take nothing from the others
@@ -20,6 +20,40 @@ _PARTICIPATED = """($2::text IS NULL
                     OR EXISTS (SELECT 1 FROM events e WHERE e.event_id = t.root AND e.sender = $2))"""
 
 
+class RelationKind(Row):
+    target: str
+    rel_type: str
+
+
+class Edit(Row):
+    target: str
+    event_id: str
+
+
+class Reference(Row):
+    target: str
+    event_id: str
+    position: int
+
+
+class ThreadEvent(Row):
+    target: str
+    event_id: str
+    sender: str
+    position: int
+    state_before: int
+
+
+class ThreadRoot(Row):
+    root: str
+    latest: int
+
+
+class ThreadAnswer(Row):
+    root: str
+    position: int
+
+
 class RelationStore:
     """Every method is one statement."""
 
@@ -28,17 +62,23 @@ class RelationStore:
 
     async def kinds(self, room: int, targets: list[str]) -> dict[str, list[str]]:
         """By relation type: the targets to which something relates like that."""
-        rows = await self._database.fetch(
-            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2", targets, room
+        rows = await read(
+            self._database,
+            RelationKind,
+            "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2",
+            targets,
+            room,
         )
         found: dict[str, list[str]] = {}
         for row in rows:
-            found.setdefault(row["rel_type"], []).append(row["target"])
+            found.setdefault(row.rel_type, []).append(row.target)
         return found
 
-    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> Sequence[Record]:
+    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> list[Edit]:
         """(target, event_id), by the target's own author, latest first, of what came no later than a position."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            Edit,
             """SELECT x.target, x.event_id FROM unnest($1::text[]) t CROSS JOIN LATERAL (
                    SELECT r.target, r.event_id, r.ts FROM relations r
                     WHERE r.target = t AND r.rel_type = 'm.replace' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
@@ -53,8 +93,10 @@ class RelationStore:
             upto,
         )
 
-    async def references(self, room: int, targets: list[str], ignored: list[str]) -> Sequence[Record]:
-        return await self._database.fetch(
+    async def references(self, room: int, targets: list[str], ignored: list[str]) -> list[Reference]:
+        return await read(
+            self._database,
+            Reference,
             """SELECT x.target, x.event_id, x.position FROM unnest($1::text[]) t CROSS JOIN LATERAL (
                    SELECT r.target, r.event_id, r.position FROM relations r
                     WHERE r.target = t AND r.rel_type = 'm.reference' AND r.sender <> ALL($2::text[]) AND r.room_nid = $4
@@ -84,9 +126,11 @@ class RelationStore:
             room,
         )
 
-    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> Sequence[Record]:
+    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> list[ThreadEvent]:
         """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 1,000."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            ThreadEvent,
             """SELECT x.target, x.event_id, x.sender, x.position, e.state_before FROM relations x JOIN events e ON e.nid = x.nid
                 WHERE x.target = ANY($1::text[]) AND x.rel_type = 'm.thread' AND x.sender <> ALL($2::text[])
                   AND ($3::bigint IS NULL OR x.position <= $3) AND x.room_nid = $4
@@ -151,12 +195,14 @@ class RelationStore:
 
     async def roots(
         self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
-    ) -> Sequence[Record]:
+    ) -> list[ThreadRoot]:
         """(root, latest) of threads as of a position, newest first; with a participant, those where they have written.
 
         Of a room that has no stretches beside the log and what was before it.
         """
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            ThreadRoot,
             f"""SELECT t.root, t.latest FROM (
                     SELECT root, room_nid, CASE WHEN $4::bigint IS NULL THEN latest ELSE (
                             SELECT max(x.position) FROM relations x WHERE x.target = threads.root AND x.room_nid = $1
@@ -171,9 +217,11 @@ class RelationStore:
             limit,
         )
 
-    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> Sequence[Record]:
+    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> list[ThreadAnswer]:
         """(root, position) of the latest answer in each thread: one in the log as of a position, and one in each stretch."""
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            ThreadAnswer,
             f"""SELECT t.root, max(x.position) AS position FROM threads t
                   JOIN relations x ON x.target = t.root AND x.room_nid = $1 AND x.rel_type = 'm.thread'
                  WHERE t.room_nid = $1 AND t.latest <> 0 AND ($3::bigint IS NULL OR x.position <= $3) AND {_PARTICIPATED}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -44,6 +44,20 @@ class Subscription:
     position: int
 
 
+class SubscriptionState(Row):
+    automatic: bool
+    subscribed: bool
+    unsubscribed_after: int
+
+
+class ChangedSubscription(Row):
+    room_id: str
+    root: str
+    automatic: bool
+    subscribed: bool
+    position: int
+
+
 class ThreadSubscriptions:
     def __init__(self, database: Database, writer: GroupWriter, rooms: Rooms) -> None:
         self._database, self._writer, self._rooms = database, writer, rooms
@@ -52,12 +66,14 @@ class ThreadSubscriptions:
     async def get(self, user_id: str, room: LiveRoom, root: str) -> bool:
         """Whether the subscription was automatic. Raises M_NOT_FOUND where there is none."""
         row = await self._row(user_id, room.number, root)
-        if row is None or not row["subscribed"]:
+        if row is None or not row.subscribed:
             raise NotFound("You do not follow this thread")
-        return bool(row["automatic"])
+        return bool(row.automatic)
 
-    async def _row(self, user_id: str, room: int, root: str) -> Record | None:
-        return await self._database.fetchrow(
+    async def _row(self, user_id: str, room: int, root: str) -> SubscriptionState | None:
+        return await find(
+            self._database,
+            SubscriptionState,
             """SELECT automatic, subscribed, unsubscribed_after FROM thread_subscriptions
                 WHERE user_id = $1 AND room_nid = $2 AND root = $3""",
             user_id,
@@ -72,18 +88,18 @@ class ThreadSubscriptions:
             event = await self._rooms.timeline.shown(user_id, room, cause)
             if event is None or (event.thread != root and event.event_id != root):
                 raise BadRequest("This event is not in the thread", "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD")
-            if row is not None and row["subscribed"]:
+            if row is not None and row.subscribed:
                 return
-            if row is not None and event.position <= row["unsubscribed_after"]:
+            if row is not None and event.position <= row.unsubscribed_after:
                 raise MatrixError(
                     409, "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION", "You stopped following this thread after this event"
                 )
-        if row is None or not row["subscribed"] or row["automatic"] != (cause is not None):
+        if row is None or not row.subscribed or row.automatic != (cause is not None):
             await self._write(user_id, room.number, root, cause is not None, True, 0)
 
     async def unsubscribe(self, user_id: str, room: LiveRoom, root: str) -> None:
         row = await self._row(user_id, room.number, root)
-        if row is not None and row["subscribed"]:
+        if row is not None and row.subscribed:
             await self._write(user_id, room.number, root, False, False, room.last_position)
 
     async def _write(self, user_id: str, room: int, root: str, automatic: bool, subscribed: bool, after: int) -> None:
@@ -98,7 +114,9 @@ class ThreadSubscriptions:
 
     async def changed(self, user_id: str, since: int, upto: int, limit: int) -> tuple[list[Subscription], bool]:
         """The latest changes in (since, upto], newest first, and whether there were more."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ChangedSubscription,
             """SELECT r.room_id, t.root, t.automatic, t.subscribed, t.position
                  FROM thread_subscriptions t JOIN rooms r USING (room_nid)
                 WHERE t.user_id = $1 AND t.position > $2 AND t.position <= $3 ORDER BY t.position DESC, t.root LIMIT $4""",
@@ -107,7 +125,7 @@ class ThreadSubscriptions:
             upto,
             limit + 1,
         )
-        found = [Subscription(r["room_id"], r["root"], r["automatic"], r["subscribed"], r["position"]) for r in rows]
+        found = [Subscription(r.room_id, r.root, r.automatic, r.subscribed, r.position) for r in rows]
         return found[:limit], len(found) > limit
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox
@@ -55,6 +55,16 @@ CONSEQUENCE = Consequence(  # what waits for a device goes with it
 class Inbox:
     messages: list[bytes]
     cursor: int
+
+
+class DeviceKey(Row):
+    user_id: str
+    device_id: str
+
+
+class WaitingMessage(Row):
+    seq: int
+    message: bytes
 
 
 class ToDevice:
@@ -155,7 +165,9 @@ class ToDevice:
 
     async def shed(self, most: int, most_bytes: int) -> int:
         """Where more than so many messages, or bytes, wait for a device, the oldest go. Returns for how many devices."""
-        full = await self._database.fetch(
+        full = await read(
+            self._database,
+            DeviceKey,
             """SELECT user_id, device_id FROM to_device GROUP BY user_id, device_id
                HAVING count(*) > $1 OR sum(octet_length(message)) > $2""",
             most,
@@ -168,8 +180,8 @@ class ToDevice:
                                           FROM to_device WHERE user_id = $1 AND device_id = $2
                                         WINDOW later AS (ORDER BY seq DESC)) m
                         WHERE place > $3 OR size > $4)""",
-                row["user_id"],
-                row["device_id"],
+                row.user_id,
+                row.device_id,
                 most,
                 most_bytes,
             )
@@ -177,7 +189,9 @@ class ToDevice:
 
     async def peek(self, user_id: str, device_id: str, cursor: int, limit: int) -> Inbox:
         """The same without deleting anything."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            WaitingMessage,
             """SELECT seq, message FROM (
                    SELECT seq, message, sum(octet_length(message)) OVER (ORDER BY seq) - octet_length(message) AS before
                      FROM (SELECT seq, message FROM to_device WHERE user_id = $1 AND device_id = $2 AND seq > $3
@@ -189,7 +203,7 @@ class ToDevice:
             limit,
             MAX_BYTES_PER_SYNC,
         )
-        return Inbox([row["message"] for row in rows], rows[-1]["seq"] if rows else cursor)
+        return Inbox([row.message for row in rows], rows[-1].seq if rows else cursor)
 
 
 def require_few_devices(count: int) -> None:
@@ -198,7 +212,7 @@ def require_few_devices(count: int) -> None:
         raise BadRequest(f"At most {MAX_MESSAGES} devices at once", "M_INVALID_PARAM")
 
 
-class UndeliveredMessage(NamedTuple):
+class UndeliveredMessage(Row):
     """A message on its way to a device of here. `message`: JSON."""
 
     seq: int
@@ -209,12 +223,13 @@ class UndeliveredMessage(NamedTuple):
 
 async def messages_of(database: Database, users: Collection[str], most: int) -> list[UndeliveredMessage]:
     """What waits for any device of these users, the oldest first: for who receives in their name."""
-    rows = await database.fetch(
+    return await read(
+        database,
+        UndeliveredMessage,
         "SELECT seq, user_id, device_id, message FROM to_device WHERE user_id = ANY($1::text[]) ORDER BY seq LIMIT $2",
         list(users),
         most,
     )
-    return [UndeliveredMessage(*row) for row in rows]
 
 
 async def remove_messages(connection: Executor, seqs: Collection[int]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urldefrag, urljoin
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
 from chappe.homeserver.modules.url_previews.page import open_graph
@@ -26,6 +27,11 @@ FAILED_FOR_MS = 300_000
 StoreImage = Callable[[UserId, str, bytes], Awaitable[str]]  # returns the mxc:// URI
 
 
+class StoredPreview(Row):
+    preview: bytes
+    expires_ts: int
+
+
 class UrlPreviews:
     def __init__(
         self, database: Database, fetcher: PreviewFetcher, store_image: StoreImage, now_ms: NowMs, enabled: bool, cache_ms: int
@@ -39,11 +45,11 @@ class UrlPreviews:
         if not self.enabled:
             raise Forbidden("Link previews are switched off here")
         url = urldefrag(url).url
-        row = await self._database.fetchrow("SELECT preview, expires_ts FROM url_previews WHERE url = $1", url)
-        if row is not None and row["expires_ts"] > self._now_ms():
-            if not row["preview"]:
+        row = await find(self._database, StoredPreview, "SELECT preview, expires_ts FROM url_previews WHERE url = $1", url)
+        if row is not None and row.expires_ts > self._now_ms():
+            if not row.preview:
                 raise MatrixError(502, "M_UNKNOWN", "The address could not be opened")
-            return bytes(row["preview"])
+            return bytes(row.preview)
         task = self._under_way.get(url)
         if task is None:  # many readers of one link ask for it once
             task = self._under_way[url] = asyncio.create_task(self._make(user_id, url, languages))

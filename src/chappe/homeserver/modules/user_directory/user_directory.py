@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.reader import Finds, Guest, Person
@@ -17,6 +18,21 @@ Found = tuple[list[dict[str, Any]], bool]
 AskServers = Callable[[UserId, str, int], Awaitable[list[dict[str, Any]]]]
 CANDIDATES = 500
 MAX_LIMIT = 50
+
+
+class DirectoryPerson(Row):
+    user_id: str
+    display_name: str | None
+    avatar_url: str | None
+
+
+P = TypeVar("P", bound=DirectoryPerson)
+
+
+class KnownPerson(DirectoryPerson):
+    """`is_public`: everybody of here may find them."""
+
+    is_public: bool
 
 
 class UserDirectory:
@@ -45,7 +61,9 @@ class UserDirectory:
         asked = _asked(term)
         if asked is None or self._rooms.sight.finds(Person(UserId(searcher))) is not Finds.PUBLISHED:
             return [], False
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            DirectoryPerson,
             f"""SELECT d.user_id, d.display_name, d.avatar_url FROM user_directory d
                  WHERE {_FOUND} AND d.server_name = $6 ORDER BY d.user_id = ANY ($1) DESC, {_ORDER} LIMIT $5""",
             *asked,
@@ -59,8 +77,10 @@ class UserDirectory:
         asked = _asked(term)
         if asked is None:
             return [], False
-        rows = await self._database.fetch(
-            f"""SELECT d.user_id, d.server_name, d.display_name, d.avatar_url,
+        rows = await read(
+            self._database,
+            KnownPerson,
+            f"""SELECT d.user_id, d.display_name, d.avatar_url,
                       d.server_name = $6 OR EXISTS (
                         SELECT 1 FROM memberships m JOIN room_summaries s USING (room_nid)
                          WHERE m.user_id = d.user_id AND m.membership = 'join' AND s.join_rule = 'public') AS is_public
@@ -73,17 +93,17 @@ class UserDirectory:
         )
         found: list[dict[str, Any]] = []
         for row in await self._shown(user_id, rows):
-            if not row["is_public"] and not await self._rooms.memberships.share_a_room(user_id, row["user_id"]):
+            if not row.is_public and not await self._rooms.memberships.share_a_room(user_id, row.user_id):
                 continue
             if len(found) == limit:
                 return found, True
             found.append(_entry(row))
         return found, False
 
-    async def _shown(self, searcher: UserId, rows: Sequence[Record]) -> list[Record]:
+    async def _shown(self, searcher: UserId, people: Sequence[P]) -> list[P]:
         """Those of some people who are not hidden from somebody."""
-        hidden = await self._rooms.policy.hidden(searcher, [row["user_id"] for row in rows])
-        return [row for row in rows if row["user_id"] not in hidden]
+        hidden = await self._rooms.policy.hidden(searcher, [person.user_id for person in people])
+        return [person for person in people if person.user_id not in hidden]
 
 
 # $1 whole ids, $2 words that names hold or begin with, $3 how the server begins, $4 words that names hold
@@ -102,6 +122,6 @@ def _asked(term: str) -> tuple[list[str], str, str, str] | None:
     return [term, term.lower()] if server else [], words, f"{escaped(server.lower())}%", exact_names(local)
 
 
-def _entry(row: Record) -> dict[str, Any]:
-    entry = {"user_id": row["user_id"], "display_name": row["display_name"], "avatar_url": row["avatar_url"]}
+def _entry(row: DirectoryPerson) -> dict[str, Any]:
+    entry = {"user_id": row.user_id, "display_name": row.display_name, "avatar_url": row.avatar_url}
     return {key: value for key, value in entry.items() if value is not None}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, mapping
 
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
 
@@ -50,8 +51,7 @@ async def waiting_for_their_past(database: Database) -> int:
     return await database.fetchval("SELECT count(*) FROM federation_inbox")  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, slots=True)
-class Failing:
+class Failing(Row):
     """Times are in ms. `failing_since`: None for one that answered last. `retry_ts`: it is left alone until then."""
 
     failing_since: int | None
@@ -61,10 +61,9 @@ class Failing:
 
 async def failing(database: Database, server_name: str) -> Failing | None:
     """None where nothing is known of it."""
-    row = await database.fetchrow(
-        "SELECT failing_since, failures, retry_ts FROM destinations WHERE server_name = $1", server_name
+    return await find(
+        database, Failing, "SELECT failing_since, failures, retry_ts FROM destinations WHERE server_name = $1", server_name
     )
-    return Failing(*row) if row is not None else None
 
 
 async def note_success(database: Database, server_name: str, now_ms: int) -> None:
@@ -91,8 +90,7 @@ async def note_failure(database: Database, server_name: str, now_ms: int, retry_
 
 async def left_alone(database: Database, now_ms: int) -> dict[str, int]:
     """Until when, in ms, by server."""
-    rows = await database.fetch("SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", now_ms)
-    return {row["server_name"]: row["retry_ts"] for row in rows}
+    return await mapping(database, str, int, "SELECT server_name, retry_ts FROM destinations WHERE retry_ts > $1", now_ms)
 
 
 async def try_now(database: Database, server_name: str, left_alone_at: int = 0) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError
@@ -46,6 +47,17 @@ class ServerKey:
 class Peers(Protocol):
     async def get_unsigned(self, destination: str, path: str) -> Any: ...
     async def post_unsigned(self, destination: str, path: str, content: dict[str, Any]) -> Any: ...
+
+
+class StoredKey(Row):
+    public_key: str
+    valid_until_ts: int
+    expired_ts: int | None
+
+
+class StoredDocument(Row):
+    fetched_ts: int
+    document: bytes
 
 
 class Keyring:
@@ -117,14 +129,16 @@ class Keyring:
         if found is not None:
             self._keys.move_to_end(name)
             return found
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            StoredKey,
             "SELECT public_key, valid_until_ts, expired_ts FROM server_keys WHERE server_name = $1 AND key_id = $2",
             server_name,
             key_id,
         )
         if row is None:
             return None
-        self._remember(name, ServerKey(*row))
+        self._remember(name, ServerKey(row.public_key, row.valid_until_ts, row.expired_ts))
         return self._keys[name]
 
     def _remember(self, name: tuple[str, str], key: ServerKey) -> None:
@@ -233,22 +247,24 @@ class Keyring:
         for as long as one notary remembers it."""
         listed = _listed(document)
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
+            rows = await read(
+                connection,
+                StoredDocument,
                 """SELECT fetched_ts, document FROM server_key_documents WHERE server_name = $1
                     ORDER BY fetched_ts DESC FOR UPDATE""",
                 server_name,
             )
             kept: list[int] = []
-            at = max(self._now_ms(), rows[0]["fetched_ts"] + 1 if rows else 0)
+            at = max(self._now_ms(), rows[0].fetched_ts + 1 if rows else 0)
             for row in rows:
-                other = orjson.loads(row["document"])
+                other = orjson.loads(row.document)
                 is_later = not is_its_own and other["valid_until_ts"] >= document["valid_until_ts"]
                 if is_later and listed.items() <= _listed(other).items():
                     return  # a notary has said less than is known
                 if is_later:
-                    at = row["fetched_ts"] - 1
+                    at = row.fetched_ts - 1
                 if is_later or not _listed(other).items() <= listed.items():
-                    kept.append(row["fetched_ts"])
+                    kept.append(row.fetched_ts)
             while at in kept:
                 at -= 1
             await connection.execute(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.matrix.identifiers import domain_of
 
@@ -61,17 +61,16 @@ class Outbox:
         return allowed
 
 
-class WaitingEdu(NamedTuple):
+class WaitingEdu(Row):
     seq: int
-    json: bytes
+    edu: bytes
 
 
 async def waiting_edus(database: Database, server: str, most: int) -> list[WaitingEdu]:
     """What a server is told next, in order."""
-    rows = await database.fetch(
-        "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", server, most
+    return await read(
+        database, WaitingEdu, "SELECT seq, edu FROM federation_edus WHERE destination = $1 ORDER BY seq LIMIT $2", server, most
     )
-    return [WaitingEdu(*row) for row in rows]
 
 
 async def remove_edus(database: Database, seqs: Sequence[int]) -> None:

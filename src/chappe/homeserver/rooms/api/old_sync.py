@@ -92,8 +92,8 @@ class OldSync:
         numbers = [m.number for m in await self._rooms.memberships.joined(user_id)]
         found = await self._read(user_id, numbers, after, upto)
         for row in await self._account_data.changed(user_id, after, upto):
-            if row["type"] != "m.push_rules":
-                found.append(_data(row) | ({"room_id": row["room_id"]} if row["room_id"] != GLOBAL else {}))
+            if row.type != "m.push_rules":
+                found.append(_data(row) | ({"room_id": row.room_id} if row.room_id != GLOBAL else {}))
         if moved := set(await self._presence.changed_users(after, upto)):
             found += await self._present_people(user_id, moved & await self._rooms.members_sharing(user_id))
         return found
@@ -151,7 +151,7 @@ class OldSync:
             "rooms": rooms,
             "presence": await self._present_people(request.user_id, people),
             "receipts": await self._read(request.user_id, numbers, 0, position),
-            "account_data": [_data(row) for row in data if row["type"] != "m.push_rules"],
+            "account_data": [_data(row) for row in data if row.type != "m.push_rules"],
         }
 
     async def _room(self, request: Request, membership: Membership, limit: int) -> dict[str, Any]:

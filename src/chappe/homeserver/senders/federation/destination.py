@@ -87,7 +87,7 @@ class Destination:
             "origin": origin,
             "origin_server_ts": self._now_ms(),
             "pdus": [orjson.Fragment(row.json) for row in rows],
-            "edus": [*(orjson.Fragment(edu.json) for edu in edus), *fleeting.values()],
+            "edus": [*(orjson.Fragment(edu.edu) for edu in edus), *fleeting.values()],
         }
         body = orjson.loads(orjson.dumps(content))
         for key in fleeting:

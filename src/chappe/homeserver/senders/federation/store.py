@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Executor
+from chappe.homeserver.database.rows import Row, read, values
 
 
 class QueueRow(NamedTuple):
@@ -16,7 +17,7 @@ class QueueRow(NamedTuple):
     event_nid: int
 
 
-class QueuedPdu(NamedTuple):
+class QueuedPdu(Row):
     """An event that is sent next. `json`: the PDU."""
 
     position: int
@@ -79,26 +80,25 @@ class FederationQueue:
 
     async def destinations(self) -> list[str]:
         """For which anything waits, messages to devices and the like included."""
-        rows = await self._database.fetch(
-            "SELECT destination FROM federation_queue UNION SELECT destination FROM federation_edus"
+        return await values(
+            self._database, str, "SELECT destination FROM federation_queue UNION SELECT destination FROM federation_edus"
         )
-        return [row["destination"] for row in rows]
 
     async def destinations_of_edus(self) -> set[str]:
-        rows = await self._database.fetch("SELECT DISTINCT destination FROM federation_edus")
-        return {row["destination"] for row in rows}
+        return set(await values(self._database, str, "SELECT DISTINCT destination FROM federation_edus"))
 
     # ---------------------------------------------------------------------------------------------- of one server
 
     async def waiting(self, server: str, most: int) -> list[QueuedPdu]:
         """In order."""
-        rows = await self._database.fetch(
+        return await read(
+            self._database,
+            QueuedPdu,
             """SELECT q.position, e.json, e.sender FROM federation_queue q JOIN events e ON e.nid = q.event_nid
                 WHERE q.destination = $1 ORDER BY q.position LIMIT $2""",
             server,
             most,
         )
-        return [QueuedPdu(*row) for row in rows]
 
     async def has_untold(self, server: str, room: int, upto: int) -> bool:
         """Whether anything of a room waits, or the log has not been followed up to a position."""

@@ -16,7 +16,7 @@ import orjson
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import LoggedCommit, commits_between
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
@@ -24,7 +24,7 @@ from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
 from chappe.homeserver.modules.push.rules import PushRules
-from chappe.homeserver.modules.push.store import PusherStore, PushQueue, QueuedPush
+from chappe.homeserver.modules.push.store import PusherOfUser, PusherStore, PushQueue, QueuedPush
 from chappe.homeserver.rooms.beside import news_beside
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -171,7 +171,7 @@ class PushGatherer:
     async def _of_user(
         self,
         user: str,
-        pushers: Sequence[Record],
+        pushers: Sequence[PusherOfUser],
         events: Sequence[tuple[LiveRoom, RoomEvent, list[Any]]],
         reader: bool,
         upto: int,
@@ -185,10 +185,20 @@ class PushGatherer:
             loud = quiet_until is None or (hours is not None and hours.allows_highlights and verdict_of(actions).highlight)
             if loud:
                 tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
-                result += [(p["id"], room.number, event.event_id, event.position or upto, tweaks, now) for p in pushers]
+                at = event.position or upto
+                result += [
+                    QueuedPush(
+                        pusher=p.id, room_nid=room.number, event_id=event.event_id, position=at, tweaks=tweaks, created_ts=now
+                    )
+                    for p in pushers
+                ]
             else:
                 silently = True  # only the number of unread messages rises
         if reader or silently:
             how = SILENTLY if silently else b"{}"
-            result += [(p["id"], 0, BADGE, upto, how, now) for p in pushers if p["kind"] != "email"]
+            result += [
+                QueuedPush(pusher=p.id, room_nid=0, event_id=BADGE, position=upto, tweaks=how, created_ts=now)
+                for p in pushers
+                if p.kind != "email"
+            ]
         return result

@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
-from chappe.homeserver.modules.push.store import PushQueue
+from chappe.homeserver.modules.push.store import Pusher, PushQueue, WaitingPush
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -36,16 +36,16 @@ class Notification:
     event: RoomEvent | None = None
     tweaks: dict[str, Any] = field(default_factory=dict)
 
-    def for_gateway(self, pusher: Record) -> dict[str, Any]:
-        data = orjson.loads(pusher["data"])
+    def for_gateway(self, pusher: Pusher) -> dict[str, Any]:
+        data = orjson.loads(pusher.data)
         device = {
-            "app_id": pusher["app_id"],
-            "pushkey": pusher["pushkey"],
-            "pushkey_ts": pusher["created_ts"] // 1000,
+            "app_id": pusher.app_id,
+            "pushkey": pusher.pushkey,
+            "pushkey_ts": pusher.created_ts // 1000,
             "data": {k: v for k, v in data.items() if k != "url"},
             "tweaks": self.tweaks,
         }
-        return {**self.content(pusher["user_id"], data.get("format") == "event_id_only"), "devices": [device]}
+        return {**self.content(pusher.user_id, data.get("format") == "event_id_only"), "devices": [device]}
 
     def content(self, user_id: str, only_ids: bool) -> dict[str, Any]:
         found: dict[str, Any] = {"counts": {"unread": self.unread}}
@@ -81,27 +81,27 @@ class Notifications:
         self._vapid, self._now_ms = vapid, now_ms
         self._badges: OrderedDict[str, dict[int, bool]] = OrderedDict()  # by user: the rooms with something unread
 
-    async def make(self, pusher: Record, row: Record) -> Notification | None:
+    async def make(self, pusher: Pusher, row: WaitingPush) -> Notification | None:
         """None where there is nothing to tell: it has been read, or the number is what the device shows already."""
-        user_id = pusher["user_id"]
-        unread = await self._badge(user_id, row["room_nid"])
-        if row["event_id"] == "":
+        user_id = pusher.user_id
+        unread = await self._badge(user_id, row.room_nid)
+        if row.event_id == "":
             # a number that rises comes with the event that raised it, unless that must not ring
-            changed = unread != pusher["badge"] if row["tweaks"] != b"{}" else unread < pusher["badge"]
+            changed = unread != pusher.badge if row.tweaks != b"{}" else unread < pusher.badge
             return Notification(unread) if changed else None
-        room = await self._rooms.live.by_number(row["room_nid"])
+        room = await self._rooms.live.by_number(row.room_nid)
         present = room.known_to(user_id, (MEMBER, user_id))
-        if present is not None and present.event_id == row["event_id"] and present.membership == "invite":
+        if present is not None and present.event_id == row.event_id and present.membership == "invite":
             hidden = await self._hides_invitation(user_id, present.sender)
-            return None if hidden else Notification(unread, room, present, orjson.loads(row["tweaks"]))
-        event = await self._rooms.timeline.find(room, row["event_id"])
+            return None if hidden else Notification(unread, room, present, orjson.loads(row.tweaks))
+        event = await self._rooms.timeline.find(room, row.event_id)
         if event is not None and event.type == MEMBER and event.state_key == user_id:  # an invitation that has ended
             return None
         if event is None or event.is_redacted:
             return None
         if room.membership(user_id) == "join" and await self._counts.is_read(user_id, room, event):
             return None
-        return Notification(unread, room, event, orjson.loads(row["tweaks"]))
+        return Notification(unread, room, event, orjson.loads(row.tweaks))
 
     async def _badge(self, user_id: str, number: int) -> int:
         """Rooms with unread notifications, and the invitations that are shown. `number`: the room with news; 0: any may have some."""
@@ -123,13 +123,13 @@ class Notifications:
         invited = [m for m in invitations if not await self._hides_invitation(user_id, m.sender)]
         return sum(known.get(n, False) for n in joined) + len(invited)
 
-    def for_browser(self, pusher: Record, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
+    def for_browser(self, pusher: Pusher, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of a Web Push message; what does not fit leaves its content out."""
         only_ids = data.get("format") == "event_id_only"
-        content = notification.content(pusher["user_id"], only_ids)
+        content = notification.content(pusher.user_id, only_ids)
         message = orjson.dumps(content)
         if len(message) > ROOM:
-            message = orjson.dumps(notification.content(pusher["user_id"], True))
+            message = orjson.dumps(notification.content(pusher.user_id, True))
         urgency = "normal" if notification.event is None else "high" if notification.priority == "high" else "normal"
         headers = {
             "Content-Encoding": "aes128gcm",
@@ -138,7 +138,7 @@ class Notifications:
             "Urgency": urgency,
             "Authorization": self._vapid.authorization(data["url"], self._now_ms() // 1000),
         }
-        return encrypt(message, decode(pusher["pushkey"]), decode(data["auth"])), headers
+        return encrypt(message, decode(pusher.pushkey), decode(data["auth"])), headers
 
 
 class Digest:
@@ -160,32 +160,32 @@ class Digest:
     def next_look(self, now: int) -> int:
         return now + min(self._delay_ms, 60_000)
 
-    async def write(self, pusher: Record, rows: Sequence[Record]) -> None:
+    async def write(self, pusher: Pusher, rows: Sequence[WaitingPush]) -> None:
         """One mail once the oldest has waited long enough; none about what has been read meanwhile."""
-        if not rows or rows[0]["created_ts"] > self._now_ms() - self._delay_ms:
+        if not rows or rows[0].created_ts > self._now_ms() - self._delay_ms:
             return
         unread = [n for row in rows if (n := await self._notifications.make(pusher, row)) is not None and n.event]
-        owner, mails = await self._accounts.user_by_threepid("email", pusher["pushkey"]), list[Mail]()
-        if unread and owner == pusher["user_id"]:
-            rooms = {n.room.room_id: _name(n.room, pusher["user_id"]) for n in unread if n.room is not None}
+        owner, mails = await self._accounts.user_by_threepid("email", pusher.pushkey), list[Mail]()
+        if unread and owner == pusher.user_id:
+            rooms = {n.room.room_id: _name(n.room, pusher.user_id) for n in unread if n.room is not None}
             what = ", ".join(list(rooms.values())[:3])
-            lines = [_line(n, pusher["user_id"], pusher["lang"]) for n in unread[:LINES]]
+            lines = [_line(n, pusher.user_id, pusher.lang) for n in unread[:LINES]]
             if len(unread) > LINES:
                 lines.append("…")
-            server_name = domain_of(pusher["user_id"])
+            server_name = domain_of(pusher.user_id)
             mails.append(
                 self._mail.compose(
                     "digest",
-                    pusher["pushkey"],
+                    pusher.pushkey,
                     server_name,
-                    pusher["lang"],
+                    pusher.lang,
                     self._link_of(server_name),
                     tuple(lines),
                     count=len(unread),
                     what=what,
                 )
             )
-        ids = [row["id"] for row in rows]
+        ids = [row.id for row in rows]
         async with self._database.transaction() as connection:
             if await PushQueue(connection).remove(ids):  # else another process has written it, whose lease had ended meanwhile
                 await self._mail.put(connection, *mails)

@@ -51,12 +51,12 @@ class RoomList:
         direct: set[str] = set()
         tags: dict[str, frozenset[str]] = {}
         for row in await self._account_data.of_types(user_id, ["m.direct", TAGS]):
-            content = orjson.loads(row["content"])
-            if row["room_id"] == GLOBAL and row["type"] == "m.direct":
+            content = orjson.loads(row.content)
+            if row.room_id == GLOBAL and row.type == "m.direct":
                 for rooms in content.values():
                     direct.update(r for r in rooms if type(r) is str) if type(rooms) is list else None
-            elif row["type"] == TAGS and type(content.get("tags")) is dict:
-                tags[row["room_id"]] = frozenset(content["tags"])
+            elif row.type == TAGS and type(content.get("tags")) is dict:
+                tags[row.room_id] = frozenset(content["tags"])
         return Preferences(frozenset(direct), tags)
 
     async def children(self, user_id: str, spaces: Iterable[str]) -> frozenset[str]:
