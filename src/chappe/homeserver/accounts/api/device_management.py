@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.store import AccountStore, Device
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -86,6 +86,7 @@ class DeviceManagement:
         return {}
 
 
-def _device(row: Any) -> dict[str, Any]:
+def _device(row: Device) -> dict[str, Any]:
     """Null where it is not known: bots (matrix-nio) refuse the whole list where one of the four is missing."""
-    return {key: row[key] for key in ("device_id", "display_name", "last_seen_ts", "last_seen_ip")}
+    names = ("device_id", "display_name", "last_seen_ts", "last_seen_ip")
+    return {name: getattr(row, name) for name in names}

@@ -9,6 +9,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import Device
 from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -245,7 +246,7 @@ def _query(device_id: str, **more: str) -> str:
     return urlencode({**more, "device_id": device_id})
 
 
-def _device(visit: Visit, row: Any) -> dict[str, Any]:
-    seen = row["last_seen_ts"]
+def _device(visit: Visit, row: Device) -> dict[str, Any]:
+    seen = row.last_seen_ts
     day = visit.day(seen) if seen else None
-    return {"device_id": row["device_id"], "display_name": row["display_name"], "seen": day}
+    return {"device_id": row.device_id, "display_name": row.display_name, "seen": day}

@@ -107,22 +107,22 @@ class _Withheld:
             numbers, _ = await self._rooms.trees.whole(root)
             await self._connection.execute("DELETE FROM moving_withheld WHERE nid = ANY($1::bigint[])", numbers)
 
-    async def _goes(self, onlookers: Onlookers, row: Any) -> bool:
+    async def _goes(self, onlookers: Onlookers, row: HeldEvent) -> bool:
         """Whether an event goes as it is."""
         sees = False
-        if row["status"] in (HISTORY, SOFT_FAILED):
-            sees = await onlookers.see(int_to_name(row["state_before"]))
-        if row["status"] == HISTORY:
-            stretch = min(row["position"] // BLOCK, 0)
+        if row.status in (HISTORY, SOFT_FAILED):
+            sees = await onlookers.see(int_to_name(row.state_before))
+        if row.status == HISTORY:
+            stretch = min(row.position // BLOCK, 0)
             if sees and stretch != self._saw_in:
-                self._states.add(int_to_name(row["state_before"]))
+                self._states.add(int_to_name(row.state_before))
             self._saw_in = stretch if sees else None
-        if row["state_key"] is not None:
-            return sees or row["type"] in WHOLE or self._is_ours(row["sender"])
-        erased_at = self._rooms.visibility.erased_at.get(row["sender"])
+        if row.state_key is not None:
+            return sees or row.type in WHOLE or self._is_ours(row.sender)
+        erased_at = self._rooms.visibility.erased_at.get(row.sender)
         if erased_at is not None and (self._since is None or self._since > erased_at):
             return False
-        return sees or self._is_ours(row["sender"])
+        return sees or self._is_ours(row.sender)
 
     def _is_ours(self, user_id: str) -> bool:
         return user_id.endswith(f":{self._server_name}")
@@ -163,5 +163,5 @@ class Onlookers:
         return {row.nid: orjson.loads(row.json)["content"] for row in rows}
 
 
-def _record(row: Any, version: RoomVersion) -> tuple[int, str, bytes]:
-    return row["nid"], row["event_id"], canonical_json(redact(orjson.loads(row["json"]), version))
+def _record(row: HeldEvent, version: RoomVersion) -> tuple[int, str, bytes]:
+    return row.nid, row.event_id, canonical_json(redact(orjson.loads(row.json), version))

@@ -11,7 +11,7 @@ import orjson
 
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, Answer, endpoint
-from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData
+from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountData, AccountDatum
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
 from chappe.homeserver.modules.relations.relations import Relations
@@ -185,5 +185,5 @@ class OldSync:
         return await self._whole(request, room, room.membership(request.user_id), limit)
 
 
-def _data(row: Any) -> dict[str, Any]:
-    return {"type": row["type"], "content": orjson.Fragment(row["content"])}
+def _data(row: AccountDatum) -> dict[str, Any]:
+    return {"type": row.type, "content": orjson.Fragment(row.content)}
