@@ -16,7 +16,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.organisations import Organisation
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.session_store import SessionStore
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.mail.letters import TEXTS
@@ -241,7 +241,7 @@ async def test_a_dehydrated_device_holds_nothing(
     await happens(ministry, holder)
     assert await held_by(ministry) is None
     assert (await functions.turns(DUTY, 1))[0]["ended_ts"] is not None
-    assert await ministry.node.accounts.store.devices(DUTY) == []
+    assert await ministry.node.accounts.store.sessions.devices(DUTY) == []
 
 
 async def held_by(server: Server) -> str | None:
@@ -268,7 +268,7 @@ async def test_what_is_held_by_no_session_is_handed_back(ministry: Server, funct
     # as for a token used twice
     await database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", DUTY)
     await functions.look()
-    assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
+    assert await held_by(ministry) is None and await ministry.node.accounts.store.sessions.devices(DUTY) == []
 
 
 async def test_its_keys_are_its_holders(ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person) -> None:
@@ -414,7 +414,7 @@ async def test_what_is_not_given_after_all_is_held_by_nobody(
         await until(lambda: _waiting(database, 1))
         await database.execute("DELETE FROM function_holders WHERE holder = $1", alice.id)
     assert (await refused(taking)).status == 404
-    assert await held_by(ministry) is None and await ministry.node.accounts.store.devices(DUTY) == []
+    assert await held_by(ministry) is None and await ministry.node.accounts.store.sessions.devices(DUTY) == []
     assert [turn["ended_ts"] is not None for turn in await functions.turns(DUTY, 10)] == [True]
     assert await database.fetchval("SELECT owner FROM users WHERE user_id = $1", DUTY) is None
 
@@ -433,7 +433,7 @@ async def test_another_process_hands_it_over_at_the_same_time(
         await elsewhere.execute("UPDATE function_accounts SET holder = $1, since_ts = 1", bob.id)
     await elsewhere.close()
     assert (await refused(back)).status == 403
-    assert await held_by(ministry) == bob.id and await ministry.node.accounts.store.devices(DUTY) != []
+    assert await held_by(ministry) == bob.id and await ministry.node.accounts.store.sessions.devices(DUTY) != []
 
 
 @contextlib.asynccontextmanager
@@ -476,7 +476,7 @@ async def test_who_signs_in_while_the_turn_ends_is_not_signed_in(
     ministry: Server, functions: FunctionAccounts, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
     """Alice shows her login token, and before the session is written her turn is over."""
-    given, begin = await token_of(alice), AccountStore.begin_session
+    given, begin = await token_of(alice), SessionStore.begin_session
     is_there, may_go_on = asyncio.Event(), asyncio.Event()
 
     async def stops(*arguments: Any) -> bool:
@@ -485,7 +485,7 @@ async def test_who_signs_in_while_the_turn_ends_is_not_signed_in(
         return await begin(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(AccountStore, "begin_session", stops)
+        patched.setattr(SessionStore, "begin_session", stops)
         signing_in = asyncio.create_task(use(ministry, given))
         await asyncio.wait_for(is_there.wait(), 20)
     if ends == "handed back":
@@ -498,7 +498,7 @@ async def test_who_signs_in_while_the_turn_ends_is_not_signed_in(
         await ministry.node.accounts.set_state(UserId(alice.id), locked=True)
     may_go_on.set()
     assert (await refused(signing_in)).status == 403
-    assert await ministry.node.accounts.store.devices(DUTY) == []
+    assert await ministry.node.accounts.store.sessions.devices(DUTY) == []
 
 
 @pytest.mark.parametrize("holder", ["nobody", "alice"])

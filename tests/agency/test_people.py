@@ -36,7 +36,7 @@ async def name_of(server: Server, user_id: str) -> str:
 
 
 async def addresses_of(server: Server, user_id: str) -> list[str]:
-    return sorted(row["address"] for row in await server.node.accounts.store.threepids(user_id))
+    return sorted(row.address for row in await server.node.accounts.store.threepids(user_id))
 
 
 async def bind(server: Server, user_id: str, address: str) -> None:

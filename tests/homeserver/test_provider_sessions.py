@@ -125,7 +125,7 @@ async def test_a_device_that_such_a_device_let_in_ends_with_it(server: Server, p
     browser = await provider.let_in(Browser(server))
     first = await modern(browser)
     device = await server.node.database.fetchval("SELECT device_id FROM oauth_sessions")
-    login = await server.node.accounts.store.browser_of_device(ZOE, device)
+    login = await server.node.accounts.store.sessions.browser_of_device(ZOE, device)
     assert login is not None
     given = await server.node.login_tokens.new(ZOE, device, login)
     body = {"type": "m.login.token", "token": given}
@@ -246,7 +246,7 @@ async def test_a_logout_in_the_middle_of_a_sign_in_ends_it(
         token = await way(browser)
     assert told == [200], "the logout came in the middle"
     assert (await server.raw("GET", WHOAMI, None, token))[0] == 401
-    assert await server.node.accounts.store.devices(ZOE) == []
+    assert await server.node.accounts.store.sessions.devices(ZOE) == []
 
 
 @pytest.mark.parametrize("claims", [{"sub": "zoe"}, {"sid": "s1"}, {"sub": "zoe", "sid": "s1"}], ids=str)

@@ -17,7 +17,7 @@ import pytest
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions, hash_cookie
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Authorization, parse_scope
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.session_store import SessionStore
 from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.bots.webhooks import Webhooks
@@ -77,7 +77,7 @@ def _ending(way: str) -> set[State]:
 
 Make = Callable[[Scene], Awaitable[Probe]]
 BY_PASSWORD = {State.ENDED, State.ERASED, State.PASSWORD_CHANGED}
-STORE = (AccountStore, "begin_session")
+STORE = (SessionStore, "begin_session")
 # how one signs in; in which states that ends; who writes the session, and by which method
 SIGN_INS: dict[str, tuple[Make, set[State], tuple[type, str]]] = {
     "login token": (login_tokens, _ending("login tokens"), STORE),
@@ -85,7 +85,7 @@ SIGN_INS: dict[str, tuple[Make, set[State], tuple[type, str]]] = {
     "device code": (oauth_codes, _ending(IN_OAUTH), STORE),
     "password": (password, BY_PASSWORD, STORE),
     "password on the page": (page, BY_PASSWORD, (BrowserSessions, "begin")),
-    "refresh token": (refresh_tokens, _ending("refresh tokens"), (AccountStore, "rotate")),
+    "refresh token": (refresh_tokens, _ending("refresh tokens"), (SessionStore, "rotate")),
 }
 
 
@@ -177,7 +177,7 @@ async def test_the_state_comes_before_the_session_is_written(
 IN_A_TRANSACTION = {
     name: ((states & _ending("access tokens")) - ({State.DEVICE_SIGNED_OUT} if name == "login token" else set()), where)
     for name, (_, states, where) in SIGN_INS.items()
-    if where[0] is AccountStore
+    if where[0] is SessionStore
 }
 
 
@@ -226,7 +226,7 @@ async def test_a_refresh_token_is_shown_again_while_another_is_replaced(
     second = await _refreshed(scene, first)
     assert await _status(scene, second["access_token"]) == 200  # the first has ended
     stop = written if is_written else begun
-    refreshing, may_go_on = await stop(monkeypatch, (AccountStore, "rotate"), _refreshed(scene, second["refresh_token"]))
+    refreshing, may_go_on = await stop(monkeypatch, (SessionStore, "rotate"), _refreshed(scene, second["refresh_token"]))
     shown_again = asyncio.create_task(_refreshed(scene, first))
     if is_written:
         await until(lambda: _waits_for_a_lock(scene.server))

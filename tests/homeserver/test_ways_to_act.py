@@ -307,7 +307,7 @@ _WHO = "/_matrix/client/v3/account/whoami"
 async def test_what_is_heard_while_a_token_is_read_is_not_overwritten(server: Server) -> None:
     """A sign-out that is heard between the reading of a token and its keeping."""
     alice, sessions = await server.person(), server.node.sessions
-    store, token = server.node.accounts.store, hash_token(alice.token)
+    store, token = server.node.accounts.store.sessions, hash_token(alice.token)
     sessions._drop_user(alice.id)
     read = asyncio.Event()
     found = store.find_access_token

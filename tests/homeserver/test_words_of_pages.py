@@ -54,6 +54,6 @@ async def test_the_pages(new_server: NewServer, language: str, hint: str, device
     browser = await Browser(server).open(f"/login?lang={language}")
     await browser.submit("/login", login="alice", password=PASSWORD)
     await browser.open(f"/account?lang={language}")
-    seen = (await server.node.accounts.store.devices(UserId(alice.id)))[0]["last_seen_ts"]
+    seen = (await server.node.accounts.store.sessions.devices(UserId(alice.id)))[0].last_seen_ts
     assert f"{device}{day(seen, language == 'fr')}" in browser.page
     assert "My laptop" in browser.page and f">{alice.device}<" not in browser.page

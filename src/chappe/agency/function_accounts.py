@@ -57,7 +57,7 @@ class FunctionAccounts:
         if user_id in self._changing_hands:
             return
         holder = await self._database.fetchval("SELECT holder FROM function_accounts WHERE user_id = $1", user_id)
-        if holder is not None and not await self._accounts.store.is_signed_in(user_id):
+        if holder is not None and not await self._accounts.store.sessions.is_signed_in(user_id):
             await self._end_turn(user_id, holder, only_unused=True)
 
     async def look(self) -> None:
@@ -67,10 +67,10 @@ class FunctionAccounts:
         """
         before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
         for row in await self._database.fetch("SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before):
-            if not await self._accounts.store.is_signed_in(row["user_id"]):
+            if not await self._accounts.store.sessions.is_signed_in(row["user_id"]):
                 await self._end_turn(row["user_id"], row["holder"], only_unused=True)
         unheld = [row["user_id"] for row in await self._database.fetch(_UNHELD)]
-        for user_id in await self._accounts.store.who_is_signed_in(unheld):
+        for user_id in await self._accounts.store.sessions.who_is_signed_in(unheld):
             await self._end_unheld(user_id)
 
     async def _end_unheld(self, user_id: str) -> None:
@@ -204,7 +204,7 @@ class FunctionAccounts:
 
     async def _give(self, user_id: UserId, holder: str, device_id: str, letters: Iterable[Notice]) -> str:
         """Returns the login token."""
-        browser = await self._accounts.store.browser_of_device(holder, device_id)  # whoever ends that, ends both
+        browser = await self._accounts.store.sessions.browser_of_device(holder, device_id)  # whoever ends that, ends both
         now = self._now_ms()
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -230,7 +230,7 @@ class FunctionAccounts:
             raise _no_such()
         if not await self._accounts.store.keep_open(connection, [user_id, holder]):
             raise _locked()
-        if not await self._accounts.store.keep_session(connection, holder, device_id):
+        if not await self._accounts.store.sessions.keep_session(connection, holder, device_id):
             raise Forbidden("You are signed out")
 
     async def hand_back(self, holder: UserId, user_id: UserId) -> None:
@@ -261,7 +261,7 @@ class FunctionAccounts:
             since = await self._database.fetchval(
                 "SELECT since_ts FROM function_accounts WHERE user_id = $1 AND holder = $2", user_id, holder
             )
-            if since is None or (only_unused and await self._accounts.store.is_signed_in(user_id)):
+            if since is None or (only_unused and await self._accounts.store.sessions.is_signed_in(user_id)):
                 return False
             async with self._database.transaction() as connection:  # from here on nothing becomes a session of it
                 await self._accounts.store.set_owner(user_id, None, connection)

@@ -47,4 +47,4 @@ async def test_the_bridge_starts_and_answers(
         await ear.hears(room, "Telegram bridge bot")
         await alice.say(room, "version")
         await ear.hears(room, "v0.15.3")
-        assert len(await server.node.accounts.store.devices("@telegrambot:localhost")) == 1, log.read_text()[-2000:]
+        assert len(await server.node.accounts.store.sessions.devices("@telegrambot:localhost")) == 1, log.read_text()[-2000:]

@@ -103,7 +103,7 @@ class AccountActions:
     @action()
     async def remove_device(self, actor: Actor, device: Device) -> None:
         """Sign somebody out on one device, which was lost, say."""
-        known = [row.device_id for row in await self._accounts.store.devices(device.user_id)]
+        known = [row.device_id for row in await self._accounts.store.sessions.devices(device.user_id)]
         if device.device_id not in known:
             raise NotFound("This account has no such device")
         await self._sessions.remove_devices(device.user_id, [device.device_id])

@@ -305,7 +305,7 @@ class Views:
         account = await self._accounts.store.find_user(user_id)
         locked_by = (account.locked_by or EVERYWHERE) if account is not None and account.locked else None
         rooms = await self._rooms.memberships.joined(user_id)
-        devices = [asdict(row) for row in await self._accounts.store.devices(user_id)]
+        devices = [asdict(row) for row in await self._accounts.store.sessions.devices(user_id)]
         return {
             "user_id": user_id,
             "display_name": user["displayname"],

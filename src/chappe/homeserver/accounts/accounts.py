@@ -17,7 +17,8 @@ from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.profile_fields import check_shown
 from chappe.homeserver.accounts.registration_tokens import RegistrationTokens
-from chappe.homeserver.accounts.store import AccountStore, InTransaction, User
+from chappe.homeserver.accounts.session_store import InTransaction
+from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock, Commit

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from asyncpg.pool import PoolConnectionProxy
 
-from chappe.homeserver.accounts.store import AccountStore, InTransaction
+from chappe.homeserver.accounts.session_store import InTransaction
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
@@ -57,7 +58,7 @@ class LoginTokens:
         becomes ends with it, too.
         """
         if device_id is not None:
-            await self._store.require_session(connection, (parent_user or user_id, device_id))
+            await self._store.sessions.require_session(connection, (parent_user or user_id, device_id))
         elif browser is not None and not await connection.fetchval(
             "SELECT true FROM browser_sessions WHERE id_hash = $1 AND expires_ts > $2 FOR SHARE", browser, self._now_ms()
         ):

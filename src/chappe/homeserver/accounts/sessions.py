@@ -14,8 +14,9 @@ from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.fragments import RemovedDeviceRow
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
+from chappe.homeserver.accounts.session_store import AccessToken, InTransaction, Origin
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.store import AccessToken, AccountStore, InTransaction, Origin
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new_refresh_token, new_token
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.clock import Clock, Commit
@@ -132,7 +133,7 @@ class Sessions:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
         device = request.query("device_id") or request.query("org.matrix.msc3202.device_id")
         if device is not None and (user_id, device) not in self._ghost_devices:
-            if await self._store.device(user_id, device) is None and request.method not in ("PUT", "DELETE"):
+            if await self._store.sessions.device(user_id, device) is None and request.method not in ("PUT", "DELETE"):
                 raise BadRequest("This user has no such device", "M_UNKNOWN_DEVICE")
             self._ghost_devices.add((user_id, device))
         return Requester(
@@ -152,7 +153,7 @@ class Sessions:
             mark, changed = object(), set[str]()
             self._loads[mark] = changed
             try:
-                row = await self._store.find_access_token(token_hash)
+                row = await self._store.sessions.find_access_token(token_hash)
                 if row is None:
                     raise _unknown(reason=self._reasons.get(token_hash))
                 if row.deactivated:
@@ -187,13 +188,13 @@ class Sessions:
         """Writes down when devices were last seen; called now and then."""
         seen, self._seen = self._seen, {}
         if seen:
-            await self._store.saw([(user, device, ts, ip, agent) for (user, device), (ts, ip, agent) in seen.items()])
+            await self._store.sessions.saw([(user, device, ts, ip, agent) for (user, device), (ts, ip, agent) in seen.items()])
 
     async def whois(self, user_id: str) -> dict[str, Any]:
         """Where each device was seen last, and in which program (client-server API, "Server Administration"). What this process
         has seen counts at once."""
         devices = {}
-        for row in await self._store.devices(user_id):
+        for row in await self._store.sessions.devices(user_id):
             written = (row.last_seen_ts, row.last_seen_ip, row.user_agent)
             ts, ip, agent = self._seen.get((user_id, row.device_id), written)
             last = {"ip": ip, "last_seen": ts, "user_agent": agent}
@@ -225,7 +226,7 @@ class Sessions:
         refresh = new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         refresh_hash = hash_token(refresh) if refresh else None
-        if not await self._store.begin_session(
+        if not await self._store.sessions.begin_session(
             user_id, device, display_name, hash_token(access), expires, refresh_hash, family_of(refresh), origin, beside
         ):
             raise Forbidden("What asked for this session has ended")
@@ -233,7 +234,7 @@ class Sessions:
         if device_id is not None:
             await self._end_what_came_of(user_id, device)
         await self.require_not_ended_upstream(user_id, device, origin.browser)
-        if beyond := await self._store.devices_beyond(user_id, self._most_devices):
+        if beyond := await self._store.sessions.devices_beyond(user_id, self._most_devices):
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 
@@ -242,7 +243,7 @@ class Sessions:
 
         A logout that comes later finds what is written. So one of the two always sees the other.
         """
-        if browser is not None and await self._store.is_ended_upstream(browser):
+        if browser is not None and await self._store.sessions.is_ended_upstream(browser):
             await self.remove_devices(user_id, [device])
             raise _unknown()
 
@@ -253,7 +254,7 @@ class Sessions:
         has been used, is in two hands: the session ends for both (RFC 9700, 4.14.2), who signs in again keeps the device.
         """
         old = hash_token(refresh_token)
-        row = await self._store.find_refresh_token(old)
+        row = await self._store.sessions.find_refresh_token(old)
         if row is None:
             raise _unknown(soft_logout=await self._end_family(refresh_token))
         if row.client_id != client_id:
@@ -264,7 +265,7 @@ class Sessions:
         access, new = new_token("mat"), new_refresh_token(refresh_token)
         expires = self._now_ms() + self._lifetime_ms
         try:
-            done = await self._store.rotate(old, hash_token(access), expires, hash_token(new), family_of(new))
+            done = await self._store.sessions.rotate(old, hash_token(access), expires, hash_token(new), family_of(new))
         except asyncpg.ForeignKeyViolationError:
             done = False
         if not done:
@@ -273,13 +274,13 @@ class Sessions:
 
     async def _retire(self, user_id: str, refresh_hash: bytes) -> None:
         """A token of a new pair is used: the old pair ends, in every process."""
-        if await self._store.retire_predecessor(refresh_hash):
+        if await self._store.sessions.retire_predecessor(refresh_hash):
             await self._changed(user_id)
 
     async def _end_family(self, refresh_token: str) -> bool:
         """Whether a token that is unknown came from a sign-in that still lives: then it lives no longer."""
         family = family_of(refresh_token)
-        ended = None if family is None else await self._store.end_family(family)
+        ended = None if family is None else await self._store.sessions.end_family(family)
         if ended is None:
             return False
         log.warning("a refresh token was used twice", extra={"fields": {"user": ended[0], "device": ended[1]}})
@@ -302,7 +303,7 @@ class Sessions:
         if not devices:
             return
         ended = {user_id: devices}
-        for child, device in await self._store.children_of(user_id, devices):
+        for child, device in await self._store.sessions.children_of(user_id, devices):
             ended.setdefault(child, []).append(device)
         write = Write()
         for user, ends in ended.items():
@@ -319,8 +320,8 @@ class Sessions:
 
     async def _end_what_came_of(self, user_id: str, device: str) -> None:
         """A session ends whose device stays: the sessions that hang on it end, and the tokens for such that it was given."""
-        await self._store.forget_login_tokens(user_id, device)
-        for child, its_device in await self._store.children_of(user_id, [device]):
+        await self._store.sessions.forget_login_tokens(user_id, device)
+        for child, its_device in await self._store.sessions.children_of(user_id, [device]):
             await self.remove_devices(child, [its_device])
 
     async def end(self, entry: Entry) -> None:
@@ -330,7 +331,7 @@ class Sessions:
                 await self._explain(entry, reason)
             return await self.remove_all_devices(entry.user_id, but=entry.but_device)
         user_id = entry.user_id
-        await self._store.expire_tokens(user_id)
+        await self._store.sessions.expire_tokens(user_id)
         write = Write()
         write.positions = 1
         write.touch_user(user_id, "account")
@@ -339,7 +340,7 @@ class Sessions:
 
     async def _explain(self, entry: Entry, reason: str) -> None:
         """Before the tokens end, so that who waits with one is answered with the reason."""
-        for row in await self._store.access_tokens(entry.user_id):
+        for row in await self._store.sessions.access_tokens(entry.user_id):
             if row.device_id != entry.but_device:
                 self._reasons[row.token_hash] = reason
         while len(self._reasons) > EXPLAINED_TOKENS:
@@ -347,11 +348,11 @@ class Sessions:
 
     async def end_of_browser(self, browser: bytes) -> None:
         """Whoever signed in there has signed out: so have the applications that they signed in to through it."""
-        for row in await self._store.devices_of_browser(browser):
+        for row in await self._store.sessions.devices_of_browser(browser):
             await self.remove_devices(row.user_id, [row.device_id])
 
     async def remove_all_devices(self, user_id: str, but: str | None = None) -> None:
-        rows = await self._store.devices(user_id)
+        rows = await self._store.sessions.devices(user_id)
         await self.remove_devices(user_id, [row.device_id for row in rows if row.device_id != but])
 
 

@@ -112,7 +112,7 @@ class UserInteractiveAuth:
         """
         if user is None or user.kind not in ("function", "bot"):
             return False
-        return await self._accounts.store.signed_in_within(user.user_id, device_id, SIGN_IN_LASTS)
+        return await self._accounts.store.sessions.signed_in_within(user.user_id, device_id, SIGN_IN_LASTS)
 
     async def _of_service(self, service: str, user_id: str) -> FreshProof:
         """Raises M_FORBIDDEN for an account that the service has not made, or that administers."""
@@ -130,7 +130,7 @@ class UserInteractiveAuth:
         if not self._accounts.policy.first_keys_need_proof:
             return
         store, device_id = self._accounts.store, request.requester.device_id
-        if await store.signed_in_within(request.user_id, device_id, SIGN_IN_LASTS):
+        if await store.sessions.signed_in_within(request.user_id, device_id, SIGN_IN_LASTS):
             return
         user = await store.find_user(request.user_id)
         if user is None or user.kind != "bot":

@@ -53,11 +53,11 @@ class DehydrateDevice:
 
     async def _put(self, user_id: str, device_id: str, data: dict[str, Any], name: str | None, body: dict[str, Any]) -> None:
         old = await self._row(user_id)
-        if await self._accounts.device(user_id, device_id) is not None and (old is None or old[0] != device_id):
+        if await self._accounts.sessions.device(user_id, device_id) is not None and (old is None or old[0] != device_id):
             raise BadRequest("A device of this name is signed in", "M_INVALID_PARAM")
         if old is not None:
             await self._sessions.remove_devices(user_id, [old[0]])
-        await self._accounts.put_device(user_id, device_id, name)
+        await self._accounts.sessions.put_device(user_id, device_id, name)
         try:
             await self._keys.upload(user_id, device_id, {k: body[k] for k in KEY_FIELDS if k in body})
         except Exception:

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from chappe.homeserver.accounts.session_store import Device
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import AccountStore, Device
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import GUEST_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -32,11 +33,11 @@ class DeviceManagement:
 
     @endpoint("GET", "/_matrix/client/v3/devices", auth=GUEST_AUTH)
     async def list(self, request: Request) -> Answer:
-        return {"devices": [_device(row) for row in await self._store.devices(request.user_id)]}
+        return {"devices": [_device(row) for row in await self._store.sessions.devices(request.user_id)]}
 
     @endpoint("GET", "/_matrix/client/v3/devices/{deviceId}", auth=GUEST_AUTH)
     async def get(self, request: Request) -> Answer:
-        row = await self._store.device(request.user_id, request.params["deviceId"])
+        row = await self._store.sessions.device(request.user_id, request.params["deviceId"])
         if row is None:
             raise NotFound("You have no such device")
         return _device(row)
@@ -50,10 +51,10 @@ class DeviceManagement:
         if name is not None and len(name) > MAX_DISPLAY_NAME:
             raise BadRequest(f"A device's name may have {MAX_DISPLAY_NAME} characters at most", "M_TOO_LARGE")
         if name is None:
-            if await self._store.device(request.user_id, request.params["deviceId"]) is None:
+            if await self._store.sessions.device(request.user_id, request.params["deviceId"]) is None:
                 raise NotFound("You have no such device")
             return {}
-        if not await self._store.rename_device(request.user_id, request.params["deviceId"], name):
+        if not await self._store.sessions.rename_device(request.user_id, request.params["deviceId"], name):
             raise NotFound("You have no such device")
         await self._keys.device_renamed(request.user_id)
         return {}
@@ -61,11 +62,11 @@ class DeviceManagement:
     async def _made_for_service(self, request: Request, name: str | None) -> bool:
         """MSC4190: an application service makes devices for its users without signing in."""
         device_id, user_id = request.params["deviceId"], request.user_id
-        if request.requester.appservice is None or await self._store.device(user_id, device_id) is not None:
+        if request.requester.appservice is None or await self._store.sessions.device(user_id, device_id) is not None:
             return False
         if not device_id or len(device_id) > 512:
             raise BadRequest("device_id must have 1 to 512 characters", "M_INVALID_PARAM")
-        await self._store.put_device(user_id, device_id, name)
+        await self._store.sessions.put_device(user_id, device_id, name)
         await self._keys.device_renamed(user_id)
         return True
 

@@ -9,9 +9,10 @@ import msgspec
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.session_store import InTransaction, Origin
 from chappe.homeserver.accounts.sessions import NO_ORIGIN, Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
-from chappe.homeserver.accounts.store import InTransaction, Origin, User
+from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword
@@ -144,7 +145,7 @@ class Login:
         device_id = session[1] if session is not None else None
         browser = None
         if device_id is not None:
-            browser = await self._accounts.store.browser_of_device(user_id, device_id)  # whoever ends that, ends both
+            browser = await self._accounts.store.sessions.browser_of_device(user_id, device_id)  # whoever ends that, ends both
         return {"login_token": await self._login_tokens.new(user_id, device_id, browser), "expires_in_ms": LIFETIME_MS}
 
     @endpoint("POST", "/_matrix/client/v3/refresh", "/_matrix/client/v1/refresh", auth=NO_AUTH, limit="login")

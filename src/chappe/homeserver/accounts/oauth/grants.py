@@ -15,8 +15,9 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.homeserver.accounts.oauth.clients import CODE, DEVICE, REFRESH, Client, Clients
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
+from chappe.homeserver.accounts.session_store import InTransaction
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import AccountStore, InTransaction
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, hash_token
 from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.server_time import NowMs

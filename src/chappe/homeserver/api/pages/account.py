@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
+from chappe.homeserver.accounts.session_store import Device
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import Device
 from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -65,7 +65,7 @@ class AccountPages:
             notice=notice,
             has_mail=self._pages.has_mail,
             passkeys=passkeys,
-            devices=[_device(visit, row) for row in await self._accounts.store.devices(user_id)],
+            devices=[_device(visit, row) for row in await self._accounts.store.sessions.devices(user_id)],
             addresses=[r.address for r in await self._accounts.store.threepids(user_id)],
             factors=await self._pages.factors.of(user_id),
             is_local=session.provider is None,
@@ -92,7 +92,7 @@ class AccountPages:
 
     async def _ask_about_device(self, visit: Visit, device_id: str) -> Response:
         session = await self._pages.require(visit)
-        if await self._accounts.store.device(session.user_id, device_id) is None:
+        if await self._accounts.store.sessions.device(session.user_id, device_id) is None:
             return await self._show(visit, visit.text("no_device"))
         return self._pages.render(
             visit,
@@ -174,7 +174,7 @@ class AccountPages:
         proof = await self._pages.proof(visit)
         asked = visit.request.query("device_id")
         wanted = {asked} if asked else await self._uia.key_resets(proof.user_id)
-        devices = await self._accounts.store.devices(proof.user_id)
+        devices = await self._accounts.store.sessions.devices(proof.user_id)
         names = {d.device_id: d.display_name or d.device_id for d in devices}
         among = [device for device in names if device in wanted] or list(names)
         title = visit.text("reset_keys")
@@ -203,7 +203,7 @@ class AccountPages:
         await self._pages.form(visit)
         device = visit.request.query("device_id") or ""
         proof = await self._pages.proof(visit, back=f"/account?{_query(device, action=CROSS_SIGNING_RESET)}")
-        if await self._accounts.store.device(proof.user_id, device) is None:
+        if await self._accounts.store.sessions.device(proof.user_id, device) is None:
             return await self._ask_about_keys(visit)
         await self._uia.approve_key_reset(proof, device)
         return self._pages.message(visit, visit.text("reset_keys"), visit.text("reset_keys_done"))

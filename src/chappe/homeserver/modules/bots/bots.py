@@ -14,8 +14,8 @@ from chappe.config import Bots as Settings
 from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.kinds import set_scope
+from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
@@ -75,7 +75,7 @@ class Bots:
         if await WebhookStore(self._database).is_spoken_for_by(bot):
             raise NotFound("You have no such bot")
         shown = await self._shown(bot)
-        devices = await self._accounts.store.devices(bot)
+        devices = await self._accounts.store.sessions.devices(bot)
         notice = await self.tell_owner.notice(owner, "bot_token", shown["name"])
         device = devices[0].device_id if devices else None
         origin = Origin(asked_by=proof.session)
@@ -84,7 +84,7 @@ class Bots:
 
     async def require_session(self, connection: PoolConnectionProxy, proof: FreshProof) -> None:
         """Before what acts for somebody is written: raises M_FORBIDDEN where the session that asks for it has ended meanwhile."""
-        await self._accounts.store.require_session(connection, proof.session)
+        await self._accounts.store.sessions.require_session(connection, proof.session)
 
     async def account(
         self,

@@ -52,7 +52,7 @@ def ends(
         for bot in await bots.of(entry.user_id):
             if entry.state is not State.SIGNED_OUT_EVERYWHERE:
                 await deactivate(UserId(bot), False, THEMSELVES)
-            elif await accounts.devices(bot):  # one that speaks for a webhook has none
+            elif await accounts.sessions.devices(bot):  # one that speaks for a webhook has none
                 await account_states.enter(bot, entry.state)
 
     async def end_webhooks(entry: Entry) -> None:

@@ -68,7 +68,7 @@ class IdentityServer:
         """
         token, now = secrets.token_urlsafe(32), self._now_ms()
         async with self._database.transaction() as connection:
-            await self._accounts.require_session(connection, None if device_id is None else (user_id, device_id))
+            await self._accounts.sessions.require_session(connection, None if device_id is None else (user_id, device_id))
             await connection.execute(
                 """INSERT INTO identity_tokens (token_hash, user_id, device_id, created_ts, expires_ts)
                    VALUES ($1, $2, $3, $4, $5)""",

@@ -49,7 +49,7 @@ class OpenId:
         """Valid for an hour. `session`: the one that asks for it; None: an application service does. Raises M_FORBIDDEN."""
         token = secrets.token_urlsafe(32)
         async with self._database.transaction() as connection:
-            await self._accounts.require_session(connection, session)
+            await self._accounts.sessions.require_session(connection, session)
             await connection.execute(
                 "INSERT INTO openid_tokens (token_hash, user_id, device_id, expires_ts) VALUES ($1, $2, $3, $4)",
                 _hash(token),

@@ -70,7 +70,7 @@ class Pushers:
         )
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"pushers {user_id}")
-            await self._accounts.require_session(connection, asked_by)
+            await self._accounts.sessions.require_session(connection, asked_by)
             store = PusherStore(connection)
             if await store.count(user_id) >= AT_MOST:
                 raise BadRequest(f"At most {AT_MOST} pushers", "M_INVALID_PARAM")

@@ -12,8 +12,8 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.store import Origin
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
@@ -143,14 +143,14 @@ class AdminUsers:
     async def devices(self, request: Request) -> Answer:
         """Lists the devices of an account."""
         user_id = await self._require(request)
-        rows = [{**asdict(row), "user_id": user_id} for row in await self._accounts.store.devices(user_id)]
+        rows = [{**asdict(row), "user_id": user_id} for row in await self._accounts.store.sessions.devices(user_id)]
         return {"devices": rows, "total": len(rows)}
 
     @endpoint("GET", V2 + "/users/{userId}/devices/{deviceId}", **ADMIN)
     async def device(self, request: Request) -> Answer:
         """Describes one device. Raises M_NOT_FOUND."""
         user_id = await self._require(request)
-        row = await self._accounts.store.device(user_id, request.params["deviceId"])
+        row = await self._accounts.store.sessions.device(user_id, request.params["deviceId"])
         if row is None:
             raise NotFound("There is no such device")
         return {**asdict(row), "user_id": user_id}
