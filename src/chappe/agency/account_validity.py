@@ -19,7 +19,8 @@ from chappe.config import AccountValidity as Settings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -46,6 +47,27 @@ class Renewal:
     expiration_ts: int = 0
 
 
+_WITHOUT_END = f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts IS NULL LIMIT {AT_ONCE}"
+
+
+class Due(Row):
+    user_id: str
+    expires_ts: int
+    reminded_days: int | None
+    for_expiry: int | None
+
+
+class Ending(Row):
+    user_id: str
+    expires_by: str | None
+
+
+class Renewed(Row):
+    user_id: str
+    fresh: bool
+    expires_ts: int | None
+
+
 class AccountValidity:
     def __init__(
         self,
@@ -69,26 +91,26 @@ class AccountValidity:
     async def look(self) -> None:
         """New accounts get an end; those near theirs are written to; those long past it are deactivated."""
         now = self._now_ms()
-        for row in await self._database.fetch(
-            f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts IS NULL LIMIT {AT_ONCE}"
-        ):
-            if not self._is_excluded(row["user_id"]):
-                await self._accounts.set_state(row["user_id"], expires_ts=now + self.period_ms)
+        for user_id in await values(self._database, str, _WITHOUT_END):
+            if not self._is_excluded(user_id):
+                await self._accounts.set_state(user_id, expires_ts=now + self.period_ms)
         for row in await self._due(now):
             try:
                 await self._remind(row, now)
             except MatrixError as error:  # this account's own trouble, such as an address that is none
-                log.warning("a reminder was not written", extra={"fields": {"user": row["user_id"], "error": error.message}})
+                log.warning("a reminder was not written", extra={"fields": {"user": row.user_id, "error": error.message}})
         await self._deactivate_old(now)
 
     def _is_excluded(self, user_id: str) -> bool:
         return any(part in user_id for part in self._settings.excluded)
 
-    async def _due(self, now: int) -> list[Record]:
+    async def _due(self, now: int) -> list[Due]:
         """Accounts for which a reminder is due that has not been sent for this period."""
         furthest = max(self._settings.reminder_days, default=0) * DAY_MS
         return list(
-            await self._database.fetch(
+            await read(
+                self._database,
+                Due,
                 f"""SELECT u.user_id, u.expires_ts, v.reminded_days, v.for_expiry {_FROM} WHERE {_WHO}
                 AND u.expires_ts > $1 AND u.expires_ts <= $2 AND coalesce(v.mails_enabled, true) LIMIT {AT_ONCE}""",
                 now,
@@ -96,38 +118,40 @@ class AccountValidity:
             )
         )
 
-    async def _remind(self, row: Record, now: int) -> None:
-        left = row["expires_ts"] - now
+    async def _remind(self, row: Due, now: int) -> None:
+        left = row.expires_ts - now
         due = min((days for days in self._settings.reminder_days if left <= days * DAY_MS), default=None)
-        sent = row["reminded_days"] if row["for_expiry"] == row["expires_ts"] else None
-        if due is None or (sent is not None and sent <= due) or self._is_excluded(row["user_id"]):
+        sent = row.reminded_days if row.for_expiry == row.expires_ts else None
+        if due is None or (sent is not None and sent <= due) or self._is_excluded(row.user_id):
             return
-        addresses = await self._addresses(row["user_id"])
+        addresses = await self._addresses(row.user_id)
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """INSERT INTO account_validity AS v (user_id, reminded_days, for_expiry) VALUES ($1, $2, $3)
                    ON CONFLICT (user_id) DO UPDATE SET reminded_days = $2, for_expiry = $3
                     WHERE v.for_expiry IS DISTINCT FROM $3 OR v.reminded_days IS NULL OR v.reminded_days > $2 RETURNING true""",
-                row["user_id"],
+                row.user_id,
                 due,
-                row["expires_ts"],
+                row.expires_ts,
             )
             if is_mine:  # else another process has just written it
-                await self._write(connection, row["user_id"], row["expires_ts"], addresses)
+                await self._write(connection, row.user_id, row.expires_ts, addresses)
 
     async def _deactivate_old(self, now: int) -> None:
         if self._settings.deactivate_after_days is None:
             return
         before = now - self._settings.deactivate_after_days * DAY_MS
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Ending,
             f"""SELECT u.user_id, u.expires_by {_FROM} WHERE {_WHO}
                    AND u.expires_ts > 0 AND u.expires_ts <= $1 LIMIT {AT_ONCE}""",
             before,
         )
         for row in rows:
-            if not self._is_excluded(row["user_id"]):
-                log.warning("an expired account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False, on_its_day(row["expires_by"]))
+            if not self._is_excluded(row.user_id):
+                log.warning("an expired account is deactivated", extra={"fields": {"user": row.user_id}})
+                await self._deactivate(UserId(row.user_id), False, on_its_day(row.expires_by))
 
     # ------------------------------------------------------------------------------------------------------- renewing
 
@@ -177,7 +201,9 @@ class AccountValidity:
         """By the link of a mail; by a code only together with the account's own session (`user_id`)."""
         if not self._settings.send_links and user_id is None:
             return Renewal(UNKNOWN)
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            Renewed,
             """SELECT v.user_id, v.token IS NOT DISTINCT FROM $1 AS fresh, u.expires_ts
                  FROM account_validity v JOIN users u USING (user_id)
                 WHERE (v.token = $1 OR v.used_hash = $2) AND ($3::text IS NULL OR v.user_id = $3) AND NOT u.deactivated""",
@@ -187,15 +213,15 @@ class AccountValidity:
         )
         if row is None:
             return Renewal(UNKNOWN)
-        if not row["fresh"]:
-            return Renewal(ALREADY, row["expires_ts"] or 0)
+        if not row.fresh:
+            return Renewal(ALREADY, row.expires_ts or 0)
         until = self._now_ms() + self.period_ms
         # before the link is used up: it counts, or it is left
-        await self._accounts.set_state(row["user_id"], expires_ts=until)
+        await self._accounts.set_state(row.user_id, expires_ts=until)
         await self._database.execute(
             """UPDATE account_validity SET token = NULL, used_hash = $3, reminded_days = NULL
                 WHERE user_id = $1 AND token = $2""",
-            row["user_id"],
+            row.user_id,
             token,
             _hash(token),
         )

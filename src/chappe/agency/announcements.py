@@ -8,6 +8,7 @@ from typing import Any
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.identifiers import UserId
@@ -19,6 +20,12 @@ _AUDIENCE = """SELECT $1, u.user_id FROM users u WHERE NOT u.deactivated AND NOT
     AND ($2 = 'all' OR EXISTS (SELECT 1 FROM organisation_people p WHERE p.user_id = u.user_id AND p.organisation = $2))
     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN rooms r USING (room_nid)
                                       WHERE r.room_id = $3 AND m.user_id = u.user_id AND m.membership = 'join'))"""
+
+
+class WaitingNotice(Row):
+    announcement: int
+    user_id: str
+    body: str
 
 
 class Announcements:
@@ -62,17 +69,19 @@ class Announcements:
 
     async def look(self) -> int:
         """Sends to some of those who wait. Killed in the middle, nobody gets it twice. Returns how many."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            WaitingNotice,
             """SELECT q.announcement, q.user_id, a.body FROM announcement_queue q JOIN announcements a ON a.id = q.announcement
                 ORDER BY q.announcement, q.user_id LIMIT $1""",
             AT_ONCE,
         )
         for row in rows:
             try:
-                await self._notices.send(UserId(row["user_id"]), row["body"], once=f"announcement {row['announcement']}")
+                await self._notices.send(UserId(row.user_id), row.body, once=f"announcement {row.announcement}")
             except MatrixError as error:  # an account that has ended since
-                log.info("an announcement was not sent", extra={"fields": {"user": row["user_id"], "error": error.errcode}})
+                log.info("an announcement was not sent", extra={"fields": {"user": row.user_id, "error": error.errcode}})
             await self._database.execute(
-                "DELETE FROM announcement_queue WHERE announcement = $1 AND user_id = $2", row["announcement"], row["user_id"]
+                "DELETE FROM announcement_queue WHERE announcement = $1 AND user_id = $2", row.announcement, row.user_id
             )
         return len(rows)

@@ -19,6 +19,7 @@ import orjson
 
 from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
@@ -177,11 +178,16 @@ async def write_entry(
     return number, seal, ts, actor, action
 
 
+class LastSeal(Row):
+    number: int
+    seal: bytes
+
+
 async def _latest(connection: asyncpg.Connection) -> tuple[int, bytes]:
     """The latest entry's number and seal; others wait until this transaction has ended."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-    row = await connection.fetchrow("SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
-    return (row["number"], row["seal"]) if row is not None else (0, FIRST)
+    row = await find(connection, LastSeal, "SELECT number, seal FROM audit ORDER BY number DESC LIMIT 1")
+    return (row.number, row.seal) if row is not None else (0, FIRST)
 
 
 def seal_of(key: Key | None, previous: bytes, number: int, ts: int, actor: str, action: str, detail: str) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.media.store import MediaName
+from chappe.homeserver.database.rows import read
+from chappe.homeserver.modules.media.store import FileKey, MediaName
 
 
 async def note_files(database: Database, event_id: str, sender: str, files: Sequence[MediaName]) -> None:
@@ -23,8 +24,8 @@ async def note_files(database: Database, event_id: str, sender: str, files: Sequ
 
 
 async def files_of(database: Database, event_id: str) -> set[MediaName]:
-    rows = await database.fetch("SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id)
-    return {(row["server_name"], row["media_id"]) for row in rows}
+    rows = await read(database, FileKey, "SELECT server_name, media_id FROM encrypted_files WHERE event_id = $1", event_id)
+    return {(row.server_name, row.media_id) for row in rows}
 
 
 async def forget_files(database: Database, event_ids: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Executor, Record
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -34,6 +35,22 @@ _PATH = "/_chappe/client/v1/function_accounts"
 _UNHELD = """SELECT f.user_id, f.holder, f.since_ts FROM function_accounts f JOIN users u USING (user_id)
               WHERE (f.holder IS NULL OR u.owner IS DISTINCT FROM f.holder)"""
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
+
+
+class FunctionHeld(Row):
+    user_id: str
+    holder: str
+
+
+class FunctionSince(Row):
+    user_id: str
+    holder: str | None
+    since_ts: int | None
+
+
+class FunctionOf(Row):
+    organisation: str
+    holder: str | None
 
 
 class FunctionAccounts:
@@ -66,20 +83,22 @@ class FunctionAccounts:
         And who is signed in to one that nobody holds, or whose turn was not ended to its end, is signed out.
         """
         before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
-        for row in await self._database.fetch("SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before):
-            if not await self._accounts.store.sessions.is_signed_in(row["user_id"]):
-                await self._end_turn(row["user_id"], row["holder"], only_unused=True)
-        unheld = [row["user_id"] for row in await self._database.fetch(_UNHELD)]
+        for row in await read(
+            self._database, FunctionHeld, "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
+        ):
+            if not await self._accounts.store.sessions.is_signed_in(row.user_id):
+                await self._end_turn(row.user_id, row.holder, only_unused=True)
+        unheld = [row.user_id for row in await read(self._database, FunctionSince, _UNHELD)]
         for user_id in await self._accounts.store.sessions.who_is_signed_in(unheld):
             await self._end_unheld(user_id)
 
     async def _end_unheld(self, user_id: str) -> None:
         async with self._alone(user_id):
-            row = await self._database.fetchrow(f"{_UNHELD} AND f.user_id = $1", user_id)
+            row = await find(self._database, FunctionSince, f"{_UNHELD} AND f.user_id = $1", user_id)
             if row is not None:
                 await self._sign_out(user_id)
-                if row["holder"] is not None:
-                    await self._nobody_holds(user_id, row["holder"], row["since_ts"])
+                if row.holder is not None:
+                    await self._nobody_holds(user_id, row.holder, row.since_ts or 0)
 
     @contextlib.asynccontextmanager
     async def _alone(self, user_id: str) -> AsyncIterator[None]:
@@ -137,8 +156,11 @@ class FunctionAccounts:
         if len(wanted) > HOLDERS_AT_MOST:
             raise BadRequest(f"A function account has {HOLDERS_AT_MOST} holders at most", "M_INVALID_PARAM")
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(  # whoever takes it does so before this or after
-                "SELECT organisation, holder FROM function_accounts WHERE user_id = $1 FOR NO KEY UPDATE", user_id
+            row = await find(
+                connection,
+                FunctionOf,
+                "SELECT organisation, holder FROM function_accounts WHERE user_id = $1 FOR NO KEY UPDATE",
+                user_id,
             )
             if row is None:
                 raise _no_such()
@@ -146,7 +168,7 @@ class FunctionAccounts:
                 """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id) WHERE p.user_id = ANY($1::text[])
                       AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL ORDER BY 1 FOR SHARE OF p""",
                 wanted,
-                row["organisation"],
+                row.organisation,
             )
             strangers = set(wanted) - {one["user_id"] for one in known}
             if strangers:
@@ -157,8 +179,8 @@ class FunctionAccounts:
             await connection.execute(
                 "INSERT INTO function_holders SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING", user_id, wanted
             )
-        if row["holder"] is not None and row["holder"] not in wanted:
-            await self._accounts.states.enter(row["holder"], State.DUTY_RIGHT_WITHDRAWN)
+        if row.holder is not None and row.holder not in wanted:
+            await self._accounts.states.enter(row.holder, State.DUTY_RIGHT_WITHDRAWN)
 
     async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """Who held it when, the latest first."""
@@ -241,14 +263,16 @@ class FunctionAccounts:
 
     async def end_turns(self, user_id: str, of_itself: bool = True, only_without_right: bool = False) -> None:
         """Of whoever holds some, and of the function account itself; or only those that somebody may not hold any more."""
-        for row in await self._database.fetch(
+        for row in await read(
+            self._database,
+            FunctionHeld,
             """SELECT user_id, holder FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
                 AND NOT ($2 AND EXISTS (SELECT 1 FROM function_holders h WHERE h.user_id = f.user_id AND h.holder = $1))""",
             user_id,
             only_without_right,
             of_itself,
         ):
-            await self._end_turn(row["user_id"], row["holder"])
+            await self._end_turn(row.user_id, row.holder)
 
     async def end_rights(self, user_id: str) -> None:
         """An account has ended: a holder, or the function account itself."""

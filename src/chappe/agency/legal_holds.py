@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -38,6 +38,11 @@ _HELD_FILES = r"""
     SELECT server_name, media_id FROM files JOIN media USING (server_name, media_id) JOIN holds ON target = user_id
     UNION SELECT server_name, media_id FROM files JOIN encrypted_files USING (server_name, media_id) JOIN held USING (event_id)
     UNION SELECT server_name, media_id FROM files JOIN named ON name[1] = server_name AND name[2] = media_id"""
+
+
+class FileKey(Row):
+    server_name: str
+    media_id: str
 
 
 class LegalHolds(Holds):
@@ -151,8 +156,8 @@ class LegalHolds(Holds):
         that an event of a held room or of a held person names, redacted since or not."""
         if not files or not await self.held():
             return files
-        rows = await self._database.fetch(_HELD_FILES, [server for server, _ in files], [name for _, name in files])
-        held = {(row["server_name"], row["media_id"]) for row in rows}
+        rows = await read(self._database, FileKey, _HELD_FILES, [server for server, _ in files], [name for _, name in files])
+        held = {(row.server_name, row.media_id) for row in rows}
         return [file for file in files if file not in held]
 
 

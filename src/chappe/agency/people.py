@@ -17,6 +17,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -27,6 +28,17 @@ AT_ONCE = 500
 _KEEP_ROOMS = """INSERT INTO room_organisations (room_id, organisation)
     SELECT r.room_id, $2 FROM events e JOIN rooms r USING (room_nid) WHERE e.sender = $1 AND e.type = 'm.room.create'
     ON CONFLICT DO NOTHING"""
+
+
+class Labelled(Row):
+    user_id: str
+    label: str
+    display_name: str
+
+
+class Placed(Row):
+    user_id: str
+    address: str
 
 
 class People:
@@ -196,7 +208,9 @@ class People:
 
     async def _rename_all(self) -> None:
         last = ""
-        while rows := await self._database.fetch(
+        while rows := await read(
+            self._database,
+            Labelled,
             """SELECT p.user_id, o.label, d.display_name FROM organisation_people p JOIN organisations o ON o.name = p.organisation
                  JOIN user_directory d USING (user_id)
                 WHERE right(d.display_name, length(o.label) + 2) <> '[' || o.label || ']' AND p.user_id > $1
@@ -205,13 +219,15 @@ class People:
             AT_ONCE,
         ):
             for row in rows:
-                called = _without_label(row["display_name"])
-                await self._set_name(UserId(row["user_id"]), "displayname", f"{called} [{row['label']}]".strip())
-            last = rows[-1]["user_id"]
+                called = _without_label(row.display_name)
+                await self._set_name(UserId(row.user_id), "displayname", f"{called} [{row.label}]".strip())
+            last = rows[-1].user_id
 
     async def _place_all(self) -> None:
         last = ""
-        while rows := await self._database.fetch(
+        while rows := await read(
+            self._database,
+            Placed,
             """SELECT t.user_id, t.address FROM threepids t JOIN users u USING (user_id)
                  LEFT JOIN organisation_people p USING (user_id)
                 WHERE p.user_id IS NULL AND t.medium = 'email' AND NOT u.deactivated AND t.user_id > $1
@@ -220,8 +236,8 @@ class People:
             AT_ONCE,
         ):
             for row in rows:
-                await self.proven(UserId(row["user_id"]), row["address"])
-            last = rows[-1]["user_id"]
+                await self.proven(UserId(row.user_id), row.address)
+            last = rows[-1].user_id
 
     async def forget(self, user_id: str) -> None:
         """The account has ended. What it has made stays its organisation's."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -61,6 +62,12 @@ class _Usage:
 
     def within(self, what: str, hour: int, hours: int) -> float:
         return sum(amount for (h, w), amount in self.amounts.items() if w == what and hour - hours < h <= hour)
+
+
+class Amount(Row):
+    hour: int
+    what: str
+    amount: float
 
 
 class ReadGuard:
@@ -171,10 +178,14 @@ class ReadGuard:
         usage = self._usage.get(user_id)
         if usage is None:
             usage, first = _Usage(), self._now_ms() // HOUR_MS - DAY_HOURS
-            for row in await self._database.fetch(
-                "SELECT hour, what, amount FROM read_guard WHERE user_id = $1 AND hour > $2", user_id, first
+            for row in await read(
+                self._database,
+                Amount,
+                "SELECT hour, what, amount FROM read_guard WHERE user_id = $1 AND hour > $2",
+                user_id,
+                first,
             ):
-                usage.amounts[row["hour"], row["what"]] = row["amount"]
+                usage.amounts[row.hour, row.what] = row.amount
             usage.challenged = await self._challenged(user_id)
             usage = self._usage.setdefault(user_id, usage)
         self._usage.move_to_end(user_id)

@@ -10,21 +10,27 @@ from collections.abc import Collection
 import orjson
 
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 
 TYPE = "im.vector.hide_profile"
+
+
+class RedListRow(Row):
+    user_id: str
+    content: bytes
 
 
 async def among(database: Database, people: Collection[str]) -> set[str]:
     """Who of some people is on it; and those whose account has ended."""
     if not people:
         return set()
-    rows = await database.fetch(
+    rows = await read(
+        database,
+        RedListRow,
         """SELECT user_id, content FROM account_data WHERE user_id = ANY($1::text[]) AND room_id = '' AND type = $2 AND NOT deleted
            UNION ALL SELECT user_id, NULL FROM users
             WHERE user_id = ANY($1::text[]) AND expires_ts > 0 AND expires_ts < extract(epoch FROM now()) * 1000""",
         list(people),
         TYPE,
     )
-    return {
-        row["user_id"] for row in rows if row["content"] is None or orjson.loads(row["content"]).get("hide_profile") is True
-    }
+    return {row.user_id for row in rows if row.content is None or orjson.loads(row.content).get("hide_profile") is True}

@@ -60,6 +60,11 @@ class OldEvent(Row):
     json: bytes
 
 
+class FileKey(Row):
+    server_name: str
+    media_id: str
+
+
 class Retention:
     """`look` now and then. Killed in the middle it goes on where it was: files go before the messages that name them.
 
@@ -179,7 +184,9 @@ class Retention:
             files |= await files_of(self._database, event_id)
         if not files:
             return []
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT server_name, media_id FROM media JOIN unnest($1::text[], $2::text[]) AS u(server_name, media_id)
                 USING (server_name, media_id) WHERE NOT protected AND (user_id = $3 OR (server_name = $4 AND user_id = ''))""",
             [server for server, _ in files],
@@ -187,7 +194,7 @@ class Retention:
             sender,
             domain_of(sender),
         )
-        return [(row["server_name"], row["media_id"]) for row in rows]
+        return [(row.server_name, row.media_id) for row in rows]
 
 
 def lifetime_of(room: LiveRoom) -> int | None:

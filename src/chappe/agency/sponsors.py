@@ -18,6 +18,7 @@ from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 REMINDER_DAYS = (14, 3)
 PURPOSE_AT_MOST = 500
+
+
+class Invitation(Row):
+    sponsor: str
+    purpose: str
+    ends_ts: int | None
 
 
 class Sponsors:
@@ -80,7 +87,9 @@ class Sponsors:
         """An account has proven an address, and the invitations to it still wait."""
         if not self._guests.is_guest(user_id):
             return
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            Invitation,
             """SELECT sponsor, purpose, ends_ts FROM guest_invitations WHERE address = $1
                UNION ALL (SELECT sender, '', NULL FROM third_party_invites WHERE medium = 'email' AND address = $1
                            ORDER BY created_ts LIMIT 1) LIMIT 1""",
@@ -88,7 +97,7 @@ class Sponsors:
         )
         if row is None:
             return
-        ends_ts = row["ends_ts"] or await self._checked_end(None, row["sponsor"])
+        ends_ts = row.ends_ts or await self._checked_end(None, row.sponsor)
         # of whoever comes back: no invitation puts off the day that an administrator has said
         said = await self._database.fetchval(
             "SELECT expires_ts FROM users WHERE user_id = $1 AND expires_by IS NOT NULL", user_id
@@ -102,8 +111,8 @@ class Sponsors:
             """INSERT INTO guests (user_id, sponsor, purpose, ends_ts, created_ts) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT DO NOTHING""",
             user_id,
-            row["sponsor"],
-            row["purpose"],
+            row.sponsor,
+            row.purpose,
             ends_ts,
             self._now_ms(),
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 
 FEWEST = 5  # active people below which a month tells no more than how many accounts there are
@@ -30,6 +31,12 @@ _COUNTS = {
     "left": """SELECT organisation, count(*) FROM former_accounts
         WHERE organisation IS NOT NULL AND ended_ts >= $1::bigint AND ended_ts < $2::bigint GROUP BY 1""",
 }
+
+
+class Figure(Row):
+    month: str
+    name: str
+    value: int
 
 
 class Statistics:
@@ -73,7 +80,9 @@ class Statistics:
 
         `withheld`: too few people were active for more to be told.
         """
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Figure,
             """SELECT month, name, sum(value)::bigint AS value FROM monthly_statistics WHERE $1 = $2 OR organisation = $1
                 GROUP BY month, name ORDER BY month DESC""",
             organisation,
@@ -81,7 +90,7 @@ class Statistics:
         )
         months: dict[str, dict[str, Any]] = {}
         for row in rows:
-            months.setdefault(row["month"], {"month": row["month"]})[row["name"]] = row["value"]
+            months.setdefault(row.month, {"month": row.month})[row.name] = row.value
         return [_told(month) for month in months.values()]
 
 

@@ -14,6 +14,7 @@ from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
 from chappe.agency.antivirus.engines import Engine, ScanFailed
 from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import Media, ReadWhole, Scanning
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -59,6 +60,12 @@ class Unscanned:
         return Verdict(None, "Not scanned: this server has no antivirus")
 
 
+class StoredVerdict(Row):
+    reason: str | None
+    info: str
+    released_by: str | None
+
+
 class Scanner(Scanning):
     def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: NowMs) -> None:
         self._database, self._engine = database, engine
@@ -85,7 +92,9 @@ class Scanner(Scanning):
         return await asyncio.shield(task)
 
     async def _known_or_scanned(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            StoredVerdict,
             """SELECT reason, info, released_by FROM scan_results
                 WHERE server_name = $1 AND media_id = $2 AND fingerprint = $3 AND signatures = $4""",
             media.server_name,
@@ -94,7 +103,7 @@ class Scanner(Scanning):
             self._settings.signatures,
         )
         if row is not None:
-            return CLEAN if row["released_by"] is not None else Verdict(row["reason"], row["info"])
+            return CLEAN if row.released_by is not None else Verdict(row.reason, row.info)
         return await self._scan(media, read, file, fingerprint)
 
     async def _scan(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:

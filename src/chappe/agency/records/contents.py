@@ -10,6 +10,7 @@ import orjson
 
 from chappe.agency.records.bag import Bag
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.homeserver.rooms.store import BEGINNING
 from chappe.homeserver.rooms.stretches import LAST, Span
@@ -27,13 +28,21 @@ def lines_of(values: Iterable[Any]) -> bytes:
     return b"".join(orjson.dumps(value, default=str) + b"\n" for value in values)
 
 
+class RecordedEvent(Row):
+    position: int
+    event_id: str
+    json: bytes
+
+
 async def events_of(
     database: Database, room: int, sender: str | None = None, spans: Sequence[Span] = (Span(BEGINNING, LAST),)
 ) -> AsyncIterator[bytes]:
     """Every event of a room (of one sender), a line each, as the servers of the room hold it. `spans`: of the room's order."""
     for span in spans:
         after = span.low
-        while rows := await database.fetch(
+        while rows := await read(
+            database,
+            RecordedEvent,
             """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                   AND ($4::text IS NULL OR sender = $4) ORDER BY position LIMIT $5""",
             room,
@@ -42,10 +51,8 @@ async def events_of(
             sender,
             PAGE,
         ):
-            yield b"".join(
-                orjson.dumps({"event_id": row["event_id"], "event": orjson.loads(row["json"])}) + b"\n" for row in rows
-            )
-            after = rows[-1]["position"]
+            yield b"".join(orjson.dumps({"event_id": row.event_id, "event": orjson.loads(row.json)}) + b"\n" for row in rows)
+            after = rows[-1].position
 
 
 async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -8,9 +8,15 @@ from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.matrix.identifiers import UserId
+
+
+class FileKey(Row):
+    server_name: str
+    media_id: str
 
 
 class Erasure:
@@ -39,8 +45,8 @@ class Erasure:
         if await self._holds.is_held(user_id):
             return {"messages": 0, "files": 0, "later": True}
         messages = await self._retention.erase_sender(user_id, right)
-        rows = await self._database.fetch("SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
-        deleted = await self._media.delete([(row["server_name"], row["media_id"]) for row in rows], right=right)
+        rows = await read(self._database, FileKey, "SELECT server_name, media_id FROM media WHERE user_id = $1", user_id)
+        deleted = await self._media.delete([(row.server_name, row.media_id) for row in rows], right=right)
         async with self._database.transaction() as connection:
             for table in self._tables:
                 await connection.execute(table.erasure, user_id)

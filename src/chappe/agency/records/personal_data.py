@@ -12,6 +12,7 @@ from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
@@ -27,6 +28,20 @@ Personal data of {user_id}
 This package holds what the service knows of this person: account, devices, rooms, messages sent, files uploaded.
 Encrypted messages are encrypted here as well: only the person's devices have the keys.
 """
+
+
+class Datum(Row):
+    room_id: str
+    type: str
+    content: bytes
+
+
+class RoomOfPerson(Row):
+    room_nid: int
+    room_id: str
+    membership: str
+    name: str | None
+    canonical_alias: str | None
 
 
 class PersonalData:
@@ -105,14 +120,19 @@ class PersonalData:
 
     async def _add_account_data(self, bag: Bag, user_id: UserId) -> None:
         """Settings and tags. What is encrypted for the person's devices stays so."""
-        rows = await self._database.fetch(
-            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type", user_id
+        rows = await read(
+            self._database,
+            Datum,
+            "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type",
+            user_id,
         )
-        settings = [{"room_id": r["room_id"] or None, "type": r["type"], "content": orjson.loads(r["content"])} for r in rows]
+        settings = [{"room_id": r.room_id or None, "type": r.type, "content": orjson.loads(r.content)} for r in rows]
         await bag.add("settings.json", json_of(settings))
 
     async def _add_rooms(self, bag: Bag, user_id: UserId) -> dict[str, int]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            RoomOfPerson,
             """SELECT r.room_nid, r.room_id, m.membership, s.name, s.canonical_alias FROM memberships m JOIN rooms r USING (room_nid)
                  LEFT JOIN room_summaries s USING (room_nid) WHERE m.user_id = $1 ORDER BY r.room_id""",
             user_id,
@@ -120,8 +140,8 @@ class PersonalData:
         rooms: list[dict[str, Any]] = []
         for number, row in enumerate(rows, 1):
             name = f"messages/{number:05}.jsonl"
-            await bag.add(name, events_of(self._database, row["room_nid"], user_id))
-            about = {key: row[key] for key in ("room_id", "membership", "name", "canonical_alias")}
+            await bag.add(name, events_of(self._database, row.room_nid, user_id))
+            about = {key: getattr(row, key) for key in ("room_id", "membership", "name", "canonical_alias")}
             rooms.append({**about, "sent": f"data/{name}"})
         await bag.add("rooms.json", json_of(rooms))
         return {"rooms": len(rooms)}

@@ -15,6 +15,7 @@ from chappe.agency.policy import AgencyPolicy
 from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
@@ -24,6 +25,16 @@ from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.store import OUTLIER
 
 _MXC = re.compile(rb'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})')
+
+
+class StateOf(Row):
+    event_id: str
+    json: bytes
+
+
+class FileKey(Row):
+    server_name: str
+    media_id: str
 
 
 class RoomArchive:
@@ -94,22 +105,26 @@ class RoomArchive:
     async def _state_before(self, room: LiveRoom) -> bytes:
         """The state with which this server came into a room of others, as lines: what stands, and what was replaced since. Nothing else
         that lies beside the history: it may have been sent to be cited, and never have been the room's state."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            StateOf,
             """SELECT event_id, json FROM events WHERE room_nid = $1 AND position = $2 AND status IN (0, 1) AND (nid = ANY($3::bigint[])
                   OR nid IN (SELECT replaces FROM events WHERE room_nid = $1 AND position > $2 AND status = 0)) ORDER BY depth, nid""",
             room.number,
             OUTLIER,
             [event.nid for event in room.state.values()],
         )
-        return lines_of({"event_id": row["event_id"], "event": orjson.loads(row["json"])} for row in rows)
+        return lines_of({"event_id": row.event_id, "event": orjson.loads(row.json)} for row in rows)
 
     async def _encrypted_files(self, room: LiveRoom) -> list[tuple[str, str]]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FileKey,
             """SELECT f.server_name, f.media_id FROM events e JOIN encrypted_files f USING (event_id)
                 WHERE e.room_nid = $1 AND e.type = 'm.room.encrypted'""",
             room.number,
         )
-        return [(row["server_name"], row["media_id"]) for row in rows]
+        return [(row.server_name, row.media_id) for row in rows]
 
     def _description(self, room: LiveRoom) -> dict[str, Any]:
         def content(event_type: str, key: str) -> Any:
