@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from chappe.homeserver.database.journal import LoggedCommit
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.rows import Row, find, read
 
@@ -40,13 +41,6 @@ class Commit:
 class LogEnd(Row):
     upto: int
     epoch: bytes
-
-
-class JournalRow(Row):
-    since: int
-    upto: int
-    rooms: list[int]
-    users: list[str]
 
 
 class Clock:
@@ -103,7 +97,7 @@ class Clock:
             while True:
                 rows = await read(
                     self._database,
-                    JournalRow,
+                    LoggedCommit,
                     "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 ORDER BY upto LIMIT 1000",
                     self.watermark,
                 )
@@ -125,7 +119,7 @@ class Clock:
         async with self._repair:
             rows = await read(
                 self._database,
-                JournalRow,
+                LoggedCommit,
                 "SELECT since, upto, rooms, users FROM journal WHERE upto > $1 AND upto <= $2 ORDER BY upto",
                 self.watermark,
                 position,
@@ -133,7 +127,7 @@ class Clock:
             for row in rows:
                 self._heard_row(row)
 
-    def _heard_row(self, row: JournalRow) -> None:
+    def _heard_row(self, row: LoggedCommit) -> None:
         rooms, users = dict.fromkeys(row.rooms, ANYTHING), dict.fromkeys(row.users, ANYTHING)
         self.heard(Commit(row.since, row.upto, rooms, users, foreign=True))
 

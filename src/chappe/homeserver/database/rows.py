@@ -21,7 +21,6 @@ K = TypeVar("K")
 T = TypeVar("T")
 Int = Annotated[int, "int"]
 SmallInt = Annotated[int, "smallint"]
-Json = Annotated[str, "json"]
 watch: Callable[[type[Row], Sequence[Any]], None] | None = None  # tests: sees the records before they are rows
 _TYPES = {str: "text", bytes: "bytea", bool: "boolean", int: "bigint", float: "double precision", datetime: "timestamptz"}
 

@@ -10,7 +10,16 @@ from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.rows import Row, mapping, read, values
-from chappe.homeserver.rooms.stored_event import EVENT_COLUMNS, ScannedEvent, StateChange, StoredEvent, TimelineEvent
+from chappe.homeserver.rooms.stored_event import (
+    EVENT_COLUMNS,
+    EventPlace,
+    SaidBefore,
+    ScannedEvent,
+    StateChange,
+    StoredEvent,
+    ThreadOf,
+    TimelineEvent,
+)
 from chappe.matrix.filters import RoomEventFilter
 
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
@@ -42,13 +51,6 @@ class Scanned(NamedTuple):
     wanted: int
 
 
-class SaidBefore(Row):
-    event_id: str
-    sender: str
-    position: int
-    json: bytes
-
-
 class JoinedSince(Row):
     user_id: str
     room_nid: int
@@ -78,18 +80,6 @@ def _like(patterns: Sequence[str]) -> list[str]:
     """Patterns of LIKE for those of a filter, in which `*` stands for anything."""
     escaped = (p.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") for p in patterns)
     return [p.replace("*", "%") for p in escaped]
-
-
-class Place(Row):
-    nid: int
-    position: int
-    state_before: int
-
-
-class ThreadOf(Row):
-    event_id: str
-    thread: str
-    related: bool
 
 
 class RoomStore:
@@ -136,7 +126,7 @@ class RoomStore:
             return {}
         rows = await read(
             self.database,
-            Place,
+            EventPlace,
             "SELECT nid, position, state_before FROM events WHERE nid = ANY($1::bigint[]) AND status = 0",
             list(numbers),
         )

@@ -57,4 +57,25 @@ class StateEvent(StoredEvent):
     rest: bytes | None
 
 
+class EventPlace(Row):
+    nid: int
+    position: int
+    state_before: int
+
+
+class SaidBefore(Row):
+    event_id: str
+    sender: str
+    position: int
+    json: bytes
+
+
+class ThreadOf(Row):
+    """`related`: whether it is itself related to another."""
+
+    event_id: str
+    thread: str
+    related: bool
+
+
 EVENT_COLUMNS = columns(StoredEvent, "e")

@@ -26,6 +26,7 @@ from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.appservices.store import ServicePlace, ServiceQueue, ServiceTransaction
 from chappe.homeserver.modules.presence.presence import Presence
+from chappe.homeserver.modules.receipts.receipts import Receipt
 from chappe.homeserver.modules.to_device.to_device import messages_of, remove_messages
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.outbound.application_service import ServiceCalls
@@ -60,15 +61,6 @@ class _Service:
                 self.members.clear()
             found = self.members[user_id] = self.service.has_user(user_id)
         return found
-
-
-class ReceiptOfUser(Row):
-    room_nid: int
-    user_id: str
-    type: str
-    thread: str
-    event_id: str
-    ts: int
 
 
 class KeysLeft(Row):
@@ -273,7 +265,7 @@ class AppserviceSender:
             found.append({"type": "m.typing", "room_id": rooms[number].room_id, "content": users})
         rows = await read(
             self._database,
-            ReceiptOfUser,
+            Receipt,
             """SELECT room_nid, user_id, type, thread, event_id, ts FROM receipts WHERE room_nid = ANY($1::bigint[])
                 AND position > $2 AND position <= $3 AND (type = 'm.read' OR user_id = ANY($4::text[])) ORDER BY position""",
             list(rooms),
