@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, read, values
+from chappe.homeserver.database.rows import read, values
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.media.store import FileKey
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, parse_room_id, parse_user_id
@@ -38,11 +39,6 @@ _HELD_FILES = r"""
     SELECT server_name, media_id FROM files JOIN media USING (server_name, media_id) JOIN holds ON target = user_id
     UNION SELECT server_name, media_id FROM files JOIN encrypted_files USING (server_name, media_id) JOIN held USING (event_id)
     UNION SELECT server_name, media_id FROM files JOIN named ON name[1] = server_name AND name[2] = media_id"""
-
-
-class FileKey(Row):
-    server_name: str
-    media_id: str
 
 
 class LegalHolds(Holds):

@@ -23,6 +23,7 @@ from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
+from chappe.homeserver.modules.media.store import FileKey
 from chappe.homeserver.rooms.erasing import erase_events
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import ERASED
@@ -58,11 +59,6 @@ class OldEvent(Row):
     event_id: str
     sender: str
     json: bytes
-
-
-class FileKey(Row):
-    server_name: str
-    media_id: str
 
 
 class Retention:

@@ -8,15 +8,11 @@ from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import read
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
+from chappe.homeserver.modules.media.store import FileKey
 from chappe.matrix.identifiers import UserId
-
-
-class FileKey(Row):
-    server_name: str
-    media_id: str
 
 
 class Erasure:

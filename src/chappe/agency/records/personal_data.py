@@ -15,6 +15,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import AllTables
+from chappe.homeserver.modules.account_data.account_data import AccountDatum
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import NotFound
@@ -28,12 +29,6 @@ Personal data of {user_id}
 This package holds what the service knows of this person: account, devices, rooms, messages sent, files uploaded.
 Encrypted messages are encrypted here as well: only the person's devices have the keys.
 """
-
-
-class Datum(Row):
-    room_id: str
-    type: str
-    content: bytes
 
 
 class RoomOfPerson(Row):
@@ -122,7 +117,7 @@ class PersonalData:
         """Settings and tags. What is encrypted for the person's devices stays so."""
         rows = await read(
             self._database,
-            Datum,
+            AccountDatum,
             "SELECT room_id, type, content FROM account_data WHERE user_id = $1 AND NOT deleted ORDER BY room_id, type",
             user_id,
         )

@@ -18,6 +18,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
+from chappe.homeserver.modules.media.store import FileKey
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.completing import Completing
@@ -30,11 +31,6 @@ _MXC = re.compile(rb'mxc://([^"/\\\s]{1,255})/([A-Za-z0-9_-]{1,255})')
 class StateOf(Row):
     event_id: str
     json: bytes
-
-
-class FileKey(Row):
-    server_name: str
-    media_id: str
 
 
 class RoomArchive:

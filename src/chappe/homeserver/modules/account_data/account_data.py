@@ -52,7 +52,7 @@ CONSEQUENCE = Consequence(  # clients see push rules as account data: when they 
 Made = Mapping[str, Callable[[str], Awaitable[dict[str, Any]]]]  # global types that another part makes: content by user id
 
 
-class Kept(Row):
+class Stock(Row):
     """`size`: of all that an account keeps in a room, in bytes. `old`: what is replaced."""
 
     entries: int
@@ -60,7 +60,7 @@ class Kept(Row):
     old: bytes | None
 
 
-class Content(Row):
+class ContentOfUser(Row):
     user_id: str
     content: bytes
 
@@ -98,7 +98,7 @@ class AccountData:
         """What is there so far."""
         row = await find(
             self._database,
-            Kept,
+            Stock,
             """SELECT count(*) AS entries, coalesce(sum(octet_length(content)), 0) AS size, (SELECT content FROM account_data
                       WHERE user_id = $1 AND room_id = $2 AND type = $3 AND NOT deleted) AS old
                  FROM account_data WHERE user_id = $1""",
@@ -189,7 +189,7 @@ class AccountData:
         """One global type of many users, where they have it."""
         rows = await read(
             self._database,
-            Content,
+            ContentOfUser,
             "SELECT user_id, content FROM account_data WHERE room_id = '' AND type = $2 AND NOT deleted AND user_id = ANY($1::text[])",
             user_ids,
             event_type,
