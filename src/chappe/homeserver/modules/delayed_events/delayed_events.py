@@ -41,7 +41,7 @@ class Scheduled:
 
 class HeldEvents(Row):
     count: int
-    next: int
+    next: int | None
 
 
 class DelayedEvents:
@@ -108,7 +108,7 @@ class DelayedEvents:
             return
         if is_old_dialect:
             raise BadRequest("You have too many delayed events", "M_MAX_DELAYED_EVENTS_EXCEEDED")
-        raise LimitExceeded(max(1000, row.next - self._now_ms()), "You have too many delayed events")
+        raise LimitExceeded(max(1000, (row.next or 0) - self._now_ms()), "You have too many delayed events")
 
     # ---------------------------------------------------------------------------------------------------- managing
 
