@@ -17,7 +17,8 @@ from pathlib import Path
 import chappe
 
 SOURCE = Path(chappe.__file__).parent
-ASKS = {"fetch", "fetchrow", "fetchval", "execute"}
+ASKS = {"fetch": 0, "fetchrow": 0, "fetchval": 0, "execute": 0}  # methods of what asks, and which argument is the SQL
+READERS = {"read": 2, "find": 2, "values": 2, "mapping": 3}  # functions of `database/rows.py`, likewise
 LOCKS = re.compile(r"\bFOR (?:NO KEY )?UPDATE|advisory_xact_lock")
 READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|(?<!DO )(?<!FOR )UPDATE)\s+([a-z_]+)")
@@ -135,17 +136,32 @@ def _stores() -> dict[str, Methods]:
     return found
 
 
+@cache
+def _classes() -> dict[str, ast.ClassDef]:
+    """Those of stores."""
+    trees = (ast.parse(path.read_text()) for path in SOURCE.rglob("*.py"))
+    return {
+        part.name: part for tree in trees for part in tree.body if isinstance(part, ast.ClassDef) and part.name in _stores()
+    }
+
+
 def _stores_of(scope: ast.ClassDef | ast.Module) -> dict[str, Methods]:
-    """By attribute: the stores that a class makes, or is given, in its constructor."""
+    """By attribute: the stores that a class makes, or is given, in its constructor, and those that they hold."""
     made = next((f for f in scope.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
     if made is None:
         return {}
     given = {a.arg: ast.unparse(a.annotation) for a in (*made.args.args, *made.args.kwonlyargs) if a.annotation is not None}
-    return {
-        ast.unparse(target): _stores()[name]
+    found = {
+        ast.unparse(target): name
         for target, value in _assignments(made)
         if (name := given.get(value.id) if isinstance(value, ast.Name) else _called(value)) in _stores() and name
     }
+    held = {
+        of + attribute.removeprefix("self"): methods
+        for of, name in found.items()
+        for attribute, methods in _stores_of(_classes()[name]).items()
+    }
+    return {of: _stores()[name] for of, name in found.items()} | held
 
 
 def _assignments(function: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -182,8 +198,9 @@ def _statements(function: ast.AsyncFunctionDef, scope: Scope, deeper: int) -> It
     for call in sorted((n for n in ast.walk(function) if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset)):
         of, _, name = ast.unparse(call.func).rpartition(".")
         store = own.get(of) or scope.stores.get(of) or _stores().get(of.partition("(")[0], {})
-        if name in ASKS and call.args:
-            parts = (n.value for n in ast.walk(call.args[0]) if isinstance(n, ast.Constant))
+        at = ASKS.get(name) if of else READERS.get(name)
+        if at is not None and len(call.args) > at:
+            parts = (n.value for n in ast.walk(call.args[at]) if isinstance(n, ast.Constant))
             yield " ".join(part for part in parts if isinstance(part, str))
         elif name in store:
             yield from _statements(store[name], Scope({}, {}), 0)

@@ -1,4 +1,4 @@
-"""What a commit writes of accounts: the rows, and the SQL that takes them."""
+"""What a commit writes of accounts: the rows, and the SQL that takes them. Devices: `session_store.py`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,6 @@ class AccountStateRow(Row):
     whose: str | None
     ends_by: str | None
     now: int
-
-
-class RemovedDeviceRow(Row):
-    who: str
-    device: str
 
 
 FRAGMENTS = (
@@ -89,18 +84,6 @@ FRAGMENTS = (
             IF r.search IS NOT NULL THEN
                 INSERT INTO user_directory VALUES (r.who, r.server_name, r.display_name, r.avatar_url, r.search);
             END IF;
-        END LOOP;""",
-    ),
-    Fragment(
-        "devices_removed",
-        RemovedDeviceRow,
-        """
-        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP  -- first: whoever signs in locks devices before login tokens
-            DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
-            DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
-        END LOOP;
-        FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
-            DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = r.who AND device_id = r.device;
         END LOOP;""",
     ),
 )

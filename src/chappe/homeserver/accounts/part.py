@@ -33,6 +33,7 @@ from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.passwords import Passwords
 from chappe.homeserver.accounts.rendezvous import Rendezvous
 from chappe.homeserver.accounts.second_factors import SecondFactors
+from chappe.homeserver.accounts.session_store import DEVICES_REMOVED
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
@@ -68,7 +69,7 @@ MINUTE_MS = 60_000
 
 
 def store(database: Database, writer: GroupWriter, secrets: Secrets) -> AccountStore:
-    writer.register(*FRAGMENTS)
+    writer.register(*FRAGMENTS, DEVICES_REMOVED)
     return AccountStore(database, hashlib.sha256(b"lookup" + secrets.browser).hexdigest()[:24])
 
 

@@ -1,4 +1,4 @@
-"""Devices and tokens. Tokens are stored as hashes only."""
+"""SQL of devices and of tokens, which are stored as hashes only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
+from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.matrix.errors import Forbidden
@@ -19,6 +20,25 @@ _PUT_DEVICE = """INSERT INTO devices (user_id, device_id, display_name, browser,
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (user_id, device_id) DO UPDATE SET browser = excluded.browser,
     parent_user = excluded.parent_user, parent_device = excluded.parent_device"""
+
+
+class RemovedDeviceRow(Row):
+    who: str
+    device: str
+
+
+DEVICES_REMOVED = Fragment(
+    "devices_removed",
+    RemovedDeviceRow,
+    """
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP  -- first: whoever signs in locks devices before login tokens
+        DELETE FROM devices WHERE user_id = r.who AND device_id = r.device;
+        DELETE FROM devices WHERE parent_user = r.who AND parent_device = r.device;
+    END LOOP;
+    FOR r IN SELECT * FROM unnest(devices_removed_rows) LOOP
+        DELETE FROM login_tokens WHERE coalesce(parent_user, user_id) = r.who AND device_id = r.device;
+    END LOOP;""",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Accounts and their addresses. Their devices and tokens: `session_store.py`; what a commit writes: `fragments.py`."""
+"""SQL of users and of their addresses. Their devices and tokens: `session_store.py`; what a commit writes: `fragments.py`."""
 
 from __future__ import annotations
 

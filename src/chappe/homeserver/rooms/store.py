@@ -1,4 +1,4 @@
-"""How rooms, events and memberships are read. What a commit writes: `fragments.py`."""
+"""The room engine's SQL: how rooms, events and memberships are read. What a commit writes: `fragments.py`."""
 
 from __future__ import annotations
 

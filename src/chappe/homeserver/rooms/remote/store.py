@@ -1,4 +1,7 @@
-"""Rooms across servers, read: outliers, rejected and soft-failed events, missing events and the stretches of the past."""
+"""SQL of rooms across servers: outliers, rejected and soft-failed events, missing events and the stretches of the past.
+
+What a commit writes: `fragments.py`.
+"""
 
 from __future__ import annotations
 
