@@ -34,10 +34,10 @@ def _places(wanted: Callable[[ast.AST], str | None]) -> dict[str, set[str]]:
 
 # What else is called like a question, by what it is asked of.
 NAMESAKES = {
-    "display_name": "body|proven|provider|settings",
+    "display_name": "body|proven|provider|settings|row|device|d",
     "finds": "self|self._sight|self._rooms.sight",
     "home_of": "self|self._accounts",
-    "leaves": "self|s|w|old|room|write",
+    "leaves": "self|s|w|old|room|write|found",
     "localpart": "body|proven",
     "may_register": "self._means",
     "reads": "self|self.rooms.visibility",
