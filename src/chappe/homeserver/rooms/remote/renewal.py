@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.fragments import RedactionRow
@@ -72,15 +74,10 @@ class RenewalWrite(WithoutTimeline):
         room, checked = self.lane, late.checked
         head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
         relation = relation_of(checked.pdu["content"]) if checked.key is None else None
-        self.add_row(
-            RenewedEventRow(
-                nid=nid,
-                json=checked.raw,
-                target=relation.target if relation is not None else None,
-                rel_type=relation.rel_type if relation is not None else None,
-                key=relation.key if relation is not None else None,
-            )
-        )
+        row = RenewedEventRow(nid=nid, json=checked.raw, target=None, rel_type=None, key=None)
+        if relation is not None:
+            row = replace(row, target=relation.target, rel_type=relation.rel_type, key=relation.key)
+        self.add_row(row)
         if relation is not None and relation.rel_type in BUNDLED:
             self.related.append(relation.target)
             if relation.rel_type == THREAD:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
-from typing import Protocol
 
 import orjson
 from pyroaring import BitMap
@@ -19,6 +18,7 @@ from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.store import FOR_SERVERS
+from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.event_auth import CREATE
@@ -35,24 +35,9 @@ UNABLE = "ORG.MATRIX.MSC3895_UNABLE_DUE_TO_PARTIAL_STATE"
 VISIBILITY = ("m.room.history_visibility", "")
 
 
-class Served(Protocol):
-    """What is asked of an event before another server gets it."""
-
-    @property
-    def event_id(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def state_key(self) -> str | None: ...
-    @property
-    def sender(self) -> str: ...
-    @property
-    def state_before(self) -> int: ...
-    @property
-    def json(self) -> bytes: ...
-
-
 class WalkedEvent(Row):
+    """An event that was found along the graph (`_walk`)."""
+
     event_id: str
     type: str
     state_key: str | None
@@ -60,6 +45,9 @@ class WalkedEvent(Row):
     depth: int
     state_before: int
     json: bytes
+
+
+Served = WalkedEvent | StoredEvent  # what another server may be given
 
 
 class Serving:
