@@ -12,23 +12,22 @@ from typing import Any
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
-from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_auth_order, judge
+from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED, Known
+from chappe.homeserver.rooms.remote.sent_state import Judged, judge_all, load
+from chappe.homeserver.rooms.remote.store import REJECTED, Known
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
-from chappe.homeserver.rooms.store import OUTLIER
 from chappe.matrix.directory_entries import DirectoryEntry, directory_entry
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.event_auth import CREATE, StateKey, check_auth
-from chappe.matrix.events import references, timestamp_of
+from chappe.matrix.events import references
 from chappe.matrix.identifiers import UserId, is_server_name
 from chappe.matrix.room_versions import RoomVersion
 
@@ -41,23 +40,6 @@ MOST_SERVERS = 100
 UNSENT = "it did not send what our join cites"
 NOT_LET_IN = "The room's own rules do not let you in, whatever the other server said"
 Uninvited = Callable[[UserId, str], Awaitable[None]]  # user id, room id
-_EVENT_COLUMNS = (
-    "nid",
-    "position",
-    "room_nid",
-    "event_id",
-    "type",
-    "state_key",
-    "sender",
-    "ts",
-    "depth",
-    "state_before",
-    "notify_total",
-    "highlight_total",
-    "status",
-    "json",
-    "is_unfit",
-)
 
 
 class Entering:
@@ -163,7 +145,7 @@ class Entering:
         events, state_ids = await self._verified(raws, state_count, signed)
         servers = _servers(answer, server) if answer.get("members_omitted") is True else []
         del raws, answer
-        judged = await asyncio.to_thread(_judged, events)
+        judged = await asyncio.to_thread(judge_all, events)
         await self._require_welcome(server, join, judged, state_ids, present, is_partial=bool(servers))
         room = await self._install(server, signed, join, events, judged, state_ids, servers)
         blank = {i for i in state_ids if i in events and events[i].is_unfit}
@@ -203,7 +185,7 @@ class Entering:
         return event.pdu["type"] in self._rooms.policy.never_redacted and not event.pdu["content"]
 
     async def _require_welcome(
-        self, server: str, join: Checked, judged: _Judged, state_ids: set[str], present: LiveRoom | None, is_partial: bool
+        self, server: str, join: Checked, judged: Judged, state_ids: set[str], present: LiveRoom | None, is_partial: bool
     ) -> None:
         """Judges our join as the room will, before anything of the answer is stored: a refused one leaves nothing here.
 
@@ -231,7 +213,7 @@ class Entering:
         signed: Signed,
         join: Checked,
         events: dict[str, Checked],
-        judged: _Judged,
+        judged: Judged,
         state_ids: set[str],
         servers: Sequence[str],
     ) -> LiveRoom:
@@ -239,7 +221,7 @@ class Entering:
         async with self._receiver.lock(room):
             known = await self._receiver.store.known(events)
             if not known:
-                await self._load(room, judged)
+                await load(self._database, room, judged, await self._rooms.numbers.take(len(judged.ordered)))
                 room.make_stale()
                 await room.reload()
             else:
@@ -344,71 +326,9 @@ class Entering:
                 entries.append(directory_entry(user, pdu["content"]))
         return entries
 
-    # ----------------------------------------------------------------------------------------------- a new room's past
-
-    async def _load(self, room: LiveRoom, judged: _Judged) -> None:
-        """Writes the events of a state and its auth chain in bulk, as outliers: nobody reads this room yet."""
-        rows, auth_rows, bases = await asyncio.to_thread(
-            _rows, room.number, judged, await self._rooms.numbers.take(len(judged.ordered)), room
-        )
-        async with self._database.transaction() as transaction:
-            await transaction.copy_records_to_table("events", records=rows, columns=_EVENT_COLUMNS)
-            await transaction.copy_records_to_table(
-                "auth_events", records=auth_rows, columns=("event_nid", "room_nid", "num", "auth", "base", "rest")
-            )
-            await transaction.copy_records_to_table("auth_bases", records=bases, columns=("room_nid", "base", "chain"))
-
 
 def _lease(room_id: str) -> str:
     return f"join of {room_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """The state events that another server sent, auth events before those that cite them, each accepted or rejected by its auth
-    events. One is left out where an auth event was not sent."""
-
-    ordered: Sequence[Checked]
-    cited: Mapping[str, Cited]
-
-
-def _judged(events: Mapping[str, Checked]) -> _Judged:
-    cited: dict[str, Cited] = {}
-    return _Judged(list(judge(in_auth_order(events), cited)), cited)
-
-
-def _rows(number: int, judged: _Judged, nids: Sequence[int], room: LiveRoom) -> tuple[list[Any], list[Any], list[Any]]:
-    numbers: dict[str, int] = {}
-    chain_rows: dict[str, ChainRow] = {}
-    chains = AuthChains(dict(room.ahead.chains.bases), room.ahead.chains.next_num)
-    rows, auth_rows = [], []
-    for checked, nid in zip(judged.ordered, nids, strict=True):
-        is_rejected, pdu = judged.cited[checked.event_id].is_rejected, checked.pdu
-        numbers[checked.event_id] = nid
-        rows.append(
-            (
-                nid,
-                OUTLIER,
-                number,
-                checked.event_id,
-                pdu["type"],
-                pdu["state_key"],
-                pdu["sender"],
-                timestamp_of(pdu),
-                pdu["depth"],
-                0,
-                0,
-                0,
-                REJECTED if is_rejected else OUTLYING,
-                checked.raw,
-                checked.is_unfit,
-            )
-        )
-        if not is_rejected:
-            direct = [a for a in checked.pdu_auth() if a in chain_rows]
-            chain = chain_rows[checked.event_id] = chains.add([chain_rows[a] for a in direct])
-            auth_rows.append((nid, number, chain.num, [numbers[a] for a in direct], chain.base, chain.rest.serialize()))
-    return rows, auth_rows, [(number, base, raw) for base, raw in chains.take_new_bases()]
 
 
 @dataclass(frozen=True, slots=True)
