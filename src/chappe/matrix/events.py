@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -21,6 +22,7 @@ Pdu = dict[str, Any]
 MAX_EVENT_BYTES = 65_536
 MAX_FIELD_BYTES = 255
 NAMES = ("type", "state_key")
+_EVENT_ID = re.compile(r"\$[A-Za-z0-9+/_-]{43}")  # of a hash, in either base64
 _NOT_HASHED = ("unsigned", "signatures", "hashes")
 _NOT_FOR_CLIENTS = frozenset(
     ("auth_events", "prev_events", "depth", "hashes", "signatures", "unsigned", "origin", "prev_state", "membership")
@@ -187,6 +189,11 @@ def is_reference(item: Any, version: RoomVersion) -> bool:
     if version.event_ids_are_hashes:
         return type(item) is str and _is_short(item)
     return type(item) is list and len(item) == 2 and type(item[0]) is str and _is_short(item[0]) and type(item[1]) is dict
+
+
+def may_be_event_id(text: str, version: RoomVersion) -> bool:
+    """Whether an event of a room of this version can have such an id."""
+    return _EVENT_ID.fullmatch(text) is not None if version.event_ids_are_hashes else ":" in text
 
 
 def _is_short(name: str) -> bool:

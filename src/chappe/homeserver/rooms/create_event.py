@@ -16,6 +16,7 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypt
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.fragments import (
     AliasRow,
+    HeldRedactionRow,
     NewRoomRow,
     PublishedRoomRow,
     RedactionRow,
@@ -174,6 +175,8 @@ class RoomWrite(EventWrite):
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self.add_row(RedactionRow(event_id=draft.redaction.event_id, redacted_by=event_id, json=draft.redaction.pdu))
+        elif draft.redacts is not None:  # it waits for what is not here
+            self.add_row(HeldRedactionRow(target=draft.redacts, redaction=event_id, room=room.number))
         for row in draft.beside:
             self.add_row(row)
         self.add_notifications(index, event, draft.content)

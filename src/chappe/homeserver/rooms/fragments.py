@@ -127,6 +127,14 @@ class RedactionRow(Row):
     json: bytes
 
 
+class HeldRedactionRow(Row):
+    """A redaction of what is not here."""
+
+    target: str
+    redaction: str
+    room: int
+
+
 class PushHitRow(PlacedRow):
     who: str
     room: int
@@ -303,6 +311,13 @@ FRAGMENTS = (
                                                        AND x.rel_type = 'm.thread'), 0)
               FROM events e WHERE e.event_id = r.event_id AND e.thread <> '' AND t.room_nid = e.room_nid AND t.root = e.thread;
         END LOOP;""",
+    ),
+    Fragment(
+        "held_redactions",
+        HeldRedactionRow,
+        """
+        INSERT INTO held_redactions SELECT h.target, h.redaction, h.room
+          FROM unnest(held_redactions_rows) h WHERE h._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
     ),
     Fragment(
         "push_hits",

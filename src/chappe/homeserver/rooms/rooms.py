@@ -31,13 +31,14 @@ from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.sight import Sight
 from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
-from chappe.homeserver.rooms.store import RoomStore
+from chappe.homeserver.rooms.store import WHATEVER_IS_HERE, RoomStore
+from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
-from chappe.matrix.events import check_content, check_picture, client_event_head
+from chappe.matrix.events import check_content, check_picture, client_event_head, may_be_event_id
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.redaction import redact
 from chappe.matrix.relations import ANNOTATION, THREAD, relation_of
@@ -375,17 +376,21 @@ class Rooms:
         await self.submit(room, [Draft(event_type, user_id, content, "", ground=ground)])
 
     async def redact(self, user_id: UserId, room_id: str, event_id: str, content: dict[str, Any], txn: str | None) -> str:
-        """Redacts an event: one's own, or with the power to redact anybody's. What was said is deleted from storage."""
+        """Redacts an event: one's own, or with the power to redact anybody's. What was said is deleted from storage.
+
+        With that power also an event that is not here, since other servers of the room may have it: it is redacted when it comes.
+        """
         room = await self.require_joined(user_id, room_id)
         check_content(content, room.version)
         levels = room.power_levels()
         may_any = levels.of(user_id) >= levels.level("redact")
         target = await (self.timeline.find(room, event_id) if may_any else self.timeline.shown(user_id, room, event_id))
-        if target is None:
-            known = await self.store.sent(txn) if txn else None
-            if known is not None:
-                return known
-            raise NotFound("There is no such event in this room")
+        rows: Sequence[StoredEvent] = ()
+        if target is not None or may_any:
+            rows = await self.store.events_by_id(room.number, [event_id], WHATEVER_IS_HERE)
+        if not rows:
+            return await self._redact_unmet(user_id, room, event_id, content, txn, may_any)
+        target = target or (await self.timeline.of_rows(room, rows))[0]
         if target.sender != user_id and not may_any:
             raise Forbidden("You may not redact other people's messages in this room")
         if target.type == "m.room.create":
@@ -394,9 +399,7 @@ class Rooms:
             raise Forbidden("A room's encryption cannot be taken back")
         if target.state_key is not None and target.type in self.policy.never_redacted:
             raise Forbidden("The rules of a room are changed, not redacted")
-        raw = await self.timeline.raw(room, event_id)
-        assert raw is not None
-        pruned = redact(orjson.loads(raw), room.version)
+        pruned = redact(orjson.loads(rows[0].json), room.version)
         now = room.get(target.key) if target.state_key is not None else None
         if now is not None and now.event_id == event_id:  # as if one set what is left
             await self._require_may_send(user_id, room_id, target.type, pruned["content"], target.state_key)
@@ -404,6 +407,19 @@ class Rooms:
         redaction = Redaction(event_id, canonical_json(pruned), head)
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
         return await self.submit(room, [draft], txn)
+
+    async def _redact_unmet(
+        self, user_id: UserId, room: LiveRoom, event_id: str, content: dict[str, Any], txn: str | None, may_any: bool
+    ) -> str:
+        """Redacts what is not here. Raises M_NOT_FOUND where nobody else can have it, and for who may redact their own only: what is
+        not here might be anybody's."""
+        if may_any and self.other_servers(room) and may_be_event_id(event_id, room.version):
+            if await self.store.room_of_event(event_id) is None:
+                return await self.submit(room, [Draft("m.room.redaction", user_id, content, redacts=event_id)], txn)
+        known = await self.store.sent(txn) if txn else None
+        if known is None:
+            raise NotFound("There is no such event in this room")
+        return known
 
     async def _require_may_send(
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None

@@ -89,12 +89,6 @@ class FoundEventRow(Row):
     event_id: str
 
 
-class HeldRedactionRow(Row):
-    target: str
-    redaction: str
-    room: int
-
-
 FRAGMENTS = (
     Fragment(  # events that no timeline has
         "held_events",
@@ -203,12 +197,5 @@ FRAGMENTS = (
         """
         DELETE FROM missing_events m USING unnest(found_events_rows) f
          WHERE m.room_nid = f.room AND m.event_id = f.event_id AND f._lane <> ALL (bad);""",
-    ),
-    Fragment(
-        "held_redactions",
-        HeldRedactionRow,
-        """
-        INSERT INTO held_redactions SELECT h.target, h.redaction, h.room
-          FROM unnest(held_redactions_rows) h WHERE h._lane <> ALL (bad) ON CONFLICT DO NOTHING;""",
     ),
 )

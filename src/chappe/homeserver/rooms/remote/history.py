@@ -15,18 +15,12 @@ from typing import Any, TypeVar
 
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.fragments import PromotionRow, RedactionRow, StatePackRow
+from chappe.homeserver.rooms.fragments import HeldRedactionRow, PromotionRow, RedactionRow, StatePackRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
-from chappe.homeserver.rooms.remote.fragments import (
-    FoundEventRow,
-    HeldRedactionRow,
-    JumpRow,
-    OldMissingEventRow,
-    OldRelationRow,
-)
+from chappe.homeserver.rooms.remote.fragments import FoundEventRow, JumpRow, OldMissingEventRow, OldRelationRow
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver

@@ -19,12 +19,12 @@ from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, Known, RemoteStore
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
-from chappe.homeserver.rooms.state_tree import EMPTY
+from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
 from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import Forbidden
-from chappe.matrix.event_auth import CREATE, StateKey, auth_event_keys, check_auth, power_levels_of
+from chappe.matrix.event_auth import CREATE, POWER_LEVELS, StateKey, auth_event_keys, check_auth, power_levels_of
 from chappe.matrix.events import client_event_head, redacts_of
 from chappe.matrix.identifiers import domain_of
 from chappe.matrix.redaction import redact
@@ -216,6 +216,9 @@ class Preparing:
         """The state events of a state that authorising an event needs, by key."""
         pdu = checked.pdu
         keys = {*auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version), CREATE}
+        return await self._entries(room, keys, root)
+
+    async def _entries(self, room: LiveRoom, keys: Collection[StateKey], root: bytes) -> dict[StateKey, Cited]:
         if root == room.root:
             found = {key: event for key in keys if (event := room.state.get(key)) is not None}
         else:
@@ -243,7 +246,8 @@ class Preparing:
         return {**await self._store.chains([n for n in wanted if n not in chains]), **chains}
 
     async def _relate(self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup) -> None:
-        """Finds the thread of an event, what it redacts, and the redaction that came before it."""
+        """Finds the thread of an event, what it redacts, and the redaction that came before it. Whoever redacts needs the power when
+        they do, not when it was said."""
         checked = prepared.checked
         pdu = checked.pdu
         if "state_key" not in pdu and (relation := relation_of(pdu["content"])) is not None:
@@ -254,8 +258,9 @@ class Preparing:
         prepared.redaction, prepared.unmet_target = await self.what_it_redacts(room, checked, state)
         held = lookup.redactions.get(checked.event_id)
         for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
-            if self._may_redact(room, row.sender, pdu["sender"], state):
-                because = (await self._rooms.timeline.of_rows(room, [row]))[0]
+            because = (await self._rooms.timeline.of_rows(room, [row]))[0]
+            then = await self._entries(room, (CREATE, POWER_LEVELS), int_to_name(because.state_before))
+            if self._may_redact(room, because.sender, pdu["sender"], then):
                 prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
                 break
 

@@ -12,14 +12,21 @@ from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.event_write import Moved
-from chappe.homeserver.rooms.fragments import MembershipRow, PromotionRow, RedactionRow, RelationRow, StateMoveRow, StatePackRow
+from chappe.homeserver.rooms.fragments import (
+    HeldRedactionRow,
+    MembershipRow,
+    PromotionRow,
+    RedactionRow,
+    RelationRow,
+    StateMoveRow,
+    StatePackRow,
+)
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
 from chappe.homeserver.rooms.remote.fragments import (
     OF_NO_TIMELINE,
     CutRow,
     FoundEventRow,
-    HeldRedactionRow,
     MissingEventRow,
     OldMissingEventRow,
     UnfitEventRow,

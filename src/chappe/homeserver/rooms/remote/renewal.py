@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.create_event import Redaction
-from chappe.homeserver.rooms.fragments import RedactionRow
+from chappe.homeserver.rooms.fragments import HeldRedactionRow, RedactionRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import Checked
-from chappe.homeserver.rooms.remote.fragments import HeldRedactionRow, RenewedEventRow, RetoldRoomRow
+from chappe.homeserver.rooms.remote.fragments import RenewedEventRow, RetoldRoomRow
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
