@@ -2,6 +2,7 @@
 
 MatrixError                an answer with a status, an errcode of the specification and a sentence for people
   Forbidden                403 M_FORBIDDEN
+    Malformed              400 M_BAD_JSON: an event that a room's rules refuse whoever sends it
   NotFound                 404 M_NOT_FOUND
   BadRequest               400 with the errcode that fits (M_BAD_JSON, M_INVALID_PARAM, …)
   LimitExceeded            429 M_LIMIT_EXCEEDED, with the time to wait
@@ -35,6 +36,14 @@ class MatrixError(Exception):
 class Forbidden(MatrixError):
     def __init__(self, message: str, errcode: str = "M_FORBIDDEN", **extra: Any) -> None:
         super().__init__(403, errcode, message, **extra)
+
+
+class Malformed(Forbidden):
+    """An event that a room's rules refuse whoever sends it. To the rules it is forbidden like any other; who sends it here is told
+    that no power would help (400)."""
+
+    def __init__(self, message: str) -> None:
+        MatrixError.__init__(self, 400, "M_BAD_JSON", message)
 
 
 class NotFound(MatrixError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from chappe.matrix.canonical_json import canonical_json
-from chappe.matrix.errors import Forbidden
+from chappe.matrix.errors import Forbidden, Malformed
 from chappe.matrix.identifiers import domain_of, is_user_id
 from chappe.matrix.power_levels import DEFAULT_LEVELS, PowerLevels, parse_level
 from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
@@ -84,7 +84,7 @@ def membership_of(get: GetState, user_id: str) -> str:
 
 
 def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_begun: bool = False) -> None:
-    """Raises Forbidden, with a sentence for people, unless the state allows the event.
+    """Raises Forbidden, with a sentence for people, unless the state allows the event: Malformed, where no state would.
 
     `has_begun`: nobody may come in by the exception for a creator's first join. Callers set it when they judge by a
     room's present state, once somebody is or its creator was in the room: the exception would let anybody write that join again.
@@ -130,20 +130,20 @@ def check_auth(pdu: dict[str, Any], version: RoomVersion, get: GetState, *, has_
 def _check_create(pdu: dict[str, Any], version: RoomVersion) -> None:
     content = pdu["content"]
     if pdu["prev_events"]:
-        raise Forbidden("A create event must be the first of its room")
+        raise Malformed("A create event must be the first of its room")
     if version.room_id_is_create_hash:
         if "room_id" in pdu:
-            raise Forbidden("The create event of this room version has no room_id")
+            raise Malformed("The create event of this room version has no room_id")
     elif domain_of(pdu["room_id"]) != domain_of(pdu["sender"]):
-        raise Forbidden("The room id is of another server than the sender")
+        raise Malformed("The room id is of another server than the sender")
     if content.get("room_version", "1") not in ROOM_VERSIONS:
-        raise Forbidden("Unknown room version")
+        raise Malformed("Unknown room version")
     if not version.implicit_creator and "creator" not in content:
-        raise Forbidden("The create event names no creator")
+        raise Malformed("The create event names no creator")
     if version.privileged_creators:
         extra = content.get("additional_creators", [])
         if type(extra) is not list or not all(is_user_id(user) for user in extra):
-            raise Forbidden("additional_creators must be a list of user ids")
+            raise Malformed("additional_creators must be a list of user ids")
 
 
 class _Membership:
@@ -160,7 +160,7 @@ class _Membership:
     def check(self) -> None:
         target, wanted = self.pdu.get("state_key"), self.content.get("membership")
         if type(target) is not str or type(wanted) is not str:
-            raise Forbidden("A membership event needs a user as state key and a membership")
+            raise Malformed("A membership event needs a user as state key and a membership")
         self.target = target
         self.now = membership_of(self.get, target)
         rules = self.get(JOIN_RULES)
@@ -175,7 +175,7 @@ class _Membership:
             return self._ban()
         if wanted == "knock" and self.version.knocking:
             return self._knock()
-        raise Forbidden(f"Unknown membership {wanted[:40]!r}")
+        raise Malformed(f"Unknown membership {wanted[:40]!r}")
 
     def _join(self) -> None:
         if self._is_creators_first_join():
@@ -231,7 +231,7 @@ class _Membership:
         invite = self.content["third_party_invite"]
         signed = invite.get("signed") if type(invite) is dict else None
         if type(signed) is not dict or type(signed.get("token")) is not str or signed.get("mxid") != self.target:
-            raise Forbidden("The invitation by e-mail is malformed")
+            raise Malformed("The invitation by e-mail is malformed")
         issued = self.get(("m.room.third_party_invite", signed["token"]))
         if issued is None or issued.sender != self.sender:
             raise Forbidden("The invitation by e-mail is unknown")
@@ -317,18 +317,18 @@ def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
 def _check_power_levels_format(new: dict[str, Any], version: RoomVersion, creators: frozenset[str]) -> None:
     users = new.get("users", {})
     if type(users) is not dict or not all(is_user_id(user) for user in users):
-        raise Forbidden("The power levels' `users` must be an object of user ids")
+        raise Malformed("The power levels' `users` must be an object of user ids")
     for name in DEFAULT_LEVELS:
         if name in new and parse_level(new[name], version) is None and version.integer_power_levels:
-            raise Forbidden(f"The power level `{name}` must be an integer")
+            raise Malformed(f"The power level `{name}` must be an integer")
     for name in ("events", "notifications", "users"):
         values = new.get(name, {})
         if not version.integer_power_levels and name != "users":
             continue
         if type(values) is not dict or any(parse_level(v, version) is None for v in values.values()):
-            raise Forbidden(f"The power levels' `{name}` must be an object of integers")
+            raise Malformed(f"The power levels' `{name}` must be an object of integers")
     if version.privileged_creators and not creators.isdisjoint(users):
-        raise Forbidden("A creator of the room has infinite power and cannot be listed in `users`")
+        raise Malformed("A creator of the room has infinite power and cannot be listed in `users`")
 
 
 def check_auth_events(pdu: dict[str, Any], version: RoomVersion, cited: list[tuple[StateKey, StateEvent]]) -> None:

@@ -17,7 +17,7 @@ from chappe.homeserver.rooms.aliases import Aliases, aliases_in
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
-from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.events import check_content, check_picture
 from chappe.matrix.identifiers import RoomAlias, UserId, domain_of, is_user_id, parse_room_alias, parse_user_id
 from chappe.matrix.room_versions import RoomVersion, require_room_version
@@ -198,7 +198,7 @@ class RoomCreation:
             self._rooms.live.discard(room)
             if isinstance(error, asyncpg.UniqueViolationError) and alias is not None:
                 raise MatrixError(400, "M_ROOM_IN_USE", f"{alias} is already taken") from None
-            if isinstance(error, MatrixError) and error.status == 403:
+            if isinstance(error, Forbidden):
                 raise BadRequest(f"The room's state would be invalid: {error.message}", "M_INVALID_ROOM_STATE") from None
             raise
         return room.room_id

@@ -37,7 +37,7 @@ from chappe.homeserver.rooms.summary import summary_row
 from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 from chappe.matrix.canonical_json import canonical_json
-from chappe.matrix.errors import BadRequest, Forbidden, NotFound
+from chappe.matrix.errors import BadRequest, Forbidden, Malformed, NotFound
 from chappe.matrix.events import check_content, check_picture, client_event_head, may_be_event_id
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.redaction import redact
@@ -344,7 +344,7 @@ class Rooms:
             raise Forbidden("You are not in this room")
         check_content(content, room.version)
         if event_type == "m.room.create":
-            raise Forbidden("A room is created once")
+            raise Malformed("A room is created once")
         if "\0" in state_key or "\0" in event_type:
             raise BadRequest("U+0000 is not allowed in a state key", "M_INVALID_PARAM")
         key = (event_type, state_key)
