@@ -83,3 +83,5 @@ async def test_what_no_event_can_be_is_not_redacted(peer: Peer) -> None:
     assert await alice.call("PUT", f"/rooms/{segment(room)}/redact/{segment(NOWHERE)}/one", {}) == first, "sent again"
     held = await here.node.database.fetch("SELECT target, redaction FROM held_redactions")
     assert [tuple(row) for row in held] == [(NOWHERE, first["event_id"])]
+    await here.node.accounts.set_state(alice.id, suspended=True)
+    assert (await refused(alice.redact(room, "$" + "B" * 43))).status == 404, "who is suspended redacts their own only"

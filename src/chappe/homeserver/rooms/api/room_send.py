@@ -78,7 +78,9 @@ class RoomSend:
         if request.requester.standing.suspended:
             room = await self._rooms.require_joined(request.user_id, room_id)
             event = await self._rooms.timeline.shown(request.user_id, room, event_id)
-            if event is None or event.sender != request.user_id:
+            if event is None:  # it might be anybody's
+                raise NotFound("There is no such event in this room")
+            if event.sender != request.user_id:
                 request.require_active()
 
     async def _redact_related(
