@@ -45,7 +45,9 @@ def test_what_always_refuses_is_an_operation() -> None:
     assert set(REFUSED) <= set(every_operation()) and not set(REFUSED) & set(EXCEPTIONS)
 
 
-@pytest.mark.parametrize("row", tables()["What is done otherwise"], ids=lambda row: row[-1])
+@pytest.mark.parametrize(
+    "row", [*tables()["What is done otherwise"], *tables()["What the text leaves open"]], ids=lambda row: row[-1]
+)
 def test_what_is_done_otherwise_is_shown_by_a_test(row: list[str]) -> None:
     *words, shown_by = row
     path, _, name = shown_by.partition("::")

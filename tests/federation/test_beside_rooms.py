@@ -136,6 +136,19 @@ async def test_an_invitation_that_is_withdrawn(peer: Peer, mode: str, form: str)
     assert (await bob.state(room, "m.room.name"))["name"] == "Cabinet"
 
 
+async def test_an_invitation_that_a_colleague_withdraws(peer: Peer) -> None:
+    """That server could sign as the inviter: whoever of it speaks is as good."""
+    here, there = await peer(), await peer()
+    alice, carol, bob = await here.person("alice"), await here.person("carol"), await there.person("bob")
+    room, [slider] = await invitation(alice, bob)
+    await alice.invite(room, carol)
+    await carol.join(room)
+    levels = await alice.state(room, "m.room.power_levels")
+    await alice.set_state(room, "m.room.power_levels", {**levels, "users": {**levels.get("users", {}), carol.id: 50}})
+    await carol.act("kick", room, bob, "a colleague's mistake")
+    await ended(bob, slider, room, carol.id)
+
+
 @pytest.mark.parametrize("alive", [True, False])
 @pytest.mark.parametrize("forgets", [True, False])
 async def test_an_invitation_that_is_declined_on_another_device(peer: Peer, alive: bool, forgets: bool) -> None:
