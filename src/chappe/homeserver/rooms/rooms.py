@@ -391,14 +391,7 @@ class Rooms:
         if not rows:
             return await self._redact_unmet(user_id, room, event_id, content, txn, may_any)
         target = target or (await self.timeline.of_rows(room, rows))[0]
-        if target.sender != user_id and not may_any:
-            raise Forbidden("You may not redact other people's messages in this room")
-        if target.type == "m.room.create":
-            raise Forbidden("The creation of a room cannot be redacted")
-        if target.state_key is not None and target.key == ENCRYPTION:
-            raise Forbidden("A room's encryption cannot be taken back")
-        if target.state_key is not None and target.type in self.policy.never_redacted:
-            raise Forbidden("The rules of a room are changed, not redacted")
+        self._require_may_redact(user_id, target, may_any)
         pruned = redact(orjson.loads(rows[0].json), room.version)
         now = room.get(target.key) if target.state_key is not None else None
         if now is not None and now.event_id == event_id:  # as if one set what is left
@@ -407,6 +400,16 @@ class Rooms:
         redaction = Redaction(event_id, canonical_json(pruned), head)
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
         return await self.submit(room, [draft], txn)
+
+    def _require_may_redact(self, user_id: UserId, target: RoomEvent, may_any: bool) -> None:
+        if target.sender != user_id and not may_any:
+            raise Forbidden("You may not redact other people's messages in this room")
+        if target.type == "m.room.create":
+            raise Forbidden("The creation of a room cannot be redacted")
+        if target.state_key is not None and target.key == ENCRYPTION:
+            raise Forbidden("A room's encryption cannot be taken back")
+        if target.state_key is not None and target.type in self.policy.never_redacted:
+            raise Forbidden("The rules of a room are changed, not redacted")
 
     async def _redact_unmet(
         self, user_id: UserId, room: LiveRoom, event_id: str, content: dict[str, Any], txn: str | None, may_any: bool
