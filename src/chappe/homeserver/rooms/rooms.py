@@ -389,7 +389,9 @@ class Rooms:
         if target is not None or may_any:
             rows = await self.store.events_by_id(room.number, [event_id], WHATEVER_IS_HERE)
         if not rows:
-            return await self._redact_unmet(user_id, room, event_id, content, txn, may_any)
+            if may_any and await self._may_be_elsewhere(room, event_id):
+                return await self.submit(room, [Draft("m.room.redaction", user_id, content, redacts=event_id)], txn)
+            return await self._answered(txn)
         target = target or (await self.timeline.of_rows(room, rows))[0]
         self._require_may_redact(user_id, target, may_any)
         pruned = redact(orjson.loads(rows[0].json), room.version)
@@ -411,14 +413,14 @@ class Rooms:
         if target.state_key is not None and target.type in self.policy.never_redacted:
             raise Forbidden("The rules of a room are changed, not redacted")
 
-    async def _redact_unmet(
-        self, user_id: UserId, room: LiveRoom, event_id: str, content: dict[str, Any], txn: str | None, may_any: bool
-    ) -> str:
-        """Redacts what is not here. Raises M_NOT_FOUND where nobody else can have it, and for who may redact their own only: what is
-        not here might be anybody's."""
-        if may_any and self.other_servers(room) and may_be_event_id(event_id, room.version):
-            if await self.store.room_of_event(event_id) is None:
-                return await self.submit(room, [Draft("m.room.redaction", user_id, content, redacts=event_id)], txn)
+    async def _may_be_elsewhere(self, room: LiveRoom, event_id: str) -> bool:
+        """Whether an event that is not here may be with another server of the room."""
+        if not self.other_servers(room) or not may_be_event_id(event_id, room.version):
+            return False
+        return await self.store.room_of_event(event_id) is None
+
+    async def _answered(self, txn: str | None) -> str:
+        """What the same request was answered before. Raises M_NOT_FOUND."""
         known = await self.store.sent(txn) if txn else None
         if known is None:
             raise NotFound("There is no such event in this room")
