@@ -20,7 +20,7 @@ from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
 from chappe.homeserver.database.pool import Database, Executor, Record
-from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -164,13 +164,15 @@ class FunctionAccounts:
             )
             if row is None:
                 raise _no_such()
-            known = await connection.fetch(
+            known = await values(
+                connection,
+                str,
                 """SELECT p.user_id FROM organisation_people p JOIN users u USING (user_id) WHERE p.user_id = ANY($1::text[])
                       AND p.organisation = $2 AND NOT u.deactivated AND u.kind IS NULL ORDER BY 1 FOR SHARE OF p""",
                 wanted,
                 row.organisation,
             )
-            strangers = set(wanted) - {one["user_id"] for one in known}
+            strangers = set(wanted).difference(known)
             if strangers:
                 raise BadRequest(f"{min(strangers)} is not of this organisation", "M_INVALID_PARAM")
             await connection.execute(

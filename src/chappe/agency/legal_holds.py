@@ -97,15 +97,14 @@ class LegalHolds(Holds):
         return [{key: value for key, value in dict(row).items() if value is not None} for row in rows]
 
     async def held(self) -> Held:
-        rows = await self._database.fetch("SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL")
-        return frozenset(row["target"] for row in rows)
+        return frozenset(await values(self._database, str, "SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL"))
 
     async def kept_aside(self, target: str) -> list[str]:
         """The events of an account or a room that were redacted since, as JSON."""
-        rows = await self._database.fetch(
-            "SELECT json FROM held_events WHERE room_id = $1 OR sender = $1 ORDER BY kept_ts", target
+        events = await values(
+            self._database, bytes, "SELECT json FROM held_events WHERE room_id = $1 OR sender = $1 ORDER BY kept_ts", target
         )
-        return [bytes(row["json"]).decode() for row in rows]
+        return [event.decode() for event in events]
 
     async def is_held(self, target: str) -> bool:
         return target in await self.held()

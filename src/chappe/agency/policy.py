@@ -15,6 +15,7 @@ from chappe.agency.statistics import Statistics
 from chappe.config import Agency
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -54,10 +55,13 @@ class AgencyPolicy(RoomPolicy):
 
     async def is_invited(self, address: str) -> bool:
         """By somebody who may act at present."""
-        rows = await self._database.fetch(
-            "SELECT DISTINCT sender FROM third_party_invites WHERE medium = 'email' AND address = $1", address
+        senders = await values(
+            self._database,
+            str,
+            "SELECT DISTINCT sender FROM third_party_invites WHERE medium = 'email' AND address = $1",
+            address,
         )
-        return bool(await self._standings.who_may([row["sender"] for row in rows], Doing.ACT))
+        return bool(await self._standings.who_may(senders, Doing.ACT))
 
     async def home_of(self, address: str) -> tuple[str, str] | None:
         organisation = await self.organisations.of_address(address)

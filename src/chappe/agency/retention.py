@@ -19,8 +19,8 @@ import orjson
 from chappe.agency.encrypted_files import files_of, forget_files
 from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.modules.media.store import FileKey
@@ -93,8 +93,8 @@ class Retention:
         if held != self._held:  # what a hold has kept goes once it is lifted
             self._done.clear()
             self._held = held
-        for row in await self._rooms_concerned():
-            room = await self._rooms.live.by_number(row["room_nid"])
+        for number in await self._rooms_concerned():
+            room = await self._rooms.live.by_number(number)
             lifetime = self._lifetime(room)
             if lifetime is not None and room.room_id not in held:
                 erased += await self._erase(room, self._now_ms() - lifetime, held)
@@ -102,12 +102,12 @@ class Retention:
             log.info("erased what was old", extra={"fields": {"messages": erased}})
         return erased
 
-    async def _rooms_concerned(self) -> Sequence[Record]:
+    async def _rooms_concerned(self) -> list[int]:
         if self._shortest_days is None:
-            return await self._database.fetch(_ROOMS_THAT_SAY_SO)
+            return await values(self._database, int, _ROOMS_THAT_SAY_SO)
         now = self._now_ms()
         before = now - self._shortest_days * DAY_MS
-        return await self._database.fetch(f"{_ROOMS_THAT_SAY_SO} UNION {_ROOMS_WITH_WHAT_IS_OLD}", before, now)
+        return await values(self._database, int, f"{_ROOMS_THAT_SAY_SO} UNION {_ROOMS_WITH_WHAT_IS_OLD}", before, now)
 
     def _lifetime(self, room: LiveRoom) -> int | None:
         own, limit = lifetime_of(room), self._keeps_for(room)
@@ -146,8 +146,8 @@ class Retention:
     async def erase_sender(self, user_id: str, right: str | None) -> int:
         """What somebody said in any room, but those under a legal hold. Returns how many messages. `right`: see `media.delete`."""
         erased, held = 0, await self._holds.held()
-        for found in await self._database.fetch("SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
-            room = await self._rooms.live.by_number(found["room_nid"])
+        for number in await values(self._database, int, "SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
+            room = await self._rooms.live.by_number(number)
             while room.room_id not in held and (
                 rows := await read(
                     self._database,

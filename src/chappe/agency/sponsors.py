@@ -18,7 +18,7 @@ from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.database.rows import Row, find, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -336,8 +336,9 @@ class Sponsors:
 
     async def refresh(self) -> None:
         """What other processes have promoted."""
-        rows = await self._database.fetch("SELECT user_id FROM guests WHERE agent_since IS NOT NULL")
-        self._guests.no_longer = {row["user_id"] for row in rows}
+        self._guests.no_longer = set(
+            await values(self._database, str, "SELECT user_id FROM guests WHERE agent_since IS NOT NULL")
+        )
 
 
 def checked_purpose(text: str) -> str:

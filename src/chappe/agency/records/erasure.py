@@ -8,7 +8,7 @@ from chappe.agency.legal_holds import Held, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import read
+from chappe.homeserver.database.rows import read, values
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.modules.media.store import FileKey
@@ -71,11 +71,14 @@ class Erasure:
         """What a hold or a quarantine has kept of somebody who was to be erased goes, some time after it was lifted."""
         held, in_quarantine = await self._holds.held(), await self._in_quarantine()
         if (held, in_quarantine) != self._kept:
-            for row in await self._database.fetch(
-                "SELECT user_id FROM unfinished_erasures JOIN users USING (user_id) WHERE erased AND deactivated"
-            ):
-                if row["user_id"] not in held:
-                    await self(UserId(row["user_id"]))
+            unfinished = await values(
+                self._database,
+                UserId,
+                "SELECT user_id FROM unfinished_erasures JOIN users USING (user_id) WHERE erased AND deactivated",
+            )
+            for user_id in unfinished:
+                if user_id not in held:
+                    await self(user_id)
             self._kept = (held, await self._in_quarantine())
         for user_id in await self._holds.released():
             if user_id not in self._after_holds:
@@ -83,7 +86,10 @@ class Erasure:
                 self._after_holds.add(user_id)
 
     async def _in_quarantine(self) -> frozenset[str]:
-        rows = await self._database.fetch(
-            "SELECT media_id FROM media JOIN unfinished_erasures USING (user_id) WHERE quarantined_by IS NOT NULL"
+        return frozenset(
+            await values(
+                self._database,
+                str,
+                "SELECT media_id FROM media JOIN unfinished_erasures USING (user_id) WHERE quarantined_by IS NOT NULL",
+            )
         )
-        return frozenset(row["media_id"] for row in rows)

@@ -16,6 +16,7 @@ from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.modules.media.orphans import Orphans
@@ -133,14 +134,14 @@ class Exports:
     async def prune(self) -> None:
         """What is old goes."""
         before = self._now_ms() - KEPT_MS
-        for old in await self._database.fetch("DELETE FROM exports WHERE created_ts < $1 RETURNING id", before):
+        for old in await values(self._database, str, "DELETE FROM exports WHERE created_ts < $1 RETURNING id", before):
             with contextlib.suppress(FileNotFoundError):
-                await self._blobs.delete(_key(old["id"]))
+                await self._blobs.delete(_key(old))
 
     async def _named(self, keys: list[str]) -> Set[str]:
         """Which of some blobs are packages that are known."""
-        rows = await self._database.fetch("SELECT id FROM exports WHERE id = ANY($1::text[])", [_name(k) for k in keys])
-        known = {row["id"] for row in rows}
+        names = [_name(key) for key in keys]
+        known = set(await values(self._database, str, "SELECT id FROM exports WHERE id = ANY($1::text[])", names))
         return {key for key in keys if _name(key) in known}
 
     async def _make(self, row: Record) -> None:

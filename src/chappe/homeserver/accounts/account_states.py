@@ -104,7 +104,9 @@ class AccountStates:
         now = self._now_ms()
         last = await progress(self._database, "expired accounts")
         user = ""
-        while rows := await self._database.fetch(
+        while found := await values(
+            self._database,
+            str,
             """SELECT user_id FROM users WHERE expires_ts > $1 AND expires_ts <= $2 AND NOT deactivated AND user_id > $3
                 ORDER BY user_id LIMIT $4""",
             last,
@@ -112,7 +114,6 @@ class AccountStates:
             user,
             AT_ONCE,
         ):
-            for row in rows:
-                user = row["user_id"]
+            for user in found:
                 await self.enter(user, State.EXPIRED)
         await advance_progress(self._database, "expired accounts", now)

@@ -11,6 +11,7 @@ import logging
 from chappe.homeserver.accounts.accounts import RESERVED
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.matrix.identifiers import localpart_of
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ async def adopt(database: Database, services: ApplicationServices) -> None:
     if not services.services:
         return
     found: dict[str, list[str]] = {}
-    for row in await database.fetch(_WITHOUT_PERSON, list(services.services)):
-        user_id = row["user_id"]
+    for user_id in await values(database, str, _WITHOUT_PERSON, list(services.services)):
         service = services.sole_owner_of(user_id)
         if service is not None and localpart_of(user_id) not in RESERVED:
             found.setdefault(service.id, []).append(user_id)

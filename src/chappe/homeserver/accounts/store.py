@@ -315,12 +315,14 @@ class AccountStore:
 
         Before `keep_session`, where one asks both: two who hold the same account would wait for one another.
         """
-        rows = await connection.fetch(
-            """SELECT 1 FROM users WHERE user_id = ANY($1::text[]) AND NOT deactivated AND NOT locked AND NOT suspended
+        open_ones = await values(
+            connection,
+            str,
+            """SELECT user_id FROM users WHERE user_id = ANY($1::text[]) AND NOT deactivated AND NOT locked AND NOT suspended
                 ORDER BY user_id FOR NO KEY UPDATE""",
             user_ids,
         )
-        return len(rows) == len(set(user_ids))
+        return len(open_ones) == len(set(user_ids))
 
     async def remove_threepids(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM threepids WHERE user_id = $1", user_id)

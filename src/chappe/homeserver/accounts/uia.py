@@ -20,6 +20,7 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import values
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request
@@ -165,14 +166,16 @@ class UserInteractiveAuth:
 
     async def key_resets(self, user_id: str) -> set[str]:
         """The devices that have asked lately to replace their owner's keys."""
-        rows = await self._database.fetch(
+        purposes = await values(
+            self._database,
+            str,
             """SELECT DISTINCT purpose FROM uia_sessions WHERE user_id = $1 AND starts_with(purpose, $2)
                 AND created > now() - $3::text::interval""",
             user_id,
             RESET_BY,
             APPROVAL_LASTS,
         )
-        return {row["purpose"].removeprefix(RESET_BY) for row in rows}
+        return {purpose.removeprefix(RESET_BY) for purpose in purposes}
 
     async def approve_key_reset(self, proof: FreshProof, device_id: str) -> None:
         """The account page has let a device replace its owner's keys: where it waits for that, it goes on. No other does.

@@ -182,8 +182,7 @@ class Aliases:
 
     async def remove_all(self, room_id: str) -> list[str]:
         """Returns those that led to the room."""
-        rows = await self._database.fetch("DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
-        return [row["alias"] for row in rows]
+        return await values(self._database, str, "DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
 
     async def move(self, room_id: str, new_id: str) -> None:
         """All of a room's aliases to the room that replaces it."""

@@ -22,7 +22,7 @@ from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.journal import LoggedCommit, commits_between
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.appservices.store import ServicePlace, ServiceQueue, ServiceTransaction
 from chappe.homeserver.modules.presence.presence import Presence
@@ -302,10 +302,10 @@ class AppserviceSender:
 
     async def _encryption(self, served: _Service, own: set[str], since: int, upto: int) -> dict[str, Any]:
         """MSC3202: whose devices changed, and how many keys the service's own devices have left."""
-        rows = await self._database.fetch(
-            "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
+        moved = await values(
+            self._database, str, "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2", since, upto
         )
-        changed = [r["user_id"] for r in rows if await self._shares_a_room(served, r["user_id"])]
+        changed = [user for user in moved if await self._shares_a_room(served, user)]
         body: dict[str, Any] = {}
         if changed:
             body["device_lists"] = body["org.matrix.msc3202.device_lists"] = {"changed": changed, "left": []}

@@ -158,10 +158,13 @@ class Bots:
         )
 
     async def list(self, owner: str) -> list[dict[str, Any]]:
-        rows = await self._database.fetch(
-            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY created", owner
+        bots = await values(
+            self._database,
+            str,
+            "SELECT user_id FROM users WHERE owner = $1 AND kind = 'bot' AND NOT deactivated ORDER BY created",
+            owner,
         )
-        return [await self._shown(row["user_id"]) for row in rows]
+        return [await self._shown(bot) for bot in bots]
 
     async def require_own(self, owner: str, user_id: str) -> UserId:
         """Raises M_NOT_FOUND."""

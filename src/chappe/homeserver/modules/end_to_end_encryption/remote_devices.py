@@ -22,7 +22,7 @@ import orjson
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import BAD_DATA, Database
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
@@ -235,8 +235,10 @@ class RemoteDevices:
             if raw is not None
             else [
                 key
-                for row in await self._database.fetch("SELECT key FROM remote_cross_signing_keys WHERE user_id = $1", user_id)
-                if target in (key := orjson.loads(row["key"]))["keys"].values()
+                for raw in await values(
+                    self._database, bytes, "SELECT key FROM remote_cross_signing_keys WHERE user_id = $1", user_id
+                )
+                if target in (key := orjson.loads(raw))["keys"].values()
             ]
         )
         return {k: v for k, v in found[0].items() if k not in ("signatures", "unsigned")} if found else None

@@ -32,7 +32,8 @@ from chappe.matrix.errors import BadRequest, NotFound
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_COLUMNS = """SELECT column_name FROM information_schema.columns
+_MIGRATIONS = "SELECT name FROM schema_migrations ORDER BY number"
+_COLUMNS = """SELECT column_name::text FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER' ORDER BY ordinal_position"""
 _CITES = "SELECT conrelid::regclass::text AS citing, confrelid::regclass::text AS cited FROM pg_constraint WHERE contype = 'f'"
 _IDENTITIES = """SELECT table_name, column_name FROM information_schema.columns
@@ -114,7 +115,7 @@ class HostedDomains:
                 "server_name": server_name,
                 "tables": counts,
                 "position": await connection.fetchval("SELECT max(upto) FROM journal"),
-                "migrations": [r[0] for r in await connection.fetch("SELECT name FROM schema_migrations ORDER BY number")],
+                "migrations": await values(connection, str, _MIGRATIONS),
             }
             rooms = await _remove(connection, server_name, tables) if moves_out else []
         media = await self._database.fetch("SELECT media_id, size FROM media WHERE server_name = $1", server_name)
@@ -169,11 +170,11 @@ class HostedDomains:
 
 
 async def _export(connection: Any, table: Table, server_name: str, folder: Path) -> int:
-    names = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
+    names = await values(connection, str, _COLUMNS, table.name)
     columns = ", ".join(f'"{name}"' for name in names)
     instead = _INSTEAD.get(table.name, {})
-    values = ", ".join(instead.get(name, f'"{name}"') for name in names)
-    query = f"SELECT {values} FROM {table.name} WHERE {table.rows}"
+    written = ", ".join(instead.get(name, f'"{name}"') for name in names)
+    query = f"SELECT {written} FROM {table.name} WHERE {table.rows}"
     if table.says:  # it goes where the event goes as it is
         query += f" AND {table.event} NOT IN (SELECT {table.cites} FROM moving_withheld)"
     if table.name in _OF_INVITATIONS:
@@ -219,7 +220,7 @@ async def import_domain(
         manifest = json.loads((folder / MANIFEST).read_text())
     except (OSError, ValueError):
         raise BadRequest(f"{folder} holds no exported domain", "M_INVALID_PARAM") from None
-    here = [r[0] for r in await connection.fetch("SELECT name FROM schema_migrations ORDER BY number")]
+    here = await values(connection, str, _MIGRATIONS)
     if manifest.get("format") != FORMAT or manifest.get("migrations") != here:
         raise BadRequest("The export is of another version of Chappe: bring both to the same one", "M_INVALID_PARAM")
     if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM rooms)"):
@@ -228,7 +229,7 @@ async def import_domain(
     async with connection.transaction():
         await connection.execute(f"DELETE FROM old_signing_keys; DELETE FROM domains; DELETE FROM secrets WHERE {NO_SECRETS}")
         for table in await _in_order(connection, tables):
-            columns = [row[0] for row in await connection.fetch(_COLUMNS, table.name)]
+            columns = await values(connection, str, _COLUMNS, table.name)
             with (folder / f"{table.name}.copy").open("rb") as source:
                 status = await connection.copy_to_table(table.name, source=source, columns=columns, format="binary")
             counts[table.name] = int(status.split()[-1])

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.matrix.canonical_json import check_canonical
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -153,7 +153,9 @@ class KeyBackup:
             changed = 0
             if rows:
                 await self._kept.before_writing(connection, user_id, number, rows)
-                done = await connection.fetch(
+                done = await values(
+                    connection,
+                    str,
                     """INSERT INTO key_backup_sessions AS s (user_id, version, room_id, session_id, first_message_index,
                                                              forwarded_count, is_verified, session_data)
                        SELECT $1, $2, k.* FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::boolean[], $8::bytea[]) k
@@ -162,7 +164,7 @@ class KeyBackup:
                            is_verified = excluded.is_verified, session_data = excluded.session_data
                          WHERE (excluded.is_verified, -excluded.first_message_index, -excluded.forwarded_count)
                              > (s.is_verified, -s.first_message_index, -s.forwarded_count)
-                       RETURNING 1""",
+                       RETURNING session_id""",
                     user_id,
                     number,
                     *map(list, zip(*rows, strict=True)),

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from chappe.homeserver.database.pool import Executor
-from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.rows import Row, find, read, values
 
 MediaName = tuple[str, str]  # server name, media id
 MOST_AT_ONCE = 10_000
@@ -218,16 +218,18 @@ class MediaStore:
 
     async def quarantine(self, files: Collection[MediaName], by: str | None, whose: str | None) -> int:
         """`by` None: out of it. `whose`: in whose right; None: in every."""
-        rows = await self._database.fetch(
+        changed = await values(
+            self._database,
+            str,
             """UPDATE media m SET quarantined_by = $3, quarantined_whose = CASE WHEN $3::text IS NULL THEN NULL ELSE $4::text END
                  FROM unnest($1::text[], $2::text[]) f(s, i)
                 WHERE m.server_name = f.s AND m.media_id = f.i AND NOT m.protected
-                  AND ($4::text IS NULL OR m.quarantined_by IS NULL OR m.quarantined_whose = $4) RETURNING 1""",
+                  AND ($4::text IS NULL OR m.quarantined_by IS NULL OR m.quarantined_whose = $4) RETURNING media_id""",
             *_columns(files),
             by,
             whose,
         )
-        return len(rows)
+        return len(changed)
 
     async def quarantined_by_others(self, files: Collection[MediaName], right: str | None) -> set[MediaName]:
         """Those that are in quarantine in another right."""

@@ -183,16 +183,18 @@ class Presence:
 
     async def expire(self) -> None:
         """People whom a process that ended left online: those none of whose devices has asked for anything lately."""
-        rows = await self._database.fetch(
+        left = await values(
+            self._database,
+            str,
             """SELECT p.user_id FROM presence p WHERE p.presence <> 'offline' AND NOT EXISTS (
                  SELECT 1 FROM devices d WHERE d.user_id = p.user_id AND d.last_seen_ts > $1)
                  AND EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id) LIMIT 500""",
             self._now_ms() - FORGOTTEN_AFTER_MS,
         )
-        for row in rows:
-            if row["user_id"] not in self._devices:
-                state = await self._states.get(row["user_id"])
-                await self._write(row["user_id"], replace(state, presence=OFFLINE))
+        for user_id in left:
+            if user_id not in self._devices:
+                state = await self._states.get(user_id)
+                await self._write(user_id, replace(state, presence=OFFLINE))
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -227,13 +229,15 @@ class Presence:
     async def present_among(self, users: Iterable[str]) -> list[str]:
         """Those who are not offline, or who have left a message."""
         users = list(users)
-        rows = await self._database.fetch(
+        found = await values(
+            self._database,
+            str,
             """SELECT user_id FROM presence WHERE user_id = ANY($1::text[])
                 AND (presence <> 'offline' OR status_msg IS NOT NULL)""",
             users,
         )
-        found = {row["user_id"] for row in rows}
-        return [user for user in users if user in found or (self._moves(user) and self._devices.get(user))]
+        present = set(found)
+        return [user for user in users if user in present or (self._moves(user) and self._devices.get(user))]
 
     def content(self, state: State) -> dict[str, Any]:
         """Of an m.presence event."""

@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns
+from chappe.homeserver.database.rows import Row, columns, values
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.rooms.create_event import Draft
@@ -46,6 +46,7 @@ class InviteRow(Row):
     created_ts: int
 
 
+_KEPT_KEYS = "SELECT public_key FROM third_party_invites WHERE token = $1 AND room_id = $2 AND sender = $3"
 _INSERT = f"INSERT INTO third_party_invites ({columns(InviteRow)})"
 FRAGMENT = Fragment(
     "third_party_invites",
@@ -109,8 +110,7 @@ class ThirdPartyInvites:
             await self._require_may_invite_address(user_id, room_id, "", "")
 
     async def _kept_keys(self, user_id: UserId, room_id: str, token: str) -> set[str]:
-        sql = "SELECT public_key FROM third_party_invites WHERE token = $1 AND room_id = $2 AND sender = $3"
-        return {row["public_key"] for row in await self._database.fetch(sql, token, room_id, user_id)} if room_id else set()
+        return set(await values(self._database, str, _KEPT_KEYS, token, room_id, user_id)) if room_id else set()
 
     async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
         """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""

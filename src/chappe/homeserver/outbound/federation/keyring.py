@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError
@@ -103,7 +103,9 @@ class Keyring:
         return [d for d in found if not key_ids or any(key_id in _listed(d) for key_id in key_ids)]
 
     async def _documents(self, server_name: str, after: int, count: int) -> list[dict[str, Any]]:
-        rows = await self._database.fetch(
+        documents = await values(
+            self._database,
+            bytes,
             """SELECT document FROM server_key_documents WHERE server_name = $1 AND octet_length(document) <= $4
                 ORDER BY fetched_ts DESC OFFSET $2 LIMIT $3""",
             server_name,
@@ -111,7 +113,7 @@ class Keyring:
             count,
             NOTARISED_BYTES,
         )
-        return [orjson.loads(row["document"]) for row in rows]
+        return [orjson.loads(document) for document in documents]
 
     async def _key(self, server_name: str, key_id: str, is_good: Callable[[ServerKey], bool]) -> str | None:
         if self._domains.is_hosted(server_name):
@@ -282,7 +284,9 @@ class Keyring:
 
     async def _withdraw(self, server_name: str, listed: list[str]) -> None:
         """Keys that a server lists no longer sign nothing from now on; what they have signed stays."""
-        rows = await self._database.fetch(
+        withdrawn = await values(
+            self._database,
+            str,
             """UPDATE server_keys SET expired_ts = least(valid_until_ts, $3)
                 WHERE server_name = $1 AND key_id <> ALL($2::text[]) AND expired_ts IS NULL
                RETURNING key_id""",
@@ -290,8 +294,8 @@ class Keyring:
             listed,
             self._now_ms() - 1,
         )
-        for row in rows:
-            self._keys.pop((server_name, row["key_id"]), None)
+        for key_id in withdrawn:
+            self._keys.pop((server_name, key_id), None)
 
 
 def _put(memory: OrderedDict[K, V], name: K, value: V) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import DATABASE_LOST, in_background
-from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.database.rows import Row, find, values
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
@@ -122,11 +122,12 @@ class Completing:
 
     async def resume(self) -> None:
         """Takes up the rooms that nobody works on: those of this process's start, and those of a process that has died."""
-        for row in await self._database.fetch(
-            "SELECT p.room_nid FROM partial_rooms p JOIN rooms r USING (room_nid) WHERE NOT r.stub"
-        ):
-            if row["room_nid"] not in self._workers:
-                self.begin(row["room_nid"])
+        partial = await values(
+            self._database, int, "SELECT p.room_nid FROM partial_rooms p JOIN rooms r USING (room_nid) WHERE NOT r.stub"
+        )
+        for number in partial:
+            if number not in self._workers:
+                self.begin(number)
 
     async def stop(self) -> None:
         tasks = [*self._workers.values(), *self._looking]
@@ -296,12 +297,14 @@ class Completing:
     ) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
         """(every state of the room and what it is with the members, the nodes of the present one)."""
         await self._rooms.settled(room)
-        rows = await self._database.fetch(
+        stored = await values(
+            self._database,
+            int,
             """SELECT DISTINCT root FROM (SELECT unnest(ARRAY[state_before, state_after, room_before]) AS root FROM events
                 WHERE room_nid = $1) e WHERE root IS NOT NULL AND root <> 0""",
             room.number,
         )
-        roots = {int_to_name(row["root"]) for row in rows} | {room.root, *room.forward_extremities.values()} - {EMPTY}
+        roots = {int_to_name(root) for root in stored} | {room.root, *room.forward_extremities.values()} - {EMPTY}
         whole: dict[bytes, bytes] = {}
         base = room.root
         have = await self._rooms.trees.entries(base)

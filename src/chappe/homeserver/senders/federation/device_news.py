@@ -50,13 +50,16 @@ class DeviceNews:
     async def queue(self, connection: Any, came: Sequence[Came], after: int, upto: int) -> set[str]:
         """What the commits in (after, upto] have to tell. Returns whom."""
         told: dict[str, set[str]] = {}
-        for row in await connection.fetch(
+        changed = await values(
+            connection,
+            str,
             """SELECT c.user_id FROM device_list_changes c JOIN users u USING (user_id)
                 WHERE c.position > $1 AND c.position <= $2""",
             after,
             upto,
-        ):
-            told[row["user_id"]] = await self._rooms.following.servers(row["user_id"])
+        )
+        for user in changed:
+            told[user] = await self._rooms.following.servers(user)
         for user in {c.user_id for c in came if self._rooms.is_hosted(c.user_id)}:
             told.setdefault(user, set()).update(await self._rooms.following.newly_told(user, after, upto))
         self._queued = {}
