@@ -145,6 +145,8 @@ def statements() -> Iterator[tuple[str, list[Any], str]]:
             if getattr(module, node.func.id, None) is not getattr(rows, node.func.id):
                 continue
             at = READERS[node.func.id]
+            if len(node.args) <= at:  # a parameter of this name
+                continue
             kinds = [eval(ast.unparse(argument), vars(module)) for argument in node.args[1:at]]
             sql = eval(ast.unparse(node.args[at]), {**LOCALS, **vars(module)})
             yield f"{module.__name__}:{node.lineno}", kinds, sql

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.database.pool import Database
@@ -26,6 +28,16 @@ class WaitingNotice(Row):
     announcement: int
     user_id: str
     body: str
+
+
+class Announcement(Row):
+    id: int
+    room_id: str | None
+    sender: str
+    body: str
+    created_ts: int
+    recipients: int
+    waiting: int
 
 
 class Announcements:
@@ -59,13 +71,15 @@ class Announcements:
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
         """The latest first, with how many still wait for it."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Announcement,
             """SELECT a.id, a.room_id, a.sender, a.body, a.created_ts, a.recipients,
                       (SELECT count(*) FROM announcement_queue q WHERE q.announcement = a.id) AS waiting
                  FROM announcements a WHERE a.organisation = $1 ORDER BY a.id DESC LIMIT 100""",
             organisation,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def look(self) -> int:
         """Sends to some of those who wait. Killed in the middle, nobody gets it twice. Returns how many."""

@@ -16,10 +16,11 @@ from typing import Any
 
 import asyncpg
 import orjson
+from msgspec.structs import asdict
 
 from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
@@ -66,6 +67,21 @@ class BrokenChain(Exception):
         self.number = number
 
 
+class Entry(Row):
+    """`detail`: JSON."""
+
+    number: int
+    ts: int
+    actor: str
+    action: str
+    detail: str
+
+
+class SealedEntry(Entry):
+    seal: bytes
+    key_id: str | None
+
+
 class Audit:
     def __init__(self, database: Database, now_ms: NowMs, keys: AuditKeys, ledger: Ledger) -> None:
         self._database, self._now_ms, self._keys, self._ledger = database, now_ms, keys, ledger
@@ -97,31 +113,39 @@ class Audit:
 
     async def entries(self, before: int | None, limit: int) -> list[dict[str, Any]]:
         """The latest first; those before a number."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Entry,
             """SELECT number, ts, actor, action, detail FROM audit WHERE $1::bigint IS NULL OR number < $1
                 ORDER BY number DESC LIMIT $2""",
             before,
             limit,
         )
-        return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
+        return [_shown(row) for row in rows]
 
     async def of_organisation(self, organisation: str | None, limit: int, start: int) -> list[dict[str, Any]]:
         """The latest first: what concerned an organisation (None: everything)."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Entry,
             """SELECT number, ts, actor, action, detail FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
                 ORDER BY number DESC LIMIT $2 OFFSET $3""",
             organisation,
             limit,
             start,
         )
-        return [{**row, "detail": orjson.loads(row["detail"])} for row in map(dict, rows)]
+        return [_shown(row) for row in rows]
 
     async def verify(self, known: Head | None = None) -> Head:
         """Reads the whole log, and what this machine has noted of it. `known`: a head noted elsewhere. Raises BrokenChain."""
         noted = await asyncio.to_thread(_noted, self._ledger, known)
         head = Head(0, FIRST)
-        while rows := await self._database.fetch(
-            "SELECT * FROM audit WHERE number > $1 ORDER BY number LIMIT $2", head.number, _PAGE
+        while rows := await read(
+            self._database,
+            SealedEntry,
+            f"SELECT {columns(SealedEntry)} FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
+            head.number,
+            _PAGE,
         ):
             for row in rows:
                 head = self._checked(row, head)
@@ -131,17 +155,21 @@ class Audit:
             raise BrokenChain(head.number + 1, f"is not what was written: it is missing, and all after it, up to number {last}")
         return head
 
-    def _checked(self, row: Record, head: Head) -> Head:
+    def _checked(self, row: SealedEntry, head: Head) -> Head:
         """The head with one more entry. Raises BrokenChain."""
         number, key = head.number + 1, self._keys.for_entry(head.number + 1)
-        if row["number"] != number:
+        if row.number != number:
             raise BrokenChain(number)
-        if row["key_id"] != (key.id if key is not None else None):
-            raise BrokenChain(number, f"is sealed with the key {row['key_id']}, which is not the one in {self._keys.path}")
-        seal = seal_of(key, head.seal, number, row["ts"], row["actor"], row["action"], row["detail"])
-        if not hmac.compare_digest(row["seal"], seal):
+        if row.key_id != (key.id if key is not None else None):
+            raise BrokenChain(number, f"is sealed with the key {row.key_id}, which is not the one in {self._keys.path}")
+        seal = seal_of(key, head.seal, number, row.ts, row.actor, row.action, row.detail)
+        if not hmac.compare_digest(row.seal, seal):
             raise BrokenChain(number)
         return Head(number, seal)
+
+
+def _shown(row: Entry) -> dict[str, Any]:
+    return {**asdict(row), "detail": orjson.loads(row.detail)}
 
 
 def _noted(ledger: Ledger, known: Head | None) -> dict[int, bytes]:

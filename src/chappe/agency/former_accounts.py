@@ -14,12 +14,30 @@ from chappe.homeserver.accounts.endings import By, Ending
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId
 
 DAY_MS = 86_400_000
 UNDER_WAY_MS = 600_000  # in which an account that is being ended has ended
+
+
+class FormerAccount(Row):
+    user_id: str
+    profile: bytes
+    organisation: str | None
+    ended_ts: int
+
+
+class KeptAccount(Row):
+    user_id: str
+    profile: bytes
+    addresses: list[str]
+    organisation: str | None
+    ended_ts: int
+    ended_by: str
+    whose: str | None
 
 
 class FormerAccounts:
@@ -77,7 +95,9 @@ class FormerAccounts:
 
     async def all(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
         """Those of an organisation (None: of all), the latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FormerAccount,
             """SELECT f.user_id, f.profile, f.organisation, f.ended_ts FROM former_accounts f
                   JOIN users u USING (user_id)
                 WHERE u.deactivated AND ($1::text IS NULL OR f.organisation = $1) ORDER BY f.ended_ts DESC LIMIT $2""",
@@ -86,10 +106,10 @@ class FormerAccounts:
         )
         return [
             {
-                "user_id": row["user_id"],
-                "display_name": orjson.loads(row["profile"]).get("displayname"),
-                "organisation": row["organisation"],
-                "ended_ts": row["ended_ts"],
+                "user_id": row.user_id,
+                "display_name": orjson.loads(row.profile).get("displayname"),
+                "organisation": row.organisation,
+                "ended_ts": row.ended_ts,
             }
             for row in rows
         ]
@@ -133,21 +153,26 @@ class FormerAccounts:
         if not user.deactivated:
             raise BadRequest("This account has not ended", "M_INVALID_PARAM")
         await self._require_invited(user_id)
-        row = await self._database.fetchrow("DELETE FROM former_accounts WHERE user_id = $1 RETURNING *", user_id)
+        row = await find(
+            self._database,
+            KeptAccount,
+            f"DELETE FROM former_accounts WHERE user_id = $1 RETURNING {columns(KeptAccount)}",
+            user_id,
+        )
         if self._guests.is_guest(user_id):
             if not await self._has_said_end(user_id):  # until the invitation says another (`Sponsors.arrived`)
                 await self._accounts.set_state(user_id, expires_ts=1)
-        elif row is not None and row["ended_by"] == By.CALENDAR.value:  # as much time to renew it as there was
+        elif row is not None and row.ended_by == By.CALENDAR.value:  # as much time to renew it as there was
             await self._accounts.set_state(user_id, expires_ts=self._now_ms())
-        profile = orjson.loads(row["profile"]) if row is not None else {"displayname": user_id[1:].split(":")[0]}
+        profile = orjson.loads(row.profile) if row is not None else {"displayname": user_id[1:].split(":")[0]}
         await self._accounts.change(user_id, deactivated=False, erased=False, profile=profile)
         bound = []
-        for address in row["addresses"] if row is not None else ():
+        for address in row.addresses if row is not None else ():
             if await self._accounts.store.user_by_threepid("email", address) is None:
                 await self._bind_threepid(user_id, "email", address, self._now_ms())
                 bound.append(address)
-        if row is not None and row["organisation"] is not None:
-            await place_first(self._database, user_id, row["organisation"], self._now_ms())
+        if row is not None and row.organisation is not None:
+            await place_first(self._database, user_id, row.organisation, self._now_ms())
         return {"user_id": user_id, "addresses": bound}
 
     async def _require_invited(self, user_id: UserId) -> None:

@@ -12,6 +12,8 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency.organisation_people import place_first
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
@@ -19,8 +21,8 @@ from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
 from chappe.homeserver.accounts.ways_to_act import State
-from chappe.homeserver.database.pool import Database, Executor, Record
-from chappe.homeserver.database.rows import Row, find, read, values
+from chappe.homeserver.database.pool import Database, Executor
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -51,6 +53,39 @@ class FunctionSince(Row):
 class FunctionOf(Row):
     organisation: str
     holder: str | None
+
+
+class OrganisationHome(Row):
+    label: str
+    home: str
+
+
+class FunctionAccount(Row):
+    user_id: str
+    display_name: str | None
+    holder: str | None
+    since_ts: int | None
+    holders: list[str]
+
+
+class Turn(Row):
+    holder: str
+    began_ts: int
+    ended_ts: int | None
+
+
+class HeldFunction(Row):
+    user_id: str
+    display_name: str | None
+    holder: str | None
+    since_ts: int | None
+
+
+class FunctionAccountRow(Row):
+    user_id: str
+    organisation: str
+    holder: str | None
+    since_ts: int | None
 
 
 class FunctionAccounts:
@@ -126,14 +161,16 @@ class FunctionAccounts:
 
     async def add(self, organisation: str, name: str, called: str) -> UserId:
         """`name`: of the account; `called`: how it is shown, before its organisation. Raises M_NOT_FOUND, M_USER_IN_USE …"""
-        row = await self._database.fetchrow("SELECT label, home FROM organisations WHERE name = $1", organisation)
+        row = await find(
+            self._database, OrganisationHome, "SELECT label, home FROM organisations WHERE name = $1", organisation
+        )
         if row is None:
             raise NotFound(f"There is no organisation {organisation}")
         called = " ".join(called.replace("[", " ").replace("]", " ").split())
         if not called or len(called) > 100:
             raise BadRequest("A function account is called by up to 100 characters", "M_INVALID_PARAM")
-        user_id = self._accounts.user_id_for(name, row["home"])
-        await self._accounts.register(user_id, None, display_name=f"{called} [{row['label']}]", kind=KIND)
+        user_id = self._accounts.user_id_for(name, row.home)
+        await self._accounts.register(user_id, None, display_name=f"{called} [{row.label}]", kind=KIND)
         await self._database.execute(
             "INSERT INTO function_accounts (user_id, organisation) VALUES ($1, $2)", user_id, organisation
         )
@@ -141,14 +178,16 @@ class FunctionAccounts:
         return user_id
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            FunctionAccount,
             """SELECT f.user_id, d.display_name, f.holder, f.since_ts,
                       array(SELECT h.holder FROM function_holders h WHERE h.user_id = f.user_id ORDER BY 1) AS holders
                  FROM function_accounts f JOIN users u USING (user_id) LEFT JOIN user_directory d USING (user_id)
                 WHERE f.organisation = $1 AND NOT u.deactivated ORDER BY f.user_id""",
             organisation,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def set_holders(self, user_id: UserId, holders: list[str]) -> None:
         """Who may hold it: people of its organisation. Whoever holds it and is not among them is signed out."""
@@ -186,22 +225,28 @@ class FunctionAccounts:
 
     async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """Who held it when, the latest first."""
-        rows = await self._database.fetch(
-            "SELECT holder, began_ts, ended_ts FROM function_turns WHERE user_id = $1 ORDER BY id DESC LIMIT $2", user_id, limit
+        rows = await read(
+            self._database,
+            Turn,
+            "SELECT holder, began_ts, ended_ts FROM function_turns WHERE user_id = $1 ORDER BY id DESC LIMIT $2",
+            user_id,
+            limit,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     # ---------------------------------------------------------------------------------------------------- for holders
 
     async def of(self, holder: str) -> list[dict[str, Any]]:
         """Those that somebody may hold, and who holds each."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            HeldFunction,
             """SELECT f.user_id, d.display_name, f.holder, f.since_ts FROM function_holders h JOIN function_accounts f USING (user_id)
                  JOIN users u USING (user_id) LEFT JOIN user_directory d USING (user_id)
                 WHERE h.holder = $1 AND NOT u.deactivated ORDER BY f.user_id""",
             holder,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def take(self, proof: FreshProof, device_id: str, user_id: UserId) -> str:
         """Returns a login token, for a session that ends with the holder's (`device_id`). Whoever held it before is signed out of it.
@@ -216,14 +261,14 @@ class FunctionAccounts:
                 raise _locked()
             before, called = await self._require(user_id), str(user.profile.get("displayname") or user_id)
             letters = [await self._owner_mail.notice(holder, "post_taken", called)]
-            if before["holder"] not in (None, holder):
-                letters.append(await self._owner_mail.notice(before["holder"], "post_lost", called))
+            if before.holder not in (None, holder):
+                letters.append(await self._owner_mail.notice(before.holder, "post_lost", called))
             await self._sign_out(user_id)
             try:
                 return await self._give(user_id, holder, device_id, letters)
             except MatrixError:  # something was withdrawn meanwhile, and whoever held it is signed out
-                if before["holder"] is not None:
-                    await self._nobody_holds(user_id, before["holder"], before["since_ts"])
+                if before.holder is not None:
+                    await self._nobody_holds(user_id, before.holder, before.since_ts or 0)
                 raise
 
     async def _give(self, user_id: UserId, holder: str, device_id: str, letters: Iterable[Notice]) -> str:
@@ -302,8 +347,13 @@ class FunctionAccounts:
         finally:
             self._changing_hands.discard(user_id)
 
-    async def _require(self, user_id: str) -> Record:
-        row = await self._database.fetchrow("SELECT * FROM function_accounts WHERE user_id = $1", user_id)
+    async def _require(self, user_id: str) -> FunctionAccountRow:
+        row = await find(
+            self._database,
+            FunctionAccountRow,
+            f"SELECT {columns(FunctionAccountRow)} FROM function_accounts WHERE user_id = $1",
+            user_id,
+        )
         if row is None:
             raise _no_such()
         return row

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import read, values
+from chappe.homeserver.database.rows import Row, columns, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.store import FileKey
 from chappe.homeserver.policy.holds import Holds
@@ -39,6 +41,19 @@ _HELD_FILES = r"""
     SELECT server_name, media_id FROM files JOIN media USING (server_name, media_id) JOIN holds ON target = user_id
     UNION SELECT server_name, media_id FROM files JOIN encrypted_files USING (server_name, media_id) JOIN held USING (event_id)
     UNION SELECT server_name, media_id FROM files JOIN named ON name[1] = server_name AND name[2] = media_id"""
+
+
+class LegalHold(Row):
+    id: int
+    target: str
+    authority: str
+    reference: str
+    placed_by: str
+    placed_ts: int
+    lifted_by: str | None
+    lifted_ts: int | None
+    lifted_for: str | None
+    whose: str | None
 
 
 class LegalHolds(Holds):
@@ -89,12 +104,14 @@ class LegalHolds(Holds):
 
     async def all(self, target: str | None = None) -> list[dict[str, Any]]:
         """The active ones first, then the latest."""
-        rows = await self._database.fetch(
-            """SELECT * FROM legal_holds WHERE $1::text IS NULL OR target = $1
+        rows = await read(
+            self._database,
+            LegalHold,
+            f"""SELECT {columns(LegalHold)} FROM legal_holds WHERE $1::text IS NULL OR target = $1
                 ORDER BY lifted_ts IS NOT NULL, id DESC LIMIT 1000""",
             target,
         )
-        return [{key: value for key, value in dict(row).items() if value is not None} for row in rows]
+        return [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
 
     async def held(self) -> Held:
         return frozenset(await values(self._database, str, "SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL"))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.identifiers import parse_server_name
@@ -52,14 +53,34 @@ class Organisation:
     rules: Rules = USUAL
 
 
+class OrganisationRow(Row):
+    name: str
+    label: str
+    home: str
+    requires_invite: bool
+    colour: str | None
+    rules: str
+
+
+class OrganisationWithPatterns(OrganisationRow):
+    patterns: list[str]
+
+
+class TakenAddress(Row):
+    pattern: str
+    organisation: str
+
+
 class Organisations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def of_address(self, address: str) -> Organisation | None:
         """Raises M_INVALID_PARAM for what is no address, whatever it looks like."""
-        row = await self._database.fetchrow(
-            """SELECT o.* FROM organisation_addresses a
+        row = await find(
+            self._database,
+            OrganisationRow,
+            f"""SELECT {columns(OrganisationRow, "o")} FROM organisation_addresses a
                  JOIN organisations o ON o.name = a.organisation
                 WHERE a.pattern = ANY($1::text[]) ORDER BY array_position($1::text[], a.pattern) LIMIT 1""",
             candidates(parse_email(address)),
@@ -67,15 +88,20 @@ class Organisations:
         return _organisation(row) if row is not None else None
 
     async def find(self, name: str) -> Organisation | None:
-        row = await self._database.fetchrow("SELECT * FROM organisations WHERE name = $1", name)
+        row = await find(
+            self._database, OrganisationRow, f"SELECT {columns(OrganisationRow)} FROM organisations WHERE name = $1", name
+        )
         return _organisation(row) if row is not None else None
 
     async def all(self) -> list[Organisation]:
-        rows = await self._database.fetch(
-            """SELECT o.*, array(SELECT a.pattern FROM organisation_addresses a WHERE a.organisation = o.name ORDER BY 1) AS patterns
-                 FROM organisations o ORDER BY o.name"""
+        rows = await read(
+            self._database,
+            OrganisationWithPatterns,
+            f"""SELECT {columns(OrganisationRow, "o")},
+                      array(SELECT a.pattern FROM organisation_addresses a WHERE a.organisation = o.name ORDER BY 1) AS patterns
+                 FROM organisations o ORDER BY o.name""",
         )
-        return [_organisation(row, row["patterns"]) for row in rows]
+        return [_organisation(row, row.patterns) for row in rows]
 
     async def add(self, organisation: Organisation) -> bool:
         """Adds or changes it; it counts at once. Whether it is new.
@@ -96,13 +122,15 @@ class Organisations:
         patterns = [parse_pattern(pattern) for pattern in organisation.patterns]
         home = parse_server_name(organisation.home.lower())
         async with self._database.transaction() as transaction:
-            taken = await transaction.fetchrow(
+            taken = await find(
+                transaction,
+                TakenAddress,
                 "SELECT pattern, organisation FROM organisation_addresses WHERE pattern = ANY($1::text[]) AND organisation <> $2",
                 patterns,
                 organisation.name,
             )
             if taken is not None:
-                raise BadRequest(f"{taken['pattern']} belongs to {taken['organisation']}", "M_INVALID_PARAM")
+                raise BadRequest(f"{taken.pattern} belongs to {taken.organisation}", "M_INVALID_PARAM")
             is_new = await transaction.fetchval(
                 """INSERT INTO organisations (name, label, home, requires_invite, colour, rules) VALUES ($1, $2, $3, $4, $5, $6)
                    ON CONFLICT (name) DO UPDATE SET label = $2, home = $3, requires_invite = $4, colour = $5, rules = $6
@@ -137,9 +165,9 @@ class Organisations:
             raise NotFound(f"There is no organisation {name}")
 
 
-def _organisation(row: Record, patterns: Sequence[str] = ()) -> Organisation:
-    rules = msgspec.json.decode(row["rules"], type=Rules)
-    return Organisation(row["name"], row["label"], row["home"], row["requires_invite"], patterns, row["colour"], rules)
+def _organisation(row: OrganisationRow, patterns: Sequence[str] = ()) -> Organisation:
+    rules = msgspec.json.decode(row.rules, type=Rules)
+    return Organisation(row.name, row.label, row.home, row.requires_invite, patterns, row.colour, rules)
 
 
 def candidates(address: str) -> list[str]:

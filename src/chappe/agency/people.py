@@ -7,6 +7,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency import organisation_people
 from chappe.agency.console import administrators
 from chappe.agency.function_accounts import remove_holder
@@ -39,6 +41,13 @@ class Labelled(Row):
 class Placed(Row):
     user_id: str
     address: str
+
+
+class Move(Row):
+    from_organisation: str | None
+    to_organisation: str
+    by_whom: str
+    ts: int
 
 
 class People:
@@ -191,12 +200,14 @@ class People:
 
     async def moves(self, user_id: str) -> list[dict[str, Any]]:
         """The latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Move,
             """SELECT from_organisation, to_organisation, by_whom, ts FROM organisation_moves WHERE user_id = $1
                 ORDER BY id DESC""",
             user_id,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def look(self) -> None:
         """Accounts from before the registry knew their address; names after an organisation has changed its own."""

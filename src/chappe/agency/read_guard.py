@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import asdict
+
 from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
@@ -68,6 +70,26 @@ class Amount(Row):
     hour: int
     what: str
     amount: float
+
+
+class SavedAmount(Row):
+    user_id: str
+    hour: int
+    what: str
+    amount: float
+
+
+class UnusualAmount(Row):
+    user_id: str
+    amount: float
+
+
+class Alert(Row):
+    user_id: str
+    step: str
+    what: str
+    amount: float
+    ts: int
 
 
 class ReadGuard:
@@ -218,19 +240,21 @@ class ReadGuard:
             )
         now = self._now_ms() // HOUR_MS
         await self._database.execute("DELETE FROM read_guard WHERE hour <= $1", now - DAY_HOURS)
-        for row in await self._database.fetch(
+        for row in await read(
+            self._database,
+            SavedAmount,
             "SELECT user_id, hour, what, amount FROM read_guard WHERE hour >= $1 AND user_id = ANY($2::text[])",
             now - 1,
             list(self._usage),
         ):  # what other processes have weighed in this hour, and in the last moments of the one before
-            if (known := self._usage.get(row["user_id"])) is not None:
-                key = (row["hour"], row["what"])
-                known.amounts[key] = max(known.amounts.get(key, 0.0), row["amount"] + known.unsaved.get(key, 0.0))
+            if (known := self._usage.get(row.user_id)) is not None:
+                key = (row.hour, row.what)
+                known.amounts[key] = max(known.amounts.get(key, 0.0), row.amount + known.unsaved.get(key, 0.0))
         if self._organisation_budget > 0:
-            for row in await self._database.fetch(
-                _TELL_OF_ORGANISATIONS, now, EVENTS, self._organisation_budget, self._now_ms()
+            for unusual in await read(
+                self._database, UnusualAmount, _TELL_OF_ORGANISATIONS, now, EVENTS, self._organisation_budget, self._now_ms()
             ):
-                _warn(row["user_id"], "organisation", EVENTS, row["amount"])
+                _warn(unusual.user_id, "organisation", EVENTS, unusual.amount)
 
     async def _alert(self, who: str, step: str, what: str, amount: float) -> None:
         _warn(who, step, what, amount)
@@ -245,10 +269,13 @@ class ReadGuard:
 
     async def alerts(self, limit: int) -> list[Mapping[str, object]]:
         """The latest first."""
-        rows = await self._database.fetch(
-            "SELECT user_id, step, what, amount, ts FROM read_guard_alerts ORDER BY ts DESC, id DESC LIMIT $1", limit
+        rows = await read(
+            self._database,
+            Alert,
+            "SELECT user_id, step, what, amount, ts FROM read_guard_alerts ORDER BY ts DESC, id DESC LIMIT $1",
+            limit,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def forgive(self, user_id: str) -> None:
         """An administrator has looked at it: the account begins anew."""

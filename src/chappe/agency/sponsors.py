@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name
 from chappe.agency.organisations import Organisations
@@ -17,8 +19,8 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, find, values
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -35,6 +37,67 @@ class Invitation(Row):
     sponsor: str
     purpose: str
     ends_ts: int | None
+
+
+class GuestOfSponsor(Row):
+    user_id: str
+    purpose: str | None
+    ends_ts: int | None
+    created_ts: int
+
+
+class InvitedGuest(Row):
+    address: str
+    purpose: str
+    ends_ts: int | None
+
+
+class ListedGuest(Row):
+    user_id: str
+    display_name: str | None
+    sponsor: str
+    purpose: str | None
+    ends_ts: int | None
+    created_ts: int
+    sponsor_has_left: bool
+
+
+class Guest(Row):
+    """Times are in ms. `reminded_days`: how many days before the end the sponsor was reminded last."""
+
+    user_id: str
+    sponsor: str
+    purpose: str | None
+    ends_ts: int | None
+    created_ts: int
+    reminded_days: int | None
+    agent_since: int | None
+
+
+class GuestRow(Guest):
+    """With the end of the account, and who has said it (`Accounts.set_state`)."""
+
+    expires_ts: int | None
+    expires_by: str | None
+
+
+class EndingGuest(Row):
+    user_id: str
+    sponsor: str
+    purpose: str | None
+    ends_ts: int
+    reminded_days: int | None
+
+
+class EndedGuest(Row):
+    user_id: str
+    expires_by: str | None
+
+
+class GuestAddress(Row):
+    user_id: str
+    address: str
+    expires_by: str | None
 
 
 class Sponsors:
@@ -123,23 +186,28 @@ class Sponsors:
     async def of(self, sponsor: UserId) -> dict[str, Any]:
         """The guests of an agent, those whose account has ended too, and the invitations that wait."""
         now = self._now_ms()
-        guests = await self._database.fetch(
+        guests = await read(
+            self._database,
+            GuestOfSponsor,
             """SELECT g.user_id, g.purpose, g.ends_ts, g.created_ts FROM guests g JOIN users u USING (user_id)
                 WHERE g.sponsor = $1 AND g.agent_since IS NULL AND NOT u.deactivated ORDER BY g.ends_ts""",
             sponsor,
         )
-        invited = await self._database.fetch(
-            "SELECT address, purpose, ends_ts FROM guest_invitations WHERE sponsor = $1 ORDER BY address", sponsor
+        invited = await read(
+            self._database,
+            InvitedGuest,
+            "SELECT address, purpose, ends_ts FROM guest_invitations WHERE sponsor = $1 ORDER BY address",
+            sponsor,
         )
         return {
-            "guests": [_shown(row) | {"has_ended": row["ends_ts"] is not None and row["ends_ts"] <= now} for row in guests],
+            "guests": [_shown(row) | {"has_ended": row.ends_ts is not None and row.ends_ts <= now} for row in guests],
             "invited": [_shown(row) for row in invited],
         }
 
     async def change(self, actor: UserId, user_id: UserId, purpose: str | None, ends_ts: int | None) -> dict[str, Any]:
         """`ends_ts` in the past ends the account at once. Raises M_NOT_FOUND, M_FORBIDDEN to all but the sponsor."""
         row = await self._require(actor, user_id)
-        wanted = None if ends_ts is None else await self._checked_end(ends_ts, row["sponsor"])
+        wanted = None if ends_ts is None else await self._checked_end(ends_ts, row.sponsor)
         if ends_ts is not None:
             await self._require_may_end(actor, row, wanted)
         if purpose is not None:
@@ -151,7 +219,7 @@ class Sponsors:
     async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
         """For as long as a guest may stay, from now on."""
         row = await self._require(actor, user_id)
-        wanted = await self._checked_end(None, row["sponsor"])
+        wanted = await self._checked_end(None, row.sponsor)
         await self._require_may_end(actor, row, wanted)
         await self._end(user_id, wanted)
         return _shown(await self._row(user_id) or row)
@@ -162,7 +230,7 @@ class Sponsors:
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
-        wanted = await self._checked_end(ends_ts, row["sponsor"])
+        wanted = await self._checked_end(ends_ts, row.sponsor)
         await self._end(user_id, wanted, None if ends_ts is None else ends_by)
         return _shown(await self._row(user_id) or row)
 
@@ -177,7 +245,9 @@ class Sponsors:
 
     async def of_organisation(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
         """The guests whose sponsors are of an organisation (None: all), those who end soonest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedGuest,
             """SELECT g.user_id, d.display_name, g.sponsor, g.purpose, g.ends_ts, g.created_ts,
                       coalesce(s.deactivated, true) AS sponsor_has_left
                  FROM guests g JOIN users u USING (user_id) LEFT JOIN users s ON s.user_id = g.sponsor
@@ -188,43 +258,45 @@ class Sponsors:
             organisation,
             limit,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def take_over(self, actor: UserId, user_id: UserId) -> None:
         """By an agent who is in a room with the guest, once the sponsor's account is no more. Raises Forbidden."""
         row = await self._row(user_id)
         if row is None or not await self._memberships.share_a_room(actor, user_id):
             raise NotFound("There is no such guest in your rooms")
-        sponsor = await self._accounts.store.find_user(row["sponsor"])
+        sponsor = await self._accounts.store.find_user(row.sponsor)
         is_there = sponsor is not None and not sponsor.deactivated
         if is_there or self._guests.is_guest(actor):
             raise Forbidden("This guest has a sponsor: ask them")
         taken = await self._database.execute(
-            "UPDATE guests SET sponsor = $2 WHERE user_id = $1 AND sponsor = $3", user_id, actor, row["sponsor"]
+            "UPDATE guests SET sponsor = $2 WHERE user_id = $1 AND sponsor = $3", user_id, actor, row.sponsor
         )
         if not taken.endswith(" 1"):  # somebody was faster
             raise Forbidden("This guest has a sponsor: ask them")
 
-    async def _require(self, actor: UserId, user_id: UserId) -> Record:
+    async def _require(self, actor: UserId, user_id: UserId) -> GuestRow:
         row = await self._row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
         user = await self._accounts.store.find_user(actor)
-        if row["sponsor"] != actor and not (user is not None and user.is_admin):
+        if row.sponsor != actor and not (user is not None and user.is_admin):
             raise Forbidden("Only the agent who invited this guest can do this")
         return row
 
-    async def _require_may_end(self, actor: UserId, row: Record, wanted: int | None) -> None:
+    async def _require_may_end(self, actor: UserId, row: GuestRow, wanted: int | None) -> None:
         """Raises Forbidden for putting off an end that an administrator has brought near."""
-        if row["expires_by"] is None or (wanted is not None and wanted <= max(row["expires_ts"], self._now_ms())):
+        if row.expires_by is None or (wanted is not None and wanted <= max(row.expires_ts or 0, self._now_ms())):
             return
         user = await self._accounts.store.find_user(actor)
         if user is None or not user.is_admin:
             raise Forbidden("An administrator has said when this guest's access ends: ask them")
 
-    async def _row(self, user_id: str) -> Record | None:
-        return await self._database.fetchrow(
-            """SELECT g.*, u.expires_ts, u.expires_by FROM guests g JOIN users u USING (user_id)
+    async def _row(self, user_id: str) -> GuestRow | None:
+        return await find(
+            self._database,
+            GuestRow,
+            f"""SELECT {columns(Guest, "g")}, u.expires_ts, u.expires_by FROM guests g JOIN users u USING (user_id)
                 WHERE g.user_id = $1 AND g.agent_since IS NULL""",
             user_id,
         )
@@ -261,43 +333,47 @@ class Sponsors:
     async def look(self) -> None:
         """Sponsors are written to before a guest's end; guests whose address is an organisation's become agents."""
         now = self._now_ms()
-        for row in await self._database.fetch(
-            """SELECT g.* FROM guests g JOIN users u USING (user_id)
+        for row in await read(
+            self._database,
+            EndingGuest,
+            f"""SELECT {columns(EndingGuest, "g")} FROM guests g JOIN users u USING (user_id)
                 WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > $1 AND g.ends_ts <= $2""",
             now,
             now + max(REMINDER_DAYS) * DAY_MS,
         ):
-            due = min(days for days in REMINDER_DAYS if row["ends_ts"] - now <= days * DAY_MS)
-            if row["reminded_days"] is None or row["reminded_days"] > due:
+            due = min(days for days in REMINDER_DAYS if row.ends_ts - now <= days * DAY_MS)
+            if row.reminded_days is None or row.reminded_days > due:
                 try:
                     await self._remind(row, due)
                 except MatrixError as error:  # this guest's or sponsor's own trouble
-                    fields = {"user": row["user_id"], "error": error.message}
+                    fields = {"user": row.user_id, "error": error.message}
                     log.warning("a reminder was not written", extra={"fields": fields})
         if self._kept:
-            for row in await self._database.fetch(
+            for ended in await read(
+                self._database,
+                EndedGuest,
                 """SELECT g.user_id, u.expires_by FROM guests g JOIN users u USING (user_id)
                     WHERE g.agent_since IS NULL AND NOT u.deactivated AND g.ends_ts > 0 AND g.ends_ts < $1""",
                 now - self._kept,
             ):
-                log.info("a guest's account is deactivated", extra={"fields": {"user": row["user_id"]}})
-                await self._deactivate(UserId(row["user_id"]), False, on_its_day(row["expires_by"]))
+                log.info("a guest's account is deactivated", extra={"fields": {"user": ended.user_id}})
+                await self._deactivate(UserId(ended.user_id), False, on_its_day(ended.expires_by))
         registry = await self._organisations.fingerprint()
         if registry != self._registry:  # else nobody's address has become anybody's
             await self.promote()
             self._registry = registry
         await self.refresh()
 
-    async def _remind(self, row: Record, days: int) -> None:
-        server_name, left = domain_of(row["sponsor"]), max(0, (row["ends_ts"] - self._now_ms()) // DAY_MS)
-        guest = await self._accounts.store.find_user(row["user_id"])
+    async def _remind(self, row: EndingGuest, days: int) -> None:
+        server_name, left = domain_of(row.sponsor), max(0, (row.ends_ts - self._now_ms()) // DAY_MS)
+        guest = await self._accounts.store.find_user(row.user_id)
         name = (guest.profile.get("displayname") if guest is not None else None) or ""
-        addresses = [t.address for t in await self._accounts.store.threepids(row["sponsor"]) if t.medium == "email"]
+        addresses = [t.address for t in await self._accounts.store.threepids(row.sponsor) if t.medium == "email"]
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """UPDATE guests SET reminded_days = $2 WHERE user_id = $1
                       AND (reminded_days IS NULL OR reminded_days > $2) RETURNING true""",
-                row["user_id"],
+                row.user_id,
                 days,
             )
             for address in addresses if is_mine else ():  # else another process has just written them
@@ -306,27 +382,29 @@ class Sponsors:
                     address,
                     server_name,
                     None,
-                    who=f"{name} ({row['user_id']})".strip(),
+                    who=f"{name} ({row.user_id})".strip(),
                     days=left,
-                    what=row["purpose"] or "…",
+                    what=row.purpose or "…",
                 )
                 await self._mail.put(connection, letter)
 
     async def promote(self) -> list[str]:
         """Returns who became an agent."""
         promoted = []
-        for row in await self._database.fetch(
+        for row in await read(
+            self._database,
+            GuestAddress,
             """SELECT g.user_id, t.address, u.expires_by FROM guests g JOIN threepids t USING (user_id) JOIN users u USING (user_id)
-                WHERE g.agent_since IS NULL AND t.medium = 'email'"""
+                WHERE g.agent_since IS NULL AND t.medium = 'email'""",
         ):
-            organisation = await self._organisations.of_address(row["address"])
+            organisation = await self._organisations.of_address(row.address)
             if organisation is None or self._guests.is_guest_home(organisation.home):
                 continue
-            user_id = UserId(row["user_id"])
+            user_id = UserId(row.user_id)
             self._guests.no_longer.add(user_id)
-            if row["expires_by"] is None:  # else an administrator has ended it, and one renews it
+            if row.expires_by is None:  # else an administrator has ended it, and one renews it
                 await self._accounts.set_state(user_id, expires_ts=0)
-            await self._set_name(user_id, "displayname", display_name(row["address"], organisation.label))
+            await self._set_name(user_id, "displayname", display_name(row.address, organisation.label))
             await self._database.execute(  # last: until then whoever looks next begins anew
                 "UPDATE guests SET agent_since = $2 WHERE user_id = $1", user_id, self._now_ms()
             )
@@ -347,6 +425,6 @@ def checked_purpose(text: str) -> str:
     return " ".join(text.split())
 
 
-def _shown(row: Record) -> dict[str, Any]:
+def _shown(row: GuestOfSponsor | InvitedGuest | GuestRow) -> dict[str, Any]:
     shown = ("user_id", "address", "purpose", "ends_ts", "created_ts")
-    return {key: row[key] for key in shown if key in row and row[key] is not None}
+    return {key: value for key, value in asdict(row).items() if key in shown and value is not None}

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import puremagic
+from msgspec.structs import asdict
 
 from chappe.agency.antivirus.attachments import EncryptedFile, decrypted
 from chappe.agency.antivirus.engines import Engine, ScanFailed
 from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import Media, ReadWhole, Scanning
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -63,6 +64,16 @@ class Unscanned:
 class StoredVerdict(Row):
     reason: str | None
     info: str
+    released_by: str | None
+
+
+class StoppedFile(Row):
+    server_name: str
+    media_id: str
+    fingerprint: str
+    reason: str
+    info: str
+    scanned_ts: int
     released_by: str | None
 
 
@@ -169,12 +180,14 @@ class Scanner(Scanning):
 
     async def stopped(self, limit: int) -> list[dict[str, object]]:
         """What was stopped, the latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            StoppedFile,
             """SELECT server_name, media_id, encode(fingerprint, 'hex') AS fingerprint, reason, info, scanned_ts, released_by
                  FROM scan_results WHERE reason IS NOT NULL ORDER BY scanned_ts DESC LIMIT $1""",
             limit,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def release(self, server_name: str, media_id: str, by: str) -> int:
         """A false alarm: the file is given out from now on. Returns how many verdicts were lifted."""

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chappe.agency.console.administrators import appoint, dismiss
 from chappe.agency.organisations import EVERYWHERE
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.critical_acts.proofs import Administrators
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -46,6 +48,23 @@ class Actor:
         return None if self.is_everywhere else self.organisation
 
 
+class OrganisationLabel(Row):
+    name: str
+    label: str
+
+
+class Administrator(Row):
+    user_id: str
+    display_name: str | None
+
+
+class OrganisationAdministrator(Row):
+    user_id: str
+    display_name: str | None
+    granted_by: str
+    granted_ts: int
+
+
 class Scope(Administrators):
     def __init__(self, database: Database, accounts: AccountStore, now_ms: NowMs) -> None:
         super().__init__(accounts)
@@ -54,13 +73,15 @@ class Scope(Administrators):
     async def rights(self, user_id: str) -> dict[str, Any]:
         """What somebody may administer: `{"everywhere": …, "organisations": [{"name", "label"} …]}`."""
         everywhere = await self.find(user_id, EVERYWHERE) is not None
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            OrganisationLabel,
             """SELECT o.name, o.label FROM organisations o WHERE $2 OR EXISTS (
                    SELECT 1 FROM administrators a WHERE a.organisation = o.name AND a.user_id = $1) ORDER BY o.label""",
             user_id,
             everywhere,
         )
-        return {"everywhere": everywhere, "organisations": [dict(row) for row in rows]}
+        return {"everywhere": everywhere, "organisations": [asdict(row) for row in rows]}
 
     async def require(self, user_id: str, organisation: str) -> Actor:
         """Raises M_FORBIDDEN, for organisations that there are not as well: who is not trusted learns nothing."""
@@ -118,17 +139,21 @@ class Scope(Administrators):
 
     async def administrators(self, organisation: str) -> Sequence[dict[str, Any]]:
         if organisation == EVERYWHERE:
-            rows = await self._database.fetch(
+            everywhere = await read(
+                self._database,
+                Administrator,
                 """SELECT u.user_id, d.display_name FROM users u LEFT JOIN user_directory d USING (user_id)
-                    WHERE u.is_admin AND NOT u.deactivated ORDER BY 1"""
+                    WHERE u.is_admin AND NOT u.deactivated ORDER BY 1""",
             )
-        else:
-            rows = await self._database.fetch(
-                """SELECT a.user_id, d.display_name, a.granted_by, a.granted_ts FROM administrators a
-                     LEFT JOIN user_directory d USING (user_id) WHERE a.organisation = $1 ORDER BY 1""",
-                organisation,
-            )
-        return [dict(row) for row in rows]
+            return [asdict(row) for row in everywhere]
+        rows = await read(
+            self._database,
+            OrganisationAdministrator,
+            """SELECT a.user_id, d.display_name, a.granted_by, a.granted_ts FROM administrators a
+                 LEFT JOIN user_directory d USING (user_id) WHERE a.organisation = $1 ORDER BY 1""",
+            organisation,
+        )
+        return [asdict(row) for row in rows]
 
     async def able(self, organisation: str) -> list[str]:
         """Who administers an organisation, with an account that may act: those whom `find` finds."""

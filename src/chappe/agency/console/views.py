@@ -25,7 +25,7 @@ from chappe.agency.sponsors import Sponsors
 from chappe.agency.statistics import Statistics
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import mapping
+from chappe.homeserver.database.rows import Row, mapping, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
@@ -54,6 +54,67 @@ _ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encrypti
  WHERE e.type = 'm.room.create' AND ($1 = 'all' OR {ROOM_OF} = $1) AND s.joined > 0
    AND lower(r.room_id) || ' ' || s.search LIKE ALL ($2::text[])
    AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
+
+
+class ListedPerson(Row):
+    user_id: str
+    display_name: str | None
+    avatar_url: str | None
+    kind: str | None
+    locked: bool
+    expires_ts: int | None
+    organisation: str | None
+    last_seen_ts: int | None
+    created_ts: int
+    administers: bool
+
+
+class ListedRoom(Row):
+    room_nid: int
+    room_id: str
+    name: str | None
+    topic: str | None
+    joined: int
+    encrypted: bool
+    creator: str
+    created_ts: int
+    listed: bool
+    blocked: bool
+
+
+class ListedFile(Row):
+    server_name: str
+    media_id: str
+    user_id: str
+    file_name: str | None
+    size: int | None
+    created_ts: int
+    quarantined_by: str | None
+    reason: str | None
+    info: str | None
+    released_by: str | None
+
+
+class ListedReport(Row):
+    report_id: int
+    reporter: str
+    room_id: str | None
+    event_id: str | None
+    user_id: str | None
+    reason: str | None
+    received_ts: int
+    room_name: str | None
+
+
+class ListedAlert(Row):
+    user_id: str
+    organisation_label: str | None
+    step: str
+    what: str
+    amount: float
+    ts: int
+    locked: bool
+    administers: bool
 
 
 class Views:
@@ -117,7 +178,9 @@ class Views:
 
     async def people(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """By name."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedPerson,
             f"{_PEOPLE}{_SEARCHED} ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id LIMIT $3 OFFSET $4",
             actor.organisation,
             patterns(search),
@@ -128,7 +191,9 @@ class Views:
 
     async def leavers(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Whose account has expired, or who was not seen for a quarter of a year."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedPerson,
             f"{_PEOPLE}{_SEARCHED}{_LEAVER} ORDER BY l.seen NULLS FIRST, u.user_id LIMIT $5 OFFSET $6",
             actor.organisation,
             patterns(search),
@@ -152,7 +217,9 @@ class Views:
     async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Those that its people have made and somebody is in, the largest first."""
         rows, more = _page(
-            await self._database.fetch(
+            await read(
+                self._database,
+                ListedRoom,
                 f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4",
                 actor.organisation,
                 patterns(search),
@@ -177,7 +244,9 @@ class Views:
 
     async def files(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Those that the antivirus has stopped or somebody put into quarantine, the latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedFile,
             """SELECT m.server_name, m.media_id, m.user_id, m.file_name, m.size, m.created_ts, m.quarantined_by,
                       s.reason, s.info, s.released_by FROM media m
                  LEFT JOIN LATERAL (SELECT * FROM scan_results r WHERE r.server_name = m.server_name AND r.media_id = m.media_id
@@ -192,7 +261,9 @@ class Views:
         return _page(rows)
 
     async def reports(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedReport,
             """SELECT r.report_id, r.reporter, r.room_id, r.event_id, r.user_id, r.reason, r.received_ts, s.name AS room_name
                  FROM reports r LEFT JOIN organisation_people p ON p.user_id = r.reporter LEFT JOIN rooms m ON m.room_id = r.room_id
                  LEFT JOIN room_summaries s ON s.room_nid = m.room_nid
@@ -205,7 +276,9 @@ class Views:
 
     async def alerts(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Who has read unusually much, or which organisation has, the latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            ListedAlert,
             """SELECT a.user_id, o.label AS organisation_label, a.step, a.what, a.amount, a.ts, coalesce(u.locked, false) AS locked,
                       EXISTS (SELECT 1 FROM administrators x WHERE x.user_id = a.user_id) OR coalesce(u.is_admin, false) AS administers
                  FROM read_guard_alerts a LEFT JOIN users u USING (user_id) LEFT JOIN organisation_people p USING (user_id)

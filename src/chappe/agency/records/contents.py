@@ -28,6 +28,16 @@ def lines_of(values: Iterable[Any]) -> bytes:
     return b"".join(orjson.dumps(value, default=str) + b"\n" for value in values)
 
 
+class FileInPackage(Row):
+    server_name: str
+    media_id: str
+    content_type: str
+    file_name: str | None
+    size: int
+    sha256: bytes | None
+    created_ts: int
+
+
 class RecordedEvent(Row):
     position: int
     event_id: str
@@ -55,21 +65,19 @@ async def events_of(
             after = rows[-1].position
 
 
-async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Files into `files/`, and a description of each. `rows`: of the table `media`. What is missing or damaged is told."""
+async def add_files(bag: Bag, media: ContentRepository, rows: Sequence[FileInPackage]) -> list[dict[str, Any]]:
+    """Files into `files/`, and a description of each.  What is missing or damaged is told."""
     described = []
     for row in rows:
-        uri = f"mxc://{row['server_name']}/{row['media_id']}"
-        name = f"files/{_UNSAFE.sub('_', row['server_name'])}-{row['media_id']}-{_UNSAFE.sub('_', row['file_name'] or 'file')[-80:]}"
-        found = Media(
-            row["server_name"], row["media_id"], row["content_type"], row["file_name"], row["size"], row["sha256"] or b"", False
-        )
+        uri = f"mxc://{row.server_name}/{row.media_id}"
+        name = f"files/{_UNSAFE.sub('_', row.server_name)}-{row.media_id}-{_UNSAFE.sub('_', row.file_name or 'file')[-80:]}"
+        found = Media(row.server_name, row.media_id, row.content_type, row.file_name, row.size, row.sha256 or b"", False)
         about = {
             "uri": uri,
-            "content_type": row["content_type"],
-            "size": row["size"],
-            "uploaded_ts": row["created_ts"],
-            "name": row["file_name"],
+            "content_type": row.content_type,
+            "size": row.size,
+            "uploaded_ts": row.created_ts,
+            "name": row.file_name,
         }
         try:
             await media.require_whole(found)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict
 
 from chappe.agency.records.personal_data import PersonalData
 from chappe.agency.records.room_archive import RoomArchive
 from chappe.homeserver.accounts.fresh_proof import Notice
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.request import Response
 from chappe.homeserver.modules.media.orphans import Orphans
@@ -28,6 +29,17 @@ log = logging.getLogger(__name__)
 PERSON, ROOM = "person", "room"
 KEPT_MS, LEASE_MS = 7 * 86_400_000, 3_600_000
 CHUNK = 1 << 18
+
+
+class Package(Row):
+    id: str
+    kind: str
+    target: str
+    asked_by: str
+    created_ts: int
+    state: str
+    size: int | None
+    detail: str | None
 
 
 class Exports:
@@ -67,7 +79,9 @@ class Exports:
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
         """The latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Package,
             """SELECT id, kind, target, asked_by, created_ts, state, size, detail FROM exports WHERE organisation = $1
                 ORDER BY created_ts DESC LIMIT 200""",
             organisation,
@@ -76,7 +90,9 @@ class Exports:
 
     async def all_of(self, user_id: str) -> list[dict[str, Any]]:
         """What somebody asked for of themselves, the latest first."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            Package,
             """SELECT id, kind, target, asked_by, created_ts, state, size, detail FROM exports
                 WHERE organisation = '' AND asked_by = $1 ORDER BY created_ts DESC LIMIT 20""",
             user_id,
@@ -85,22 +101,24 @@ class Exports:
 
     async def fetch(self, organisation: str, name: str, by: str | None = None) -> Response:
         """`by`: only what this person asked for. Raises M_NOT_FOUND, M_NOT_YET (404) while it is being made."""
-        row = await self._database.fetchrow(
-            "SELECT * FROM exports WHERE id = $1 AND organisation = $2 AND ($3::text IS NULL OR asked_by = $3)",
+        row = await find(
+            self._database,
+            Package,
+            f"SELECT {columns(Package)} FROM exports WHERE id = $1 AND organisation = $2 AND ($3::text IS NULL OR asked_by = $3)",
             name,
             organisation,
             by,
         )
-        if row is None or row["state"] == "failed":
+        if row is None or row.state == "failed":
             raise NotFound("There is no such package")
-        if row["state"] != "ready":
+        if row.state != "ready" or row.size is None:
             raise MatrixError(404, "M_NOT_YET_UPLOADED", "The package is being made: come back in a moment")
         headers = (
-            (b"content-length", str(row["size"]).encode()),
+            (b"content-length", str(row.size).encode()),
             (b"cache-control", b"no-store"),
-            (b"content-disposition", f'attachment; filename="{row["kind"]}-{name[:8]}.zip"'.encode()),
+            (b"content-disposition", f'attachment; filename="{row.kind}-{name[:8]}.zip"'.encode()),
         )
-        return Response(200, self._blobs.get(_key(name), 0, row["size"]), "application/zip", headers)
+        return Response(200, self._blobs.get(_key(name), 0, row.size), "application/zip", headers)
 
     async def files_in(self, name: str) -> int:
         """How many files a package holds."""
@@ -120,10 +138,12 @@ class Exports:
     async def look(self) -> int:
         """Makes what waits; what another process left half made is made anew. Returns how many were made."""
         made, now = 0, self._now_ms()
-        while row := await self._database.fetchrow(
-            """UPDATE exports SET state = 'working', started_ts = $1 WHERE id = (
+        while row := await find(
+            self._database,
+            Package,
+            f"""UPDATE exports SET state = 'working', started_ts = $1 WHERE id = (
                    SELECT id FROM exports WHERE state = 'waiting' OR (state = 'working' AND started_ts < $2)
-                    ORDER BY created_ts LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *""",
+                    ORDER BY created_ts LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {columns(Package)}""",
             now,
             now - LEASE_MS,
         ):
@@ -144,27 +164,27 @@ class Exports:
         known = set(await values(self._database, str, "SELECT id FROM exports WHERE id = ANY($1::text[])", names))
         return {key for key in keys if _name(key) in known}
 
-    async def _make(self, row: Record) -> None:
+    async def _make(self, row: Package) -> None:
         with tempfile.TemporaryDirectory(prefix="chappe-export-") as folder:
             path = Path(folder) / "package.zip"
             try:
-                with_held = row["detail"] == "held"
-                if row["kind"] == PERSON:
-                    told = await self._personal_data.write(UserId(row["target"]), path, with_held)
+                with_held = row.detail == "held"
+                if row.kind == PERSON:
+                    told = await self._personal_data.write(UserId(row.target), path, with_held)
                 else:
-                    told = await self._room_archive.write(row["target"], path, with_held)
-                await self._blobs.put(_key(row["id"]), _chunks(path))
+                    told = await self._room_archive.write(row.target, path, with_held)
+                await self._blobs.put(_key(row.id), _chunks(path))
             except MatrixError as error:
-                log.warning("a package could not be made", extra={"fields": {"target": row["target"], "error": error.message}})
-                await self._set(row["id"], "failed", None, {"error": error.message})
+                log.warning("a package could not be made", extra={"fields": {"target": row.target, "error": error.message}})
+                await self._set(row.id, "failed", None, {"error": error.message})
                 return
             except (TimeoutError, *DATABASE_LOST):
                 raise  # made anew when its lease has ended
             except Exception:  # this one's own: the others are made
-                log.exception("a package could not be made", extra={"fields": {"target": row["target"]}})
-                await self._set(row["id"], "failed", None, {"error": "Something went wrong on the server"})
+                log.exception("a package could not be made", extra={"fields": {"target": row.target}})
+                await self._set(row.id, "failed", None, {"error": "Something went wrong on the server"})
                 return
-            await self._set(row["id"], "ready", path.stat().st_size, told)
+            await self._set(row.id, "ready", path.stat().st_size, told)
 
     async def _set(self, name: str, state: str, size: int | None, detail: dict[str, Any]) -> None:
         await self._database.execute(
@@ -190,8 +210,8 @@ def _name(key: str) -> str:
     return key.removeprefix("exports/").partition(".zip")[0]
 
 
-def _shown(row: Record) -> dict[str, Any]:
-    shown = {key: value for key, value in dict(row).items() if value is not None and key != "detail"}
-    if row["detail"] is not None and row["detail"].startswith("{"):
-        shown["detail"] = orjson.loads(row["detail"])
+def _shown(row: Package) -> dict[str, Any]:
+    shown = {key: value for key, value in asdict(row).items() if value is not None and key != "detail"}
+    if row.detail is not None and row.detail.startswith("{"):
+        shown["detail"] = orjson.loads(row.detail)
     return shown

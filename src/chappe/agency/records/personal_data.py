@@ -9,10 +9,10 @@ import orjson
 
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.records.bag import Bag
-from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
+from chappe.agency.records.contents import FileInPackage, add_files, events_of, json_of, lines_of
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, columns, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.modules.account_data.account_data import AccountDatum
@@ -85,8 +85,11 @@ class PersonalData:
                     await bag.add(f"{table.file or table.name}.json", json_of([dict(row) for row in rows]))
             await self._add_account_data(bag, user_id)
             counts = await self._add_rooms(bag, user_id)
-            files = await self._database.fetch(
-                "SELECT * FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts", user_id
+            files = await read(
+                self._database,
+                FileInPackage,
+                f"SELECT {columns(FileInPackage)} FROM media WHERE user_id = $1 AND size IS NOT NULL ORDER BY created_ts",
+                user_id,
             )
             described = await add_files(bag, self._media, files)
             await bag.add("files.json", json_of(described))

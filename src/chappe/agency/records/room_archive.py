@@ -13,9 +13,9 @@ import orjson
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.policy import AgencyPolicy
 from chappe.agency.records.bag import Bag
-from chappe.agency.records.contents import add_files, events_of, json_of, lines_of
+from chappe.agency.records.contents import FileInPackage, add_files, events_of, json_of, lines_of
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, columns, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.media.media import ContentRepository
 from chappe.homeserver.modules.media.store import FileKey
@@ -71,8 +71,10 @@ class RoomArchive:
                 files.update({(s.decode(), n.decode()): None for s, n in _MXC.findall(before)})
                 await bag.add("state.jsonl", before)
             files.update(dict.fromkeys(await self._encrypted_files(room)))
-            rows = await self._database.fetch(
-                """SELECT m.* FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
+            rows = await read(
+                self._database,
+                FileInPackage,
+                f"""SELECT {columns(FileInPackage, "m")} FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
                      ON f.server_name = m.server_name AND f.media_id = m.media_id WHERE m.size IS NOT NULL ORDER BY created_ts""",
                 [server for server, _ in files],
                 [name for _, name in files],
