@@ -328,9 +328,9 @@ def reports(data: Data = Path("data"), config: ConfigFile = None) -> None:
     async def act(node: Homeserver) -> list[str]:
         lines = []
         for row in await node.reports.latest():
-            when = datetime.datetime.fromtimestamp(row["received_ts"] / 1000, datetime.UTC).isoformat(" ", "minutes")
-            what = " ".join(filter(None, (row["user_id"], row["event_id"], row["room_id"])))
-            lines.append(f"{when}  {row['reporter']} reports {what}: {row['reason'] or 'no reason given'}")
+            when = datetime.datetime.fromtimestamp(row.received_ts / 1000, datetime.UTC).isoformat(" ", "minutes")
+            what = " ".join(filter(None, (row.user_id, row.event_id, row.room_id)))
+            lines.append(f"{when}  {row.reporter} reports {what}: {row.reason or 'no reason given'}")
         return lines
 
     for line in with_node(data, config, act, does=None) or ["Nothing has been reported."]:

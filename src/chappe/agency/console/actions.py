@@ -20,7 +20,6 @@ from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.rights import Rights
 from chappe.agency.console.scope import Actor, Scope
 from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
-from chappe.homeserver.database.pool import Record
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.modules.critical_acts.proofs import Proofs
 from chappe.homeserver.modules.critical_acts.requests import (
@@ -31,6 +30,7 @@ from chappe.homeserver.modules.critical_acts.requests import (
     REFUSED,
     VOID,
     WITHDRAWN,
+    CriticalRequest,
     CriticalRequests,
 )
 from chappe.homeserver.policy.acts import ACTS
@@ -195,17 +195,17 @@ class Actions:
         What was asked for at an administration API is done when it is asked there again: `done` is false.
         """
         row = await self._requests.waiting(number, actor.organisation)
-        if row["asked_by"] == actor.user_id:
+        if row.asked_by == actor.user_id:
             raise Forbidden("Somebody else must agree", reason="somebody_else")
         asker = await self._asker(actor, row)
-        about = {"organisation": row["organisation"], "request": number, "asked_by": asker.user_id}
-        if row["door"] == API:
+        about = {"organisation": row.organisation, "request": number, "asked_by": asker.user_id}
+        if row.door == API:
             await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
             await self._requests.decide(number, actor.user_id, AGREED)
-            await self._audit.record(actor.user_id, row["action"], {**about, "outcome": AGREED})
+            await self._audit.record(actor.user_id, row.action, {**about, "outcome": AGREED})
             return {"done": False, "agreed": True}
-        wanted = self._find(asker, row["action"])
-        arguments = convert(orjson.loads(row["arguments"]), wanted.arguments)
+        wanted = self._find(asker, row.action)
+        arguments = convert(orjson.loads(row.arguments), wanted.arguments)
         await self._require(asker, wanted, arguments)
         await self._proofs.require_may_agree(actor.user_id, asker.user_id, asker.organisation, code)
         await self._requests.decide(number, actor.user_id, DONE)
@@ -215,21 +215,21 @@ class Actions:
             await self._requests.ended(number, failure_of(error))
             raise
 
-    async def _asker(self, actor: Actor, row: Record) -> Actor:
+    async def _asker(self, actor: Actor, row: CriticalRequest) -> Actor:
         """Who asked, as far as they still may: a request of whoever may no longer is void."""
-        if (asker := await self._scope.find(row["asked_by"], row["organisation"])) is not None:
+        if (asker := await self._scope.find(row.asked_by, row.organisation)) is not None:
             return asker
-        await self._requests.decide(row["id"], actor.user_id, VOID)
-        detail = {"organisation": row["organisation"], "request": row["id"], "outcome": VOID}
-        await self._audit.record(actor.user_id, row["action"], detail)
+        await self._requests.decide(row.id, actor.user_id, VOID)
+        detail = {"organisation": row.organisation, "request": row.id, "outcome": VOID}
+        await self._audit.record(actor.user_id, row.action, detail)
         text = "Who asked for this administers the organisation no longer, or their account is locked"
         raise Forbidden(text, reason="asker_gone")
 
     async def refuse(self, actor: Actor, number: int) -> None:
         """By somebody else; who asked withdraws it. Raises M_NOT_FOUND."""
         row = await self._requests.waiting(number, actor.organisation)
-        outcome = WITHDRAWN if row["asked_by"] == actor.user_id else REFUSED
+        outcome = WITHDRAWN if row.asked_by == actor.user_id else REFUSED
         await self._requests.decide(number, actor.user_id, outcome)
         await self._audit.record(
-            actor.user_id, row["action"], {"organisation": row["organisation"], "request": number, "outcome": outcome}
+            actor.user_id, row.action, {"organisation": row.organisation, "request": number, "outcome": outcome}
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chappe.homeserver.accounts.single_sign_on.providers import Proven
 from chappe.homeserver.accounts.store import AccountStore, User
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden
@@ -41,6 +40,21 @@ class BrowserSession:
 class EndedSession(Row):
     user_id: str
     id_hash: bytes
+
+
+class BrowserSessionRow(Row):
+    id_hash: bytes
+    user_id: str
+    method: str
+    created_ts: int
+    authenticated_ts: int
+    second_factor_ts: int | None
+    expires_ts: int
+    user_agent: str | None
+    address: str | None
+    provider: str | None
+    subject: str | None
+    upstream_session: str | None
 
 
 class BrowserSessions:
@@ -94,17 +108,19 @@ class BrowserSessions:
         return value
 
     async def find(self, cookie: str) -> BrowserSession | None:
-        row = await self._database.fetchrow(
-            "SELECT * FROM browser_sessions WHERE id_hash = $1 AND expires_ts > $2", hash_cookie(cookie), self._now_ms()
+        row = await find(
+            self._database,
+            BrowserSessionRow,
+            f"SELECT {columns(BrowserSessionRow)} FROM browser_sessions WHERE id_hash = $1 AND expires_ts > $2",
+            hash_cookie(cookie),
+            self._now_ms(),
         )
         if row is None:
             return None
-        user = await self._store.find_user(row["user_id"])
+        user = await self._store.find_user(row.user_id)
         if user is None or user.standing.refusal(Doing.HOLD, self._now_ms()) is not None:
             return None
-        return BrowserSession(
-            row["id_hash"], user, row["method"], row["authenticated_ts"], row["second_factor_ts"], row["provider"]
-        )
+        return BrowserSession(row.id_hash, user, row.method, row.authenticated_ts, row.second_factor_ts, row.provider)
 
     async def remember(self, user_id: str, browser: bytes) -> None:
         """The account has signed in, completely, from a browser. `browser`: a hash of the name that the browser keeps."""
@@ -135,9 +151,13 @@ class BrowserSessions:
             "UPDATE browser_sessions SET second_factor_ts = $2 WHERE id_hash = $1", session.id_hash, self._now_ms()
         )
 
-    async def of(self, user_id: str) -> Sequence[Record]:
-        return await self._database.fetch(
-            "SELECT * FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts", user_id, self._now_ms()
+    async def of(self, user_id: str) -> list[BrowserSessionRow]:
+        return await read(
+            self._database,
+            BrowserSessionRow,
+            f"SELECT {columns(BrowserSessionRow)} FROM browser_sessions WHERE user_id = $1 AND expires_ts > $2 ORDER BY created_ts",
+            user_id,
+            self._now_ms(),
         )
 
     async def end(self, id_hash: bytes) -> None:

@@ -10,7 +10,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.proxies import crowd_of
 from chappe.matrix.errors import LimitExceeded, MatrixError, NotFound
@@ -32,6 +33,24 @@ class Payload:
         return f"{self.id[:8]}{self.version:x}"
 
 
+class Crowding(Row):
+    """How many sessions wait."""
+
+    all: int
+    own: int
+
+
+class RendezvousRow(Row):
+    id: str
+    content_type: str
+    data: bytes
+    version: int
+    changed_ts: int
+    expires_ts: int
+    network: str
+    crowd: str
+
+
 class Rendezvous:
     def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self.now_ms = database, now_ms
@@ -43,18 +62,24 @@ class Rendezvous:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('rendezvous', 0))")
             now = self.now_ms()
             await connection.execute("DELETE FROM rendezvous WHERE expires_ts <= $1", now)
-            taken = await connection.fetchrow(
-                "SELECT count(*) AS all, count(*) FILTER (WHERE network = $1) AS own FROM rendezvous", network
+            taken = await find(
+                connection,
+                Crowding,
+                "SELECT count(*) AS all, count(*) FILTER (WHERE network = $1) AS own FROM rendezvous",
+                network,
             )
-            if taken["own"] >= PER_NETWORK:
+            assert taken is not None
+            if taken.own >= PER_NETWORK:
                 raise LimitExceeded(
                     LIFETIME_MS // PER_NETWORK, "Too many devices sign in from your network: please wait a moment"
                 )
-            if taken["all"] >= AT_MOST:
-                await _make_room(connection, taken["all"] - AT_MOST + 1)
-            row = await connection.fetchrow(
-                """INSERT INTO rendezvous (id, content_type, data, changed_ts, expires_ts, network, crowd)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *""",
+            if taken.all >= AT_MOST:
+                await _make_room(connection, taken.all - AT_MOST + 1)
+            row = await find(
+                connection,
+                RendezvousRow,
+                f"""INSERT INTO rendezvous (id, content_type, data, changed_ts, expires_ts, network, crowd)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {columns(RendezvousRow)}""",
                 secrets.token_urlsafe(24),
                 content_type,
                 data,
@@ -63,12 +88,17 @@ class Rendezvous:
                 network,
                 crowd_of(network),
             )
+        assert row is not None
         return _payload(row)
 
     async def get(self, session: str) -> Payload:
         """Raises M_NOT_FOUND."""
-        row = await self._database.fetchrow(
-            "SELECT * FROM rendezvous WHERE id = $1 AND expires_ts > $2", session, self.now_ms()
+        row = await find(
+            self._database,
+            RendezvousRow,
+            f"SELECT {columns(RendezvousRow)} FROM rendezvous WHERE id = $1 AND expires_ts > $2",
+            session,
+            self.now_ms(),
         )
         if row is None:
             raise NotFound("This session does not exist, or has expired")
@@ -80,9 +110,11 @@ class Rendezvous:
         current = await self.get(session)
         if current.tag != tag:
             return None
-        row = await self._database.fetchrow(
-            """UPDATE rendezvous SET data = $3, content_type = $4, version = version + 1, changed_ts = $5
-                WHERE id = $1 AND version = $2 RETURNING *""",
+        row = await find(
+            self._database,
+            RendezvousRow,
+            f"""UPDATE rendezvous SET data = $3, content_type = $4, version = version + 1, changed_ts = $5
+                WHERE id = $1 AND version = $2 RETURNING {columns(RendezvousRow)}""",
             session,
             current.version,
             data,
@@ -114,8 +146,8 @@ async def _make_room(connection: Any, places: int) -> None:
     )
 
 
-def _payload(row: Record) -> Payload:
-    return Payload(row["id"], row["content_type"], row["data"], row["version"], row["changed_ts"], row["expires_ts"])
+def _payload(row: RendezvousRow) -> Payload:
+    return Payload(row.id, row.content_type, row.data, row.version, row.changed_ts, row.expires_ts)
 
 
 def _check(data: bytes) -> None:

@@ -20,7 +20,7 @@ from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.threepids import Threepids
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, find, values
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request
@@ -54,6 +54,14 @@ class AuthenticationNeeded(MatrixError):
 
     def body(self) -> dict[str, Any]:
         return self._body
+
+
+class UiaSession(Row):
+    purpose: str
+    body: bytes
+    user_id: str | None
+    completed: list[str]
+    facts: bytes
 
 
 class UserInteractiveAuth:
@@ -264,14 +272,17 @@ class UserInteractiveAuth:
     ) -> tuple[list[str], dict[str, Any]]:
         row = None
         if type(session) is str:
-            row = await self._database.fetchrow(
-                "SELECT purpose, body, user_id, completed, facts FROM uia_sessions WHERE session = $1", session
+            row = await find(
+                self._database,
+                UiaSession,
+                "SELECT purpose, body, user_id, completed, facts FROM uia_sessions WHERE session = $1",
+                session,
             )
-        if row is None or row["purpose"] != purpose or row["user_id"] != user_id:
+        if row is None or row.purpose != purpose or row.user_id != user_id:
             raise MatrixError(400, "M_UNKNOWN", "This authentication session does not exist or has expired")
-        if user_id is not None and row["body"] != digest:
+        if user_id is not None and row.body != digest:
             raise Forbidden("The request has changed since its authentication began: please start again")
-        return list(row["completed"]), orjson.loads(row["facts"])
+        return list(row.completed), orjson.loads(row.facts)
 
     @staticmethod
     def _ask(

@@ -49,7 +49,7 @@ class DeleteRoom:
     async def resume(self) -> None:
         """Goes on with every deletion that nobody is at."""
         for row in await self.purges.waiting():
-            await self.go_on(row["purge_id"])
+            await self.go_on(row.purge_id)
 
     async def go_on(self, purge_id: str) -> None:
         """To the end, unless another process is at it or other servers must still hear that everybody has left."""

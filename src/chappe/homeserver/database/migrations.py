@@ -7,6 +7,8 @@ from importlib import resources
 
 import asyncpg
 
+from chappe.homeserver.database.rows import mapping
+
 _LOCK = 0x4348415050  # "CHAPP"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -33,7 +35,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
     try:
         await connection.execute(_TABLE)
-        applied = {r["number"]: r for r in await connection.fetch("SELECT number, name, checksum FROM schema_migrations")}
+        applied = await mapping(connection, int, str, "SELECT number, checksum FROM schema_migrations")
         known = {number for number, _, _ in available()}
         if unknown := sorted(applied.keys() - known):
             raise MigrationError(f"The database has migrations that this version of Chappe does not know: {unknown}")
@@ -41,7 +43,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
         for number, name, sql in available():
             checksum = hashlib.sha256(sql.encode()).hexdigest()
             if number in applied:
-                if applied[number]["checksum"] != checksum:
+                if applied[number] != checksum:
                     raise MigrationError(f"Migration {name} was changed after it was applied to this database")
                 continue
             async with connection.transaction():

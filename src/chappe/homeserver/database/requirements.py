@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from chappe.homeserver.database.pool import READER_SETTINGS
+from chappe.homeserver.database.rows import Int, Row, find
 from chappe.homeserver.database.writer_connection import WRITER_SETTINGS
 
 OLDEST = 17  # the first with `transaction_timeout`, without which a stuck write would hold the clock for ever
@@ -19,11 +19,10 @@ class DatabaseRefused(Exception):
     """The server does not start on this database; the words say why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Row):
     """What a PostgreSQL says of itself and of the database."""
 
-    version_num: int  # 170004: 17.4
+    version_num: Int  # 170004: 17.4
     encoding: str
     collation: str
     has_tables: bool  # Chappe's own, of an earlier start
@@ -62,12 +61,15 @@ async def connect_checked(url: str) -> asyncpg.Connection:
 
 
 async def _facts(connection: asyncpg.Connection) -> Facts:
-    row = await connection.fetchrow(
-        """SELECT current_setting('server_version_num')::int, pg_encoding_to_char(encoding), datcollate,
-                  to_regclass('schema_migrations') IS NOT NULL
-             FROM pg_database WHERE datname = current_database()"""
+    facts = await find(
+        connection,
+        Facts,
+        """SELECT current_setting('server_version_num')::int AS version_num, pg_encoding_to_char(encoding)::text AS encoding,
+                  datcollate AS collation, to_regclass('schema_migrations') IS NOT NULL AS has_tables
+             FROM pg_database WHERE datname = current_database()""",
     )
-    return Facts(*row)
+    assert facts is not None
+    return facts
 
 
 async def _require_direct(url: str, place: str) -> None:

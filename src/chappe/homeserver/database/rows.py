@@ -21,6 +21,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 Int = Annotated[int, "int"]
 SmallInt = Annotated[int, "smallint"]
+Real = Annotated[float, "real"]
 watch: Callable[[type[Row], Sequence[Any]], None] | None = None  # tests: sees the records before they are rows
 _TYPES = {str: "text", bytes: "bytea", bool: "boolean", int: "bigint", float: "double precision", datetime: "timestamptz"}
 

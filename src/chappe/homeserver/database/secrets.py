@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from chappe.homeserver.database.rows import mapping
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
@@ -20,6 +22,5 @@ class Secrets:
 
 
 async def load_secrets(connection: asyncpg.Connection) -> Secrets:
-    rows = await connection.fetch("SELECT name, value FROM secrets")
-    values = {row["name"]: row["value"] for row in rows}
+    values = await mapping(connection, str, bytes, "SELECT name, value FROM secrets")
     return Secrets(values["state_hash"], values["browser"], values["scanner"])

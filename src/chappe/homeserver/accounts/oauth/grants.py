@@ -19,7 +19,8 @@ from chappe.homeserver.accounts.session_store import InTransaction
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, hash_token
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
@@ -80,6 +81,53 @@ class Authorization:
     response_mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a session is made of. `browser`: whose sign-in it came from."""
+
+    user_id: str
+    scope: str
+    browser: bytes | None
+
+
+class AuthorizationCode(Row):
+    code_hash: bytes
+    client_id: str
+    user_id: str
+    scope: str
+    redirect_uri: str
+    code_challenge: str
+    expires_ts: int
+    browser: bytes | None
+    device_id: str | None
+
+
+class OAuthSession(Row):
+    user_id: str
+    device_id: str
+    client_id: str
+    scope: str
+    created_ts: int
+    browser: bytes | None
+
+
+class WaitingDevice(Row):
+    client_id: str
+    scope: str
+
+
+class DeviceGrant(Row):
+    device_hash: bytes
+    user_code: str
+    client_id: str
+    scope: str
+    state: str
+    user_id: str | None
+    browser: bytes | None
+    polled_ts: int
+    expires_ts: int
+
+
 class Grants:
     def __init__(self, database: Database, clients: Clients, sessions: Sessions, store: AccountStore, now_ms: NowMs) -> None:
         self._database, self.clients, self._sessions, self._store = database, clients, sessions, store
@@ -126,57 +174,62 @@ class Grants:
     async def _by_code(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
         code = hash_token(form.get("code", ""))
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow("SELECT * FROM oauth_codes WHERE code_hash = $1 FOR UPDATE", code)
-            if row is not None and row["device_id"] is None:
+            row = await find(
+                connection,
+                AuthorizationCode,
+                f"SELECT {columns(AuthorizationCode)} FROM oauth_codes WHERE code_hash = $1 FOR UPDATE",
+                code,
+            )
+            if row is not None and row.device_id is None:
                 # one try, right or wrong: a stolen code cannot be used to guess the verifier
                 await connection.execute(
-                    "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1", code, parse_scope(row["scope"]).device_id
+                    "UPDATE oauth_codes SET device_id = $2 WHERE code_hash = $1", code, parse_scope(row.scope).device_id
                 )
             elif row is not None:  # a first use that has not written its session yet writes none
                 await connection.execute("UPDATE oauth_codes SET expires_ts = expires_ts - 1 WHERE code_hash = $1", code)
         if row is None:
             raise _invalid("This code is unknown or has expired")
-        if row["device_id"] is not None:  # used twice: one of the two is a thief
-            await self._sessions.remove_devices(row["user_id"], [row["device_id"]])
+        if row.device_id is not None:  # used twice: one of the two is a thief
+            await self._sessions.remove_devices(row.user_id, [row.device_id])
             raise _invalid("This code has been used")
-        if row["expires_ts"] < self._now_ms():
+        if row.expires_ts < self._now_ms():
             raise _invalid("This code is unknown or has expired")
-        if row["client_id"] != client.client_id or row["redirect_uri"] != form.get("redirect_uri"):
+        if row.client_id != client.client_id or row.redirect_uri != form.get("redirect_uri"):
             raise _invalid("This code was given to another application or address")
-        if not secrets.compare_digest(challenge_of(form.get("code_verifier", "")), row["code_challenge"]):
+        if not secrets.compare_digest(challenge_of(form.get("code_verifier", "")), row.code_challenge):
             raise _invalid("The code verifier is not right")
 
         async def spend(connection: PoolConnectionProxy) -> None:
             # whoever ends the codes changes this (`_END_CODES`): before this, or after it, and then they find the session
             if not await connection.fetchval(
-                "SELECT true FROM oauth_codes WHERE code_hash = $1 AND expires_ts = $2 FOR UPDATE", code, row["expires_ts"]
+                "SELECT true FROM oauth_codes WHERE code_hash = $1 AND expires_ts = $2 FOR UPDATE", code, row.expires_ts
             ):
                 raise _ended()
 
-        return await self._sign_in(client, row, spend)
+        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser), spend)
 
-    async def _sign_in(self, client: Client, row: Record, spend: InTransaction) -> dict[str, Any]:
+    async def _sign_in(self, client: Client, granted: Granted, spend: InTransaction) -> dict[str, Any]:
         """`spend`: the end of what was granted, in the transaction of the session. Raises OAuthError."""
-        scope = parse_scope(row["scope"])
-        user = await self._store.find_user(row["user_id"])
+        scope = parse_scope(granted.scope)
+        user = await self._store.find_user(granted.user_id)
         if user is None or user.standing.refusal(Doing.HOLD, self._now_ms()) is not None:
             raise _invalid("This account cannot be used")
 
         async def beside(connection: PoolConnectionProxy) -> None:
             await connection.execute(
                 "INSERT INTO oauth_sessions VALUES ($1, $2, $3, $4, $5, $6)",
-                row["user_id"],
+                granted.user_id,
                 scope.device_id,
                 client.client_id,
                 scope.text,
                 self._now_ms(),
-                row["browser"],
+                granted.browser,
             )
             await spend(connection)
 
         try:
-            tokens = await self._sessions.sign_in(UserId(row["user_id"]), scope.device_id, client.name, True, beside=beside)
-            await self._sessions.require_not_ended_upstream(row["user_id"], tokens.device_id, row["browser"])
+            tokens = await self._sessions.sign_in(UserId(granted.user_id), scope.device_id, client.name, True, beside=beside)
+            await self._sessions.require_not_ended_upstream(granted.user_id, tokens.device_id, granted.browser)
         except OAuthError:
             raise
         except MatrixError:
@@ -193,11 +246,13 @@ class Grants:
         session = await self._session_of(hash_token(tokens.access_token))
         if session is None:
             raise _ended()
-        return _answer(tokens, parse_scope(session["scope"]).text)
+        return _answer(tokens, parse_scope(session.scope).text)
 
-    async def _session_of(self, token_hash: bytes) -> Record | None:
-        return await self._database.fetchrow(
-            """SELECT s.* FROM oauth_sessions s JOIN (
+    async def _session_of(self, token_hash: bytes) -> OAuthSession | None:
+        return await find(
+            self._database,
+            OAuthSession,
+            f"""SELECT {columns(OAuthSession, "s")} FROM oauth_sessions s JOIN (
                  SELECT user_id, device_id FROM refresh_tokens WHERE token_hash = $1
                  UNION SELECT user_id, device_id FROM access_tokens WHERE token_hash = $1) t
                ON t.user_id = s.user_id AND t.device_id = s.device_id""",
@@ -207,8 +262,8 @@ class Grants:
     async def revoke(self, token: str, client_id: str | None) -> None:
         """Ends the session of an access or refresh token (RFC 7009). Tokens that mean nothing are no error."""
         session = await self._session_of(hash_token(token))
-        if session is not None and client_id in (None, session["client_id"]):
-            await self._sessions.remove_devices(session["user_id"], [session["device_id"]])
+        if session is not None and client_id in (None, session.client_id):
+            await self._sessions.remove_devices(session.user_id, [session.device_id])
 
     # --------------------------------------------------------------------------------------------- device authorisation
 
@@ -232,13 +287,15 @@ class Grants:
 
     async def waiting_device(self, user_code: str) -> tuple[Client, Scope] | None:
         """What waits under a code that somebody typed."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            WaitingDevice,
             "SELECT client_id, scope FROM device_grants WHERE user_code = $1 AND state = 'pending' AND expires_ts > $2",
             plain_code(user_code),
             self._now_ms(),
         )
-        client = await self.clients.find(row["client_id"]) if row is not None else None
-        return None if row is None or client is None else (client, parse_scope(row["scope"]))
+        client = await self.clients.find(row.client_id) if row is not None else None
+        return None if row is None or client is None else (client, parse_scope(row.scope))
 
     async def decide_device(self, user_code: str, user_id: str, browser: bytes, agrees: bool) -> bool:
         result = await self._database.execute(
@@ -255,20 +312,23 @@ class Grants:
 
     async def _by_device_code(self, client: Client, device_code: str) -> dict[str, Any]:
         now = self._now_ms()
-        row = await self._database.fetchrow(
-            """UPDATE device_grants g SET polled_ts = $2 FROM (SELECT * FROM device_grants WHERE device_hash = $1 FOR UPDATE) o
-                WHERE g.device_hash = o.device_hash RETURNING o.*""",
+        row = await find(
+            self._database,
+            DeviceGrant,
+            f"""UPDATE device_grants g SET polled_ts = $2 FROM (
+                    SELECT * FROM device_grants WHERE device_hash = $1 FOR UPDATE) o
+                WHERE g.device_hash = o.device_hash RETURNING {columns(DeviceGrant, "o")}""",
             hash_token(device_code),
             now,
         )
-        if row is None or row["client_id"] != client.client_id:
+        if row is None or row.client_id != client.client_id:
             raise _invalid("This device code is unknown")
-        if row["expires_ts"] < now:
+        if row.expires_ts < now:
             raise OAuthError("expired_token", "This took too long: please start again")
-        if row["state"] == "denied":
+        if row.state == "denied":
             raise OAuthError("access_denied", "This was refused")
-        if row["state"] == "pending":
-            if now - row["polled_ts"] < INTERVAL_S * 1000 - 500:
+        if row.state == "pending":
+            if now - row.polled_ts < INTERVAL_S * 1000 - 500:
                 raise OAuthError("slow_down", "Please ask less often")
             raise OAuthError("authorization_pending", "This has not been confirmed yet")
 
@@ -277,7 +337,8 @@ class Grants:
             if not await connection.fetchval(sql, hash_token(device_code)):
                 raise _invalid("This device code has been used")
 
-        return await self._sign_in(client, row, spend)
+        assert row.user_id is not None  # who has granted it
+        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser), spend)
 
     # ------------------------------------------------------------------------------------------------------ sessions
 

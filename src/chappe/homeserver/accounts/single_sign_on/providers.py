@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 
 from chappe.config import IdentityProvider
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.outbound.fetchers import TrustedFetcher
@@ -67,6 +68,17 @@ class _Known:
     metadata: dict[str, Any] = field(default_factory=dict)
     keys: Any = None
     until: float = 0.0
+
+
+class UpstreamLogin(Row):
+    state_hash: bytes
+    browser_hash: bytes
+    provider: str
+    nonce: str
+    verifier: str
+    next: str
+    expires_ts: int
+    fresh_since_ts: int | None
 
 
 class Providers:
@@ -132,24 +144,24 @@ class Providers:
         self, provider: IdentityProvider, browser: bytes, state: str, code: str, callback: str, issuer: str | None
     ) -> tuple[Proven, str]:
         """(who it is, where to go on). Raises M_FORBIDDEN for answers that do not fit a question of this browser."""
-        row = await self._database.fetchrow("DELETE FROM upstream_logins WHERE state_hash = $1 RETURNING *", _hash(state))
-        if (
-            row is None
-            or row["browser_hash"] != browser
-            or row["provider"] != provider.id
-            or row["expires_ts"] < self._now_ms()
-        ):
+        row = await find(
+            self._database,
+            UpstreamLogin,
+            f"DELETE FROM upstream_logins WHERE state_hash = $1 RETURNING {columns(UpstreamLogin)}",
+            _hash(state),
+        )
+        if row is None or row.browser_hash != browser or row.provider != provider.id or row.expires_ts < self._now_ms():
             raise Forbidden("This sign-in has expired or was begun in another browser: please start again")
         if issuer is not None and issuer != provider.issuer:
             raise Forbidden("This answer comes from another provider")
         asked_ts = self._now_ms()
-        answer = await self._exchange(provider, code, row["verifier"], callback)
+        answer = await self._exchange(provider, code, row.verifier, callback)
         claims = await self._claims(provider, str(answer.get("id_token", "")))
-        if claims.get("nonce") != row["nonce"]:
+        if claims.get("nonce") != row.nonce:
             raise Forbidden("This answer belongs to another sign-in")
         merged = _merged(await self._userinfo(provider, answer, claims), claims, provider.email_claim)
-        seen_ts = self._seen(provider, claims, row["fresh_since_ts"])
-        return replace(_proven(provider, merged, seen_ts), asked_ts=asked_ts), row["next"]
+        seen_ts = self._seen(provider, claims, row.fresh_since_ts)
+        return replace(_proven(provider, merged, seen_ts), asked_ts=asked_ts), row.next
 
     async def has_signed_out(self, proven: Proven) -> bool:
         """Whether a provider has said meanwhile that whom it has vouched for is signed out.

@@ -6,12 +6,15 @@ Answers have the shapes of `/_synapse/admin`, which existing tools read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from chappe.homeserver.accounts import kinds
 from chappe.homeserver.accounts.upstream_links import UpstreamLinks
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.admission import Standing
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -58,6 +61,101 @@ _ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
      AND ($3::boolean IS NULL OR $3 = (s.joined = 0))"""
 
 
+class Account(Row):
+    """Of the table `users`."""
+
+    user_id: str
+    kind: str | None
+    is_guest: bool
+    is_admin: bool
+    deactivated: bool
+    erased: bool
+    locked: bool
+    suspended: bool
+    created: datetime
+    appservice: str | None
+    expires_ts: int | None
+    owner: str | None
+    purpose: str | None
+
+
+class ListedAccount(Account):
+    """`seen`: when one of its devices asked for something last, in ms."""
+
+    display_name: str | None
+    avatar_url: str | None
+    seen: int | None
+
+
+class ListedRoom(Row):
+    room_id: str
+    version: str
+    name: str | None
+    topic: str | None
+    avatar: str | None
+    canonical_alias: str | None
+    joined: int
+    encryption: str | None
+    join_rule: str
+    guest_access: str
+    history_visibility: str
+    room_type: str | None
+    creator: str | None
+    public: bool
+
+
+class KnownAddress(Row):
+    medium: str
+    address: str
+    added_at: int
+    validated_at: int
+
+
+class KnownIdentity(Row):
+    provider: str
+    subject: str
+
+
+class StandingRow(Row):
+    is_blocked: bool
+    is_guest: bool
+    scope: list[str] | None
+
+
+class GuestNotAdmitted(Row):
+    user_id: str
+    room_id: str
+
+
+class SentEvent(Row):
+    room_id: str
+    event_id: str
+
+
+class AccountCounts(Row):
+    accounts: int
+    deactivated: int
+    bots: int
+    bridged: int
+
+
+class RoomCounts(Row):
+    rooms: int
+    encrypted_rooms: int
+
+
+class FileCounts(Row):
+    files: int
+    bytes: int
+
+
+class WaitingCounts(Row):
+    mail: int
+    pushes: int
+    transactions: int
+    reports: int
+
+
 class Administration:
     def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._links, self._now_ms = database, UpstreamLinks(database), now_ms
@@ -69,10 +167,12 @@ class Administration:
     ) -> tuple[list[dict[str, Any]], int]:
         """(a page, how many there are). `filters`: deactivated, guests, admins, server name, locked."""
         arguments = [patterns(term or ""), *filters]
-        direction = "DESC" if backwards else "ASC"
-        rows = await self._database.fetch(
-            f"""SELECT u.*, d.display_name, d.avatar_url, seen {_USERS}
-                 ORDER BY {USER_ORDERS[order]} {direction} NULLS LAST, u.user_id LIMIT $7 OFFSET $8""",
+        ordered = f"{USER_ORDERS[order]} {'DESC' if backwards else 'ASC'} NULLS LAST"
+        rows = await read(
+            self._database,
+            ListedAccount,
+            f"""SELECT {columns(Account, "u")}, d.display_name, d.avatar_url, seen {_USERS}
+                 ORDER BY {ordered}, u.user_id LIMIT $7 OFFSET $8""",
             *arguments,
             limit,
             start,
@@ -82,23 +182,32 @@ class Administration:
 
     async def user(self, user_id: str) -> dict[str, Any]:
         """Everything of one account but its secrets. Raises M_NOT_FOUND."""
-        row = await self._database.fetchrow(
-            """SELECT u.*, d.display_name, d.avatar_url, (SELECT max(last_seen_ts) FROM devices x WHERE x.user_id = u.user_id) AS seen
+        row = await find(
+            self._database,
+            ListedAccount,
+            f"""SELECT {columns(Account, "u")}, d.display_name, d.avatar_url,
+                      (SELECT max(last_seen_ts) FROM devices x WHERE x.user_id = u.user_id) AS seen
                  FROM users u LEFT JOIN user_directory d USING (user_id) WHERE u.user_id = $1""",
             user_id,
         )
         if row is None:
             raise NotFound("There is no such account")
-        addresses = await self._database.fetch(
-            "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at", user_id
+        addresses = await read(
+            self._database,
+            KnownAddress,
+            "SELECT medium, address, added_at, validated_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
+            user_id,
         )
-        links = await self._database.fetch(
-            "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY provider", user_id
+        links = await read(
+            self._database,
+            KnownIdentity,
+            "SELECT provider, subject FROM upstream_links WHERE user_id = $1 ORDER BY provider",
+            user_id,
         )
         return {
             **_user(row),
-            "threepids": [dict(a) for a in addresses],
-            "external_ids": [{"auth_provider": r["provider"], "external_id": r["subject"]} for r in links],
+            "threepids": [asdict(a) for a in addresses],
+            "external_ids": [{"auth_provider": r.provider, "external_id": r.subject} for r in links],
         }
 
     async def user_by_link(self, provider: str, subject: str) -> str:
@@ -130,10 +239,14 @@ class Administration:
         self, term: str | None, public: bool | None, empty: bool | None, order: str, backwards: bool, start: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
         arguments = [patterns(term or ""), public, empty]
-        direction = "DESC" if backwards else "ASC"
-        rows = await self._database.fetch(
-            f"""SELECT r.*, s.*, creator, EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid) AS public {_ROOMS}
-                 ORDER BY {ROOM_ORDERS[order]} {direction} NULLS LAST, r.room_nid LIMIT $4 OFFSET $5""",
+        ordered = f"{ROOM_ORDERS[order]} {'DESC' if backwards else 'ASC'} NULLS LAST"
+        rows = await read(
+            self._database,
+            ListedRoom,
+            f"""SELECT r.room_id, r.version, s.name, s.topic, s.avatar, s.canonical_alias, s.joined, s.encryption, s.join_rule,
+                       s.guest_access, s.history_visibility, s.room_type, creator,
+                       EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid) AS public {_ROOMS}
+                 ORDER BY {ordered}, r.room_nid LIMIT $4 OFFSET $5""",
             *arguments,
             limit,
             start,
@@ -172,7 +285,9 @@ class Administration:
 
     async def standing(self, user_id: str, room_id: str) -> Standing:
         """What is asked about whoever comes into a room, in one reading."""
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            StandingRow,
             """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2)
                       OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
                       coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
@@ -181,16 +296,18 @@ class Administration:
             room_id,
         )
         assert row is not None
-        return Standing(row["is_blocked"], row["is_guest"], row["scope"])
+        return Standing(row.is_blocked, row.is_guest, row.scope)
 
     async def guests_not_admitted(self) -> list[tuple[str, str]]:
         """(guest, room id) where an account without a registration is in a room that admits none."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            GuestNotAdmitted,
             """SELECT m.user_id, r.room_id FROM users u JOIN memberships m USING (user_id) JOIN rooms r USING (room_nid)
                  JOIN room_summaries s USING (room_nid)
-                WHERE u.is_guest AND m.membership = 'join' AND s.guest_access <> 'can_join'"""
+                WHERE u.is_guest AND m.membership = 'join' AND s.guest_access <> 'can_join'""",
         )
-        return [(row["user_id"], row["room_id"]) for row in rows]
+        return [(row.user_id, row.room_id) for row in rows]
 
     async def people_of(self, room_id: str) -> list[str]:
         """Who is in a room, invited or knocking."""
@@ -202,9 +319,11 @@ class Administration:
             room_id,
         )
 
-    async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> Sequence[Record]:
-        """(room_id, event_id) of what somebody said, the newest first; in all rooms where none is named."""
-        return await self._database.fetch(
+    async def sent_by(self, user_id: str, room_ids: Sequence[str], limit: int) -> list[SentEvent]:
+        """What somebody said, the newest first; in all rooms where none is named."""
+        return await read(
+            self._database,
+            SentEvent,
             """SELECT r.room_id, e.event_id FROM events e JOIN rooms r USING (room_nid)
                 WHERE e.sender = $1 AND e.state_key IS NULL AND e.redacted_by IS NULL AND e.type <> 'm.room.redaction'
                   AND (cardinality($2::text[]) = 0 OR r.room_id = ANY($2)) ORDER BY e.position DESC LIMIT $3""",
@@ -218,10 +337,12 @@ class Administration:
     async def statistics(self) -> dict[str, Any]:
         """Counts only, nothing of anybody."""
         now, day = self._now_ms(), 86_400_000
-        row = await self._database.fetchrow(
+        row = await find(
+            self._database,
+            AccountCounts,
             """SELECT count(*) FILTER (WHERE NOT deactivated AND NOT is_guest AND appservice IS NULL) AS accounts,
                       count(*) FILTER (WHERE deactivated) AS deactivated, count(*) FILTER (WHERE kind = 'bot') AS bots,
-                      count(*) FILTER (WHERE appservice IS NOT NULL) AS bridged FROM users"""
+                      count(*) FILTER (WHERE appservice IS NOT NULL) AS bridged FROM users""",
         )
         assert row is not None
         active = {
@@ -230,67 +351,73 @@ class Administration:
             )
             for days in (1, 7, 30)
         }
-        rooms = await self._database.fetchrow(
-            "SELECT count(*) AS rooms, count(*) FILTER (WHERE encryption IS NOT NULL) AS encrypted_rooms FROM room_summaries"
+        rooms = await find(
+            self._database,
+            RoomCounts,
+            "SELECT count(*) AS rooms, count(*) FILTER (WHERE encryption IS NOT NULL) AS encrypted_rooms FROM room_summaries",
         )
-        media = await self._database.fetchrow(
-            "SELECT count(*) AS files, coalesce(sum(size), 0) AS bytes FROM media WHERE size > 0"
+        media = await find(
+            self._database,
+            FileCounts,
+            "SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes FROM media WHERE size > 0",
         )
-        waiting = await self._database.fetchrow(
+        waiting = await find(
+            self._database,
+            WaitingCounts,
             """SELECT (SELECT count(*) FROM outgoing_mail) AS mail, (SELECT count(*) FROM push_queue) AS pushes,
-                      (SELECT count(*) FROM appservice_transactions) AS transactions, (SELECT count(*) FROM reports) AS reports"""
+                      (SELECT count(*) FROM appservice_transactions) AS transactions, (SELECT count(*) FROM reports) AS reports""",
         )
         assert rooms is not None and media is not None and waiting is not None
         return {
-            **dict(row),
+            **asdict(row),
             **active,
-            **dict(rooms),
-            "media_files": media["files"],
-            "media_bytes": int(media["bytes"]),
-            "waiting": dict(waiting),
+            **asdict(rooms),
+            "media_files": media.files,
+            "media_bytes": media.bytes,
+            "waiting": asdict(waiting),
         }
 
 
-def _user(row: Record) -> dict[str, Any]:
+def _user(row: ListedAccount) -> dict[str, Any]:
     return {
-        "name": row["user_id"],
-        "user_type": row["kind"],
-        "is_guest": row["is_guest"],
-        "admin": row["is_admin"],
-        "deactivated": row["deactivated"],
-        "erased": row["erased"],
-        "locked": row["locked"],
-        "suspended": row["suspended"],
+        "name": row.user_id,
+        "user_type": row.kind,
+        "is_guest": row.is_guest,
+        "admin": row.is_admin,
+        "deactivated": row.deactivated,
+        "erased": row.erased,
+        "locked": row.locked,
+        "suspended": row.suspended,
         "shadow_banned": False,
-        "displayname": row["display_name"],
-        "avatar_url": row["avatar_url"],
-        "creation_ts": int(row["created"].timestamp() * 1000),
-        "last_seen_ts": row["seen"],
+        "displayname": row.display_name,
+        "avatar_url": row.avatar_url,
+        "creation_ts": int(row.created.timestamp() * 1000),
+        "last_seen_ts": row.seen,
         "approved": True,
-        "appservice_id": row["appservice"],
-        "expiration_ts": row["expires_ts"],
-        "owner": row["owner"],
-        "purpose": row["purpose"],
+        "appservice_id": row.appservice,
+        "expiration_ts": row.expires_ts,
+        "owner": row.owner,
+        "purpose": row.purpose,
     }
 
 
-def _room(row: Record) -> dict[str, Any]:
+def _room(row: ListedRoom) -> dict[str, Any]:
     return {
-        "room_id": row["room_id"],
-        "name": row["name"],
-        "topic": row["topic"],
-        "avatar": row["avatar"],
-        "canonical_alias": row["canonical_alias"],
-        "joined_members": row["joined"],
-        "joined_local_members": row["joined"],
-        "version": row["version"],
-        "creator": row["creator"],
-        "encryption": row["encryption"],
+        "room_id": row.room_id,
+        "name": row.name,
+        "topic": row.topic,
+        "avatar": row.avatar,
+        "canonical_alias": row.canonical_alias,
+        "joined_members": row.joined,
+        "joined_local_members": row.joined,
+        "version": row.version,
+        "creator": row.creator,
+        "encryption": row.encryption,
         "federatable": True,
-        "public": row["public"],
-        "join_rules": row["join_rule"],
-        "guest_access": row["guest_access"],
-        "history_visibility": row["history_visibility"],
-        "room_type": row["room_type"],
+        "public": row.public,
+        "join_rules": row.join_rule,
+        "guest_access": row.guest_access,
+        "history_visibility": row.history_visibility,
+        "room_type": row.room_type,
         "state_events": None,
     }

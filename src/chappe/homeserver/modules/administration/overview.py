@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Record
+from msgspec.structs import asdict
+
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 
 UPLOAD_ORDERS = {
     "user_id": "m.user_id",
@@ -23,6 +26,34 @@ _MEMBER_EVENTS = """FROM memberships m JOIN events e ON e.room_nid = m.room_nid 
     WHERE m.user_id = $1 AND e.ts >= $2 AND e.type = 'm.room.member'"""
 
 
+class Uploader(Row):
+    """`people`: how many there are in all."""
+
+    user_id: str
+    displayname: str | None
+    files: int
+    bytes: int
+    people: int
+
+
+class LargeRoom(Row):
+    room_id: str
+    estimated_size: int
+
+
+class PurgeTask(Row):
+    purge_id: str
+    room_id: str
+    state: str
+    error: str | None
+    changed_ts: int
+
+
+class RoomOfServer(Row):
+    room_id: str
+    total: int
+
+
 class Overview:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,21 +62,24 @@ class Overview:
         self, term: str | None, since_ts: int, until_ts: int, order: str, backwards: bool, start: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
         """(a page of people with what they have uploaded in some time, how many there are)."""
-        rows = await self._database.fetch(
+        ordered = f"{UPLOAD_ORDERS[order]} {'DESC' if backwards else 'ASC'} NULLS LAST"
+        rows = await read(
+            self._database,
+            Uploader,
             f"""SELECT m.user_id, d.display_name AS displayname, count(*) AS files, sum(m.size)::bigint AS bytes,
                        count(*) OVER () AS people
                   FROM media m JOIN users u USING (user_id) LEFT JOIN user_directory d USING (user_id)
                  WHERE m.size IS NOT NULL AND m.created_ts BETWEEN $1 AND $2 AND ($3::text IS NULL
                        OR strpos(lower(m.user_id), $3) > 0 OR strpos(lower(coalesce(d.display_name, '')), $3) > 0)
                  GROUP BY m.user_id, d.display_name
-                 ORDER BY {UPLOAD_ORDERS[order]} {"DESC" if backwards else "ASC"} NULLS LAST, m.user_id LIMIT $4 OFFSET $5""",
+                 ORDER BY {ordered}, m.user_id LIMIT $4 OFFSET $5""",
             since_ts,
             until_ts,
             term.lower() if term else None,
             limit,
             start,
         )
-        return [_uploads(row) for row in rows], rows[0]["people"] if rows else 0
+        return [_uploads(row) for row in rows], rows[0].people if rows else 0
 
     async def largest_rooms(self) -> list[dict[str, Any]]:
         """Those with the most events, with about how much space these take: from what the database knows of its own table.
@@ -53,7 +87,9 @@ class Overview:
         Reading every event would stop the server for minutes where there are many. Rooms too small to stand out, and those of a
         database that has not looked at itself yet, are not in the list.
         """
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            LargeRoom,
             """WITH seen AS (
                    SELECT unnest(most_common_vals::text::bigint[]) AS room_nid, unnest(most_common_freqs) AS share
                      FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'events' AND attname = 'room_nid')
@@ -61,11 +97,13 @@ class Overview:
                  FROM seen s JOIN rooms r USING (room_nid) ORDER BY s.share DESC, r.room_id LIMIT $1""",
             LARGEST_ROOMS,
         )
-        return [dict(row) for row in rows]
+        return [asdict(row) for row in rows]
 
     async def tasks(self, room_id: str | None, status: str | None) -> list[dict[str, Any]]:
         """Rooms that are being closed or purged, or were, the latest first: at most `TASKS_AT_MOST`."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            PurgeTask,
             """SELECT purge_id, room_id, state, error, greatest(asked_ts, closed_ts, ended_ts) AS changed_ts FROM room_purges
                 WHERE ($1::text IS NULL OR room_id = $1) AND state = ANY ($2::text[])
                 ORDER BY changed_ts DESC, purge_id LIMIT $3""",
@@ -97,7 +135,9 @@ class Overview:
 
     async def rooms_with(self, server_name: str, start: int, limit: int) -> tuple[list[str], int]:
         """(a page of the rooms in which people of another server are, how many there are)."""
-        rows = await self._database.fetch(
+        rows = await read(
+            self._database,
+            RoomOfServer,
             """SELECT r.room_id, count(*) OVER () AS total FROM rooms r WHERE r.federated AND EXISTS (
                    SELECT 1 FROM memberships m WHERE m.room_nid = r.room_nid AND m.membership = 'join'
                       AND substr(m.user_id, strpos(m.user_id, ':') + 1) = $1)
@@ -106,25 +146,20 @@ class Overview:
             limit,
             start,
         )
-        return [row["room_id"] for row in rows], rows[0]["total"] if rows else 0
+        return [row.room_id for row in rows], rows[0].total if rows else 0
 
 
-def _uploads(row: Record) -> dict[str, Any]:
+def _uploads(row: Uploader) -> dict[str, Any]:
+    return {"user_id": row.user_id, "displayname": row.displayname, "media_count": row.files, "media_length": row.bytes}
+
+
+def _task(row: PurgeTask) -> dict[str, Any]:
     return {
-        "user_id": row["user_id"],
-        "displayname": row["displayname"],
-        "media_count": row["files"],
-        "media_length": row["bytes"],
-    }
-
-
-def _task(row: Record) -> dict[str, Any]:
-    return {
-        "id": row["purge_id"],
+        "id": row.purge_id,
         "action": "shutdown_and_purge_room",
-        "status": TASKS[row["state"]],
-        "resource_id": row["room_id"],
-        "timestamp_ms": row["changed_ts"],
+        "status": TASKS[row.state],
+        "resource_id": row.room_id,
+        "timestamp_ms": row.changed_ts,
         "result": None,
-        "error": row["error"],
+        "error": row.error,
     }

@@ -17,7 +17,7 @@ from chappe.homeserver.accounts.kinds import set_scope
 from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, find, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.bots.store import WebhookStore
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -27,6 +27,14 @@ MARK = BOT_MARK  # and key in the content of messages: shown to members
 NAME_MARK, SUFFIX = " (bot)", "-bot"
 MAX_NAME, MAX_PURPOSE = 100, 500
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})  # categories of characters
+
+
+class BotRow(Row):
+    user_id: str
+    owner: str | None
+    purpose: str | None
+    scope: list[str] | None
+    expires_ts: int | None
 
 
 class Bots:
@@ -174,18 +182,18 @@ class Bots:
         return UserId(user_id)
 
     async def _shown(self, user_id: str) -> dict[str, Any]:
-        row = await self._database.fetchrow(
-            "SELECT user_id, owner, purpose, scope, expires_ts FROM users WHERE user_id = $1", user_id
+        row = await find(
+            self._database, BotRow, "SELECT user_id, owner, purpose, scope, expires_ts FROM users WHERE user_id = $1", user_id
         )
         assert row is not None
         name = (await self._accounts.profile(user_id)).get("displayname")
         return {
             "user_id": user_id,
             "name": name,
-            "owner": row["owner"],
-            "purpose": row["purpose"],
-            "rooms": row["scope"],
-            "expires_ts": row["expires_ts"],
+            "owner": row.owner,
+            "purpose": row.purpose,
+            "rooms": row.scope,
+            "expires_ts": row.expires_ts,
         }
 
 

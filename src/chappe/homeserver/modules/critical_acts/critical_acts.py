@@ -73,15 +73,15 @@ class CriticalActs(AdminDoor):
     async def agree(self, approver: str, number: int, code: str | None) -> None:
         """To what was asked for at an API. Raises M_NOT_FOUND, M_FORBIDDEN."""
         row = await self.requests.waiting(number, WHOLE)
-        if row["door"] != API:
+        if row.door != API:
             raise Forbidden("This request waits in the console")
-        await self.proofs.require_may_agree(approver, row["asked_by"], WHOLE, code)
+        await self.proofs.require_may_agree(approver, row.asked_by, WHOLE, code)
         await self.requests.decide(number, approver, AGREED)
 
     async def refuse(self, by: str, number: int) -> None:
         """By somebody else; who asked withdraws it. Raises M_NOT_FOUND."""
         row = await self.requests.waiting(number, WHOLE)
-        await self.requests.decide(number, by, WITHDRAWN if row["asked_by"] == by else REFUSED)
+        await self.requests.decide(number, by, WITHDRAWN if row.asked_by == by else REFUSED)
 
 
 async def _done_to(request: Request) -> str | None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import NotFound
 
@@ -16,6 +18,25 @@ WAITS_MS, AGREED_MS = 7 * 86_400_000, 86_400_000  # for an answer; to be done on
 API, CONSOLE = "api", "console"
 WHOLE = "all"  # the organisation of requests about the whole installation
 AGREED, DONE, REFUSED, WITHDRAWN, VOID = "agreed", "done", "refused", "withdrawn", "void"
+
+
+class UsedRequest(Row):
+    id: int
+    decided_by: str | None
+
+
+class CriticalRequest(Row):
+    id: int
+    organisation: str
+    action: str
+    arguments: str
+    asked_by: str
+    asked_ts: int
+    decided_by: str | None
+    decided_ts: int | None
+    outcome: str | None
+    door: str
+    used_ts: int | None
 
 
 class CriticalRequests:
@@ -53,10 +74,12 @@ class CriticalRequests:
             )
             return int(number), True
 
-    async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> Record | None:
+    async def use(self, action: str, arguments: Mapping[str, Any], by: str) -> UsedRequest | None:
         """What was agreed to at an API, which is used up now; None where nothing was."""
         text = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS).decode()
-        return await self._database.fetchrow(
+        return await find(
+            self._database,
+            UsedRequest,
             """UPDATE critical_requests SET used_ts = $1, outcome = 'done' WHERE id = (
                    SELECT id FROM critical_requests WHERE action = $2 AND arguments = $3 AND asked_by = $4 AND door = 'api'
                       AND outcome = 'agreed' AND used_ts IS NULL AND decided_ts > $5 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -70,8 +93,11 @@ class CriticalRequests:
 
     async def all(self, organisation: str) -> list[dict[str, Any]]:
         """What waits, and the latest decisions."""
-        rows = await self._database.fetch(
-            """SELECT * FROM critical_requests WHERE organisation = $1 AND (decided_ts IS NOT NULL OR asked_ts > $2)
+        rows = await read(
+            self._database,
+            CriticalRequest,
+            f"""SELECT {columns(CriticalRequest)} FROM critical_requests
+                WHERE organisation = $1 AND (decided_ts IS NOT NULL OR asked_ts > $2)
                 ORDER BY decided_ts IS NOT NULL, id DESC LIMIT 100""",
             organisation,
             self._now_ms() - WAITS_MS,
@@ -79,16 +105,19 @@ class CriticalRequests:
         return [
             {
                 key: value
-                for key, value in {**dict(row), "arguments": orjson.loads(row["arguments"])}.items()
+                for key, value in {**asdict(row), "arguments": orjson.loads(row.arguments)}.items()
                 if value is not None
             }
             for row in rows
         ]
 
-    async def waiting(self, number: int, organisation: str) -> Record:
+    async def waiting(self, number: int, organisation: str) -> CriticalRequest:
         """Raises M_NOT_FOUND."""
-        row = await self._database.fetchrow(
-            "SELECT * FROM critical_requests WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3",
+        row = await find(
+            self._database,
+            CriticalRequest,
+            f"""SELECT {columns(CriticalRequest)} FROM critical_requests
+                 WHERE id = $1 AND organisation = $2 AND decided_ts IS NULL AND asked_ts > $3""",
             number,
             organisation,
             self._now_ms() - WAITS_MS,

@@ -8,10 +8,9 @@ import msgspec
 import orjson
 
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
-from chappe.homeserver.database.pool import Record
 from chappe.homeserver.http.request import Request, transaction_key
 from chappe.homeserver.http.router import EVENT_BODY, GUEST_AUTH, NO_AUTH, Answer, endpoint
-from chappe.homeserver.modules.delayed_events.delayed_events import ACTIONS, DelayedEvents, Scheduled
+from chappe.homeserver.modules.delayed_events.delayed_events import ACTIONS, DelayedEvent, DelayedEvents, Scheduled
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.events import check_content
@@ -127,35 +126,35 @@ def _action(value: Any) -> str:
     return str(value)
 
 
-def _described(row: Record) -> dict[str, Any]:
+def _described(row: DelayedEvent) -> dict[str, Any]:
     """With the names of both dialects."""
     found = {
-        "delay_id": row["delay_id"],
-        "room_id": row["room_id"],
-        "type": row["type"],
-        "state_key": row["state_key"],
-        "delay": row["delay_ms"],
-        "delay_ms": row["delay_ms"],
-        "running_since": row["running_since"],
-        "scheduled_at": row["running_since"],
-        "content": orjson.Fragment(row["content"]),
-        "event_id": row["event_id"],
-        "finalised_ts": row["finalised_ts"],
-        "error": None if row["error"] is None else orjson.Fragment(row["error"]),
+        "delay_id": row.delay_id,
+        "room_id": row.room_id,
+        "type": row.type,
+        "state_key": row.state_key,
+        "delay": row.delay_ms,
+        "delay_ms": row.delay_ms,
+        "running_since": row.running_since,
+        "scheduled_at": row.running_since,
+        "content": orjson.Fragment(row.content),
+        "event_id": row.event_id,
+        "finalised_ts": row.finalised_ts,
+        "error": None if row.error is None else orjson.Fragment(row.error),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _finalised(row: Record) -> dict[str, Any]:
-    by_itself = row["finalised_ts"] >= row["send_at"]
-    reason = "error" if row["error"] is not None else "delay" if row["outcome"] == "send" and by_itself else "action"
+def _finalised(row: DelayedEvent) -> dict[str, Any]:
+    by_itself = row.finalised_ts is not None and row.finalised_ts >= row.send_at
+    reason = "error" if row.error is not None else "delay" if row.outcome == "send" and by_itself else "action"
     described = _described(row)
     result = {
         "delayed_event": described,
-        "outcome": row["outcome"],
+        "outcome": row.outcome,
         "reason": reason,
-        "origin_server_ts": row["finalised_ts"],
-        "event_id": row["event_id"],
+        "origin_server_ts": row.finalised_ts,
+        "event_id": row.event_id,
         "error": described.get("error"),
     }
     return {key: value for key, value in result.items() if value is not None}

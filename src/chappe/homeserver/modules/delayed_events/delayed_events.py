@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import BadRequest, LimitExceeded, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
@@ -42,6 +42,25 @@ class Scheduled:
 class HeldEvents(Row):
     count: int
     next: int | None
+
+
+class DelayedEvent(Row):
+    delay_id: str
+    user_id: str
+    device_id: str
+    room_id: str
+    type: str
+    state_key: str | None
+    content: bytes
+    txn: str | None
+    delay_ms: int
+    running_since: int
+    send_at: int
+    finalised_ts: int | None
+    outcome: str | None
+    error: bytes | None
+    event_id: str | None
+    claimed_ts: int | None
 
 
 class DelayedEvents:
@@ -112,10 +131,12 @@ class DelayedEvents:
 
     # ---------------------------------------------------------------------------------------------------- managing
 
-    async def find(self, delay_id: str, owner: str | None) -> Record:
+    async def find(self, delay_id: str, owner: str | None) -> DelayedEvent:
         """`owner` None: whoever knows the id. Raises M_NOT_FOUND."""
-        row = await self._database.fetchrow("SELECT * FROM delayed_events WHERE delay_id = $1", delay_id)
-        if row is None or (owner is not None and row["user_id"] != owner):
+        row = await find(
+            self._database, DelayedEvent, f"SELECT {columns(DelayedEvent)} FROM delayed_events WHERE delay_id = $1", delay_id
+        )
+        if row is None or (owner is not None and row.user_id != owner):
             raise NotFound("There is no such delayed event")
         return row
 
@@ -184,8 +205,8 @@ class DelayedEvents:
 
         What is to be sent counts as taken by a process that died: nobody can restart it or cancel it any more.
         """
-        rows = [row for row in await self.scheduled(user_id, None) if row["device_id"] != but_device]
-        leaving = {row["delay_id"] for row in rows if _leaves_a_call(row)}
+        rows = [row for row in await self.scheduled(user_id, None) if row.device_id != but_device]
+        leaving = {row.delay_id for row in rows if _leaves_a_call(row)}
         await self._database.execute(
             """UPDATE delayed_events SET claimed_ts = 0, send_at = least(send_at, $2)
                 WHERE delay_id = ANY($1) AND finalised_ts IS NULL AND claimed_ts IS NULL""",
@@ -195,7 +216,7 @@ class DelayedEvents:
         await self._database.execute(
             """UPDATE delayed_events SET finalised_ts = $2, outcome = $3, error = $4
                 WHERE delay_id = ANY($1) AND finalised_ts IS NULL""",
-            [row["delay_id"] for row in rows if row["delay_id"] not in leaving],
+            [row.delay_id for row in rows if row.delay_id not in leaving],
             self._now_ms(),
             CANCEL,
             orjson.dumps(_SIGNED_OUT),
@@ -215,30 +236,37 @@ class DelayedEvents:
 
     # ----------------------------------------------------------------------------------------------------- reading
 
-    async def due(self) -> tuple[Sequence[Record], int | None]:
+    async def due(self) -> tuple[list[DelayedEvent], int | None]:
         """(what must be sent now, in order; when the next one after that is due, in ms). Not what is being sent."""
         now = self._now_ms()
-        rows = await self._database.fetch(
-            """SELECT * FROM delayed_events WHERE finalised_ts IS NULL AND (claimed_ts IS NULL OR claimed_ts < $2)
+        rows = await read(
+            self._database,
+            DelayedEvent,
+            f"""SELECT {columns(DelayedEvent)} FROM delayed_events
+                WHERE finalised_ts IS NULL AND (claimed_ts IS NULL OR claimed_ts < $2)
                 ORDER BY send_at, delay_id LIMIT $1""",
             PAGE,
             now - CLAIM_MS,
         )
-        due = [row for row in rows if row["send_at"] <= now]
-        return due, None if len(due) == len(rows) else rows[len(due)]["send_at"]
+        due = [row for row in rows if row.send_at <= now]
+        return due, None if len(due) == len(rows) else rows[len(due)].send_at
 
-    async def scheduled(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Record]:
-        return await self._database.fetch(
-            """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NULL
+    async def scheduled(self, user_id: str, ids: Sequence[str] | None) -> list[DelayedEvent]:
+        return await read(
+            self._database,
+            DelayedEvent,
+            f"""SELECT {columns(DelayedEvent)} FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY send_at LIMIT $3""",
             user_id,
             ids,
             self.max_scheduled,
         )
 
-    async def finalised(self, user_id: str, ids: Sequence[str] | None) -> Sequence[Record]:
-        return await self._database.fetch(
-            """SELECT * FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL
+    async def finalised(self, user_id: str, ids: Sequence[str] | None) -> list[DelayedEvent]:
+        return await read(
+            self._database,
+            DelayedEvent,
+            f"""SELECT {columns(DelayedEvent)} FROM delayed_events WHERE user_id = $1 AND finalised_ts IS NOT NULL
                 AND ($2::text[] IS NULL OR delay_id = ANY($2)) ORDER BY finalised_ts DESC LIMIT $3""",
             user_id,
             ids,
@@ -249,9 +277,9 @@ class DelayedEvents:
         await self._database.execute("DELETE FROM delayed_events WHERE finalised_ts < $1", self._now_ms() - KEEP_FINALISED_MS)
 
 
-def _leaves_a_call(row: Record) -> bool:
+def _leaves_a_call(row: DelayedEvent) -> bool:
     """An empty membership of a call, with a reason at most: what a client schedules in case that it is gone (MSC4143)."""
-    if row["state_key"] is None or not row["type"].endswith(CALL_MEMBER):
+    if row.state_key is None or not row.type.endswith(CALL_MEMBER):
         return False
-    content = orjson.loads(row["content"])
+    content = orjson.loads(row.content)
     return not content.get("memberships") and not content.keys() - {"leave_reason", "memberships"}

@@ -21,7 +21,7 @@ import asyncpg
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.table import NO_SECRETS, Table, of_domain
 from chappe.homeserver.modules.hosted_domains.withheld import withhold
 from chappe.homeserver.outbound.blob_store import BlobStore
@@ -36,7 +36,7 @@ _MIGRATIONS = "SELECT name FROM schema_migrations ORDER BY number"
 _COLUMNS = """SELECT column_name::text FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER' ORDER BY ordinal_position"""
 _CITES = "SELECT conrelid::regclass::text AS citing, confrelid::regclass::text AS cited FROM pg_constraint WHERE contype = 'f'"
-_IDENTITIES = """SELECT table_name, column_name FROM information_schema.columns
+_IDENTITIES = """SELECT table_name::text, column_name::text FROM information_schema.columns
     WHERE table_schema = 'public' AND is_identity = 'YES'"""
 _JOINED, _OURS = "m.membership = 'join'", of_domain("m.user_id")
 _MOVING_ROOMS = f"""
@@ -76,6 +76,39 @@ _INSTEAD = {
         "words": "CASE WHEN edit IN (SELECT event_id FROM moving_withheld) THEN ''::tsvector ELSE words END"
     },
 }
+
+
+class Citation(Row):
+    """One table refers to another."""
+
+    citing: str
+    cited: str
+
+
+class IdentityColumn(Row):
+    table_name: str
+    column_name: str
+
+
+class MovingInvitation(Row):
+    """Of somebody who moves: `event_id`, `json`: the invitation, where it is in the log; `beside`, `event`, `stripped`: as another
+    server sent it, where it is not."""
+
+    user_id: str
+    room_nid: int
+    membership: str
+    sender: str
+    position: int
+    event_id: str | None
+    json: bytes | None
+    beside: str | None
+    event: bytes | None
+    stripped: bytes | None
+
+
+class FileOfDomain(Row):
+    media_id: str
+    size: int | None
 
 
 class HostedDomains:
@@ -118,9 +151,9 @@ class HostedDomains:
                 "migrations": await values(connection, str, _MIGRATIONS),
             }
             rooms = await _remove(connection, server_name, tables) if moves_out else []
-        media = await self._database.fetch("SELECT media_id, size FROM media WHERE server_name = $1", server_name)
+        media = await read(self._database, FileOfDomain, "SELECT media_id, size FROM media WHERE server_name = $1", server_name)
         for row in media:
-            await self._copy_out(server_name, row["media_id"], row["size"], folder)
+            await self._copy_out(server_name, row.media_id, row.size, folder)
         (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
         await self._domains.reload()
         if moves_out:
@@ -140,21 +173,21 @@ class HostedDomains:
         )
         await connection.execute(_MOVING_ROOMS, server_name)
         await withhold(connection, self._rooms, server_name)
-        for row in await connection.fetch(_INVITED, server_name):
-            event = row["beside"], row["event"], row["stripped"]
-            if row["beside"] is None and row["event_id"] is None:
+        for row in await read(connection, MovingInvitation, _INVITED, server_name):
+            event = row.beside, row.event, row.stripped
+            if row.beside is None and row.event_id is None:
                 continue  # nothing shows it
-            if row["beside"] is None:
-                room = await self._rooms.live.by_number(row["room_nid"])
-                shown = b",".join(e.stripped() for e in shown_of(room.state, row["sender"]))
-                event = row["event_id"], row["json"], b"[%b]" % shown
+            if row.beside is None:
+                room = await self._rooms.live.by_number(row.room_nid)
+                shown = b",".join(e.stripped() for e in shown_of(room.state, row.sender))
+                event = row.event_id, row.json, b"[%b]" % shown
             await connection.execute(
                 "INSERT INTO moving_invitations VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                row["user_id"],
-                row["room_nid"],
-                row["membership"],
-                row["sender"],
-                row["position"],
+                row.user_id,
+                row.room_nid,
+                row.membership,
+                row.sender,
+                row.position,
                 *event,
             )
 
@@ -187,9 +220,9 @@ async def _export(connection: Any, table: Table, server_name: str, folder: Path)
 async def _in_order(connection: Any, tables: Sequence[Table]) -> list[Table]:
     """Those that have something of a domain, in an order in which they can be written again: the schema knows what cites what."""
     cites: dict[str, set[str]] = {table.name: set() for table in tables if table.rows}
-    for row in await connection.fetch(_CITES):
-        if row["citing"] in cites and row["cited"] in cites and row["citing"] != row["cited"]:
-            cites[row["citing"]].add(row["cited"])
+    for row in await read(connection, Citation, _CITES):
+        if row.citing in cites and row.cited in cites and row.citing != row.cited:
+            cites[row.citing].add(row.cited)
     by_name = {table.name: table for table in tables}
     return [by_name[name] for name in TopologicalSorter(cites).static_order()]
 
@@ -252,8 +285,8 @@ async def _go_on_from(connection: asyncpg.Connection, position: int) -> None:
         """SELECT setval('event_numbers', (SELECT greatest(
                (SELECT coalesce(max(nid), 0) FROM events), (SELECT coalesce(max(pack), 0) FROM state_packs)) + 10001))"""
     )
-    for row in await connection.fetch(_IDENTITIES):
-        table, column = row["table_name"], row["column_name"]
+    for row in await read(connection, IdentityColumn, _IDENTITIES):
+        table, column = row.table_name, row.column_name
         await connection.execute(
             f"""SELECT setval(pg_get_serial_sequence('{table}', '{column}'), (SELECT coalesce(max("{column}"), 0) + 1 FROM {table}))"""
         )

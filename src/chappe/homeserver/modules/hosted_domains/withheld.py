@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.table import of_domain
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
@@ -53,19 +53,25 @@ _EVENTS = """SELECT nid, position, event_id, type, state_key, sender, status, st
     WHERE room_nid = $1 AND (position, nid) > ($2, $3) ORDER BY position, nid LIMIT $4"""
 
 
+class SharedRoom(Row):
+    room_nid: int
+    version: str
+    root: int
+
+
 async def withhold(connection: Any, rooms: Rooms, server_name: str) -> None:
     """Fills the table `moving_withheld` of the transaction: of each event that is withheld, what goes in its place."""
     await connection.execute(
         """CREATE TEMP TABLE moving_withheld (nid bigint PRIMARY KEY, event_id text NOT NULL, json bytea NOT NULL)
            ON COMMIT DROP"""
     )
-    looked_at = {row["room_nid"] for row in await connection.fetch(_OF_ERASED, list(rooms.visibility.erased_at))}
+    looked_at = set(await values(connection, int, _OF_ERASED, list(rooms.visibility.erased_at)))
     async for row in connection.cursor(_RULES):
         if parse_visibility(orjson.loads(row["json"])["content"].get("history_visibility")) in ("invited", "joined"):
             looked_at.add(row["room_nid"])
-    for row in await connection.fetch(_SHARED, server_name):
-        if row["room_nid"] in looked_at:
-            await _Withheld(connection, rooms, server_name, row).find()
+    for room in await read(connection, SharedRoom, _SHARED, server_name):
+        if room.room_nid in looked_at:
+            await _Withheld(connection, rooms, server_name, room).find()
 
 
 class MemberThen(Row):
@@ -87,11 +93,11 @@ class HeldEvent(Row):
 
 
 class _Withheld:
-    def __init__(self, connection: Any, rooms: Rooms, server_name: str, row: Any) -> None:
+    def __init__(self, connection: Any, rooms: Rooms, server_name: str, room: SharedRoom) -> None:
         self._connection, self._rooms, self._server_name = connection, rooms, server_name
-        self._number, self._version = row["room_nid"], require_room_version(row["version"])
+        self._number, self._version = room.room_nid, require_room_version(room.version)
         self._since: int | None = None  # since when, without a break, somebody of the domain has been in
-        self._states = {int_to_name(row["root"])}  # those that go whole
+        self._states = {int_to_name(room.root)}  # those that go whole
         self._saw_in: int | None = None  # the stretch of the last event, where it was seen
 
     async def find(self) -> None:

@@ -193,13 +193,13 @@ class IdentityServer:
 
     async def sign_invite(self, server_name: str, user_id: str, token: str, private_key: str) -> dict[str, Any]:
         """With the key of an invitation that waits. Raises M_UNRECOGNIZED for a token that is unknown."""
-        row = await self._database.fetchrow("SELECT sender FROM third_party_invites WHERE token = $1", token)
+        sender = await self._database.fetchval("SELECT sender FROM third_party_invites WHERE token = $1", token)
         seed = _decoded(private_key)
-        if row is None:
+        if sender is None:
             raise MatrixError(404, "M_UNRECOGNIZED", "Didn't recognize token")
         if seed is None or len(seed) != 32:
             raise BadRequest("`private_key` must be a key", "M_INVALID_PARAM")
-        return sign_json({"mxid": user_id, "sender": row["sender"], "token": token}, server_name, SigningKey(seed, "0"))
+        return sign_json({"mxid": user_id, "sender": sender, "token": token}, server_name, SigningKey(seed, "0"))
 
 
 def _hash(token: str) -> bytes:

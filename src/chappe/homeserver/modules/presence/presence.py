@@ -14,7 +14,7 @@ from typing import Any
 from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, values
+from chappe.homeserver.database.rows import Row, columns, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.matrix.errors import BadRequest, Forbidden
@@ -61,6 +61,14 @@ def _row(user_id: str, state: State) -> PresenceRow:
     return PresenceRow(who=user_id, presence=state.presence, status=state.status_msg, active_ts=state.last_active_ts)
 
 
+class StoredPresence(Row):
+    user_id: str
+    presence: str
+    status_msg: str | None
+    last_active_ts: int
+    position: int
+
+
 class Presence:
     """`is_enabled`: whether a domain wants presence at all."""
 
@@ -82,8 +90,13 @@ class Presence:
         return self._is_enabled(domain_of(user_id))
 
     async def _load(self, users: list[str]) -> dict[str, State]:
-        rows = await self._database.fetch("SELECT * FROM presence WHERE user_id = ANY($1::text[])", users)
-        found = {r["user_id"]: State(r["presence"], r["status_msg"], r["last_active_ts"]) for r in rows}
+        rows = await read(
+            self._database,
+            StoredPresence,
+            f"SELECT {columns(StoredPresence)} FROM presence WHERE user_id = ANY($1::text[])",
+            users,
+        )
+        found = {r.user_id: State(r.presence, r.status_msg, r.last_active_ts) for r in rows}
         return {user: found.get(user, State()) for user in users}
 
     # ----------------------------------------------------------------------------------------------------- changing

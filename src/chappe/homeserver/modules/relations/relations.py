@@ -29,6 +29,15 @@ class RelationPage:
     next: int | None
 
 
+@dataclass(slots=True)
+class Thread:
+    """As a reader sees it."""
+
+    latest_id: str
+    count: int = 0
+    participated: bool = False
+
+
 class Relations:
     def __init__(self, store: RelationStore, rooms: Rooms) -> None:
         self._store, self._rooms = store, rooms
@@ -103,40 +112,40 @@ class Relations:
         if not roots:
             return {}
         left = await self._left_at(user_id, room)
-        rows: dict[str, Any] = {r["target"]: r for r in await self._store.threads(room.number, roots, user_id, ignored, left)}
+        found = await self._store.threads(room.number, roots, user_id, ignored, left)
         mine = (await self._rooms.memberships.of(user_id)).get(room.number)
-        older = [root for root, row in rows.items() if mine is None or not mine.sees(row["first"])]
+        older = [thread.target for thread in found if mine is None or not mine.sees(thread.first)]
+        threads = {t.target: Thread(t.latest_id, t.count, t.participated) for t in found}
         if older:  # what is in them may be hidden in part: only what is seen is counted
-            rows = {root: row for root, row in rows.items() if root not in older}
-            rows |= await self._seen_threads(user_id, room, older, ignored, left)
-        latest = await self._visible(user_id, room, [row["latest_id"] for row in rows.values()])
+            threads = {root: thread for root, thread in threads.items() if root not in older}
+            threads |= await self._seen_threads(user_id, room, older, ignored, left)
+        latest = await self._visible(user_id, room, [thread.latest_id for thread in threads.values()])
         nested = await self.bundles(user_id, room, [e for e, _ in latest], with_threads=False)
         shown = {e.event_id: e.for_reader(m, relations=nested.get(e.event_id)) for e, m in latest}
         return {
             root: {
-                "latest_event": orjson.Fragment(shown[row["latest_id"]]),
-                "count": row["count"],
-                "current_user_participated": row["participated"] or targets[root].sender == user_id,
+                "latest_event": orjson.Fragment(shown[thread.latest_id]),
+                "count": thread.count,
+                "current_user_participated": thread.participated or targets[root].sender == user_id,
             }
-            for root, row in rows.items()
-            if row["latest_id"] in shown
+            for root, thread in threads.items()
+            if thread.latest_id in shown
         }
 
     async def _seen_threads(
         self, user_id: str, room: LiveRoom, roots: list[str], ignored: list[str], left: int | None
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, Thread]:
         """Threads of which the reader sees something, by their roots: as if what they do not see were not there."""
         rows = await self._store.in_threads(room.number, roots, ignored, left)
         rows = sorted(rows, key=lambda row: room.order.key(row.position), reverse=True)
         places = [Place(row.position, row.state_before) for row in rows]
         seen = await self._rooms.visibility.seen_places(user_id, room, places)
-        threads: dict[str, dict[str, Any]] = {}
+        threads: dict[str, Thread] = {}
         for row, place in zip(rows, places, strict=True):
             if place in seen:
-                first = {"latest_id": row.event_id, "count": 0, "participated": False}
-                thread = threads.setdefault(row.target, first)
-                thread["count"] += 1
-                thread["participated"] = thread["participated"] or row.sender == user_id
+                thread = threads.setdefault(row.target, Thread(row.event_id))
+                thread.count += 1
+                thread.participated = thread.participated or row.sender == user_id
         return threads
 
     async def _left_at(self, user_id: str, room: LiveRoom) -> int | None:
@@ -187,13 +196,13 @@ class Relations:
                 MAX_DEPTH if recurse else 1,
                 order.spans,
             )
-            visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [r["event_id"] for r in rows])}
+            visible = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, [r.event_id for r in rows])}
             for row in rows:
-                if row["event_id"] in visible:
+                if row.event_id in visible:
                     if len(found) == limit:
                         return RelationPage(found, at)
-                    found.append(visible[row["event_id"]])
-                at = row["position"]
+                    found.append(visible[row.event_id])
+                at = row.position
             if len(rows) <= limit:
                 return RelationPage(found, None)
         return RelationPage(found, at)

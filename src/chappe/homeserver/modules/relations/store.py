@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.rooms.stretches import BLOCK, Cursor, Span
 
@@ -52,6 +52,25 @@ class ThreadRoot(Row):
 class ThreadAnswer(Row):
     root: str
     position: int
+
+
+class ThreadSummary(Row):
+    """`first`, `latest`: positions of answers."""
+
+    target: str
+    count: int
+    participated: bool
+    latest: int
+    first: int
+    latest_id: str
+
+
+class RelatedEvent(Row):
+    """`place`: that of its span among those asked for, counted from 1."""
+
+    event_id: str
+    position: int
+    place: int
 
 
 class RelationStore:
@@ -110,10 +129,13 @@ class RelationStore:
 
     async def threads(
         self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
-    ) -> Sequence[Record]:
-        """(target, count, participated, first, latest_id), of what came no later than a position."""
-        return await self._database.fetch(
-            """SELECT g.*, (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
+    ) -> list[ThreadSummary]:
+        """Of what came no later than a position."""
+        return await read(
+            self._database,
+            ThreadSummary,
+            """SELECT g.target, g.count, g.participated, g.latest, g.first,
+                      (SELECT x.event_id FROM relations x WHERE x.target = g.target AND x.position = g.latest) AS latest_id
                  FROM (SELECT target, count(*) AS count, bool_or(sender = $2) AS participated, max(position) AS latest,
                               min(position) AS first
                          FROM relations WHERE target = ANY($1::text[]) AND rel_type = 'm.thread'
@@ -154,10 +176,12 @@ class RelationStore:
         limit: int,
         depth: int,
         spans: Sequence[Span],
-    ) -> Sequence[Record]:
+    ) -> list[RelatedEvent]:
         """(event_id, position) beyond `start`, before `stop`, in the order asked for. `spans`: those of the room's order."""
         beyond, before, order = ("<", ">", "DESC") if backwards else (">", "<", "ASC")
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            RelatedEvent,
             f"""WITH RECURSIVE found AS (
                     SELECT x.event_id, x.position, x.rel_type, x.type, 1 AS depth FROM relations x
                      WHERE x.target = $2 AND x.room_nid = $1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, NotFound
@@ -16,6 +16,34 @@ from chappe.matrix.reader import Person
 
 MAX_REASON, MAX_PER_DAY = 10_000, 100  # of one person
 DAY_MS = 86_400_000
+
+
+_LOOKED_FOR = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
+    AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
+
+
+class Report(Row):
+    report_id: int
+    reporter: str
+    room_id: str | None
+    event_id: str | None
+    user_id: str | None
+    reason: str | None
+    score: int | None
+    received_ts: int
+
+
+class ReportWithRoom(Report):
+    """`name`: of the room."""
+
+    name: str | None
+    canonical_alias: str | None
+
+
+class ReportWithEvent(ReportWithRoom):
+    """`json`: the event that it is about, as it is now."""
+
+    json: bytes | None
 
 
 class Reports:
@@ -73,32 +101,37 @@ class Reports:
         if added is None:
             raise LimitExceeded(DAY_MS // MAX_PER_DAY, "You have reported much today: please go on tomorrow")
 
-    async def latest(self, limit: int = 100) -> Sequence[Record]:
+    async def latest(self, limit: int = 100) -> list[Report]:
         """The newest first."""
-        return await self._database.fetch("SELECT * FROM reports ORDER BY report_id DESC LIMIT $1", limit)
+        return await read(
+            self._database, Report, f"SELECT {columns(Report)} FROM reports ORDER BY report_id DESC LIMIT $1", limit
+        )
 
     async def page(
         self, term: dict[str, str | None], backwards: bool, start: int, limit: int, of_people: bool
     ) -> tuple[list[dict[str, Any]], int]:
         """(a page of the reports of people, or of those of rooms and of what was said there; how many there are)."""
-        where = """($1::text IS NULL OR strpos(p.reporter, $1) > 0) AND ($2::text IS NULL OR p.room_id = $2)
-            AND ($3::text IS NULL OR p.user_id = $3) AND (p.room_id IS NULL) = $4"""
         arguments = [term.get("user_id"), term.get("room_id"), term.get("of"), of_people]
-        rows = await self._database.fetch(
-            f"""SELECT p.*, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
-                  LEFT JOIN room_summaries s USING (room_nid) WHERE {where}
-                 ORDER BY p.report_id {"DESC" if backwards else "ASC"} LIMIT $5 OFFSET $6""",
+        order = "DESC" if backwards else "ASC"
+        rows = await read(
+            self._database,
+            ReportWithRoom,
+            f"""SELECT {columns(Report, "p")}, s.name, s.canonical_alias FROM reports p LEFT JOIN rooms r USING (room_id)
+                  LEFT JOIN room_summaries s USING (room_nid) WHERE {_LOOKED_FOR}
+                 ORDER BY p.report_id {order} LIMIT $5 OFFSET $6""",
             *arguments,
             limit,
             start,
         )
-        total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {where}", *arguments)
+        total = await self._database.fetchval(f"SELECT count(*) FROM reports p WHERE {_LOOKED_FOR}", *arguments)
         return [_shown(row) for row in rows], total
 
     async def require(self, report_id: int, of_people: bool) -> dict[str, Any]:
         """With the event as it was. Raises M_NOT_FOUND, also for one of the other list (`page`)."""
-        row = await self._database.fetchrow(
-            """SELECT p.*, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
+        row = await find(
+            self._database,
+            ReportWithEvent,
+            f"""SELECT {columns(Report, "p")}, s.name, s.canonical_alias, e.json FROM reports p LEFT JOIN rooms r USING (room_id)
                  LEFT JOIN room_summaries s USING (room_nid) LEFT JOIN events e ON e.event_id = p.event_id
                 WHERE p.report_id = $1 AND (p.room_id IS NULL) = $2""",
             report_id,
@@ -106,7 +139,7 @@ class Reports:
         )
         if row is None:
             raise NotFound("There is no such report")
-        return {**_shown(row), "event_json": orjson.loads(row["json"]) if row["json"] else None}
+        return {**_shown(row), "event_json": orjson.loads(row.json) if row.json else None}
 
     async def close(self, report_id: int, by: str, of_people: bool | None = None) -> None:
         """`of_people`: which list it must be in (`page`), None for either.
@@ -124,16 +157,16 @@ class Reports:
         raise NotFound("There is no such report")
 
 
-def _shown(row: Record) -> dict[str, Any]:
+def _shown(row: ReportWithRoom) -> dict[str, Any]:
     return {
-        "id": row["report_id"],
-        "received_ts": row["received_ts"],
-        "room_id": row["room_id"],
-        "event_id": row["event_id"],
-        "user_id": row["reporter"],
-        "sender": row["user_id"],
-        "reason": row["reason"],
-        "score": row["score"],
-        "name": row["name"],
-        "canonical_alias": row["canonical_alias"],
+        "id": row.report_id,
+        "received_ts": row.received_ts,
+        "room_id": row.room_id,
+        "event_id": row.event_id,
+        "user_id": row.reporter,
+        "sender": row.user_id,
+        "reason": row.reason,
+        "score": row.score,
+        "name": row.name,
+        "canonical_alias": row.canonical_alias,
     }

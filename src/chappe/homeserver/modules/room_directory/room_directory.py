@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.aliases import Aliases
@@ -37,6 +38,20 @@ class DirectoryQuery:
 
 
 AskServer = Callable[[DirectoryQuery], Awaitable[dict[str, Any]]]
+
+
+class PublishedRoom(Row):
+    room_id: str
+    room_nid: int
+    name: str | None
+    topic: str | None
+    canonical_alias: str | None
+    avatar: str | None
+    room_type: str | None
+    join_rule: str
+    history_visibility: str
+    guest_access: str
+    joined: int
 
 
 class RoomDirectory:
@@ -102,10 +117,13 @@ class RoomDirectory:
             list(query.also),
         ]
         comparison, order = (">", "ASC") if backwards else ("<", "DESC")
-        rows: list[Record] = []
+        rows: list[PublishedRoom] = []
         for _ in range(MAX_READS):
-            batch = await self._database.fetch(
-                f"""SELECT r.room_id, s.* FROM room_summaries s JOIN rooms r USING (room_nid)
+            batch = await read(
+                self._database,
+                PublishedRoom,
+                f"""SELECT r.room_id, s.room_nid, s.name, s.topic, s.canonical_alias, s.avatar, s.room_type, s.join_rule,
+                           s.history_visibility, s.guest_access, s.joined FROM room_summaries s JOIN rooms r USING (room_nid)
                      WHERE {_WHERE} AND ($7::bigint IS NULL OR (s.joined, s.room_nid) {comparison} ($7, $8::bigint))
                      ORDER BY s.joined {order}, s.room_nid {order} LIMIT $9""",
                 *arguments,
@@ -116,7 +134,7 @@ class RoomDirectory:
             rows += [row for row in batch if await self._is_for(reader, row)]
             if len(batch) <= query.limit or len(rows) > query.limit:
                 break
-            joined, number = batch[-1]["joined"], batch[-1]["room_nid"]
+            joined, number = batch[-1].joined, batch[-1].room_nid
         more = len(rows) > query.limit
         page = list(rows[: query.limit])
         if backwards:
@@ -130,10 +148,10 @@ class RoomDirectory:
             )
         return answer
 
-    async def _is_for(self, reader: Reader, row: Record) -> bool:
+    async def _is_for(self, reader: Reader, row: PublishedRoom) -> bool:
         if not isinstance(reader, ServerReader):
             return True
-        return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_number(row["room_nid"]))
+        return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_number(row.room_nid))
 
 
 _WHERE = """($5::text[] IS NULL AND EXISTS (
@@ -152,27 +170,27 @@ def _parse(token: str | None) -> tuple[bool, int | None, int | None]:
     return match[1] == "p", int(match[2]), int(match[3])
 
 
-def _entry(row: Any) -> dict[str, Any]:
+def _entry(row: PublishedRoom) -> dict[str, Any]:
     entry = {
-        "room_id": row["room_id"],
-        "num_joined_members": row["joined"],
-        "join_rule": row["join_rule"],
-        "world_readable": row["history_visibility"] == "world_readable",
-        "guest_can_join": row["guest_access"] == "can_join",
-        "name": row["name"],
-        "topic": row["topic"],
-        "canonical_alias": row["canonical_alias"],
-        "avatar_url": row["avatar"],
-        "room_type": row["room_type"],
+        "room_id": row.room_id,
+        "num_joined_members": row.joined,
+        "join_rule": row.join_rule,
+        "world_readable": row.history_visibility == "world_readable",
+        "guest_can_join": row.guest_access == "can_join",
+        "name": row.name,
+        "topic": row.topic,
+        "canonical_alias": row.canonical_alias,
+        "avatar_url": row.avatar,
+        "room_type": row.room_type,
     }
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def _batch_tokens(query: DirectoryQuery, page: Sequence[Record], backwards: bool, more: bool) -> dict[str, str]:
+def _batch_tokens(query: DirectoryQuery, page: Sequence[PublishedRoom], backwards: bool, more: bool) -> dict[str, str]:
     """Where the pages before and after one begin. `more`: there is more in the direction of reading."""
     tokens = {}
     if page and (more or backwards):
-        tokens["next_batch"] = f"n{page[-1]['joined']}_{page[-1]['room_nid']}"
+        tokens["next_batch"] = f"n{page[-1].joined}_{page[-1].room_nid}"
     if page and (more if backwards else query.since is not None):
-        tokens["prev_batch"] = f"p{page[0]['joined']}_{page[0]['room_nid']}"
+        tokens["prev_batch"] = f"p{page[0].joined}_{page[0].room_nid}"
     return tokens

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, columns, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.table import AllTables, Table
 from chappe.homeserver.policy.holds import Holds
@@ -24,6 +25,36 @@ BATCH = 500  # events, or rows of another table, in a transaction
 PASSES = 5  # over all tables, for what was being written while the room was closed
 OTHERS_WAIT_MS = 600_000  # how long other servers may take to hear that everybody has left
 AT_ONCE = ("memberships", "published_rooms", "room_aliases", "room_summaries")  # what lists show
+
+
+class Purge(Row):
+    """Times are in ms. `result`: JSON."""
+
+    purge_id: str
+    room_nid: int | None
+    room_id: str
+    asked_by: str
+    is_purge: bool
+    is_forced: bool
+    state: str
+    has_begun: bool
+    result: bytes
+    error: str | None
+    asked_ts: int
+    closed_ts: int | None
+    ended_ts: int | None
+
+
+class Inhabitant(Row):
+    user_id: str
+    membership: str
+
+
+class EventKey(Row):
+    """By either, other tables cite an event."""
+
+    nid: int
+    event_id: str
 
 
 class RoomPurges:
@@ -67,15 +98,19 @@ class RoomPurges:
             self._now_ms(),
         )
 
-    async def waiting(self) -> Sequence[Record]:
-        return await self._database.fetch("SELECT * FROM room_purges WHERE ended_ts IS NULL ORDER BY asked_ts")
+    async def waiting(self) -> list[Purge]:
+        return await read(
+            self._database, Purge, f"SELECT {columns(Purge)} FROM room_purges WHERE ended_ts IS NULL ORDER BY asked_ts"
+        )
 
     async def of_room(self, room_id: str) -> list[dict[str, Any]]:
-        rows = await self._database.fetch("SELECT * FROM room_purges WHERE room_id = $1 ORDER BY asked_ts", room_id)
+        rows = await read(
+            self._database, Purge, f"SELECT {columns(Purge)} FROM room_purges WHERE room_id = $1 ORDER BY asked_ts", room_id
+        )
         return [_told(row) for row in rows]
 
     async def status(self, purge_id: str) -> dict[str, Any] | None:
-        row = await self._database.fetchrow("SELECT * FROM room_purges WHERE purge_id = $1", purge_id)
+        row = await find(self._database, Purge, f"SELECT {columns(Purge)} FROM room_purges WHERE purge_id = $1", purge_id)
         return None if row is None else _told(row)
 
     async def failed(self, purge_id: str, why: str) -> None:
@@ -88,8 +123,8 @@ class RoomPurges:
 
     async def go_on(self, purge_id: str) -> None:
         """Deletes what is left, to the end; or ends as failed and says why. Does nothing while other servers must still hear."""
-        row = await self._database.fetchrow("SELECT * FROM room_purges WHERE purge_id = $1", purge_id)
-        if row is None or row["state"] != "purging":
+        row = await find(self._database, Purge, f"SELECT {columns(Purge)} FROM room_purges WHERE purge_id = $1", purge_id)
+        if row is None or row.state != "purging":
             return
         try:
             if await self._must_wait(row) or not await self._begin(row):
@@ -98,8 +133,8 @@ class RoomPurges:
         except MatrixError as error:
             await self.failed(purge_id, error.message)
 
-    async def _must_wait(self, row: Record) -> bool:
-        if row["has_begun"] or row["room_nid"] is None or self._now_ms() > row["closed_ts"] + OTHERS_WAIT_MS:
+    async def _must_wait(self, row: Purge) -> bool:
+        if row.has_begun or row.room_nid is None or self._now_ms() > (row.closed_ts or 0) + OTHERS_WAIT_MS:
             return False
         return bool(
             await self._database.fetchval(
@@ -107,15 +142,15 @@ class RoomPurges:
                    r.last_position > coalesce((SELECT min(p.position) FROM federation_progress p), 0)
                    OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid WHERE e.room_nid = r.room_nid))
                  FROM rooms r WHERE r.room_nid = $1""",
-                row["room_nid"],
+                row.room_nid,
             )
         )
 
-    async def _begin(self, row: Record) -> bool:
+    async def _begin(self, row: Purge) -> bool:
         """From here on the room is known nowhere."""
-        await self.may_purge(row["room_id"])
-        number = row["room_nid"]
-        if row["has_begun"] or number is None:
+        await self.may_purge(row.room_id)
+        number = row.room_nid
+        if row.has_begun or number is None:
             return True
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -123,16 +158,18 @@ class RoomPurges:
                           revoke_version = revoke_version + 1 WHERE room_nid = $1""",
                 number,
             )
-            members = await connection.fetch("SELECT user_id, membership FROM memberships WHERE room_nid = $1", number)
-            here = [m for m in members if self._rooms.is_hosted(m["user_id"])]
-            inside = [m["user_id"] for m in here if m["membership"] in ("join", "invite", "knock")]
-            if inside and not row["is_forced"]:
+            members = await read(
+                connection, Inhabitant, "SELECT user_id, membership FROM memberships WHERE room_nid = $1", number
+            )
+            here = [m for m in members if self._rooms.is_hosted(m.user_id)]
+            inside = [m.user_id for m in here if m.membership in ("join", "invite", "knock")]
+            if inside and not row.is_forced:
                 raise MatrixError(400, "M_UNKNOWN", f"Still in the room, or invited: {', '.join(inside[:5])}")
             for table in self._tables:
                 if table.name in AT_ONCE:
-                    await connection.execute(f"DELETE FROM {table.name} WHERE {table.of_room}", row[table.room])
-            await connection.execute("UPDATE room_purges SET has_begun = true WHERE purge_id = $1", row["purge_id"])
-        await self._tell(number, [m["user_id"] for m in here])
+                    await connection.execute(f"DELETE FROM {table.name} WHERE {table.of_room}", getattr(row, table.room))
+            await connection.execute("UPDATE room_purges SET has_begun = true WHERE purge_id = $1", row.purge_id)
+        await self._tell(number, [m.user_id for m in here])
         return True
 
     async def _tell(self, number: int, users: Sequence[str]) -> None:
@@ -145,46 +182,50 @@ class RoomPurges:
         self._rooms.live.read_anew(number)
         await self._writer.submit(write)
 
-    async def _delete_all(self, row: Record) -> None:
+    async def _delete_all(self, row: Purge) -> None:
         for _ in range(PASSES):
-            deleted = await self._delete_events(row) if row["room_nid"] is not None else 0
+            deleted = await self._delete_events(row) if row.room_nid is not None else 0
             for table in self._tables:
-                if row[table.room] is not None:
+                if getattr(row, table.room) is not None:
                     deleted += await self._delete_rows(table, row)
-            deleted += _count(await self._database.execute("DELETE FROM rooms WHERE room_nid = $1", row["room_nid"]))
+            deleted += _count(await self._database.execute("DELETE FROM rooms WHERE room_nid = $1", row.room_nid))
             if deleted == 0:
                 break
         else:
             return  # somebody still writes: the next time goes on
-        if row["room_nid"] is not None:
-            await self._tell(row["room_nid"], ())
+        if row.room_nid is not None:
+            await self._tell(row.room_nid, ())
         await self._database.execute(
-            "UPDATE room_purges SET state = 'complete', ended_ts = $2 WHERE purge_id = $1", row["purge_id"], self._now_ms()
+            "UPDATE room_purges SET state = 'complete', ended_ts = $2 WHERE purge_id = $1", row.purge_id, self._now_ms()
         )
 
-    async def _delete_events(self, row: Record) -> int:
+    async def _delete_events(self, row: Purge) -> int:
         """With what hangs on each of them."""
         deleted = 0
         while True:
-            await self.may_purge(row["room_id"])
+            await self.may_purge(row.room_id)
             async with self._database.transaction() as connection:
-                events = await connection.fetch(
-                    "SELECT nid, event_id FROM events WHERE room_nid = $1 LIMIT $2", row["room_nid"], self.batch
+                events = await read(
+                    connection,
+                    EventKey,
+                    "SELECT nid, event_id FROM events WHERE room_nid = $1 LIMIT $2",
+                    row.room_nid,
+                    self.batch,
                 )
                 if not events:
                     return deleted
                 for table in self._of_events:
                     await connection.execute(
-                        f"DELETE FROM {table.name} WHERE {table.event} = ANY($1)", [e[table.cites] for e in events]
+                        f"DELETE FROM {table.name} WHERE {table.event} = ANY($1)", [getattr(e, table.cites) for e in events]
                     )
-                await connection.execute("DELETE FROM events WHERE nid = ANY($1)", [e["nid"] for e in events])
+                await connection.execute("DELETE FROM events WHERE nid = ANY($1)", [e.nid for e in events])
             deleted += len(events)
 
-    async def _delete_rows(self, table: Table, row: Record) -> int:
+    async def _delete_rows(self, table: Table, row: Purge) -> int:
         deleted = 0
         statement = f"""DELETE FROM {table.name} WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM {table.name} WHERE {table.of_room} LIMIT {self.batch * 10}))"""
-        while some := _count(await self._database.execute(statement, row[table.room])):
+        while some := _count(await self._database.execute(statement, getattr(row, table.room))):
             deleted += some
         return deleted
 
@@ -193,13 +234,13 @@ def _count(status: str) -> int:
     return int(status.split()[-1])
 
 
-def _told(row: Record) -> dict[str, Any]:
+def _told(row: Purge) -> dict[str, Any]:
     """As Synapse's "Room Admin API" tells it."""
     told = {
-        "delete_id": row["purge_id"],
-        "room_id": row["room_id"],
-        "status": row["state"],
-        "shutdown_room": orjson.loads(row["result"]),
-        "purged": row["is_purge"] and row["state"] == "complete",
+        "delete_id": row.purge_id,
+        "room_id": row.room_id,
+        "status": row.state,
+        "shutdown_room": orjson.loads(row.result),
+        "purged": row.is_purge and row.state == "complete",
     }
-    return told if row["error"] is None else {**told, "error": row["error"]}
+    return told if row.error is None else {**told, "error": row.error}

@@ -17,8 +17,9 @@ import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import Consequence
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.progress import progress, set_progress
+from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.load.breath import Breath
 from chappe.matrix.relations import REPLACE, relation_of
 from chappe.matrix.search_lexemes import Vector
@@ -55,7 +56,7 @@ _WRITE = """
     ON CONFLICT (nid) DO UPDATE SET words = excluded.words, edit = excluded.edit"""
 # what got its content later than its place in the log
 _READ_RENEWED = """
-    SELECT event_id, nid, room_nid, position, ts, sender, type, json FROM events
+    SELECT nid, room_nid, position, ts, sender, type, json, event_id FROM events
      WHERE renewed > $1 AND renewed <= $2 AND status = 0 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic')"""
 # what was said; of a message, the latest edit by its own author that there is, if any
 _WITH_EDIT = """
@@ -87,6 +88,32 @@ CONSEQUENCE = Consequence(  # what is taken back is found no more from the same 
         UPDATE event_search s SET words = '' WHERE s.edit = r.event_id;
     END LOOP;""",
 )
+
+
+class EventToIndex(Row):
+    nid: int
+    room_nid: int
+    position: int
+    ts: int
+    sender: str
+    type: str
+    json: bytes
+
+
+class RenewedEvent(EventToIndex):
+    event_id: str
+
+
+class OldEntry(Row):
+    nid: int
+    version: str
+
+
+class EventWithEdit(EventToIndex):
+    """`edit`: the id of the latest edit by its own author, with what that says."""
+
+    edit: str | None
+    edit_json: bytes | None
 
 
 class SearchIndex:
@@ -159,10 +186,10 @@ class SearchIndex:
                 upto = max(at, self._clock.watermark) if pruned else at
             else:
                 upto = rows[-1]["commit"]
-                await self._write(connection, [row for row in rows if row["nid"] is not None])
-            if renewed := await connection.fetch(_READ_RENEWED, at, upto):
+                await self._write(connection, [row for row in rows if row.nid is not None])
+            if renewed := await read(connection, RenewedEvent, _READ_RENEWED, at, upto):
                 await self._write(connection, renewed)
-                await self._write_edited(connection, [row["event_id"] for row in renewed], [])
+                await self._write_edited(connection, [row.event_id for row in renewed], [])
             await set_progress(connection, "search", upto)
         self.position = upto
         async with self._moved:
@@ -177,31 +204,31 @@ class SearchIndex:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             at = await progress(connection, "search words")
-            old = await connection.fetch(_READ_OLD, at, RENEWED_AT_ONCE) if at else []
-            versions = {row["nid"]: row["version"] for row in old}
+            old = await read(connection, OldEntry, _READ_OLD, at, RENEWED_AT_ONCE) if at else []
+            versions = {row.nid: row.version for row in old}
             breath = Breath()
-            rows = await connection.fetch(_READ_AGAIN, list(versions)) if old else []
+            rows = await read(connection, EventWithEdit, _READ_AGAIN, list(versions)) if old else []
             entries = [await _entry(row, breath) for row in rows]
             if entries:
                 made = [(entry[0], versions[entry[0]], entry[6], entry[7]) for entry in entries]
                 await connection.execute(_RENEW, *map(list, zip(*made, strict=True)))
-            upto = old[-1]["nid"] if old else 0
+            upto = old[-1].nid if old else 0
             await set_progress(connection, "search words", upto)
         return bool(old)
 
-    async def _write(self, connection: Any, rows: Sequence[Record]) -> None:
+    async def _write(self, connection: Any, rows: Sequence[EventToIndex]) -> None:
         found: list[Entry] = []
         edited: list[str] = []
         redacted: list[str] = []
         breath = Breath()
         for row in rows:
-            pdu = orjson.loads(row["json"])
+            pdu = orjson.loads(row.json)
             relation = relation_of(content := pdu["content"])
-            if row["type"] == "m.room.redaction":
+            if row.type == "m.room.redaction":
                 redacted += [t for t in (pdu.get("redacts"), content.get("redacts")) if type(t) is str]
             elif relation is not None and relation.rel_type == REPLACE:
                 edited.append(relation.target)
-            elif text := _text(row["type"], content):
+            elif text := _text(row.type, content):
                 found.append((*_place(row), await _words(text, breath), None))
         await _store(connection, found)
         if edited or redacted:
@@ -210,7 +237,7 @@ class SearchIndex:
     async def _write_edited(self, connection: Any, edited: list[str], redacted: list[str]) -> None:
         """As it reads today: what was edited, what had been edited by what is redacted now, and what is redacted, since an earlier
         step may have read it just before and written its words just after."""
-        rows = await connection.fetch(_READ_EDITED, edited, redacted)
+        rows = await read(connection, EventWithEdit, _READ_EDITED, edited, redacted)
         breath = Breath()
         entries = [await _entry(row, breath) for row in rows]
         await _store(connection, [entry for entry in entries if entry[6] or entry[7]])
@@ -223,8 +250,8 @@ async def _store(connection: Any, entries: Sequence[Entry]) -> None:
         await connection.execute(_WRITE, *map(list, zip(*entries, strict=True)))
 
 
-def _place(row: Record) -> tuple[int, int, int, int, str, str]:
-    return row["nid"], row["room_nid"], row["position"], row["ts"], row["sender"], row["type"]
+def _place(row: EventToIndex) -> tuple[int, int, int, int, str, str]:
+    return row.nid, row.room_nid, row.position, row.ts, row.sender, row.type
 
 
 def _text(event_type: str, content: dict[str, Any]) -> str | None:
@@ -233,12 +260,12 @@ def _text(event_type: str, content: dict[str, Any]) -> str | None:
     return value[:MAX_TEXT] if type(value) is str else None
 
 
-async def _entry(row: Record, breath: Breath) -> Entry:
+async def _entry(row: EventWithEdit, breath: Breath) -> Entry:
     """A row of the index, of what reads so today."""
-    new = orjson.loads(row["edit_json"])["content"].get("m.new_content") if row["edit"] is not None else None
-    text = _text(row["type"], new) if type(new) is dict else None
-    edit = row["edit"] if text is not None else None
-    text = text or _text(row["type"], orjson.loads(row["json"])["content"])
+    new = orjson.loads(row.edit_json)["content"].get("m.new_content") if row.edit_json is not None else None
+    text = _text(row.type, new) if type(new) is dict else None
+    edit = row.edit if text is not None else None
+    text = text or _text(row.type, orjson.loads(row.json)["content"])
     return (*_place(row), await _words(text or "", breath), edit)
 
 

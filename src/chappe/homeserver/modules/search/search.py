@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chappe.homeserver.database.pool import Database, Record
+from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Real, Row, read
 from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
@@ -67,6 +68,17 @@ class Found:
     next: str | None
 
 
+class Candidate(Row):
+    """An event whose words fit."""
+
+    nid: int
+    room_nid: int
+    position: int
+    sender: str
+    type: str
+    rank: Real
+
+
 class MessageSearch:
     def __init__(self, database: Database, rooms: Rooms, index: SearchIndex) -> None:
         self._database, self._rooms, self._index = database, rooms, index
@@ -99,18 +111,20 @@ class MessageSearch:
 
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
-    ) -> Sequence[Record]:
+    ) -> list[Candidate]:
         """What a `tsquery` finds, the best first, at most 2,000. What came after one has left a room is none of it."""
-        order = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
+        ordered = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
         left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
-        return await self._database.fetch(
+        return await read(
+            self._database,
+            Candidate,
             f"""SELECT s.nid, s.room_nid, s.position, s.sender, s.type, ts_rank_cd(s.words, $1::text::tsquery) AS rank
                   FROM event_search s
                  WHERE s.words @@ $1::text::tsquery AND s.room_nid = ANY($2::bigint[]) AND s.type = ANY($3::text[])
                    AND ($4::text[] IS NULL OR s.sender = ANY($4)) AND s.sender <> ALL($5::text[])
                    AND NOT EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) l(room, upto)
                                     WHERE l.room = s.room_nid AND s.position > l.upto)
-                 ORDER BY {order} LIMIT {LOOKED_AT}""",
+                 ORDER BY {ordered} LIMIT {LOOKED_AT}""",
             term,
             list(rooms),
             [t for t in types if passes(wanted.filter, t, None)],
@@ -120,34 +134,32 @@ class MessageSearch:
             list(left.values()),
         )
 
-    async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Record]) -> list[Record]:
+    async def _visible(self, user_id: str, rooms: dict[int, Membership], rows: Sequence[Candidate]) -> list[Candidate]:
         """Those of the candidates that the user may see. Reads states only where the membership does not tell."""
         ignored = await self._rooms.visibility.ignoring.of(user_id)
-        rows = [row for row in rows if row["sender"] not in ignored or row["type"] != "m.room.message"]
+        rows = [row for row in rows if row.sender not in ignored or row.type != "m.room.message"]
         erased = self._rooms.visibility.is_erased_for
-        sees = {row["nid"]: rooms[row["room_nid"]].sees(row["position"]) for row in rows}
+        sees = {row.nid: rooms[row.room_nid].sees(row.position) for row in rows}
         rows = [
-            row
-            for row in rows
-            if sees[row["nid"]] or row["type"] != "m.room.message" or not erased(rooms[row["room_nid"]], row["sender"])
+            row for row in rows if sees[row.nid] or row.type != "m.room.message" or not erased(rooms[row.room_nid], row.sender)
         ]
         by_room: dict[int, list[int]] = {}
         for row in rows:
-            if sees[row["nid"]] is None:
-                by_room.setdefault(row["room_nid"], []).append(row["nid"])
+            if sees[row.nid] is None:
+                by_room.setdefault(row.room_nid, []).append(row.nid)
         places = await self._rooms.store.places([nid for nids in by_room.values() for nid in nids])
         for number, nids in by_room.items():
             of_room = {nid: Place(*places[nid]) for nid in nids if nid in places}
             room = await self._rooms.live.by_number(number)
             seen = await self._rooms.visibility.seen_places(user_id, room, list(of_room.values()))
             sees |= {nid: place in seen for nid, place in of_room.items()}
-        return [row for row in rows if sees[row["nid"]]]
+        return [row for row in rows if sees[row.nid]]
 
-    async def _hits(self, user_id: str, rows: Sequence[Record], f: RoomEventFilter) -> list[Hit]:
+    async def _hits(self, user_id: str, rows: Sequence[Candidate], f: RoomEventFilter) -> list[Hit]:
         """In the order of the rows, without what the user did not ask for, or may not see any more."""
         by_room: dict[int, list[int]] = {}
         for row in rows:
-            by_room.setdefault(row["room_nid"], []).append(row["nid"])
+            by_room.setdefault(row.room_nid, []).append(row.nid)
         seen: dict[int, tuple[LiveRoom, Seen]] = {}
         for number, nids in by_room.items():
             room = await self._rooms.live.by_number(number)
@@ -155,7 +167,7 @@ class MessageSearch:
             for event, membership in await self._rooms.visibility.filter(user_id, room, events):
                 if is_open(f) or passes_event(f, room.room_id, event.type, event.sender, event.get_content):
                     seen[event.nid] = (room, (event, membership))
-        return [Hit(*seen[row["nid"]], row["rank"]) for row in rows if row["nid"] in seen]
+        return [Hit(*seen[row.nid], row.rank) for row in rows if row.nid in seen]
 
 
 def _check(wanted: RoomEventsCriteria) -> list[str]:

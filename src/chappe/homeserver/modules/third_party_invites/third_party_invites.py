@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns, values
+from chappe.homeserver.database.rows import Row, columns, read, values
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.rooms.create_event import Draft
@@ -193,10 +193,14 @@ class ThirdPartyInvites:
 
     async def proofs(self, user_id: UserId, medium: str, address: str) -> list[dict[str, Any]]:
         """The invitations that wait for an address, each signed for whoever has proven to hold it (`3pid/onbind`)."""
-        rows = await self._database.fetch(
-            "SELECT * FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts", medium, address
+        rows = await read(
+            self._database,
+            InviteRow,
+            f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
+            medium,
+            address,
         )
-        senders = {row["sender"] for row in rows}
+        senders = {row.sender for row in rows}
         own = {sender for sender in senders if self._domains.is_hosted(domain_of(sender))}
         acting = senders - own | await self._standings.who_may(own, Doing.ACT)
         return [
@@ -204,15 +208,13 @@ class ThirdPartyInvites:
                 "medium": medium,
                 "address": address,
                 "mxid": user_id,
-                "room_id": row["room_id"],
-                "sender": row["sender"],
-                "display_name": row["display_name"],
-                "signed": sign_json(
-                    {"mxid": user_id, "token": row["token"]}, domain_of(row["sender"]), SigningKey(row["seed"], "0")
-                ),
+                "room_id": row.room_id,
+                "sender": row.sender,
+                "display_name": row.display_name,
+                "signed": sign_json({"mxid": user_id, "token": row.token}, domain_of(row.sender), SigningKey(row.seed, "0")),
             }
             for row in rows
-            if row["sender"] in acting
+            if row.sender in acting
         ]
 
     async def require_may_invite(self, sender: str) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, find, mapping
+from chappe.homeserver.database.rows import Row, find, mapping, read
 
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 2_000, 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationState:
+class DestinationState(Row):
     """Times are in ms. `failing_since`: None for one that answers."""
 
     server_name: str
@@ -32,18 +30,19 @@ def wait_after(failures: int) -> int:
 
 async def destination_states(database: Database) -> list[DestinationState]:
     """Those that fail first, then by name."""
-    rows = await database.fetch(
+    return await read(
+        database,
+        DestinationState,
         """WITH events AS (SELECT destination, count(*) AS n FROM federation_queue GROUP BY destination),
                 edus AS (SELECT destination, count(*) AS n FROM federation_edus GROUP BY destination),
                 names AS (SELECT server_name AS name FROM destinations UNION SELECT destination FROM events
                           UNION SELECT destination FROM edus)
-           SELECT n.name, coalesce(e.n, 0), coalesce(u.n, 0), d.failing_since, coalesce(d.failures, 0), coalesce(d.retry_ts, 0),
-                  d.last_error, d.last_success_ts
+           SELECT n.name AS server_name, coalesce(e.n, 0) AS events, coalesce(u.n, 0) AS edus, d.failing_since,
+                  coalesce(d.failures, 0) AS failures, coalesce(d.retry_ts, 0) AS retry_ts, d.last_error, d.last_success_ts
              FROM names n LEFT JOIN destinations d ON d.server_name = n.name LEFT JOIN events e ON e.destination = n.name
              LEFT JOIN edus u ON u.destination = n.name
-            ORDER BY d.failing_since NULLS LAST, n.name"""
+            ORDER BY d.failing_since NULLS LAST, n.name""",
     )
-    return [DestinationState(*row) for row in rows]
 
 
 async def waiting_for_their_past(database: Database) -> int:

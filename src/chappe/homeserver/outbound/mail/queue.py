@@ -21,8 +21,8 @@ from msgspec.structs import astuple
 
 from chappe.config import Brand, Email
 from chappe.homeserver.database.group_writer import Fragment, Write
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, Record
-from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
@@ -69,6 +69,19 @@ class Mail:
     def row(self) -> LetterRow:
         letter = self.letter
         return LetterRow(self.recipient, self.sender, letter.subject, letter.plain, letter.html, self.queued_ts)
+
+
+class OutgoingMail(Row):
+    id: int
+    recipient: str
+    sender: str
+    subject: str
+    plain: str
+    html: str
+    attempts: int
+    due_ts: int
+    created_ts: int
+    last_error: str | None
 
 
 class MailQueue:
@@ -177,27 +190,29 @@ class MailQueue:
     async def send_due(self) -> bool:
         """Sends one. Returns whether there may be more."""
         now = self._now_ms()
-        row = await self._database.fetchrow(
-            """UPDATE outgoing_mail SET due_ts = $2 WHERE id = (
+        row = await find(
+            self._database,
+            OutgoingMail,
+            f"""UPDATE outgoing_mail SET due_ts = $2 WHERE id = (
                    SELECT id FROM outgoing_mail WHERE due_ts <= $1 ORDER BY due_ts, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-               RETURNING *""",
+               RETURNING {columns(OutgoingMail)}""",
             now,
             now + LEASE_MS,
         )
         if row is None:
             return False
         error, is_final = await self._outcome(row)
-        is_final = is_final or now - row["created_ts"] > GIVE_UP_AFTER_MS
+        is_final = is_final or now - row.created_ts > GIVE_UP_AFTER_MS
         if error is not None:
-            fields = {"mail": row["id"], "error": error, "given_up": is_final}
+            fields = {"mail": row.id, "error": error, "given_up": is_final}
             log.warning("a mail was not taken", extra={"fields": fields})
         if error is None or is_final:
-            await self._forget(row["id"])
+            await self._forget(row.id)
             return True
-        wait = min(RETRY_FIRST_MS << min(row["attempts"], 16), RETRY_MOST_MS)
+        wait = min(RETRY_FIRST_MS << min(row.attempts, 16), RETRY_MOST_MS)
         await self._database.execute(
             "UPDATE outgoing_mail SET attempts = attempts + 1, due_ts = $2, last_error = $3 WHERE id = $1",
-            row["id"],
+            row.id,
             now + wait,
             error,
         )
@@ -212,7 +227,7 @@ class MailQueue:
             except (TimeoutError, *DATABASE_LOST):
                 await asyncio.sleep(0.2)
 
-    async def _outcome(self, row: Record) -> tuple[str | None, bool]:
+    async def _outcome(self, row: OutgoingMail) -> tuple[str | None, bool]:
         """(what went wrong with one mail, whatever it is; whether it is no use to try again)."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
@@ -226,16 +241,14 @@ class MailQueue:
         except MatrixError as error:  # it does not say what was meant, and never will
             return error.message, True
         except Exception as error:
-            log.exception("a mail could not be sent", extra={"fields": {"mail": row["id"]}})
+            log.exception("a mail could not be sent", extra={"fields": {"mail": row.id}})
             return type(error).__name__, False
         return None, False
 
-    async def _send(self, row: Record) -> None:
+    async def _send(self, row: OutgoingMail) -> None:
         """To the address that was checked, whatever the mail's own header says."""
-        settings, sender, recipient = self._settings, parse_sender(row["sender"]), parse_email(row["recipient"])
-        raw = serialise(
-            sender, recipient, row["subject"], row["plain"], row["html"], row["created_ts"], f"{row['id']}.{row['created_ts']}"
-        )
+        settings, sender, recipient = self._settings, parse_sender(row.sender), parse_email(row.recipient)
+        raw = serialise(sender, recipient, row.subject, row.plain, row.html, row.created_ts, f"{row.id}.{row.created_ts}")
         context = ssl.create_default_context()
         if self._extra_ca_file is not None:
             context.load_verify_locations(self._extra_ca_file)

@@ -19,7 +19,7 @@ import orjson
 
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
-from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
@@ -46,6 +46,14 @@ QUEUE_LIMIT, ORIGIN_LIMIT, ROOM_LIMIT, ALWAYS_TAKEN = 500, 20_000, 2000, 50
 ORPHANED_AFTER_MS, GIVEN_UP_AFTER_MS = 60_000, 86_400_000
 _OF_HOST = "regexp_replace(origin, ':[0-9]+$', '') = $2"  # there is an index of it
 Queue = tuple[str, str]  # the room, and the server that sent the events
+
+
+class Waiting(Row):
+    """How many events wait: of a host in a room, in that room, of that host."""
+
+    in_queue: int
+    in_room: int
+    of_origin: int
 
 
 class WaitingRoom(Row):
@@ -166,15 +174,19 @@ class Inbox:
         A full queue lets its oldest event go, never the new one: what an event follows is fetched with it, while nothing names
         the latest event of a room until somebody says more, and its server takes it for delivered.
         """
-        [(in_queue, in_room, of_origin)] = await self._database.fetch(
-            f"""SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST}),
-                       (SELECT count(*) FROM federation_inbox WHERE room_id = $1),
-                       (SELECT count(*) FROM federation_inbox WHERE {_OF_HOST})""",
+        waiting = await find(
+            self._database,
+            Waiting,
+            f"""SELECT (SELECT count(*) FROM federation_inbox WHERE room_id = $1 AND {_OF_HOST}) AS in_queue,
+                       (SELECT count(*) FROM federation_inbox WHERE room_id = $1) AS in_room,
+                       (SELECT count(*) FROM federation_inbox WHERE {_OF_HOST}) AS of_origin""",
             room.room_id,
             host_of(origin),
         )
-        is_full = in_queue >= (QUEUE_LIMIT if in_room < ROOM_LIMIT else ALWAYS_TAKEN) or of_origin >= ORIGIN_LIMIT
-        if is_full and not in_queue:
+        assert waiting is not None
+        most = QUEUE_LIMIT if waiting.in_room < ROOM_LIMIT else ALWAYS_TAKEN
+        is_full = waiting.in_queue >= most or waiting.of_origin >= ORIGIN_LIMIT
+        if is_full and not waiting.in_queue:
             raise MatrixError(503, "M_LIMIT_EXCEEDED", "Too many events of this server wait")
         is_new = await self._database.fetchval(
             """INSERT INTO federation_inbox (room_id, event_id, origin, pdu, received_ts) VALUES ($1, $2, $3, $4, $5)

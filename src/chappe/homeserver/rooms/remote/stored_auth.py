@@ -49,6 +49,21 @@ class Citer(Row):
     state_key: str  # only state events have auth events kept
 
 
+class AuthOfEvent(Row):
+    """`num`: of the event in its room. `base`, `rest`: its auth chain, of numbers."""
+
+    event_nid: int
+    num: int
+    auth: list[int]
+    base: int
+    rest: bytes
+
+
+class AuthBase(Row):
+    base: int
+    chain: bytes
+
+
 class StoredAuth:
     """A room's state events as state resolution asks for them (`AuthIndex`). A statement per call, two for `events`."""
 
@@ -75,18 +90,20 @@ class StoredAuth:
         return {num: self._known.rows[known[num]] for num in nums if num in known}
 
     async def _read(self, which: str, *arguments: Any) -> None:
-        for row in await self._database.fetch(
-            f"SELECT event_nid, num, auth, base, rest FROM auth_events WHERE {which}", *arguments
+        for row in await read(
+            self._database, AuthOfEvent, f"SELECT event_nid, num, auth, base, rest FROM auth_events WHERE {which}", *arguments
         ):
-            chain = await self._base(row["base"]) | BitMap.deserialize(row["rest"])
-            self._known.rows[row["event_nid"]] = AuthRow(row["event_nid"], row["num"], chain, row["auth"])
-            self._known.nids[row["num"]] = row["event_nid"]
+            chain = await self._base(row.base) | BitMap.deserialize(row.rest)
+            self._known.rows[row.event_nid] = AuthRow(row.event_nid, row.num, chain, row.auth)
+            self._known.nids[row.num] = row.event_nid
 
     async def _base(self, base: int) -> BitMap:
         bases = self._known.bases
         if base not in bases:
-            rows = await self._database.fetch("SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number)
-            bases.update((row["base"], BitMap.deserialize(row["chain"])) for row in rows)
+            rows = await read(
+                self._database, AuthBase, "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
+            )
+            bases.update((row.base, BitMap.deserialize(row.chain)) for row in rows)
         return bases[base]
 
     async def citers(self, nids: Collection[int]) -> Mapping[int, Mapping[int, StateKey]]:

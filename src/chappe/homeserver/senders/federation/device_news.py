@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.rows import values
+from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.outbox import queue_edu
@@ -38,6 +38,16 @@ class Came:
     @property
     def user_id(self) -> str:
         return self.event.key[1]
+
+
+class DevicesOfUser(Row):
+    """`position`: of the latest change. `device`: one of them, None where there is none."""
+
+    user_id: str
+    position: int
+    device: str | None
+    master_key: bytes | None
+    self_signing_key: bytes | None
 
 
 class DeviceNews:
@@ -120,26 +130,33 @@ class DeviceNews:
         """By user: whom to tell. What waits already goes to the end, for it may be on its way with the older news."""
         if not told:
             return set()
-        rows = await connection.fetch(
+        rows = await read(
+            connection,
+            DevicesOfUser,
             """SELECT u.user_id, coalesce(c.position, 0) AS position,
                       (SELECT max(device_id) FROM devices d WHERE d.user_id = u.user_id) AS device,
-                      (SELECT array_agg((k.usage, k.key)) FROM cross_signing_keys k
-                        WHERE k.user_id = u.user_id AND k.usage IN ('master', 'self_signing')) AS keys
+                      (SELECT k.key FROM cross_signing_keys k WHERE k.user_id = u.user_id AND k.usage = 'master') AS master_key,
+                      (SELECT k.key FROM cross_signing_keys k
+                        WHERE k.user_id = u.user_id AND k.usage = 'self_signing') AS self_signing_key
                  FROM users u LEFT JOIN device_list_changes c USING (user_id) WHERE u.user_id = ANY($1::text[])""",
             list(told),
         )
         for row in rows:
             for key, edu in _updates(row):
-                await queue_edu(connection, sorted(told[row["user_id"]]), key, orjson.dumps(edu))
+                await queue_edu(connection, sorted(told[row.user_id]), key, orjson.dumps(edu))
         return set().union(*told.values())
 
 
-def _updates(row: Any) -> list[tuple[str, dict[str, Any]]]:
+def _updates(row: DevicesOfUser) -> list[tuple[str, dict[str, Any]]]:
     """The EDUs about somebody, each with what a later one replaces it by. The keys that sign devices are told as they are."""
-    user = row["user_id"]
-    content = {"user_id": user, "device_id": row["device"] or "", "stream_id": row["position"], "prev_id": []}
+    user = row.user_id
+    content = {"user_id": user, "device_id": row.device or "", "stream_id": row.position, "prev_id": []}
     found = [(f"devices:{user}", {"edu_type": "m.device_list_update", "content": content})]
-    if row["keys"] is not None:
-        keys = {f"{usage}_key": orjson.loads(key) for usage, key in row["keys"]}
+    keys = {
+        name: orjson.loads(key)
+        for name, key in (("master_key", row.master_key), ("self_signing_key", row.self_signing_key))
+        if key is not None
+    }
+    if keys:
         found.append((f"signing:{user}", {"edu_type": "m.signing_key_update", "content": {"user_id": user, **keys}}))
     return found

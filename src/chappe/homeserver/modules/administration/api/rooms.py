@@ -194,9 +194,9 @@ class AdminRooms:
         content = {"reason": body.reason} if body.reason else {}
         for row in await self._administration.sent_by(user_id, body.rooms, max(1, min(body.limit, 10_000))):
             try:
-                await self._rooms.redact(UserId(user_id), row["room_id"], row["event_id"], dict(content), None)
+                await self._rooms.redact(UserId(user_id), row.room_id, row.event_id, dict(content), None)
             except MatrixError as error:
-                failed[row["event_id"]] = error.message
+                failed[row.event_id] = error.message
         redact_id = f"redact{len(self._results) + 1:016x}"
         self._results[redact_id] = (user_id, {"failed_redactions": failed})
         return {"redact_id": redact_id}
