@@ -18,7 +18,7 @@ import chappe
 
 SOURCE = Path(chappe.__file__).parent
 ASKS = {"fetch": 0, "fetchrow": 0, "fetchval": 0, "execute": 0}  # methods of what asks, and which argument is the SQL
-READERS = {"read": 2, "find": 2, "values": 2, "mapping": 3}  # functions of `database/rows.py`, likewise
+READERS = {"read": 2, "find": 2, "each": 2, "values": 2, "mapping": 3}  # functions of `database/rows.py`, likewise
 LOCKS = re.compile(r"\bFOR (?:NO KEY )?UPDATE|advisory_xact_lock")
 READS = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)")
 WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|(?<!DO )(?<!FOR )UPDATE)\s+([a-z_]+)")

@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 
 import chappe
+from chappe.agency.console.rights import UNDOES, Undone
 from chappe.homeserver.database import rows
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.rows import Column, Int, Row, SmallInt, columns, columns_of, type_of
@@ -138,7 +139,13 @@ async def test_what_a_fragment_takes_fits_the_table_that_it_writes(postgres: Any
     assert not wrong, "\n".join(wrong)
 
 
-READERS = {"read": 2, "find": 2, "values": 2, "mapping": 3}  # functions of `rows`, and which of their arguments is the SQL
+READERS = {
+    "read": 2,
+    "find": 2,
+    "each": 2,
+    "values": 2,
+    "mapping": 3,
+}  # functions of `rows`, and which of their arguments is the SQL
 
 
 def statements() -> Iterator[tuple[str, list[Any], str]]:
@@ -154,9 +161,13 @@ def statements() -> Iterator[tuple[str, list[Any], str]]:
             at = READERS[node.func.id]
             if len(node.args) <= at:  # a parameter of this name
                 continue
+            if ast.unparse(node.args[at]) == "statement":  # one of several: below
+                continue
             kinds = [eval(ast.unparse(argument), vars(module)) for argument in node.args[1:at]]
             sql = eval(ast.unparse(node.args[at]), {**LOCALS, **vars(module)})
             yield f"{module.__name__}:{node.lineno}", kinds, sql
+    for act, (sql, _) in UNDOES.items():
+        yield f"what {act} undoes", [Undone], sql
 
 
 async def test_what_is_read_fits_its_statement(postgres: Any) -> None:
@@ -184,6 +195,28 @@ async def test_what_is_read_fits_its_statement(postgres: Any) -> None:
     await connection.close()
     assert not wrong, "\n".join(wrong)
     assert count > 20
+
+
+UNTYPED = {  # (file, function): why what is read there is a record
+    ("agency/records/personal_data.py", "write"): "each table says which columns go into the package, as they are",
+    ("homeserver/database/group_writer.py", "_execute"): "the call of the writing function, taken apart where it returns",
+    ("homeserver/rooms/store.py", "events_matching"): "where no event passes, there is a row of the bounds alone",
+}
+ASKED = re.compile(r"(^|[._])(connection|database|transaction|statement)$")
+
+
+def test_what_is_read_is_a_type() -> None:
+    found = set()
+    source = Path(chappe.__file__).parent
+    for path in source.rglob("*.py"):
+        if path.name in ("pool.py", "rows.py"):
+            continue
+        for function in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.AsyncFunctionDef)):
+            for call in (n for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)):
+                assert isinstance(call.func, ast.Attribute)
+                if call.func.attr in ("fetch", "fetchrow", "cursor") and ASKED.search(ast.unparse(call.func.value)):
+                    found.add((str(path.relative_to(source)), function.name))
+    assert found == UNTYPED.keys(), found ^ UNTYPED.keys()
 
 
 class Example(Row):

@@ -11,6 +11,7 @@ from typing import Any
 
 from chappe.agency.console.scope import Actor
 from chappe.homeserver.database.pool import Database
+from chappe.homeserver.database.rows import Row, read
 from chappe.matrix.errors import Forbidden
 
 _END = "SELECT nullif(expires_by, 'all') AS whose FROM users WHERE user_id = $1 AND expires_by IS NOT NULL"
@@ -51,6 +52,12 @@ def may_undo(actor: Actor, right: str | None) -> bool:
     return actor.is_everywhere or (right is not None and right == actor.organisation)
 
 
+class Undone(Row):
+    """What would be undone. `whose`: in whose right it was done, an organisation's; None: the installation's."""
+
+    whose: str | None
+
+
 class Rights:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -70,5 +77,5 @@ class Rights:
         if act not in UNDOES:
             return []
         statement, names = UNDOES[act]
-        rows = await self._database.fetch(statement, *(getattr(arguments, name) for name in names))
-        return [row["whose"] for row in rows]
+        rows = await read(self._database, Undone, statement, *(getattr(arguments, name) for name in names))
+        return [row.whose for row in rows]

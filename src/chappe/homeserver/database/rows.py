@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from itertools import starmap
 from types import NoneType, UnionType
@@ -48,6 +48,14 @@ async def find(source: Source, row: type[R], sql: str, *arguments: Any) -> R | N
     if watch is not None and found is not None:
         watch(row, [found])
     return None if found is None else row(*found)
+
+
+async def each(connection: Any, row: type[R], sql: str, *arguments: Any) -> AsyncIterator[R]:
+    """The same as `read`, one after the other: of what is too much to hold, in a transaction."""
+    async for found in connection.cursor(sql, *arguments):
+        if watch is not None:
+            watch(row, [found])
+        yield row(*found)
 
 
 async def values(source: Source, kind: type[T], sql: str, *arguments: Any) -> list[T]:

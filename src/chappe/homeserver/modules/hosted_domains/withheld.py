@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.rows import Row, read, values
+from chappe.homeserver.database.rows import Row, each, read, values
 from chappe.homeserver.database.table import of_domain
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
@@ -53,6 +53,11 @@ _EVENTS = """SELECT nid, position, event_id, type, state_key, sender, status, st
     WHERE room_nid = $1 AND (position, nid) > ($2, $3) ORDER BY position, nid LIMIT $4"""
 
 
+class VisibilityRule(Row):
+    room_nid: int
+    json: bytes
+
+
 class SharedRoom(Row):
     room_nid: int
     version: str
@@ -66,9 +71,9 @@ async def withhold(connection: Any, rooms: Rooms, server_name: str) -> None:
            ON COMMIT DROP"""
     )
     looked_at = set(await values(connection, int, _OF_ERASED, list(rooms.visibility.erased_at)))
-    async for row in connection.cursor(_RULES):
-        if parse_visibility(orjson.loads(row["json"])["content"].get("history_visibility")) in ("invited", "joined"):
-            looked_at.add(row["room_nid"])
+    async for rule in each(connection, VisibilityRule, _RULES):
+        if parse_visibility(orjson.loads(rule.json)["content"].get("history_visibility")) in ("invited", "joined"):
+            looked_at.add(rule.room_nid)
     for room in await read(connection, SharedRoom, _SHARED, server_name):
         if room.room_nid in looked_at:
             await _Withheld(connection, rooms, server_name, room).find()

@@ -37,16 +37,16 @@ PATIENCE = 5.0  # seconds that a search waits
 # a row of the index: its place, its words, the edit that they are of
 Entry = tuple[int, int, int, int, str, str, str, str | None]
 
-_READ = """
-    SELECT j.upto AS commit, e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json
-      FROM (SELECT * FROM journal WHERE upto > $1 ORDER BY upto LIMIT $2) j
-      LEFT JOIN LATERAL (
-        SELECT x.* FROM unnest(j.rooms) r(room), LATERAL (
-            SELECT v.* FROM events v WHERE v.room_nid = r.room AND v.position > j.since AND v.position <= j.upto) x
-         WHERE x.type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction')) e ON true
-     ORDER BY j.upto, e.position"""
+_UPTO = "SELECT max(upto) FROM (SELECT upto FROM journal WHERE upto > $1 ORDER BY upto LIMIT $2) j"
+_READ = f"""
+    SELECT e.nid, e.room_nid, e.position, e.ts, e.sender, e.type, e.json
+      FROM (SELECT * FROM journal WHERE upto > $1 AND upto <= $2 ORDER BY upto LIMIT {COMMITS_AT_ONCE}) j,
+           unnest(j.rooms) r(room), LATERAL (
+        SELECT v.* FROM events v WHERE v.room_nid = r.room AND v.position > j.since AND v.position <= j.upto) e
+     WHERE e.type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction')
+     ORDER BY e.position"""
 _READ_ALL = """
-    SELECT position AS commit, nid, room_nid, position, ts, sender, type, json FROM events
+    SELECT nid, room_nid, position, ts, sender, type, json FROM events
      WHERE position > $1 AND type IN ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction') ORDER BY position LIMIT $2"""
 _WRITE = """
     INSERT INTO event_search (nid, room_nid, position, ts, sender, type, edit, words)
@@ -180,13 +180,15 @@ class SearchIndex:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
                 return False
             at = await progress(connection, "search")
-            pruned = await connection.fetchval("SELECT min(since) FROM journal") > at
-            rows = await connection.fetch(_READ_ALL if pruned else _READ, at, COMMITS_AT_ONCE)
-            if not rows:
-                upto = max(at, self._clock.watermark) if pruned else at
+            if await connection.fetchval("SELECT min(since) FROM journal") > at:  # the log begins later
+                rows = await read(connection, EventToIndex, _READ_ALL, at, COMMITS_AT_ONCE)
+                upto = rows[-1].position if rows else max(at, self._clock.watermark)
+                more = bool(rows)
             else:
-                upto = rows[-1]["commit"]
-                await self._write(connection, [row for row in rows if row.nid is not None])
+                upto = await connection.fetchval(_UPTO, at, COMMITS_AT_ONCE) or at
+                rows = await read(connection, EventToIndex, _READ, at, upto)
+                more = upto > at
+            await self._write(connection, rows)
             if renewed := await read(connection, RenewedEvent, _READ_RENEWED, at, upto):
                 await self._write(connection, renewed)
                 await self._write_edited(connection, [row.event_id for row in renewed], [])
@@ -194,7 +196,7 @@ class SearchIndex:
         self.position = upto
         async with self._moved:
             self._moved.notify_all()
-        return bool(rows)
+        return more
 
     async def renew(self) -> bool:
         """Makes the words of some messages anew that earlier rules have made, the latest first. False when none is left.
