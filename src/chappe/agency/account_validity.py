@@ -50,19 +50,19 @@ class Renewal:
 _WITHOUT_END = f"SELECT u.user_id {_FROM} WHERE {_WHO} AND u.expires_ts IS NULL LIMIT {AT_ONCE}"
 
 
-class Due(Row):
+class AccountToRemind(Row):
     user_id: str
     expires_ts: int
     reminded_days: int | None
     for_expiry: int | None
 
 
-class Ending(Row):
+class AccountToEnd(Row):
     user_id: str
     expires_by: str | None
 
 
-class Renewed(Row):
+class RenewedAccount(Row):
     user_id: str
     fresh: bool
     expires_ts: int | None
@@ -104,13 +104,13 @@ class AccountValidity:
     def _is_excluded(self, user_id: str) -> bool:
         return any(part in user_id for part in self._settings.excluded)
 
-    async def _due(self, now: int) -> list[Due]:
+    async def _due(self, now: int) -> list[AccountToRemind]:
         """Accounts for which a reminder is due that has not been sent for this period."""
         furthest = max(self._settings.reminder_days, default=0) * DAY_MS
         return list(
             await read(
                 self._database,
-                Due,
+                AccountToRemind,
                 f"""SELECT u.user_id, u.expires_ts, v.reminded_days, v.for_expiry {_FROM} WHERE {_WHO}
                 AND u.expires_ts > $1 AND u.expires_ts <= $2 AND coalesce(v.mails_enabled, true) LIMIT {AT_ONCE}""",
                 now,
@@ -118,7 +118,7 @@ class AccountValidity:
             )
         )
 
-    async def _remind(self, row: Due, now: int) -> None:
+    async def _remind(self, row: AccountToRemind, now: int) -> None:
         left = row.expires_ts - now
         due = min((days for days in self._settings.reminder_days if left <= days * DAY_MS), default=None)
         sent = row.reminded_days if row.for_expiry == row.expires_ts else None
@@ -143,7 +143,7 @@ class AccountValidity:
         before = now - self._settings.deactivate_after_days * DAY_MS
         rows = await read(
             self._database,
-            Ending,
+            AccountToEnd,
             f"""SELECT u.user_id, u.expires_by {_FROM} WHERE {_WHO}
                    AND u.expires_ts > 0 AND u.expires_ts <= $1 LIMIT {AT_ONCE}""",
             before,
@@ -203,7 +203,7 @@ class AccountValidity:
             return Renewal(UNKNOWN)
         row = await find(
             self._database,
-            Renewed,
+            RenewedAccount,
             """SELECT v.user_id, v.token IS NOT DISTINCT FROM $1 AS fresh, u.expires_ts
                  FROM account_validity v JOIN users u USING (user_id)
                 WHERE (v.token = $1 OR v.used_hash = $2) AND ($3::text IS NULL OR v.user_id = $3) AND NOT u.deactivated""",

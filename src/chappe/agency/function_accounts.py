@@ -39,18 +39,18 @@ _UNHELD = """SELECT f.user_id, f.holder, f.since_ts FROM function_accounts f JOI
 _END_TURNS = "UPDATE function_turns SET ended_ts = $2 WHERE user_id = $1 AND ended_ts IS NULL"
 
 
-class FunctionHeld(Row):
+class HeldAccount(Row):
     user_id: str
     holder: str
 
 
-class FunctionSince(Row):
+class UnheldAccount(Row):
     user_id: str
     holder: str | None
     since_ts: int | None
 
 
-class FunctionOf(Row):
+class HolderOfFunction(Row):
     organisation: str
     holder: str | None
 
@@ -119,17 +119,17 @@ class FunctionAccounts:
         """
         before = self._now_ms() - LIFETIME_MS - SIGNING_IN_MS
         for row in await read(
-            self._database, FunctionHeld, "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
+            self._database, HeldAccount, "SELECT user_id, holder FROM function_accounts WHERE since_ts < $1", before
         ):
             if not await self._accounts.store.sessions.is_signed_in(row.user_id):
                 await self._end_turn(row.user_id, row.holder, only_unused=True)
-        unheld = [row.user_id for row in await read(self._database, FunctionSince, _UNHELD)]
+        unheld = [row.user_id for row in await read(self._database, UnheldAccount, _UNHELD)]
         for user_id in await self._accounts.store.sessions.who_is_signed_in(unheld):
             await self._end_unheld(user_id)
 
     async def _end_unheld(self, user_id: str) -> None:
         async with self._alone(user_id):
-            row = await find(self._database, FunctionSince, f"{_UNHELD} AND f.user_id = $1", user_id)
+            row = await find(self._database, UnheldAccount, f"{_UNHELD} AND f.user_id = $1", user_id)
             if row is not None:
                 await self._sign_out(user_id)
                 if row.holder is not None:
@@ -197,7 +197,7 @@ class FunctionAccounts:
         async with self._database.transaction() as connection:
             row = await find(
                 connection,
-                FunctionOf,
+                HolderOfFunction,
                 "SELECT organisation, holder FROM function_accounts WHERE user_id = $1 FOR NO KEY UPDATE",
                 user_id,
             )
@@ -312,7 +312,7 @@ class FunctionAccounts:
         """Of whoever holds some, and of the function account itself; or only those that somebody may not hold any more."""
         for row in await read(
             self._database,
-            FunctionHeld,
+            HeldAccount,
             """SELECT user_id, holder FROM function_accounts f WHERE f.holder IS NOT NULL AND (f.holder = $1 OR ($3 AND f.user_id = $1))
                 AND NOT ($2 AND EXISTS (SELECT 1 FROM function_holders h WHERE h.user_id = f.user_id AND h.holder = $1))""",
             user_id,

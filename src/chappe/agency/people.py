@@ -32,18 +32,18 @@ _KEEP_ROOMS = """INSERT INTO room_organisations (room_id, organisation)
     ON CONFLICT DO NOTHING"""
 
 
-class Labelled(Row):
+class LabelledPerson(Row):
     user_id: str
     label: str
     display_name: str
 
 
-class Placed(Row):
+class PersonAddress(Row):
     user_id: str
     address: str
 
 
-class Move(Row):
+class OrganisationMove(Row):
     from_organisation: str | None
     to_organisation: str
     by_whom: str
@@ -202,7 +202,7 @@ class People:
         """The latest first."""
         rows = await read(
             self._database,
-            Move,
+            OrganisationMove,
             """SELECT from_organisation, to_organisation, by_whom, ts FROM organisation_moves WHERE user_id = $1
                 ORDER BY id DESC""",
             user_id,
@@ -221,7 +221,7 @@ class People:
         last = ""
         while rows := await read(
             self._database,
-            Labelled,
+            LabelledPerson,
             """SELECT p.user_id, o.label, d.display_name FROM organisation_people p JOIN organisations o ON o.name = p.organisation
                  JOIN user_directory d USING (user_id)
                 WHERE right(d.display_name, length(o.label) + 2) <> '[' || o.label || ']' AND p.user_id > $1
@@ -238,7 +238,7 @@ class People:
         last = ""
         while rows := await read(
             self._database,
-            Placed,
+            PersonAddress,
             """SELECT t.user_id, t.address FROM threepids t JOIN users u USING (user_id)
                  LEFT JOIN organisation_people p USING (user_id)
                 WHERE p.user_id IS NULL AND t.medium = 'email' AND NOT u.deactivated AND t.user_id > $1

@@ -260,7 +260,9 @@ class Accounts:
             )
         )
         if deactivated:
-            write.add(DirectoryEntryRow(user_id, domain_of(user_id), None, None, None))
+            write.add(
+                DirectoryEntryRow(who=user_id, server_name=domain_of(user_id), display_name=None, avatar_url=None, search=None)
+            )
         elif profile is not None:
             write.add(DirectoryEntryRow(*directory_entry(user_id, profile)))
         if is_carried:

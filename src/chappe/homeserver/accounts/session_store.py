@@ -95,7 +95,7 @@ class RefreshToken(Row):
     client_id: str | None
 
 
-class Replaced(Row):
+class ReplacedToken(Row):
     user_id: str
     device_id: str
     successor_hash: bytes | None
@@ -367,7 +367,7 @@ class SessionStore:
             )
             row = await find(
                 connection,
-                Replaced,
+                ReplacedToken,
                 "SELECT user_id, device_id, successor_hash FROM refresh_tokens WHERE token_hash = $1 FOR UPDATE",
                 old,
             )

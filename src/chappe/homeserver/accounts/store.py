@@ -99,7 +99,7 @@ class ProfileCarry(Row):
     serial: int
 
 
-class FoundBy(Row):
+class NameInDirectory(Row):
     user_id: str
     display_name: str | None
 
@@ -230,7 +230,7 @@ class AccountStore:
         async with self._database.transaction() as connection:
             rows = await read(
                 connection,
-                FoundBy,
+                NameInDirectory,
                 """SELECT user_id, display_name FROM user_directory WHERE rules < 1 ORDER BY user_id LIMIT $1
                       FOR UPDATE SKIP LOCKED""",
                 RENEWED_AT_ONCE,

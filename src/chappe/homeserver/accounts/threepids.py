@@ -41,12 +41,12 @@ class TokenRequest:
     language: str | None
 
 
-class Requested(Row):
+class NewValidation(Row):
     sid: str
     is_new: bool
 
 
-class Submitted(Row):
+class ValidationSession(Row):
     token_hash: bytes
     expires_ts: int
     validated_ts: int | None
@@ -87,7 +87,7 @@ class Threepids:
         async with self._database.transaction() as connection:
             row = await find(
                 connection,
-                Requested,
+                NewValidation,
                 """INSERT INTO validation_sessions AS v
                    (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt, next_link, expires_ts)
                    VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9)
@@ -127,7 +127,7 @@ class Threepids:
         """Confirms. Returns the link to go on with. Raises M_NO_VALID_SESSION, M_TOKEN_INCORRECT, M_SESSION_EXPIRED."""
         row = await find(
             self._database,
-            Submitted,
+            ValidationSession,
             """UPDATE validation_sessions SET tries = tries + 1 WHERE sid = $1 AND client_secret = $2
                RETURNING token_hash, expires_ts, validated_ts, tries, next_link""",
             sid,

@@ -57,7 +57,7 @@ class JoinedSince(Row):
     since: int
 
 
-class Listed(Row):
+class RoomInLists(Row):
     """What lists of rooms order and filter by."""
 
     room_nid: int
@@ -354,11 +354,11 @@ class RoomStore:
             )
         )
 
-    async def listed(self, rooms: Sequence[int]) -> list[Listed]:
+    async def listed(self, rooms: Sequence[int]) -> list[RoomInLists]:
         """What lists of rooms order and filter by."""
         return await read(
             self.database,
-            Listed,
+            RoomInLists,
             """SELECT r.room_nid, r.last_position, s.room_type, s.encryption, s.name, s.canonical_alias
                  FROM rooms r JOIN room_summaries s USING (room_nid) WHERE r.room_nid = ANY($1::bigint[])""",
             list(rooms),

@@ -171,10 +171,10 @@ class AppserviceSender:
                 return False
             body, taken = await self._transaction(served, commits, typing)
             if body:
-                await queue.add(service, ServiceTransaction(place.next_txn, orjson.dumps(body)))
+                await queue.add(service, ServiceTransaction(txn=place.next_txn, body=orjson.dumps(body)))
                 await remove_messages(connection, taken)
             upto = commits[-1].upto if commits else place.position
-            await queue.set_place(service, ServicePlace(upto, place.next_txn + bool(body)))
+            await queue.set_place(service, ServicePlace(position=upto, next_txn=place.next_txn + bool(body)))
         return bool(body) or len(commits) == COMMITS_AT_ONCE
 
     async def _transaction(

@@ -40,7 +40,7 @@ KEPT_MS = 86_400_000  # a list that nobody has said anything of for so long is a
 TRIES = 3  # to fetch a list that changes while it is fetched
 
 
-class Fetched(Row):
+class FetchedList(Row):
     user_id: str
     position: int
     fetched_ts: int
@@ -98,7 +98,7 @@ class RemoteDevices:
         """Whose lists need not be asked for. Two statements, whatever the number of users."""
         rows = await read(
             self._database,
-            Fetched,
+            FetchedList,
             """SELECT user_id, position, fetched_ts FROM remote_device_lists
                 WHERE user_id = ANY($1::text[]) AND NOT stale AND fetched_ts > $2""",
             list(wanted),

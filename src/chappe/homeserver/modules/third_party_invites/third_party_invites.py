@@ -140,7 +140,17 @@ class ThirdPartyInvites:
             "public_key": key.public,
             "public_keys": [{"key_validity_url": url, "public_key": key.public}],
         }
-        row = InviteRow(token, medium, address, room_id, user_id, seed, key.public, shown, self._rooms.now_ms())
+        row = InviteRow(
+            token=token,
+            medium=medium,
+            address=address,
+            room_id=room_id,
+            sender=user_id,
+            seed=seed,
+            public_key=key.public,
+            display_name=shown,
+            created_ts=self._rooms.now_ms(),
+        )
         return Waiting(token, content, row)
 
     async def store(self, user_id: UserId, room_id: str, medium: str, address: str) -> dict[str, Any]:

@@ -68,7 +68,14 @@ class Mail:
     @property
     def row(self) -> LetterRow:
         letter = self.letter
-        return LetterRow(self.recipient, self.sender, letter.subject, letter.plain, letter.html, self.queued_ts)
+        return LetterRow(
+            recipient=self.recipient,
+            sender=self.sender,
+            subject=letter.subject,
+            plain=letter.plain,
+            html=letter.html,
+            queued_ts=self.queued_ts,
+        )
 
 
 class OutgoingMail(Row):

@@ -64,7 +64,7 @@ class Known:
         return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.state_before != bytes(6))
 
 
-class Missing(Row):
+class MissingEvent(Row):
     """An event that is not stored, with the depth and the position of an event that has it among its previous events.
 
     `follower`: 0 where that is in no timeline; None where what is missing lies before all that is here.
@@ -238,11 +238,11 @@ class RemoteStore:
             now_ms,
         )
 
-    async def missing(self, room: int, event_ids: Collection[str]) -> list[Missing]:
+    async def missing(self, room: int, event_ids: Collection[str]) -> list[MissingEvent]:
         """Those of some events that are not here and are followed by others that members see."""
         return await read(
             self.database,
-            Missing,
+            MissingEvent,
             """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND position IS DISTINCT FROM $3""",
             room,
@@ -250,11 +250,11 @@ class RemoteStore:
             OF_NO_TIMELINE,
         )
 
-    async def missing_beside(self, room: int, event_id: str, depth: int) -> list[Missing]:
+    async def missing_beside(self, room: int, event_id: str, depth: int) -> list[MissingEvent]:
         """An event, where it is missing; and what else is, and is followed by something deeper, the nearest first."""
         return await read(
             self.database,
-            Missing,
+            MissingEvent,
             """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND (event_id = $2 OR follower_depth > $3) AND position IS DISTINCT FROM $4
                 ORDER BY event_id <> $2, follower_depth LIMIT $5""",

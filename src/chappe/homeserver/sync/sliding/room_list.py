@@ -10,7 +10,7 @@ import orjson
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.store import Listed
+from chappe.homeserver.rooms.store import RoomInLists
 from chappe.homeserver.sync.sliding.request import RoomFilter
 from chappe.matrix.search_words import fold
 
@@ -69,7 +69,7 @@ class RoomList:
         return frozenset(found)
 
 
-def _listed(membership: Membership, row: Listed) -> ListedRoom:
+def _listed(membership: Membership, row: RoomInLists) -> ListedRoom:
     activity = row.last_position if membership.membership == "join" else membership.position
     name = row.name or row.canonical_alias or ""
     return ListedRoom(
