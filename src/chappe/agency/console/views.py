@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec.structs import asdict
@@ -402,8 +402,8 @@ class Views:
         }
 
 
-def _page(rows: Any) -> tuple[list[dict[str, Any]], bool]:
-    return [dict(row) for row in rows[:PAGE]], len(rows) > PAGE
+def _page(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], bool]:
+    return [asdict(row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
 def _ids_in(value: Any, sigil: str) -> set[str]:
