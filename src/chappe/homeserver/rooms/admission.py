@@ -7,10 +7,11 @@ questions, in the order in which they are asked.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
 from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -27,13 +28,12 @@ BY_ONESELF = frozenset(("join", "knock"))
 ANY = frozenset(("join", "knock", "invite", "leave", "ban"))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Row):
     """What is known of somebody, and of the room that they are to come into."""
 
     is_blocked: bool = False  # the room: nobody of here comes in
     is_guest: bool = False  # an account without a registration (client-server API, "Guest access")
-    scope: Sequence[str] | None = None  # a bot: the only rooms that it may be in
+    scope: list[str] | None = None  # a bot: the only rooms that it may be in
 
 
 StandingOf = Callable[[str, str], Awaitable[Standing]]  # user id, room id

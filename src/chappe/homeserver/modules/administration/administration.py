@@ -116,12 +116,6 @@ class KnownIdentity(Row):
     subject: str
 
 
-class StandingRow(Row):
-    is_blocked: bool
-    is_guest: bool
-    scope: list[str] | None
-
-
 class GuestNotAdmitted(Row):
     user_id: str
     room_id: str
@@ -285,9 +279,9 @@ class Administration:
 
     async def standing(self, user_id: str, room_id: str) -> Standing:
         """What is asked about whoever comes into a room, in one reading."""
-        row = await find(
+        standing = await find(
             self._database,
-            StandingRow,
+            Standing,
             """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2)
                       OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
                       coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope
@@ -295,8 +289,8 @@ class Administration:
             user_id,
             room_id,
         )
-        assert row is not None
-        return Standing(row.is_blocked, row.is_guest, row.scope)
+        assert standing is not None
+        return standing
 
     async def guests_not_admitted(self) -> list[tuple[str, str]]:
         """(guest, room id) where an account without a registration is in a room that admits none."""
