@@ -60,14 +60,6 @@ class OrganisationHome(Row):
     home: str
 
 
-class FunctionAccount(Row):
-    user_id: str
-    display_name: str | None
-    holder: str | None
-    since_ts: int | None
-    holders: list[str]
-
-
 class Turn(Row):
     holder: str
     began_ts: int
@@ -79,6 +71,10 @@ class HeldFunction(Row):
     display_name: str | None
     holder: str | None
     since_ts: int | None
+
+
+class FunctionAccount(HeldFunction):
+    holders: list[str]
 
 
 class FunctionAccountRow(Row):

@@ -11,6 +11,17 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from chappe.agency.guest_rows import (
+    EndedGuest,
+    EndingGuest,
+    Guest,
+    GuestAddress,
+    GuestOfSponsor,
+    GuestRow,
+    Invitation,
+    InvitedGuest,
+    ListedGuest,
+)
 from chappe.agency.guests import Guests
 from chappe.agency.names import display_name
 from chappe.agency.organisations import Organisations
@@ -20,7 +31,7 @@ from chappe.homeserver.accounts.endings import THE_WHOLE, on_its_day
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns, find, read, values
+from chappe.homeserver.database.rows import columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.rooms.memberships import Memberships
@@ -31,73 +42,6 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 REMINDER_DAYS = (14, 3)
 PURPOSE_AT_MOST = 500
-
-
-class Invitation(Row):
-    sponsor: str
-    purpose: str
-    ends_ts: int | None
-
-
-class GuestOfSponsor(Row):
-    user_id: str
-    purpose: str | None
-    ends_ts: int | None
-    created_ts: int
-
-
-class InvitedGuest(Row):
-    address: str
-    purpose: str
-    ends_ts: int | None
-
-
-class ListedGuest(Row):
-    user_id: str
-    display_name: str | None
-    sponsor: str
-    purpose: str | None
-    ends_ts: int | None
-    created_ts: int
-    sponsor_has_left: bool
-
-
-class Guest(Row):
-    """Times are in ms. `reminded_days`: how many days before the end the sponsor was reminded last."""
-
-    user_id: str
-    sponsor: str
-    purpose: str | None
-    ends_ts: int | None
-    created_ts: int
-    reminded_days: int | None
-    agent_since: int | None
-
-
-class GuestRow(Guest):
-    """With the end of the account, and who has said it (`Accounts.set_state`)."""
-
-    expires_ts: int | None
-    expires_by: str | None
-
-
-class EndingGuest(Row):
-    user_id: str
-    sponsor: str
-    purpose: str | None
-    ends_ts: int
-    reminded_days: int | None
-
-
-class EndedGuest(Row):
-    user_id: str
-    expires_by: str | None
-
-
-class GuestAddress(Row):
-    user_id: str
-    address: str
-    expires_by: str | None
 
 
 class Sponsors:

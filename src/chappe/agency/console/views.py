@@ -12,6 +12,7 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
+from chappe.agency.console.listed import ListedAlert, ListedFile, ListedPerson, ListedReport, ListedRoom
 from chappe.agency.console.scope import ROOM_OF, Actor, Scope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
@@ -54,67 +55,6 @@ _ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encrypti
  WHERE e.type = 'm.room.create' AND ($1 = 'all' OR {ROOM_OF} = $1) AND s.joined > 0
    AND lower(r.room_id) || ' ' || s.search LIKE ALL ($2::text[])
    AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
-
-
-class ListedPerson(Row):
-    user_id: str
-    display_name: str | None
-    avatar_url: str | None
-    kind: str | None
-    locked: bool
-    expires_ts: int | None
-    organisation: str | None
-    last_seen_ts: int | None
-    created_ts: int
-    administers: bool
-
-
-class ListedRoom(Row):
-    room_nid: int
-    room_id: str
-    name: str | None
-    topic: str | None
-    joined: int
-    encrypted: bool
-    creator: str
-    created_ts: int
-    listed: bool
-    blocked: bool
-
-
-class ListedFile(Row):
-    server_name: str
-    media_id: str
-    user_id: str
-    file_name: str | None
-    size: int | None
-    created_ts: int
-    quarantined_by: str | None
-    reason: str | None
-    info: str | None
-    released_by: str | None
-
-
-class ListedReport(Row):
-    report_id: int
-    reporter: str
-    room_id: str | None
-    event_id: str | None
-    user_id: str | None
-    reason: str | None
-    received_ts: int
-    room_name: str | None
-
-
-class ListedAlert(Row):
-    user_id: str
-    organisation_label: str | None
-    step: str
-    what: str
-    amount: float
-    ts: int
-    locked: bool
-    administers: bool
 
 
 class Views:

@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncpg.pool import PoolConnectionProxy
 
+from chappe.homeserver.accounts.session_rows import AccessToken, Device, DeviceToken, RefreshToken, ReplacedToken, SessionKey
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
 from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
@@ -54,51 +55,6 @@ class Origin:
     parent: tuple[str, str] | None = None
     asked_by: tuple[str, str] | None = None
     password_hash: str | None = None
-
-
-class DeviceToken(Row):
-    token_hash: bytes
-    device_id: str
-
-
-class Device(Row):
-    device_id: str
-    display_name: str | None
-    last_seen_ts: int | None
-    last_seen_ip: str | None
-    user_agent: str | None
-
-
-class SessionKey(Row):
-    user_id: str
-    device_id: str
-
-
-class AccessToken(Row):
-    user_id: str
-    device_id: str
-    expires_ts: int | None
-    refresh_hash: bytes | None
-    is_admin: bool
-    is_guest: bool
-    locked: bool
-    suspended: bool
-    account_expires_ts: int | None
-    deactivated: bool
-    client_id: str | None
-    scope: str | None
-
-
-class RefreshToken(Row):
-    user_id: str
-    device_id: str
-    client_id: str | None
-
-
-class ReplacedToken(Row):
-    user_id: str
-    device_id: str
-    successor_hash: bytes | None
 
 
 class SessionStore:

@@ -13,7 +13,8 @@ import asyncpg
 from chappe.homeserver.accounts.account_states import Entry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
-from chappe.homeserver.accounts.session_store import AccessToken, InTransaction, Origin, RemovedDeviceRow
+from chappe.homeserver.accounts.session_rows import AccessToken
+from chappe.homeserver.accounts.session_store import InTransaction, Origin, RemovedDeviceRow
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new_refresh_token, new_token

@@ -10,6 +10,12 @@ from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.user_cache import UserCache
 
 
+class JoinedSince(Row):
+    user_id: str
+    room_nid: int
+    since: int
+
+
 class Membership(Row):
     """A user in a room. Positions: of the last membership event (`position`), of the join with which the present stay began
     (`joined_since`), of when all of the room (`retold`) or its state alone (`state_retold`) was to be sent anew."""

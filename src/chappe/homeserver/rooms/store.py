@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from chappe.homeserver.database.pool import Database, Record
-from chappe.homeserver.database.rows import Row, mapping, read, values
+from chappe.homeserver.database.rows import mapping, read, values
+from chappe.homeserver.rooms.memberships import JoinedSince
 from chappe.homeserver.rooms.stored_event import (
     EVENT_COLUMNS,
     EventPlace,
@@ -20,6 +21,7 @@ from chappe.homeserver.rooms.stored_event import (
     ThreadOf,
     TimelineEvent,
 )
+from chappe.homeserver.rooms.summary import RoomInLists
 from chappe.matrix.filters import RoomEventFilter
 
 OUTLIER = -(1 << 62)  # the position of events that are in no timeline
@@ -49,23 +51,6 @@ class Scanned(NamedTuple):
     after: int
     upto: int
     wanted: int
-
-
-class JoinedSince(Row):
-    user_id: str
-    room_nid: int
-    since: int
-
-
-class RoomInLists(Row):
-    """What lists of rooms order and filter by."""
-
-    room_nid: int
-    last_position: int
-    room_type: str | None
-    encryption: str | None
-    name: str | None
-    canonical_alias: str | None
 
 
 def _scan(place: Scanned, rows: Sequence[Record]) -> Scan:

@@ -102,6 +102,17 @@ def searched(name: str | None, topic: str | None, alias: str | None) -> str:
     return "\n".join((plain + rest.lower(), " ".join(word for word in names(head).split() if word not in whole)))
 
 
+class RoomInLists(Row):
+    """What lists of rooms order and filter by."""
+
+    room_nid: int
+    last_position: int
+    room_type: str | None
+    encryption: str | None
+    name: str | None
+    canonical_alias: str | None
+
+
 class OldSearch(Row):
     room_nid: int
     name: str | None

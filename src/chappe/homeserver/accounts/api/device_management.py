@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chappe.homeserver.accounts.session_store import Device
+from chappe.homeserver.accounts.session_rows import Device
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.uia import UserInteractiveAuth

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
-from chappe.homeserver.accounts.session_store import Device
+from chappe.homeserver.accounts.session_rows import Device
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount

@@ -6,7 +6,6 @@ Answers have the shapes of `/_synapse/admin`, which existing tools read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import asdict
@@ -14,8 +13,21 @@ from msgspec.structs import asdict
 from chappe.homeserver.accounts import kinds
 from chappe.homeserver.accounts.upstream_links import UpstreamLinks
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns, find, read, values
+from chappe.homeserver.database.rows import columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.modules.administration.listed import (
+    Account,
+    AccountCounts,
+    FileCounts,
+    GuestNotAdmitted,
+    KnownAddress,
+    KnownIdentity,
+    ListedAccount,
+    ListedRoom,
+    RoomCounts,
+    SentEvent,
+    WaitingCounts,
+)
 from chappe.homeserver.rooms.admission import Standing
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.search_lexemes import patterns
@@ -59,95 +71,6 @@ _ROOMS = """FROM rooms r JOIN room_summaries s USING (room_nid)
    WHERE lower(r.room_id) || ' ' || s.search LIKE ALL ($1::text[])
      AND ($2::boolean IS NULL OR $2 = EXISTS (SELECT 1 FROM published_rooms p WHERE p.room_nid = r.room_nid))
      AND ($3::boolean IS NULL OR $3 = (s.joined = 0))"""
-
-
-class Account(Row):
-    """Of the table `users`."""
-
-    user_id: str
-    kind: str | None
-    is_guest: bool
-    is_admin: bool
-    deactivated: bool
-    erased: bool
-    locked: bool
-    suspended: bool
-    created: datetime
-    appservice: str | None
-    expires_ts: int | None
-    owner: str | None
-    purpose: str | None
-
-
-class ListedAccount(Account):
-    """`seen`: when one of its devices asked for something last, in ms."""
-
-    display_name: str | None
-    avatar_url: str | None
-    seen: int | None
-
-
-class ListedRoom(Row):
-    room_id: str
-    version: str
-    name: str | None
-    topic: str | None
-    avatar: str | None
-    canonical_alias: str | None
-    joined: int
-    encryption: str | None
-    join_rule: str
-    guest_access: str
-    history_visibility: str
-    room_type: str | None
-    creator: str | None
-    public: bool
-
-
-class KnownAddress(Row):
-    medium: str
-    address: str
-    added_at: int
-    validated_at: int
-
-
-class KnownIdentity(Row):
-    provider: str
-    subject: str
-
-
-class GuestNotAdmitted(Row):
-    user_id: str
-    room_id: str
-
-
-class SentEvent(Row):
-    room_id: str
-    event_id: str
-
-
-class AccountCounts(Row):
-    accounts: int
-    deactivated: int
-    bots: int
-    bridged: int
-
-
-class RoomCounts(Row):
-    rooms: int
-    encrypted_rooms: int
-
-
-class FileCounts(Row):
-    files: int
-    bytes: int
-
-
-class WaitingCounts(Row):
-    mail: int
-    pushes: int
-    transactions: int
-    reports: int
 
 
 class Administration:

@@ -10,7 +10,7 @@ import orjson
 from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, AccountData
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.store import RoomInLists
+from chappe.homeserver.rooms.summary import RoomInLists
 from chappe.homeserver.sync.sliding.request import RoomFilter
 from chappe.matrix.search_words import fold
 
