@@ -106,10 +106,12 @@ class Database:
             self._pool.terminate()
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[Record]:
-        return await self._read("fetch", sql, arguments)  # type: ignore[no-any-return]
+        found: Sequence[Record] = await self._read("fetch", sql, arguments)
+        return found
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Record | None:
-        return await self._read("fetchrow", sql, arguments)  # type: ignore[no-any-return]
+        found: Record | None = await self._read("fetchrow", sql, arguments)
+        return found
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         return await self._read("fetchval", sql, arguments)
