@@ -60,12 +60,16 @@ async def each(connection: Any, row: type[R], sql: str, *arguments: Any) -> Asyn
 
 async def values(source: Source, kind: type[T], sql: str, *arguments: Any) -> list[T]:
     """What a statement of one column finds."""
-    return [value for (value,) in await source.fetch(sql, *arguments)]
+    found = [value for (value,) in await source.fetch(sql, *arguments)]
+    assert watch is None or None not in found, sql
+    return found
 
 
 async def mapping(source: Source, key: type[K], value: type[T], sql: str, *arguments: Any) -> dict[K, T]:
     """By the first of a statement's two columns, the second."""
-    return dict(await source.fetch(sql, *arguments))
+    found: dict[K, T] = dict(await source.fetch(sql, *arguments))
+    assert watch is None or None not in found.values(), sql
+    return found
 
 
 def columns(row: type[Row], of: str = "") -> str:
