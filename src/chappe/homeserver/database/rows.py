@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import starmap
 from types import NoneType, UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
@@ -72,6 +73,7 @@ async def mapping(source: Source, key: type[K], value: type[T], sql: str, *argum
     return found
 
 
+@cache
 def columns(row: type[Row], of: str = "") -> str:
     """The fields, as a statement names them. `of`: what the statement calls the table."""
     return ", ".join(f"{of}.{name}" if of else name for name in row.__struct_fields__)
