@@ -34,7 +34,7 @@ from chappe.homeserver.rooms.summary import summary_row
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.event_auth import check_auth
-from chappe.matrix.events import Pdu, seal, signed_form
+from chappe.matrix.events import Pdu, references, seal, signed_form
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.room_versions import RoomVersion
 
@@ -219,9 +219,19 @@ class RemoteMembership:
         taken_back = checked.pdu["content"].get("membership") in ("leave", "ban")
         if taken_back and domain_of(checked.pdu["sender"]) == origin and checked.room_id == room_id:
             if membership.membership == "knock" or domain_of(membership.sender) == origin:
-                await self._end(target, room, checked.event_id, checked.pdu)
+                if not await self._was_before(target, room, checked):
+                    await self._end(target, room, checked.event_id, checked.pdu)
                 return True
         return False
+
+    async def _was_before(self, user_id: str, room: LiveRoom, checked: Checked) -> bool:
+        """Whether what stands of somebody beside a room was begun after an event: a refusal may come after the next try."""
+        raw = await self._database.fetchval(
+            "SELECT event FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.number
+        )
+        standing = orjson.loads(raw) if raw is not None else {"auth_events": []}
+        cited = references(standing, "auth_events", room.version)
+        return checked.event_id in cited or checked.pdu["depth"] < standing.get("depth", 0)
 
     # ---------------------------------------------------------------------------------------------------- both ways
 
