@@ -86,7 +86,7 @@ class ThreadSubscriptions:
         row = await self._row(user_id, room.number, root)
         if cause is not None:
             event = await self._rooms.timeline.shown(user_id, room, cause)
-            if event is None or (event.thread != root and event.event_id != root):
+            if event is None or event.thread != root:
                 raise BadRequest("This event is not in the thread", "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD")
             if row is not None and row.subscribed:
                 return
