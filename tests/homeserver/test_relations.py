@@ -307,7 +307,7 @@ async def test_following_a_thread(alice: Person, bob: Person, room: str) -> None
         with pytest.raises(Refused) as refused:
             await call
         assert refused.value.errcode == "M_NOT_FOUND"
-    for cause in (await alice.say(room, "elsewhere"), root):  # a root is in the main timeline (receipts.md)
+    for cause in (await alice.say(room, "elsewhere"), root):  # a root is in the main timeline
         with pytest.raises(Refused) as refused:
             await bob.call("PUT", path, {"automatic": cause})
         assert (refused.value.status, refused.value.errcode) == (400, "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD")
