@@ -13,7 +13,7 @@ import pytest
 
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from chappe.homeserver.rooms.remote import errands, gaps
-from chappe.homeserver.rooms.remote.checks import Checked, kept
+from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, asking, needing_others
 from chappe.matrix.identifiers import host_of
 from tests.federation.conftest import Peer
@@ -316,7 +316,7 @@ async def test_half_a_state_is_none(peer: Peer, monkeypatch: pytest.MonkeyPatch)
     node, clock = forger.target.node, Clock()
     live, of_errands = await node.rooms.require(room), Errands(clock)
     last = honest.event(prev_events=["$" + secrets.token_urlsafe(32)])
-    checked: Checked = kept(last, honest.id_of(last), live.version)
+    checked: SignedPdu = kept(last, honest.id_of(last), live.version)
     with of_errands.of(EVIL, has_member=True):
         with pytest.raises(AskedEnough):
             await node.inbox.gaps.state_before(live, checked, [honest.evil.config.server_name])

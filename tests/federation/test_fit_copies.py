@@ -10,7 +10,7 @@ import pytest
 
 from chappe.config import Agency
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
-from chappe.homeserver.rooms.remote.checks import Checked, kept
+from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.handshakes import Signed
 from tests.federation.conftest import Peer
 from tests.federation.foreign import Foreign, pdus_of
@@ -125,7 +125,7 @@ async def test_who_is_believed_that_nothing_is_left(peer: Peer, monkeypatch: pyt
     monkeypatch.setattr(client, "request", answers)
     live = await race.here.node.rooms.require(race.room)
     checked = kept(emptied, race.event_id, live.version)
-    found: dict[str, Checked] = {}
+    found: dict[str, SignedPdu] = {}
     await race.here.node.inbox.gaps.copies._find_many(live, [checked], ["nobody.example"], found)
     assert (list(found), asked[0]) == ([race.event_id] if tells == "home" else [], "home")
 

@@ -93,7 +93,7 @@ async def test_a_removal_that_nobody_explains_is_judged_by_what_is_here(peer: Pe
     store = RemoteStore(there.node.database)
 
     async def status() -> int | None:
-        known = (await store.known([banned])).get(banned)
+        known = (await store.stored_pdus([banned])).get(banned)
         return known.status if known is not None else None
 
     assert await until(status) == REJECTED

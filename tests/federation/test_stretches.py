@@ -581,7 +581,7 @@ async def knows_the_state_only(forger: Forger) -> None:
     last = await node.database.fetchval(
         "SELECT event_id FROM events WHERE room_nid = $1 ORDER BY position DESC LIMIT 1", number
     )
-    known = (await RemoteStore(node.database).known([last]))[last]
+    known = (await RemoteStore(node.database).stored_pdus([last]))[last]
 
     async def at(*_: Any) -> Any:
         return forger.room, known

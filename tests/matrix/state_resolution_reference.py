@@ -17,11 +17,11 @@ Events = set[ResolvableEvent]
 
 def auth_chain(event: ResolvableEvent) -> Events:
     found: Events = set()
-    todo = list(event.auth)
+    todo = list(event.auth_events)
     while todo:
         if (each := todo.pop()) not in found:
             found.add(each)
-            todo.extend(each.auth)
+            todo.extend(each.auth_events)
     return found
 
 
@@ -56,7 +56,7 @@ def resolve(states: list[State], version: RoomVersion, create: ResolvableEvent) 
     if version.state_resolution == "2.1":
         full |= conflicted_subgraph(conflicted)
     power = {e for e in full if e.is_power_event}
-    while more := {a for e in power for a in e.auth if a in full} - power:
+    while more := {a for e in power for a in e.auth_events if a in full} - power:
         power |= more
     state: State = {} if version.state_resolution == "2.1" else dict(unconflicted)
     iterate(reverse_topological_power_ordering(power, version, create), state, version, create)
@@ -66,7 +66,11 @@ def resolve(states: list[State], version: RoomVersion, create: ResolvableEvent) 
 
 def iterate(events: Iterable[ResolvableEvent], state: State, version: RoomVersion, create: ResolvableEvent) -> None:
     for event in events:
-        known = {**({CREATE: create} if version.room_id_is_create_hash else {}), **{a.key: a for a in event.auth}, **state}
+        known = {
+            **({CREATE: create} if version.room_id_is_create_hash else {}),
+            **{a.key: a for a in event.auth_events},
+            **state,
+        }
         try:
             check_auth(event.pdu, version, known.get)
         except Forbidden:
@@ -77,14 +81,14 @@ def iterate(events: Iterable[ResolvableEvent], state: State, version: RoomVersio
 def reverse_topological_power_ordering(events: Events, version: RoomVersion, create: ResolvableEvent) -> list[ResolvableEvent]:
     left, order = set(events), []
     while left:
-        free = [e for e in left if not any(a in left for a in e.auth)]
+        free = [e for e in left if not any(a in left for a in e.auth_events)]
         order.append(min(free, key=lambda e: (-power_of_sender(e, version, create), e.pdu["origin_server_ts"], e.event_id)))
         left.remove(order[-1])
     return order
 
 
 def power_of_sender(event: ResolvableEvent, version: RoomVersion, create: ResolvableEvent) -> float:
-    cited = {a.key: a for a in event.auth}
+    cited = {a.key: a for a in event.auth_events}
     made = create if version.room_id_is_create_hash or event.key == CREATE else cited.get(CREATE)
     if made is None:
         return 0
@@ -96,7 +100,7 @@ def mainline_ordering(events: Events, top: ResolvableEvent | None) -> list[Resol
     mainline = line_of_levels(top)
 
     def position(event: ResolvableEvent) -> float:
-        line = line_of_levels(next((a for a in event.auth if a.key == POWER_LEVELS), None))
+        line = line_of_levels(next((a for a in event.auth_events if a.key == POWER_LEVELS), None))
         return next((mainline.index(levels) for levels in line if levels in mainline), math.inf)
 
     return sorted(events, key=lambda e: (-position(e), e.pdu["origin_server_ts"], e.event_id))
@@ -106,5 +110,5 @@ def line_of_levels(levels: ResolvableEvent | None) -> list[ResolvableEvent]:
     line = []
     while levels is not None:
         line.append(levels)
-        levels = next((a for a in levels.auth if a.key == POWER_LEVELS), None)
+        levels = next((a for a in levels.auth_events if a.key == POWER_LEVELS), None)
     return line

@@ -30,7 +30,7 @@ class Index:
         self.chain_rows: dict[int, ChainRow] = {}
         self.cited_by: dict[int, list[int]] = {nid: [] for nid in self.stored}
         for nid, event in self.stored.items():
-            cited = [self.nids[a.event_id] for a in event.auth]
+            cited = [self.nids[a.event_id] for a in event.auth_events]
             self.chain_rows[nid] = self.chains.add([self.chain_rows[c] for c in cited])
             for c in cited:
                 self.cited_by[c].append(nid)
@@ -39,7 +39,7 @@ class Index:
 
     def _row(self, nid: int) -> AuthRow:
         row = self.chain_rows[nid]
-        return AuthRow(nid, row.num, self.chains.chain(row), [self.nids[a.event_id] for a in self.stored[nid].auth])
+        return AuthRow(nid, row.num, self.chains.chain(row), [self.nids[a.event_id] for a in self.stored[nid].auth_events])
 
     async def rows(self, nids: Collection[int]) -> dict[int, AuthRow]:
         self.asked.append(("rows", len(nids)))

@@ -331,12 +331,12 @@ def _check_power_levels_format(new: dict[str, Any], version: RoomVersion, creato
         raise Malformed("A creator of the room has infinite power and cannot be listed in `users`")
 
 
-def check_auth_events(pdu: dict[str, Any], version: RoomVersion, cited: list[tuple[StateKey, StateEvent]]) -> None:
+def check_auth_events(pdu: dict[str, Any], version: RoomVersion, auth_events: list[tuple[StateKey, StateEvent]]) -> None:
     """Rule 2 on the cited events themselves: no duplicates, only those that the selection picks, create among them.
 
-    `cited`: the events named in `auth_events`, with their state keys. Raises Forbidden.
+    `auth_events`: those that it names, with their state keys. Raises Forbidden.
     """
-    keys = [key for key, _ in cited]
+    keys = [key for key, _ in auth_events]
     if len(set(keys)) != len(keys):
         raise Forbidden("The event cites two auth events for the same state")
     allowed = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], version)

@@ -24,11 +24,11 @@ NO_LEVELS_BEHIND = math.inf
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvableEvent:
-    """A state event as resolution reads it. `auth`: its auth events, without the rejected ones."""
+    """A state event as resolution reads it. `auth_events`: without the rejected ones."""
 
     event_id: str
     pdu: dict[str, Any]
-    auth: Sequence[ResolvableEvent]
+    auth_events: Sequence[ResolvableEvent]
 
     @property
     def key(self) -> StateKey:
@@ -104,7 +104,7 @@ class _Resolution:
         picked = {event_id: event for event_id, event in self._full.items() if event.is_power_event}
         todo = list(picked.values())
         while todo:
-            for cited in todo.pop().auth:
+            for cited in todo.pop().auth_events:
                 if cited.event_id in self._full and cited.event_id not in picked:
                     picked[cited.event_id] = cited
                     todo.append(cited)
@@ -114,10 +114,10 @@ class _Resolution:
 
     def _reverse_topological_power_ordering(self, events: Mapping[str, ResolvableEvent]) -> Iterator[ResolvableEvent]:
         """Kahn's algorithm: of the events whose auth events are all out, the smallest goes next."""
-        waits = {key: len({a.event_id for a in event.auth if a.event_id in events}) for key, event in events.items()}
+        waits = {key: len({a.event_id for a in event.auth_events if a.event_id in events}) for key, event in events.items()}
         citers: dict[str, list[str]] = {}
         for key, event in events.items():
-            for cited in {a.event_id for a in event.auth if a.event_id in events}:
+            for cited in {a.event_id for a in event.auth_events if a.event_id in events}:
                 citers.setdefault(cited, []).append(key)
         heap = [self._rank(events[key]) for key, count in waits.items() if not count]
         heapq.heapify(heap)
@@ -131,13 +131,13 @@ class _Resolution:
 
     def _rank(self, event: ResolvableEvent) -> tuple[float, int, str]:
         """More power of the sender by the event's own auth events, then earlier, then the smaller id."""
-        cited = {a.key: a for a in event.auth}
-        create = self._create if self._version.room_id_is_create_hash else cited.get(CREATE)
+        auth_events = {a.key: a for a in event.auth_events}
+        create = self._create if self._version.room_id_is_create_hash else auth_events.get(CREATE)
         if event.key == CREATE:
             create = event
         power: float = 0
         if create is not None:
-            levels = cited.get(POWER_LEVELS)
+            levels = auth_events.get(POWER_LEVELS)
             creators = creators_of(create, self._version)
             power = PowerLevels(self._version, levels.content if levels else None, creators).of(event.sender)
         return -power, event.pdu["origin_server_ts"], event.event_id
@@ -169,14 +169,14 @@ class _Resolution:
     def _apply(self, events: Iterable[ResolvableEvent]) -> None:
         """The iterative auth checks: what is not allowed on top of the state so far is left out."""
         for event in events:
-            cited = {a.key: a for a in event.auth}
+            auth_events = {a.key: a for a in event.auth_events}
 
-            def get(key: StateKey, cited: Mapping[StateKey, ResolvableEvent] = cited) -> ResolvableEvent | None:
+            def get(key: StateKey, auth_events: Mapping[StateKey, ResolvableEvent] = auth_events) -> ResolvableEvent | None:
                 found = self._state.get(key)
                 if found is None and not self._starts_empty:
                     found = self._conflict.unconflicted(key)
                 if found is None:
-                    found = cited.get(key)
+                    found = auth_events.get(key)
                 if found is None and key == CREATE and self._version.room_id_is_create_hash:
                     found = self._create
                 return found
@@ -186,7 +186,7 @@ class _Resolution:
 
 
 def _levels_behind(event: ResolvableEvent) -> ResolvableEvent | None:
-    return next((a for a in event.auth if a.key == POWER_LEVELS), None)
+    return next((a for a in event.auth_events if a.key == POWER_LEVELS), None)
 
 
 def _is_allowed(event: ResolvableEvent, version: RoomVersion, get: Callable[[StateKey], ResolvableEvent | None]) -> bool:

@@ -194,13 +194,13 @@ class RoomWrite(EventWrite):
         key = event.key
         event.replaces = ahead.get(key)
         keys = auth_event_keys(draft.type, draft.state_key, draft.sender, draft.content, room.version)
-        cited = [e for k in keys if (e := ahead.get(k)) is not None]
-        event.chain = ahead.chains.add([e.chain for e in cited if e.chain is not None])
+        auth_events = [e for k in keys if (e := ahead.get(k)) is not None]
+        event.chain = ahead.chains.add([e.chain for e in auth_events if e.chain is not None])
         pack, nodes = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
             self.add_row(StatePackRow(pack=event.nid, room=room.number, data=pack))
             self.nodes.update(nodes)
-        self.add_row(auth_event_row(event.nid, room.number, event.chain, [e.nid for e in cited]))
+        self.add_row(auth_event_row(event.nid, room.number, event.chain, [e.nid for e in auth_events]))
         event.state_after = name_to_int(ahead.root)
         self.state_changes += 1
         if draft.type == "m.room.member":

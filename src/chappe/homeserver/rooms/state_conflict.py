@@ -209,8 +209,8 @@ class _Events:
         self._nids: dict[str, int] = {}
         for row in sorted(rows.values(), key=lambda row: row.num):
             event = stored[row.nid]
-            cited = [self._made[nid] for nid in row.auth if not stored[nid].is_rejected]
-            self._made[row.nid] = ResolvableEvent(event.event_id, event.pdu, cited)
+            auth_events = [self._made[nid] for nid in row.auth if not stored[nid].is_rejected]
+            self._made[row.nid] = ResolvableEvent(event.event_id, event.pdu, auth_events)
             self._nids[event.event_id] = row.nid
         self.unconflicted = {key: self._made[nid] for key, nid in holders.items()}
 

@@ -206,8 +206,8 @@ class Timeline:
         if not strange:
             return state
         rows = await self._store.events_by_number(strange)
-        cited = [i for row in rows for i in references(orjson.loads(row.json), "auth_events", room.version)]
-        found = await self.of_rows(room, await self._store.events_by_id(room.number, cited, NOT_HELD_BACK))
+        auth_events = [i for row in rows for i in references(orjson.loads(row.json), "auth_events", room.version)]
+        found = await self.of_rows(room, await self._store.events_by_id(room.number, auth_events, NOT_HELD_BACK))
         senders = {row.sender for row in rows}
         members = sorted((e for e in found if e.type == MEMBER and e.state_key in senders), key=lambda e: e.depth)
         return {**state, **{e.key: e for e in members}}

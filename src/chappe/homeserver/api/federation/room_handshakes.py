@@ -55,7 +55,7 @@ class RoomHandshakes:
         accepted = await self._accept(request, "join")
         room, known = accepted.room, accepted.known
         without = self._serving.dispensable(room, accepted.checked.pdu["sender"]) if may_omit else set()
-        state, chain = await self._serving.state_and_chain(room, known, without, accepted.cited, is_brief=may_omit)
+        state, chain = await self._serving.state_and_chain(room, known, without, accepted.auth_event_nids, is_brief=may_omit)
         servers = sorted({domain_of(user) for user in room.joined})
         return b"".join(
             (

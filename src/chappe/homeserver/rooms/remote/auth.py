@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.event_auth import CREATE, StateKey, check_auth, check_auth_events
 from chappe.matrix.events import is_named_too_long
 
 
 @dataclass(frozen=True, slots=True)
-class Cited:
+class AuthEvent:
     """An auth event (or an event of a state), as the authorisation rules read it."""
 
     event_id: str
@@ -23,19 +23,19 @@ class Cited:
     is_rejected: bool = False
 
 
-def cited_of(checked: Checked, is_rejected: bool = False) -> Cited:
+def auth_event_of(checked: SignedPdu, is_rejected: bool = False) -> AuthEvent:
     assert checked.key is not None
-    return Cited(checked.event_id, checked.key, checked.pdu["sender"], checked.pdu["content"], is_rejected)
+    return AuthEvent(checked.event_id, checked.key, checked.pdu["sender"], checked.pdu["content"], is_rejected)
 
 
-def check_by_auth_events(checked: Checked, cited: Mapping[str, Cited]) -> None:
+def check_by_auth_events(checked: SignedPdu, auth_events: Mapping[str, AuthEvent]) -> None:
     """Check 4: raises Forbidden where an event has auth events that it may not have, or they do not allow it.
 
-    `cited`: by event id, all its auth events, with (version 12) the create event.
+    `auth_events`: by event id, all of them, with (version 12) the create event.
     """
     if is_named_too_long(checked.pdu):
         raise Forbidden("The event's type or state key is longer than 255 bytes")
-    events = [cited[event_id] for event_id in checked.auth()]
+    events = [auth_events[event_id] for event_id in checked.auth_events()]
     if any(event.is_rejected for event in events):
         raise Forbidden("The event cites one that was rejected")
     explicit = [e for e in events if not (checked.version.room_id_is_create_hash and e.key == CREATE)]
@@ -44,27 +44,27 @@ def check_by_auth_events(checked: Checked, cited: Mapping[str, Cited]) -> None:
     check_auth({**checked.pdu, "event_id": checked.event_id}, checked.version, by_key.get)
 
 
-def judge(ordered: Iterable[Checked], cited: dict[str, Cited]) -> Iterator[Checked]:
-    """Accepts or rejects state events by their auth events, and adds each to `cited`. `ordered`: auth events come before those that
-    cite them. Yields what was judged; an event is left out where one of its auth events is not there."""
+def judge(ordered: Iterable[SignedPdu], auth_events: dict[str, AuthEvent]) -> Iterator[SignedPdu]:
+    """Accepts or rejects state events by their auth events, and adds each to `auth_events`. `ordered`: auth events come before those
+    that cite them. Yields what was judged; an event is left out where one of its auth events is not there."""
     for checked in ordered:
-        if not all(a in cited for a in checked.auth()):
+        if not all(a in auth_events for a in checked.auth_events()):
             continue
         is_rejected = False
         try:
-            check_by_auth_events(checked, cited)
+            check_by_auth_events(checked, auth_events)
         except Forbidden:
             is_rejected = True
-        cited[checked.event_id] = cited_of(checked, is_rejected)
+        auth_events[checked.event_id] = auth_event_of(checked, is_rejected)
         yield checked
 
 
-def in_auth_order(events: Mapping[str, Checked]) -> list[Checked]:
+def in_auth_order(events: Mapping[str, SignedPdu]) -> list[SignedPdu]:
     """Auth events before the events that cite them. Events of a cycle, which no honest hash can make, are left out."""
-    return in_order(events, Checked.auth)
+    return in_order(events, SignedPdu.auth_events)
 
 
-def in_order(events: Mapping[str, Checked], edges: Callable[[Checked], Iterable[str]]) -> list[Checked]:
+def in_order(events: Mapping[str, SignedPdu], edges: Callable[[SignedPdu], Iterable[str]]) -> list[SignedPdu]:
     """The events in topological order, the earliest first. `edges`: the ids of earlier events. Those on a cycle, and behind one, are
     left out."""
     waits = dict.fromkeys(events, 0)

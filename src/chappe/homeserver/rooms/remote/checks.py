@@ -36,7 +36,7 @@ class KeyNotFound(Forbidden):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class SignedPdu:
     """A PDU whose signatures are good. `pdu` is what is kept of it: without what other servers may not set, and redacted where its
     hash is wrong. `is_unwelcome`: the room's policy server does not recommend it.
 
@@ -69,28 +69,28 @@ class Checked:
         """Whether a copy may come that has its content: nobody who knows has said that there is none."""
         return self.is_unfit and not self.is_confirmed
 
-    def confirmed(self) -> Checked:
+    def confirmed(self) -> SignedPdu:
         """As its sender's own server gives it. One with another content than a redaction leaves says nothing."""
         return self if self.is_altered else replace(self, is_confirmed=True)
 
-    def emptied(self) -> Checked:
+    def emptied(self) -> SignedPdu:
         """What a redaction leaves of it."""
         form = redact(self.pdu, self.version)
         return replace(self, pdu=form, raw=canonical_json(form), is_unfit=True, is_altered=False, is_confirmed=False)
 
-    def prev(self) -> list[str]:
+    def prev_events(self) -> list[str]:
         return [str(e) for e in references(self.pdu, "prev_events", self.version)]
 
-    def pdu_auth(self) -> list[str]:
+    def pdu_auth_events(self) -> list[str]:
         """The ids in its `auth_events`."""
         return [str(e) for e in references(self.pdu, "auth_events", self.version)]
 
-    def auth(self) -> list[str]:
+    def auth_events(self) -> list[str]:
         """The ids of its auth events, with that of the create event, which version 12 leaves out."""
-        cited = self.pdu_auth()
+        auth_events = self.pdu_auth_events()
         if self.version.room_id_is_create_hash and self.pdu["type"] != "m.room.create":
-            cited.append("$" + self.room_id[1:])
-        return cited
+            auth_events.append("$" + self.room_id[1:])
+        return auth_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +139,18 @@ class PduChecks:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    async def check(self, raw: Any, version: RoomVersion) -> Checked:
+    async def check(self, raw: Any, version: RoomVersion) -> SignedPdu:
         """Makes checks 1 to 3. Raises BadRequest for a wrong format, Forbidden for a bad signature."""
         pdu, event_id = check_format(raw, version)
         check_signatures(await self._signatures(pdu, version))
         return kept(pdu, event_id, version)
 
-    async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, Checked]:
+    async def check_many(self, raws: Sequence[Any], version: RoomVersion) -> dict[str, SignedPdu]:
         """By event id: those that are good, in the order given. Signatures are verified off the event loop."""
-        found: list[asyncio.Future[list[Checked]] | list[Checked]] = []
+        found: list[asyncio.Future[list[SignedPdu]] | list[SignedPdu]] = []
         gate = asyncio.Semaphore(THREADS)  # what waits to be verified stays as it was sent: small
 
-        async def off_the_loop(parsed: Sequence[_Parsed]) -> list[Checked]:
+        async def off_the_loop(parsed: Sequence[_Parsed]) -> list[SignedPdu]:
             try:
                 return await asyncio.to_thread(_verified, parsed, version)
             finally:
@@ -214,7 +214,7 @@ def check_signatures(needed: Sequence[Sequence[_Signature]]) -> None:
             raise Forbidden("The signature of the event is not valid")
 
 
-def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
+def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[SignedPdu]:
     found = []
     for pdu, event_id, needed in parsed:
         with contextlib.suppress(Forbidden):
@@ -223,14 +223,14 @@ def _verified(parsed: Sequence[_Parsed], version: RoomVersion) -> list[Checked]:
     return found
 
 
-def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> Checked:
+def kept(pdu: Pdu, event_id: str, version: RoomVersion) -> SignedPdu:
     """An event whose signatures were looked at, as it is kept."""
     form = check_hash(pdu, version)
     if form is pdu:
-        return Checked(event_id, pdu, canonical_json(pdu), version)
+        return SignedPdu(event_id, pdu, canonical_json(pdu), version)
     # before version 6 servers write some numbers in several ways: there a wrong hash proves nothing
     is_altered = version.strict_canonical_json and form["content"] != pdu["content"]
-    return Checked(event_id, form, canonical_json(form), version, is_unfit=True, is_altered=is_altered)
+    return SignedPdu(event_id, form, canonical_json(form), version, is_unfit=True, is_altered=is_altered)
 
 
 def check_hash(pdu: Pdu, version: RoomVersion) -> Pdu:
@@ -238,16 +238,16 @@ def check_hash(pdu: Pdu, version: RoomVersion) -> Pdu:
     return pdu if pdu["hashes"].get("sha256") == content_hash(pdu) else redact(pdu, version)
 
 
-def best_copies(events: Iterable[Checked]) -> dict[str, Checked]:
+def best_copies(events: Iterable[SignedPdu]) -> dict[str, SignedPdu]:
     """By event id: a copy whose hash fits where there is one, else the last one."""
-    found: dict[str, Checked] = {}
+    found: dict[str, SignedPdu] = {}
     for event in events:
         if not event.is_unfit or (before := found.get(event.event_id)) is None or before.is_unfit:
             found[event.event_id] = event
     return found
 
 
-def require_unaltered(events: Mapping[str, Checked], server: str) -> None:
+def require_unaltered(events: Mapping[str, SignedPdu], server: str) -> None:
     """Raises PeerUnreachable where a server that was asked for a state, or an auth chain, has changed what is in it."""
     if any(event.is_altered for event in events.values()):
         raise PeerUnreachable(server, "it showed events with another content than they were signed with")

@@ -21,10 +21,10 @@ from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.store import REJECTED, Known
+from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
@@ -135,7 +135,7 @@ class Completing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def look_for(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> None:
+    def look_for(self, room: LiveRoom, events: Sequence[SignedPdu], servers: Sequence[str]) -> None:
         """Looks, meanwhile, for the content of state events that came redacted: they may have been redacted for us alone."""
         task = in_background(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
         self._looking.add(task)
@@ -236,7 +236,9 @@ class Completing:
         for listener in self._listeners:
             listener(room.room_id)
 
-    async def _fetch(self, room: LiveRoom, event_id: str, servers: Sequence[str]) -> dict[str, tuple[Known, Mapping[str, Any]]]:
+    async def _fetch(
+        self, room: LiveRoom, event_id: str, servers: Sequence[str]
+    ) -> dict[str, tuple[StoredPdu, Mapping[str, Any]]]:
         """The member events of the state before our join, by user, checked and stored.
 
         After the server that let us in, those are asked of which somebody is known to be in the room.
@@ -261,7 +263,7 @@ class Completing:
             wanted = {
                 i: e for i, e in in_state.items() if e.key is not None and e.key[0] == MEMBER and e.room_id == room.room_id
             }
-            known = await self._receiver.store.known(wanted)
+            known = await self._receiver.store.stored_pdus(wanted)
             return {
                 wanted[i].pdu["state_key"]: (k, wanted[i].pdu["content"])
                 for i, k in known.items()
@@ -269,7 +271,7 @@ class Completing:
             }
         raise last
 
-    async def _adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
+    async def _adopt(self, room: LiveRoom, events: Mapping[str, SignedPdu]) -> None:
         """A part at a time: what is said in the room meanwhile comes in between."""
         ordered = in_auth_order(events)
         for start in range(0, len(ordered), KEPT_AT_ONCE):
@@ -277,7 +279,7 @@ class Completing:
             async with self._receiver.lock(room):
                 await self._receiver.outliers.adopt(room, part)
 
-    async def _save_members(self, room: LiveRoom, members: Mapping[str, tuple[Known, Mapping[str, Any]]]) -> None:
+    async def _save_members(self, room: LiveRoom, members: Mapping[str, tuple[StoredPdu, Mapping[str, Any]]]) -> None:
         """People of other servers: their memberships, and how they are found by name."""
         others = [(u, k, c) for u, (k, c) in members.items() if not self._rooms.is_hosted(u)]
         for start in range(0, len(others), KEPT_AT_ONCE):

@@ -14,14 +14,14 @@ from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, require_unaltered
+from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.remote.sent_state import Judged, judge_all, load
-from chappe.homeserver.rooms.remote.store import REJECTED, Known
+from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.matrix.directory_entries import DirectoryEntry, directory_entry
@@ -162,7 +162,7 @@ class Entering:
         room = await self._rooms.live.find_any(room_id)
         return room is None or (room.is_stub and not await self._receiver.store.has_events(room.number))
 
-    async def _verified(self, raws: list[Any], state_count: int, signed: Signed) -> tuple[dict[str, Checked], set[str]]:
+    async def _verified(self, raws: list[Any], state_count: int, signed: Signed) -> tuple[dict[str, SignedPdu], set[str]]:
         """What is correctly signed: (all events, those that are the state)."""
         state = await self._checks.check_many(raws[:state_count], signed.version)
         chain = await self._checks.check_many(raws[state_count:], signed.version)
@@ -177,7 +177,7 @@ class Entering:
             raise PeerUnreachable(signed.server, "the room it showed has no beginning, or another version than it said")
         return events, set(state)
 
-    def _is_emptied_rule(self, event: Checked) -> bool:
+    def _is_emptied_rule(self, event: SignedPdu) -> bool:
         """Whether of a rule that nobody redacts nothing came. What a redaction leaves of power levels, say, is what counts of
         them: there are rooms where that was done."""
         if not event.is_unfit or event.key == CREATE:
@@ -185,24 +185,26 @@ class Entering:
         return event.pdu["type"] in self._rooms.policy.never_redacted and not event.pdu["content"]
 
     async def _require_welcome(
-        self, server: str, join: Checked, judged: Judged, state_ids: set[str], present: LiveRoom | None, is_partial: bool
+        self, server: str, join: SignedPdu, judged: Judged, state_ids: set[str], present: LiveRoom | None, is_partial: bool
     ) -> None:
         """Judges our join as the room will, before anything of the answer is stored: a refused one leaves nothing here.
 
         Raises Forbidden, and PeerUnreachable where what the join cites was not sent.
         """
-        cited = dict(judged.cited)
-        if present is not None and (missing := [a for a in join.auth() if a not in cited]):
-            cited.update(await self._receiver.outliers.cited(present, missing))
-        if not all(a in cited for a in join.auth()):
+        auth_events = dict(judged.cited)
+        if present is not None and (missing := [a for a in join.auth_events() if a not in auth_events]):
+            auth_events.update(await self._receiver.outliers.auth_events(present, missing))
+        if not all(a in auth_events for a in join.auth_events()):
             raise PeerUnreachable(server, "it did not send what our join cites")
-        shown = [cited[i] for i in state_ids if i in cited] + ([cited[a] for a in join.auth()] if is_partial else [])
-        state: dict[StateKey, Cited] = {}
+        shown = [auth_events[i] for i in state_ids if i in auth_events] + (
+            [auth_events[a] for a in join.auth_events()] if is_partial else []
+        )
+        state: dict[StateKey, AuthEvent] = {}
         for event in shown:
             if not event.is_rejected and (event.event_id in state_ids or event.key[0] == MEMBER):
                 state.setdefault(event.key, event)
         try:
-            check_by_auth_events(join, cited)
+            check_by_auth_events(join, auth_events)
             check_auth({**join.pdu, "event_id": join.event_id}, join.version, state.get)
         except Forbidden:
             raise Forbidden(NOT_LET_IN) from None
@@ -211,22 +213,22 @@ class Entering:
         self,
         server: str,
         signed: Signed,
-        join: Checked,
-        events: dict[str, Checked],
+        join: SignedPdu,
+        events: dict[str, SignedPdu],
         judged: Judged,
         state_ids: set[str],
         servers: Sequence[str],
     ) -> LiveRoom:
         room = await self.claim(signed.pdu["room_id"], signed.version)
         async with self._receiver.lock(room):
-            known = await self._receiver.store.known(events)
+            known = await self._receiver.store.stored_pdus(events)
             if not known:
                 await load(self._database, room, judged, await self._rooms.numbers.take(len(judged.ordered)))
                 room.make_stale()
                 await room.reload()
             else:
                 await self._receiver.outliers.adopt(room, events)
-            known = await self._receiver.store.known(state_ids)
+            known = await self._receiver.store.stored_pdus(state_ids)
             entries, members, breath = {}, [], Breath()
             for event_id, event in known.items():
                 await breath.take()
@@ -240,7 +242,7 @@ class Entering:
             if is_new:
                 await self._open(room, root, members, (join.event_id, servers) if servers else None)
             try:
-                outcome = await self._receiver.receive(room, join, root, join.prev(), starts_afresh=True)
+                outcome = await self._receiver.receive(room, join, root, join.prev_events(), starts_afresh=True)
             finally:
                 if room.is_stub:
                     await self._shut(room, members)
@@ -333,8 +335,8 @@ def _lease(room_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    known: Known
-    event: Checked
+    known: StoredPdu
+    event: SignedPdu
 
     @property
     def membership(self) -> str:

@@ -33,7 +33,7 @@ async def leave_out_first_joins(
     suspects = _suspects(create, difference, events) if create is not None else {}
     if not suspects or create is None:
         return root, difference
-    known = await store.known_by_number([event.nid for event in suspects.values()])
+    known = await store.stored_pdus_by_nid([event.nid for event in suspects.values()])
     pdus = await store.pdus(list(known))
     kept: dict[bytes, int | None] = {}
     for key, event in suspects.items():

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.errands import AskedEnough
 from chappe.homeserver.rooms.remote.receive import Receiver
 from chappe.homeserver.rooms.rooms import MEMBER
@@ -34,7 +34,7 @@ class FitCopies:
     def __init__(self, receiver: Receiver, checks: PduChecks, calls: RoomCalls) -> None:
         self._receiver, self._checks, self._calls = receiver, checks, calls
 
-    async def fill(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
+    async def fill(self, room: LiveRoom, events: Sequence[SignedPdu], servers: Sequence[str]) -> list[SignedPdu]:
         """Returns the events, with copies in place of those without their content, where some server has one. An event that is
         stored without its content is confirmed by its sender's own server.
 
@@ -44,26 +44,26 @@ class FitCopies:
         wanted = await self._not_redacted(room, [e for e in events if e.awaits_content], events)
         return await self._found(room, events, [*wanted, *await self._late(room, events)], servers)
 
-    async def confirm(self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str]) -> list[Checked]:
+    async def confirm(self, room: LiveRoom, events: Sequence[SignedPdu], servers: Sequence[str]) -> list[SignedPdu]:
         """Confirms events that are stored without their content, as `fill` does, and looks for no copies of the others."""
         return await self._found(room, events, await self._late(room, events), servers)
 
-    async def _late(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
+    async def _late(self, room: LiveRoom, events: Sequence[SignedPdu]) -> list[SignedPdu]:
         """Those of the events that bring content, and are stored without it."""
         whole = [event.event_id for event in events if not event.is_unfit and not event.is_confirmed]
         late = await self._receiver.store.without_content(room.number, whole)
         return [event for event in events if event.event_id in late]
 
     async def _found(
-        self, room: LiveRoom, events: Sequence[Checked], wanted: Sequence[Checked], servers: Sequence[str]
-    ) -> list[Checked]:
-        found: dict[str, Checked] = {}
+        self, room: LiveRoom, events: Sequence[SignedPdu], wanted: Sequence[SignedPdu], servers: Sequence[str]
+    ) -> list[SignedPdu]:
+        found: dict[str, SignedPdu] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._find_many(room, wanted[:MOST_LOOKED_FOR], servers, found)
         return [found.get(event.event_id, event) for event in events]
 
-    async def look_for(self, room: LiveRoom, events: Iterable[Checked], servers: Sequence[str]) -> None:
+    async def look_for(self, room: LiveRoom, events: Iterable[SignedPdu], servers: Sequence[str]) -> None:
         """Looks for the content of state events that are stored without it, and stores it. Where the sender's own server says that the
         event was redacted, it was."""
         ordered = sorted(events, key=lambda e: e.pdu["type"] == MEMBER)[:MOST_LOOKED_FOR]
@@ -72,13 +72,13 @@ class FitCopies:
             if not ordered:
                 return
             await asyncio.sleep(wait)
-            found: dict[str, Checked] = {}
+            found: dict[str, SignedPdu] = {}
             await self._find_many(room, ordered, servers, found)
             async with self._receiver.lock(room):
                 await self._receiver.outliers.adopt(room, found)
             ordered = [event for event in ordered if event.event_id not in found]
 
-    async def _not_redacted(self, room: LiveRoom, events: Sequence[Checked], beside: Iterable[Checked]) -> list[Checked]:
+    async def _not_redacted(self, room: LiveRoom, events: Sequence[SignedPdu], beside: Iterable[SignedPdu]) -> list[SignedPdu]:
         """Those of the events that no redaction redacts, be it stored or `beside` them. Of the others nobody will see the content."""
         if not events:
             return []
@@ -87,12 +87,12 @@ class FitCopies:
         return [event for event in events if event.event_id not in redacted and event.event_id not in held]
 
     async def _find_many(
-        self, room: LiveRoom, events: Sequence[Checked], servers: Sequence[str], found: dict[str, Checked]
+        self, room: LiveRoom, events: Sequence[SignedPdu], servers: Sequence[str], found: dict[str, SignedPdu]
     ) -> None:
         """Adds the copies that are found to `found`, as they come."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(event: Checked) -> None:
+        async def one(event: SignedPdu) -> None:
             async with gate:
                 with contextlib.suppress(AskedEnough):  # nobody was asked: it is neither filled nor believed
                     copy = await (self._find if event.is_unfit else self._confirmed)(room, event, servers)
@@ -101,7 +101,7 @@ class FitCopies:
 
         await asyncio.gather(*(one(event) for event in events))
 
-    async def _find(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> Checked | None:
+    async def _find(self, room: LiveRoom, event: SignedPdu, servers: Sequence[str]) -> SignedPdu | None:
         """A copy whose hash fits, or what the sender's own server says that is left. Another's word that there is nothing ends
         no search."""
         for server in self._asked(room, event, servers):
@@ -110,7 +110,7 @@ class FitCopies:
                 return replace(copy, is_confirmed=True)
         return None
 
-    async def _confirmed(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> Checked | None:
+    async def _confirmed(self, room: LiveRoom, event: SignedPdu, servers: Sequence[str]) -> SignedPdu | None:
         """Of a copy that has what is here without its content: the copy, where the sender's own server has it too; what that one
         says that is left. Without its word all are asked: None where any of them says that it was redacted, since who has kept
         it may be asked first. Where nobody says so, the copy is believed."""
@@ -124,13 +124,13 @@ class FitCopies:
                 return copy if copy.is_unfit else replace(event, is_confirmed=True)
         return replace(event, is_confirmed=True)
 
-    def _asked(self, room: LiveRoom, event: Checked, servers: Sequence[str]) -> list[str]:
+    def _asked(self, room: LiveRoom, event: SignedPdu, servers: Sequence[str]) -> list[str]:
         """The sender's own server first. Who sent this copy is asked only where it is that."""
         home = domain_of(event.pdu["sender"])
         asked = [s for s in self._calls.servers(room, [home, *servers[1:]]) if s == home or s not in servers[:1]]
         return asked[:SERVERS_ASKED]
 
-    async def _ask(self, room: LiveRoom, server: str, event: Checked) -> Checked | None:
+    async def _ask(self, room: LiveRoom, server: str, event: SignedPdu) -> SignedPdu | None:
         """What a server has of an event; confirmed, where it is the sender's own. None where it does not answer. Raises AskedEnough."""
         try:
             raw = await self._calls.event(room, server, event.event_id)

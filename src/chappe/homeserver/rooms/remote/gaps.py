@@ -12,13 +12,13 @@ from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreac
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, require_unaltered
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, require_unaltered
 from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, NeverAsked, needing_others
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import Prepared
+from chappe.homeserver.rooms.remote.received import ReceivedPdu
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.remote.witnesses import Witnesses
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
@@ -46,11 +46,11 @@ class _Gap:
 
     deliverer: str
     host: str
-    found: dict[str, Checked]
+    found: dict[str, SignedPdu]
     wanted: list[str] = field(default_factory=list)
     bytes: int = 0
 
-    def is_of_others(self, checked: Checked) -> bool:
+    def is_of_others(self, checked: SignedPdu) -> bool:
         """Says whether the event's sender is of another host than who delivered the gap's end."""
         return host_of(domain_of(checked.pdu["sender"])) != self.host
 
@@ -70,7 +70,12 @@ class Gaps:
         self._open: list[_Gap] = []
 
     async def receive(
-        self, room: LiveRoom, waiting: Mapping[str, Checked], deliverer: str, is_retry: bool = False, is_admitted: bool = False
+        self,
+        room: LiveRoom,
+        waiting: Mapping[str, SignedPdu],
+        deliverer: str,
+        is_retry: bool = False,
+        is_admitted: bool = False,
     ) -> dict[str, Fate]:
         """Receives events whose past may not be here, with as much of that past as can be had.
 
@@ -93,7 +98,7 @@ class Gaps:
         finally:
             self._open.remove(gap)
 
-    async def _receive(self, room: LiveRoom, waiting: Mapping[str, Checked], gap: _Gap) -> dict[str, Fate]:
+    async def _receive(self, room: LiveRoom, waiting: Mapping[str, SignedPdu], gap: _Gap) -> dict[str, Fate]:
         """Fetches the gap, brings it into order (an event after those that it follows), and receives one event after the
         other.
         """
@@ -106,7 +111,7 @@ class Gaps:
             log.exception("a gap could not be closed", extra={"fields": {"room": room.room_id}})
         outcomes: dict[str, Fate] = {}
         with needing_others():
-            ordered = await self.copies.fill(room, in_order(found, Checked.prev), servers)
+            ordered = await self.copies.fill(room, in_order(found, SignedPdu.prev_events), servers)
         ordered = await self._renewed(room, ordered)
         for event_id in waiting.keys() - {checked.event_id for checked in ordered}:
             outcomes[event_id] = None  # it follows itself
@@ -116,7 +121,7 @@ class Gaps:
                 outcomes[checked.event_id] = outcome
         return outcomes
 
-    async def _renewed(self, room: LiveRoom, ordered: Sequence[Checked]) -> list[Checked]:
+    async def _renewed(self, room: LiveRoom, ordered: Sequence[SignedPdu]) -> list[SignedPdu]:
         """Gives content to those of the events that are here without it. Returns all of them, in the same order."""
         confirmed = {e.event_id: e for e in ordered if e.is_confirmed}
         if confirmed:
@@ -125,7 +130,7 @@ class Gaps:
                 await self._receiver.renew(room, list(confirmed.values()))
         return [confirmed.get(e.event_id, e) for e in ordered]
 
-    async def _outcome(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Fate:
+    async def _outcome(self, room: LiveRoom, checked: SignedPdu, servers: Sequence[str], gap: _Gap) -> Fate:
         """Receives one event. An error becomes its value: one event that cannot be received stops no other."""
         try:
             return await self._receive_one(room, checked, servers, gap)
@@ -189,7 +194,7 @@ class Gaps:
         until = list(room.forward_extremities)[:FOLLOWED_AT_ONCE] if server in self._rooms.other_servers(room) else []
         return await self._calls.missing_events(room, server, until, latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
 
-    async def _fresh(self, room: LiveRoom, raws: Sequence[object], found: Mapping[str, Checked]) -> dict[str, Checked]:
+    async def _fresh(self, room: LiveRoom, raws: Sequence[object], found: Mapping[str, SignedPdu]) -> dict[str, SignedPdu]:
         """Checks what a server sent, and returns of it by id the events of this room that are new: neither in `found` nor in
         the database, or there without the content that these have.
         """
@@ -198,22 +203,22 @@ class Gaps:
             for event_id, e in (await self._checks.check_many(raws, room.version)).items()
             if e.room_id == room.room_id and (event_id not in found or (found[event_id].is_unfit and not e.is_unfit))
         }
-        here = await self._receiver.store.known(fresh)
+        here = await self._receiver.store.stored_pdus(fresh)
         return {i: e for i, e in fresh.items() if i not in here or not here[i].has_state or here[i].lacks_content_of(e)}
 
-    async def _missing(self, found: Mapping[str, Checked]) -> dict[str, list[str]]:
+    async def _missing(self, found: Mapping[str, SignedPdu]) -> dict[str, list[str]]:
         """Returns the ids of the events that those of `found` follow and that are neither there nor in the database, each
         with the ids of its followers.
         """
         followers: dict[str, list[str]] = {}
         for event in found.values():
-            for prev in event.prev():
+            for prev in event.prev_events():
                 if prev not in found:
                     followers.setdefault(prev, []).append(event.event_id)
-        known = await self._receiver.store.known(followers)
+        known = await self._receiver.store.stored_pdus(followers)
         return {prev: by for prev, by in followers.items() if prev not in known or not known[prev].has_state}
 
-    async def _receive_one(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> Received:
+    async def _receive_one(self, room: LiveRoom, checked: SignedPdu, servers: Sequence[str], gap: _Gap) -> Received:
         """Receives one event; where something that it cites is missing, fetches that and tries again, three times in all.
 
         Raises what the servers answered, and M_UNKNOWN where the event cannot be received even then.
@@ -227,17 +232,17 @@ class Gaps:
                 outcome = await self._receiver.receive(room, checked, state_before, missing)
             if isinstance(outcome, Received):
                 return outcome
-            if outcome.auth:
+            if outcome.auth_events:
                 await self.fetch_auth(room, checked, servers)
-            if outcome.prev:
+            if outcome.prev_events:
                 state_before = await self._state_before_news(room, checked, servers, gap)
-                unknown = outcome.prev
+                unknown = outcome.prev_events
             if unknown:
                 missing = await self._witnessed(room, checked, state_before, unknown, gap)
         raise MatrixError(400, "M_UNKNOWN", "What the event cites could not be had")
 
     async def _witnessed(
-        self, room: LiveRoom, checked: Checked, state_before: bytes | None, missing: Sequence[str], gap: _Gap
+        self, room: LiveRoom, checked: SignedPdu, state_before: bytes | None, missing: Sequence[str], gap: _Gap
     ) -> list[str]:
         """Returns those of the missing events that another server has shown to exist.
 
@@ -247,7 +252,7 @@ class Gaps:
         """
         async with self._receiver.lock(room):
             prepared = await self._receiver.preparing.prepare(room, checked, state_before)
-        if not isinstance(prepared, Prepared) or prepared.is_rejected:
+        if not isinstance(prepared, ReceivedPdu) or prepared.is_rejected:
             return []  # what it lacks besides it will say again
         try:
             with needing_others():
@@ -255,7 +260,7 @@ class Gaps:
         except NeverAsked:
             return []
 
-    async def fetch_auth(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> None:
+    async def fetch_auth(self, room: LiveRoom, checked: SignedPdu, servers: Sequence[str]) -> None:
         """Fetches the events by which an event is authorised (`/event_auth`) from the first of three servers that has them,
         and stores them.
 
@@ -269,8 +274,8 @@ class Gaps:
                 failure = error
                 continue
             has_answer = True
-            known = await self._receiver.store.known(checked.auth())
-            if len(known) == len(set(checked.auth())):
+            known = await self._receiver.store.stored_pdus(checked.auth_events())
+            if len(known) == len(set(checked.auth_events())):
                 return
         if failure is not None and not has_answer:
             raise failure
@@ -287,7 +292,7 @@ class Gaps:
 
     # ------------------------------------------------------------------------------------------- the state at a gap
 
-    async def state_before(self, room: LiveRoom, checked: Checked, servers: Sequence[str]) -> bytes:
+    async def state_before(self, room: LiveRoom, checked: SignedPdu, servers: Sequence[str]) -> bytes:
         """Asks other servers for the state before an event, and returns the root of its tree: the first answer of three,
         resolved with the state that is known here.
 
@@ -304,12 +309,12 @@ class Gaps:
                 if isinstance(error, AskedEnough):
                     break  # the next may be whoever has too much asked
                 continue
-            known = await self._receiver.store.known(checked.prev())
+            known = await self._receiver.store.stored_pdus(checked.prev_events())
             here = [k.state_after for k in known.values() if k.has_state]
             return await self._receiver.states.resolve(room, [root, *here])
         raise max(failures, key=_shuts_out, default=MatrixError(502, "M_UNKNOWN", "No other server is in the room"))
 
-    async def _state_before_news(self, room: LiveRoom, checked: Checked, servers: Sequence[str], gap: _Gap) -> bytes:
+    async def _state_before_news(self, room: LiveRoom, checked: SignedPdu, servers: Sequence[str], gap: _Gap) -> bytes:
         """As `state_before`, for an event that has just come.
 
         Where another server than its sender's has delivered the event, that deliverer is asked last: otherwise one server alone
@@ -327,13 +332,13 @@ class Gaps:
                 raise
             return room.root
 
-    def _removes_ours(self, checked: Checked) -> bool:
+    def _removes_ours(self, checked: SignedPdu) -> bool:
         """Whether it takes somebody of here out of the room, or keeps them out."""
         if checked.key is None or checked.key[0] != MEMBER or not self._rooms.is_hosted(checked.key[1]):
             return False
         return checked.pdu["content"].get("membership") in ("leave", "ban")
 
-    async def _state_of(self, room: LiveRoom, checked: Checked, server: str) -> bytes:
+    async def _state_of(self, room: LiveRoom, checked: SignedPdu, server: str) -> bytes:
         """Asks one server for the ids of the state before an event (`/state_ids`), fetches what is unknown of it, and
         returns the root of its tree. Up to ONE_BY_ONE unknown events are fetched one by one, more by `/state` at once.
 
@@ -341,7 +346,7 @@ class Gaps:
         m.room.create.
         """
         state, chain = await self._calls.state_ids(room, server, checked.event_id)
-        known = await self._receiver.store.known([*state, *chain])
+        known = await self._receiver.store.stored_pdus([*state, *chain])
         unknown = [e for e in dict.fromkeys([*state, *chain]) if e not in known]
         refusals: list[AskedEnough] = []
         if len(unknown) > ONE_BY_ONE:
@@ -351,7 +356,7 @@ class Gaps:
         await self._adopt(room, server, raws)
         if refusals:
             raise refusals[0]  # what it says of the state is not known; the next try has less to ask
-        known = await self._receiver.store.known(state)
+        known = await self._receiver.store.stored_pdus(state)
         entries = {
             self._rooms.key_hash(k.type, k.state_key): k.nid
             for k in known.values()

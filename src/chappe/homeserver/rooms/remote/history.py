@@ -19,12 +19,12 @@ from chappe.homeserver.rooms.fragments import HeldRedactionRow, PromotionRow, Re
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.fragments import FoundEventRow, JumpRow, OldMissingEventRow, OldRelationRow
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import Prepared
+from chappe.homeserver.rooms.remote.received import ReceivedPdu
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import Rooms
@@ -42,7 +42,7 @@ READING_SECONDS = 30.0  # of one page, whoever waits for it: what is not written
 
 @dataclass(frozen=True, slots=True)
 class _Old:
-    prepared: Prepared
+    prepared: ReceivedPdu
     position: int
     missing: Sequence[str]
 
@@ -103,9 +103,9 @@ class History:
             await self._receiver.store.mark_failed(room.number, named, self._now_ms())
         return False
 
-    async def _answers(self, room: LiveRoom, named: Sequence[str]) -> AsyncGenerator[tuple[str, Mapping[str, Checked]], None]:
+    async def _answers(self, room: LiveRoom, named: Sequence[str]) -> AsyncGenerator[tuple[str, Mapping[str, SignedPdu]], None]:
         """What servers have, as they answer: the next is asked where one had nothing, or is slow."""
-        servers, asked = iter(self._calls.servers(room)[:SERVERS_ASKED]), dict[asyncio.Task[dict[str, Checked]], str]()
+        servers, asked = iter(self._calls.servers(room)[:SERVERS_ASKED]), dict[asyncio.Task[dict[str, SignedPdu]], str]()
         try:
             while True:
                 if (server := next(servers, None)) is not None:
@@ -139,7 +139,7 @@ class History:
         for server in self._calls.servers(room)[:SERVERS_ASKED]:
             try:
                 event_id = await self._calls.nearest(room, server, ts, backwards)
-                known = (await self._receiver.store.known([event_id])).get(event_id)
+                known = (await self._receiver.store.stored_pdus([event_id])).get(event_id)
                 if known is None or not known.has_state:
                     async with self._reading.setdefault(room.number, asyncio.Lock()):
                         await self._jump(await self._rooms.live.by_number(room.number), server, event_id)
@@ -189,20 +189,20 @@ class History:
             None,
         )
 
-    async def _backfill(self, room: LiveRoom, server: str, named: Sequence[str]) -> dict[str, Checked]:
+    async def _backfill(self, room: LiveRoom, server: str, named: Sequence[str]) -> dict[str, SignedPdu]:
         events = await self._checks.check_many(await self._calls.backfill(room, server, named, AT_ONCE), room.version)
         return {event_id: e for event_id, e in events.items() if e.room_id == room.room_id}
 
     async def _fresh(
-        self, room: LiveRoom, span: Span, events: Mapping[str, Checked], named: Sequence[str]
-    ) -> dict[str, Checked]:
+        self, room: LiveRoom, span: Span, events: Mapping[str, SignedPdu], named: Sequence[str]
+    ) -> dict[str, SignedPdu]:
         """What leads from some events back to what is here, or is missing in an older span: what lies before that belongs there.
 
         And what is here without its content, which has come now.
         """
-        known, order = await self._receiver.store.known(events), room.order
+        known, order = await self._receiver.store.stored_pdus(events), room.order
         here = {event_id for event_id, event in known.items() if event.has_state}
-        older = [p for event_id in here for p in events[event_id].prev()]
+        older = [p for event_id in here for p in events[event_id].prev_events()]
         older += [
             m.event_id
             for m in await self._receiver.store.missing(room.number, events)
@@ -211,9 +211,9 @@ class History:
         late = {event_id for event_id in here if known[event_id].lacks_content_of(events[event_id])}
         return {i: events[i] for i in late | _reached(events, named, here | (_reached(events, older, here) - set(named)))}
 
-    async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, Checked]) -> bool:
+    async def _write_all(self, room: LiveRoom, server: str, span: Span, fresh: Mapping[str, SignedPdu]) -> bool:
         """Writes events into a span. Returns whether any was new."""
-        ordered = await self._gaps.copies.fill(room, in_order(fresh, Checked.prev), [server])
+        ordered = await self._gaps.copies.fill(room, in_order(fresh, SignedPdu.prev_events), [server])
         async with self._receiver.lock(room):
             await self._receiver.renew(room, ordered)
         positions = await self._positions(room, span, ordered)
@@ -229,19 +229,21 @@ class History:
                 log.info("an old event was left out", extra={"fields": {"why": str(error)[:200]}})
         return written > 0
 
-    async def _positions(self, room: LiveRoom, span: Span, ordered: Sequence[Checked]) -> dict[str, int]:
+    async def _positions(self, room: LiveRoom, span: Span, ordered: Sequence[SignedPdu]) -> dict[str, int]:
         """A position for each event, above those of its previous events and below those of the events that have it as previous one.
 
         Where nothing that it follows is in the stretch, that is below all that is. Where there is no room left, an event has none.
         What is here already stays where it is.
         """
-        known = await self._receiver.store.known({i for checked in ordered for i in (checked.event_id, *checked.prev())})
+        known = await self._receiver.store.stored_pdus(
+            {i for checked in ordered for i in (checked.event_id, *checked.prev_events())}
+        )
         high = min(span.high, -1)
         positions = {i: k.position for i, k in known.items() if k.status == HISTORY}
         below = {i: position for i, position in positions.items() if span.low < position <= high}
         runs: dict[int | None, list[str]] = {}
         for checked in (e for e in ordered if e.event_id not in positions):
-            found = [below[p] for p in checked.prev() if p in below]
+            found = [below[p] for p in checked.prev_events() if p in below]
             if found:
                 below[checked.event_id] = max(found)
             runs.setdefault(max(found, default=None), []).append(checked.event_id)
@@ -255,28 +257,28 @@ class History:
                 positions |= {event_id: first + step * place for place, event_id in enumerate(run)}
         return positions
 
-    async def _write(self, room: LiveRoom, server: str, checked: Checked, position: int) -> bool:
+    async def _write(self, room: LiveRoom, server: str, checked: SignedPdu, position: int) -> bool:
         state_before: bytes | None = None
         for _ in range(3):
             async with self._receiver.lock(room):
                 outcome = await self._write_prepared(room, checked, position, state_before)
             if not isinstance(outcome, MissingPast):
                 return outcome
-            if outcome.auth:
+            if outcome.auth_events:
                 await self._gaps.fetch_auth(room, checked, [server])
-            if outcome.prev:
+            if outcome.prev_events:
                 state_before = await self._gaps.state_before(room, checked, [server])
         raise Forbidden("What it cites could not be had")
 
     async def _write_prepared(
-        self, room: LiveRoom, checked: Checked, position: int, state_before: bytes | None
+        self, room: LiveRoom, checked: SignedPdu, position: int, state_before: bytes | None
     ) -> bool | MissingPast:
         """Returns whether the room's timeline has an event more."""
         prepared = await self._receiver.preparing.prepare(room, checked, state_before)
-        if not isinstance(prepared, Prepared):
+        if not isinstance(prepared, ReceivedPdu):
             return prepared if isinstance(prepared, MissingPast) else False
-        known = await self._receiver.store.known(checked.prev())
-        missing = [p for p in checked.prev() if p not in known or not known[p].has_state]
+        known = await self._receiver.store.stored_pdus(checked.prev_events())
+        missing = [p for p in checked.prev_events() if p not in known or not known[p].has_state]
         order = room.order
         earlier = (
             {
@@ -314,7 +316,7 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
         chain: ChainRow | None = prepared.chain
         if checked.key is not None and chain is None:
-            self.add_chain(prepared.nid, prepared.cited, prepared.chains)
+            self.add_chain(prepared.nid, prepared.auth_event_nids, prepared.chains)
         self.add_held(
             prepared.nid,
             checked,
@@ -367,7 +369,7 @@ class _Jump(WithoutTimeline):
         self.adds_stretches = True
 
 
-def _reached(events: Mapping[str, Checked], start: Iterable[str], without: Collection[str]) -> set[str]:
+def _reached(events: Mapping[str, SignedPdu], start: Iterable[str], without: Collection[str]) -> set[str]:
     """Those of the events that are reached from `start` along `prev_events`, without passing those in `without`."""
     found: set[str] = set()
     stack = list(start)
@@ -375,5 +377,5 @@ def _reached(events: Mapping[str, Checked], start: Iterable[str], without: Colle
         event_id = stack.pop()
         if event_id in events and event_id not in found and event_id not in without:
             found.add(event_id)
-            stack += events[event_id].prev()
+            stack += events[event_id].prev_events()
     return found

@@ -23,7 +23,7 @@ from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks, best_copies, kept
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, kept
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
@@ -124,7 +124,7 @@ class Inbox:
             self._rooms.require_may_enter(origin, room)  # whichever domain the transaction was for
         except Forbidden as error:
             refusal = error
-        good: list[Checked] = []
+        good: list[SignedPdu] = []
         for raw in raws:
             try:
                 checked = await self._checks.check(raw, room.version)
@@ -148,14 +148,14 @@ class Inbox:
         """Whether nobody of here is in the room."""
         return room is None or not self._rooms.has_own_member(room)
 
-    async def _without_content(self, events: Sequence[Checked]) -> set[str]:
+    async def _without_content(self, events: Sequence[SignedPdu]) -> set[str]:
         """Events that are not here, of which another server may have the content: it is asked before they are written."""
         unfit = {event.event_id for event in events if event.awaits_content}
-        known = await self._receiver.store.known(unfit)
+        known = await self._receiver.store.stored_pdus(unfit)
         return {event_id for event_id in unfit if event_id not in known or not known[event_id].has_state}
 
     async def _answer(
-        self, room: LiveRoom, checked: Checked, origin: str, outcome: Outcome | MatrixError | None
+        self, room: LiveRoom, checked: SignedPdu, origin: str, outcome: Outcome | MatrixError | None
     ) -> dict[str, str]:
         """`outcome`: None where others are to be asked first (the room's policy server, or who has its content), which the
         transaction does not wait for."""
@@ -168,7 +168,7 @@ class Inbox:
                 return {"error": error.message}
         return {}
 
-    async def _keep(self, room: LiveRoom, checked: Checked, origin: str) -> None:
+    async def _keep(self, room: LiveRoom, checked: SignedPdu, origin: str) -> None:
         """Puts an event into the queue. Raises M_LIMIT_EXCEEDED where as much waits of its server in other rooms as may.
 
         A full queue lets its oldest event go, never the new one: what an event follows is fetched with it, while nothing names

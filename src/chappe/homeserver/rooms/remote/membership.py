@@ -17,7 +17,7 @@ from chappe.homeserver.rooms.admission import Admission, Change
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.fragments import MembershipRow
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
@@ -236,7 +236,7 @@ class RemoteMembership:
     # ---------------------------------------------------------------------------------------------------- both ways
 
     async def _record(
-        self, user_id: str, room_id: str, version: RoomVersion, checked: Checked, stripped: list[Stripped]
+        self, user_id: str, room_id: str, version: RoomVersion, checked: SignedPdu, stripped: list[Stripped]
     ) -> None:
         room = await self.entering.claim(room_id, version)
         await self._database.execute(
@@ -276,7 +276,7 @@ class RemoteMembership:
         await self._writer.submit(write)
 
 
-def _require_invitation(checked: Checked, event_id: str, room_id: str, target: str, origin: str) -> None:
+def _require_invitation(checked: SignedPdu, event_id: str, room_id: str, target: str, origin: str) -> None:
     """Raises MatrixError for what is not this invitation of this person by the server that sent it."""
     if checked.event_id != event_id or checked.room_id != room_id or checked.key != (MEMBER, target):
         raise MatrixError(400, "M_INVALID_PARAM", "The event is not the one that the request names")

@@ -31,13 +31,13 @@ class Diverged:
 
 @dataclass(frozen=True, slots=True)
 class MissingPast:
-    """Previous events or auth events of an event are not here: `prev`, `auth` have their ids. Nothing is written of it."""
+    """Previous events or auth events of an event are not here: the ids in `prev_events`, `auth_events`. Nothing is written."""
 
-    prev: Sequence[str]
-    auth: Sequence[str]
+    prev_events: Sequence[str]
+    auth_events: Sequence[str]
 
     def __str__(self) -> str:
-        return f"{len(self.prev)} events before it and {len(self.auth)} cited ones are not here"
+        return f"{len(self.prev_events)} events before it and {len(self.auth_events)} cited ones are not here"
 
 
 Outcome = Received | MissingPast

@@ -11,11 +11,11 @@ import orjson
 
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events, in_auth_order, judge
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events, in_auth_order, judge
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
 from chappe.homeserver.rooms.remote.retelling import Retelling
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import Outlier, OutlierWrite
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
@@ -29,13 +29,13 @@ class Outliers:
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self._store, self.retelling = rooms, store, Retelling(rooms)
 
-    async def adopt(self, room: LiveRoom, events: Mapping[str, Checked]) -> None:
+    async def adopt(self, room: LiveRoom, events: Mapping[str, SignedPdu]) -> None:
         """Stores state events as outliers: auth chains, and states at a gap. Their place in the graph is not known.
 
         Each is authorised by its auth events. One whose auth events are neither here nor among `events` is not stored.
         """
         events = {i: e for i, e in events.items() if e.key is not None and e.room_id == room.room_id}
-        known = await self._store.known(events)
+        known = await self._store.stored_pdus(events)
         if settled := [known[i].nid for i, e in events.items() if i in known and known[i].is_settled_by(e)]:
             await self._store.settle(settled)
         late = {i: e for i, e in events.items() if i in known and known[i].gives_way_to(e)}
@@ -44,12 +44,12 @@ class Outliers:
         await self._adopt_fresh(room, fresh, anew)
         await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
 
-    async def _adopt_fresh(self, room: LiveRoom, fresh: Mapping[str, Checked], anew: Mapping[str, int]) -> None:
+    async def _adopt_fresh(self, room: LiveRoom, fresh: Mapping[str, SignedPdu], anew: Mapping[str, int]) -> None:
         """`anew`: by id, the numbers of those that are stored, and are judged again."""
-        around = await self._store.known({a for e in fresh.values() for a in e.auth() if a not in fresh})
+        around = await self._store.stored_pdus({a for e in fresh.values() for a in e.auth_events() if a not in fresh})
         pdus = await self._store.pdus([k.nid for k in around.values()])
-        cited = {
-            k.event_id: Cited(
+        auth_events = {
+            k.event_id: AuthEvent(
                 k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
             )
             for k in around.values()
@@ -60,19 +60,23 @@ class Outliers:
         for start in range(0, len(ordered), AT_ONCE):
             outliers = []
             part = ordered[start : start + AT_ONCE]
-            for checked, fresh_nid in zip(judge(part, cited), await self._rooms.numbers.take(len(part)), strict=False):
+            for checked, fresh_nid in zip(judge(part, auth_events), await self._rooms.numbers.take(len(part)), strict=False):
                 event_id = checked.event_id
                 nid = numbers[event_id] = anew.get(event_id, fresh_nid)
                 outliers.append(
                     Outlier(
-                        nid, checked, [numbers[a] for a in checked.pdu_auth()], cited[event_id].is_rejected, event_id in anew
+                        nid,
+                        checked,
+                        [numbers[a] for a in checked.pdu_auth_events()],
+                        auth_events[event_id].is_rejected,
+                        event_id in anew,
                     )
                 )
             if outliers:
-                chains = await self._store.chains({n for o in outliers for n in o.cited})
+                chains = await self._store.chains({n for o in outliers for n in o.auth_event_nids})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
 
-    async def renew(self, room: LiveRoom, copies: Sequence[tuple[Known, Late]]) -> None:
+    async def renew(self, room: LiveRoom, copies: Sequence[tuple[StoredPdu, Late]]) -> None:
         """Gives events that are stored without their content this content, where their auth events allow them with it.
 
         What members see of a room with a policy server bears its signature: what it said of an emptied event does not count for
@@ -83,12 +87,12 @@ class Outliers:
             copies = [(k, late) for k, late in copies if k.status != HISTORY or server.has_signed(late.checked.pdu, room)]
         if not copies:
             return
-        cited = await self.cited(room, {a for _, late in copies for a in late.checked.auth()})
+        auth_events = await self.auth_events(room, {a for _, late in copies for a in late.checked.auth_events()})
         good: dict[int, Late] = {}
         for known, late in copies:
             with contextlib.suppress(Forbidden):
-                if all(a in cited for a in late.checked.auth()):
-                    check_by_auth_events(late.checked, cited)
+                if all(a in auth_events for a in late.checked.auth_events()):
+                    check_by_auth_events(late.checked, auth_events)
                     good[known.nid] = self._with_name(late)
         numbers, has_decided = list(good), False
         for start in range(0, len(numbers), AT_ONCE):
@@ -109,24 +113,26 @@ class Outliers:
             return late
         return replace(late, person=directory_entry(key[1], pdu["content"]))
 
-    async def cited(self, room: LiveRoom, auth: Collection[str]) -> dict[str, Cited]:
+    async def auth_events(self, room: LiveRoom, auth: Collection[str]) -> dict[str, AuthEvent]:
         """Those of some state events that are here."""
-        known = {i: k for i, k in (await self._store.known(auth)).items() if k.room == room.number and k.state_key is not None}
-        return await self.cited_among(list(known), {}, known)
+        known = {
+            i: k for i, k in (await self._store.stored_pdus(auth)).items() if k.room == room.number and k.state_key is not None
+        }
+        return await self.auth_events_among(list(known), {}, known)
 
-    async def cited_among(
-        self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, Known]
-    ) -> dict[str, Cited]:
+    async def auth_events_among(
+        self, auth: Sequence[str], at_hand: Mapping[str, RoomEvent], known: Mapping[str, StoredPdu]
+    ) -> dict[str, AuthEvent]:
         """Of events each of which is at hand, or known. Raises Forbidden for what is not part of any state."""
         pdus = await self._store.pdus([known[a].nid for a in auth if a in known])
-        cited = {}
+        found = {}
         for event_id in auth:
             if (event := at_hand.get(event_id)) is not None:
-                cited[event_id] = Cited(event_id, event.key, event.sender, event.content)
+                found[event_id] = AuthEvent(event_id, event.key, event.sender, event.content)
             else:
                 row = known[event_id]
                 if row.state_key is None:
                     raise Forbidden("The event cites one that is not part of any state")
                 content = orjson.loads(pdus[row.nid])["content"]
-                cited[event_id] = Cited(event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED)
-        return cited
+                found[event_id] = AuthEvent(event_id, (row.type, row.state_key), row.sender, content, row.status == REJECTED)
+        return found

@@ -16,7 +16,7 @@ from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import POLICY_SERVER, PolicyServer, policy_server_of
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.receive import Receiver
@@ -67,11 +67,11 @@ class PolicyServers:
         server = _asked_about(room, pdu["type"], pdu.get("state_key"))
         return pdu if server is None else await self._signed(room, server, pdu, domain_of(pdu["sender"]))
 
-    async def judge(self, room: LiveRoom, events: Sequence[Checked]) -> list[Checked]:
+    async def judge(self, room: LiveRoom, events: Sequence[SignedPdu]) -> list[SignedPdu]:
         """Events of other servers: each with the signature that it lacked, or marked as unwelcome."""
         unasked, gate = await self.unasked(room, events), asyncio.Semaphore(AT_ONCE)
 
-        async def one(checked: Checked) -> Checked:
+        async def one(checked: SignedPdu) -> SignedPdu:
             if checked.event_id not in unasked:
                 return checked
             async with gate:
@@ -79,7 +79,7 @@ class PolicyServers:
 
         return list(await asyncio.gather(*(one(checked) for checked in events)))
 
-    async def unasked(self, room: LiveRoom, events: Sequence[Checked]) -> set[str]:
+    async def unasked(self, room: LiveRoom, events: Sequence[SignedPdu]) -> set[str]:
         """Those of which the room's policy server has said nothing yet: to ask it may take ten seconds for each."""
         if room.get(POLICY_SERVER) is None:
             return set()
@@ -88,12 +88,12 @@ class PolicyServers:
             server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
             if server is not None and not checked.is_unwelcome and not server.has_signed(checked.pdu, room):
                 lacking.append(checked)
-        known = await self._receiver.store.known([checked.event_id for checked in lacking])
+        known = await self._receiver.store.stored_pdus([checked.event_id for checked in lacking])
         return {
             e.event_id for e in lacking if (here := known.get(e.event_id)) is None or not here.has_state or here.gives_way_to(e)
         }
 
-    async def _judge(self, room: LiveRoom, checked: Checked) -> Checked:
+    async def _judge(self, room: LiveRoom, checked: SignedPdu) -> SignedPdu:
         server = _asked_about(room, checked.pdu["type"], checked.pdu.get("state_key"))
         if server is None or server.has_signed(checked.pdu, room):
             return checked

@@ -10,13 +10,13 @@ import orjson
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, check_by_auth_events
-from chappe.homeserver.rooms.remote.checks import Checked, kept
+from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
+from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.outliers import Outliers
-from chappe.homeserver.rooms.remote.received import Prepared
+from chappe.homeserver.rooms.remote.received import ReceivedPdu
 from chappe.homeserver.rooms.remote.states import States
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
@@ -40,7 +40,7 @@ class Lookup:
     def __init__(self, store: RemoteStore, was_partial: bool) -> None:
         self._store, self.was_partial = store, was_partial
         self._asked: set[str] = set()
-        self.known: dict[str, Known] = {}
+        self.known: dict[str, StoredPdu] = {}
         self.redactions: dict[str, list[str]] = {}
         self.unwritten: dict[str, bytes] = {}
 
@@ -48,7 +48,7 @@ class Lookup:
         fresh = [event_id for event_id in event_ids if event_id not in self._asked]
         if fresh:
             self._asked.update(fresh)
-            self.known.update(await self._store.known(fresh))
+            self.known.update(await self._store.stored_pdus(fresh))
             self.redactions.update(await self._store.redactions_held(fresh))
 
     def forget_unwritten(self) -> None:
@@ -61,24 +61,24 @@ class Lookup:
 class _Surroundings:
     """What is here of an event (`me`), and of those that it refers to.
 
-    `prev`, `auth`: their ids. Of the auth events, `at_hand` has those of the room's present state. `known`: what else is stored.
+    `prev_events`, `auth_events`: their ids. `at_hand`: the auth events of the room's present state. `known`: what else is stored.
     `roots`: by id of a previous event, the root of the state after it.
     """
 
-    me: Known | None
-    prev: Sequence[str]
-    auth: Sequence[str]
+    me: StoredPdu | None
+    prev_events: Sequence[str]
+    auth_events: Sequence[str]
     at_hand: Mapping[str, RoomEvent]
-    known: Mapping[str, Known]
+    known: Mapping[str, StoredPdu]
     roots: Mapping[str, bytes]
 
     def numbers(self) -> dict[str, int]:
         """Of the auth events, all of which are here."""
-        return {a: self.at_hand[a].nid if a in self.at_hand else self.known[a].nid for a in self.auth}
+        return {a: self.at_hand[a].nid if a in self.at_hand else self.known[a].nid for a in self.auth_events}
 
 
 class Preparing:
-    """Makes `Prepared` of an event."""
+    """Makes a `ReceivedPdu` of an event."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore, states: States, outliers: Outliers) -> None:
         self._rooms, self._store, self._states, self._outliers = rooms, store, states, outliers
@@ -86,11 +86,11 @@ class Preparing:
     async def prepare(
         self,
         room: LiveRoom,
-        checked: Checked,
+        checked: SignedPdu,
         state_before: bytes | None,
         missing: Sequence[str] = (),
         lookup: Lookup | None = None,
-    ) -> Prepared | Known | MissingPast:
+    ) -> ReceivedPdu | StoredPdu | MissingPast:
         """Makes checks 4 and 5, and finds what the event replaces, redacts and relates to. Returns the stored event where it is here.
 
         Raises Forbidden for an event that is not of the room.
@@ -110,8 +110,8 @@ class Preparing:
             checked = await self._as_here(me, checked)
         if any(event.room != room.number for event in around.known.values()):
             raise Forbidden("The event refers to another room")
-        unknown_auth = [a for a in around.auth if a not in around.at_hand and a not in around.known]
-        unknown_prev = [p for p in around.prev if p not in around.roots] if state_before is None else []
+        unknown_auth = [a for a in around.auth_events if a not in around.at_hand and a not in around.known]
+        unknown_prev = [p for p in around.prev_events if p not in around.roots] if state_before is None else []
         if unknown_prev or unknown_auth:
             return MissingPast(unknown_prev, unknown_auth)
         if state_before is None:
@@ -121,21 +121,21 @@ class Preparing:
         prepared.given, prepared.was_partial = given, lookup.was_partial
         return prepared
 
-    async def _surroundings(self, room: LiveRoom, checked: Checked, lookup: Lookup) -> _Surroundings:
+    async def _surroundings(self, room: LiveRoom, checked: SignedPdu, lookup: Lookup) -> _Surroundings:
         """Finds what is here of an event, and of those that it refers to."""
-        prev, auth = checked.prev(), checked.auth()
-        at_hand = {e.event_id: e for e in self._likely_cited(room, checked)}
+        prev_events, auth_events = checked.prev_events(), checked.auth_events()
+        at_hand = {e.event_id: e for e in self._likely_auth_events(room, checked)}
         roots = {**room.forward_extremities, **lookup.unwritten}
-        asked = {checked.event_id, *(p for p in prev if p not in roots), *(a for a in auth if a not in at_hand)}
+        asked = {checked.event_id, *(p for p in prev_events if p not in roots), *(a for a in auth_events if a not in at_hand)}
         await lookup.add(asked)
         known = {i: lookup.known[i] for i in asked if i in lookup.known}
         me = known.pop(checked.event_id, None)
-        for event_id in prev:
+        for event_id in prev_events:
             if event_id not in roots and event_id in known and known[event_id].has_state:
                 roots[event_id] = known[event_id].state_after
-        return _Surroundings(me, prev, auth, at_hand, known, {p: roots[p] for p in prev if p in roots})
+        return _Surroundings(me, prev_events, auth_events, at_hand, known, {p: roots[p] for p in prev_events if p in roots})
 
-    async def _as_here(self, me: Known, checked: Checked) -> Checked:
+    async def _as_here(self, me: StoredPdu, checked: SignedPdu) -> SignedPdu:
         """The event with the content that is stored, or with that of the copy where the stored one is still to come: never with less
         than is stored."""
         if me.is_unfit:
@@ -147,7 +147,7 @@ class Preparing:
         return replace(here, is_unwelcome=checked.is_unwelcome) if checked.is_unfit else checked
 
     @staticmethod
-    def _likely_cited(room: LiveRoom, checked: Checked) -> list[RoomEvent]:
+    def _likely_auth_events(room: LiveRoom, checked: SignedPdu) -> list[RoomEvent]:
         pdu = checked.pdu
         keys = auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version)
         return [event for key in (*keys, CREATE) if (event := room.state.get(key)) is not None]
@@ -155,30 +155,32 @@ class Preparing:
     async def _judge(
         self,
         room: LiveRoom,
-        checked: Checked,
+        checked: SignedPdu,
         around: _Surroundings,
         state_before: bytes,
         missing: Sequence[str],
         lookup: Lookup,
-    ) -> Prepared:
+    ) -> ReceivedPdu:
         """Makes checks 4 and 5: what fails one is rejected."""
-        me, cited = around.me, await self._outliers.cited_among(around.auth, around.at_hand, around.known)
+        me, auth_events = around.me, await self._outliers.auth_events_among(around.auth_events, around.at_hand, around.known)
         numbers = around.numbers()
         nid = me.nid if me is not None else (await self._rooms.numbers.take(1))[0]
         state = await self.state_for(room, checked, state_before)
-        stand_ins: dict[StateKey, Cited] = {}
+        stand_ins: dict[StateKey, AuthEvent] = {}
         if room.is_partial:
-            stand_ins = {e.key: e for e in cited.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state}
+            stand_ins = {
+                e.key: e for e in auth_events.values() if e.key[0] == MEMBER and not e.is_rejected and e.key not in state
+            }
             state.update(stand_ins)
         is_rejected = False
         try:
-            check_by_auth_events(checked, cited)
+            check_by_auth_events(checked, auth_events)
             check_by_state_before(checked, state)
         except Forbidden:
             is_rejected = True
         own = checked.key
-        in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth()]
-        prepared = Prepared(
+        in_auth = [n for a, n in numbers.items() if a in checked.pdu_auth_events()]
+        prepared = ReceivedPdu(
             nid,
             checked,
             state_before,
@@ -194,13 +196,13 @@ class Preparing:
         if is_rejected:
             return prepared
         if own is not None:
-            prepared.chains = await self._chains(room, numbers.values(), [event.key for event in cited.values()])
+            prepared.chains = await self._chains(room, numbers.values(), [event.key for event in auth_events.values()])
             prepared.chain = (await self._store.chains([nid])).get(nid) if me is not None else None
             await self._change_state(room, prepared, own)
         await self._relate(room, prepared, state, lookup)
         return prepared
 
-    async def _change_state(self, room: LiveRoom, prepared: Prepared, key: StateKey) -> None:
+    async def _change_state(self, room: LiveRoom, prepared: ReceivedPdu, key: StateKey) -> None:
         """Finds the state after a state event, and which event it replaces."""
         pdu, key_hash = prepared.checked.pdu, self._rooms.key_hash(*key)
         prepared.state_after, prepared.packs = await self._states.edit(
@@ -212,13 +214,13 @@ class Preparing:
         if replaced is not None:
             prepared.replaces = (await self.events(room, [replaced], [key])).get(replaced)
 
-    async def state_for(self, room: LiveRoom, checked: Checked, root: bytes) -> dict[StateKey, Cited]:
+    async def state_for(self, room: LiveRoom, checked: SignedPdu, root: bytes) -> dict[StateKey, AuthEvent]:
         """The state events of a state that authorising an event needs, by key."""
         pdu = checked.pdu
         keys = {*auth_event_keys(pdu["type"], pdu.get("state_key"), pdu["sender"], pdu["content"], room.version), CREATE}
         return await self._entries(room, keys, root)
 
-    async def _entries(self, room: LiveRoom, keys: Collection[StateKey], root: bytes) -> dict[StateKey, Cited]:
+    async def _entries(self, room: LiveRoom, keys: Collection[StateKey], root: bytes) -> dict[StateKey, AuthEvent]:
         if root == room.root:
             found = {key: event for key in keys if (event := room.state.get(key)) is not None}
         else:
@@ -226,7 +228,7 @@ class Preparing:
             entries = await self._rooms.trees.get_many(root, hashes)
             events = await self.events(room, entries.values(), keys)
             found = {hashes[h]: events[nid] for h, nid in entries.items()}
-        return {key: Cited(e.event_id, key, e.sender, e.content) for key, e in found.items()}
+        return {key: AuthEvent(e.event_id, key, e.sender, e.content) for key, e in found.items()}
 
     async def events(
         self, room: LiveRoom, numbers: Collection[int], keys: Iterable[StateKey] | None = None
@@ -245,7 +247,7 @@ class Preparing:
         chains = {e.nid: e.chain for e in _present(room, keys) if e.nid in wanted and e.chain is not None}
         return {**await self._store.chains([n for n in wanted if n not in chains]), **chains}
 
-    async def _relate(self, room: LiveRoom, prepared: Prepared, state: Mapping[StateKey, Cited], lookup: Lookup) -> None:
+    async def _relate(self, room: LiveRoom, prepared: ReceivedPdu, state: Mapping[StateKey, AuthEvent], lookup: Lookup) -> None:
         """Finds the thread of an event, what it redacts, and the redaction that came before it. Whoever redacts needs the power when
         they do, not when it was said."""
         checked = prepared.checked
@@ -265,7 +267,7 @@ class Preparing:
                 break
 
     async def what_it_redacts(
-        self, room: LiveRoom, checked: Checked, state: Mapping[StateKey, Cited]
+        self, room: LiveRoom, checked: SignedPdu, state: Mapping[StateKey, AuthEvent]
     ) -> tuple[Redaction | None, str | None]:
         """(the redaction that it carries out, the id of the event that it names where that is not here)."""
         target = redacts_of(checked.pdu, room.version) if checked.pdu["type"] == "m.room.redaction" else None
@@ -278,7 +280,7 @@ class Preparing:
         return _pruned(room, target, found[0].json) if may else None, None
 
     @staticmethod
-    def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, Cited]) -> bool:
+    def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, AuthEvent]) -> bool:
         if domain_of(sender) == domain_of(target):
             return True
         create = state.get(CREATE)
@@ -288,12 +290,12 @@ class Preparing:
         return levels.of(sender) >= levels.level("redact")
 
 
-def check_by_state_before(checked: Checked, state: Mapping[StateKey, Cited]) -> None:
+def check_by_state_before(checked: SignedPdu, state: Mapping[StateKey, AuthEvent]) -> None:
     """Check 5: raises Forbidden where the state before an event does not allow it."""
     check_auth({**checked.pdu, "event_id": checked.event_id}, checked.version, state.get)
 
 
-def _is_received(me: Known, checked: Checked) -> bool:
+def _is_received(me: StoredPdu, checked: SignedPdu) -> bool:
     """Whether a stored event stays what it is, whatever copy of it comes."""
     if me.status == REJECTED:
         return me.has_state and not me.gives_way_to(checked)

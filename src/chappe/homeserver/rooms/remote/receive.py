@@ -34,15 +34,15 @@ from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.event_write import Moved
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outcomes import Diverged, MissingPast, Outcome, Outdated, Received
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.preparing import Lookup, Preparing
-from chappe.homeserver.rooms.remote.received import Move, Prepared, ReceivedWrite, received_event
+from chappe.homeserver.rooms.remote.received import Move, ReceivedPdu, ReceivedWrite, received_event
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.stored_auth import Unwritten
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -68,7 +68,7 @@ class Receiver:
     async def receive(
         self,
         room: LiveRoom,
-        checked: Checked,
+        checked: SignedPdu,
         state_before: bytes | None = None,
         missing: Sequence[str] = (),
         starts_afresh: bool = False,
@@ -86,14 +86,14 @@ class Receiver:
         match prepared:
             case MissingPast():
                 return prepared
-            case Known():
+            case StoredPdu():
                 await self._renew_known(room, [checked], {checked.event_id: prepared})
                 return Received(prepared.status)
-            case Prepared():
+            case ReceivedPdu():
                 prepared.starts_afresh, prepared.txn, prepared.beside = starts_afresh, txn, beside
                 return await self._write(room, prepared)
 
-    async def receive_many(self, room: LiveRoom, events: Sequence[Checked]) -> dict[str, Outcome | MatrixError]:
+    async def receive_many(self, room: LiveRoom, events: Sequence[SignedPdu]) -> dict[str, Outcome | MatrixError]:
         """Receives several events, in their order; those that change no state are written together.
 
         Returns by event id what `receive` would have returned, or raised. An event is left out where it is stored without its
@@ -103,7 +103,7 @@ class Receiver:
         await lookup.add(self._asked(room, events))
         await self._renew_known(room, events, lookup.known)
         outcomes: dict[str, Outcome | MatrixError] = {}
-        batch: list[Prepared] = []
+        batch: list[ReceivedPdu] = []
         for checked in events:
             try:
                 if checked.room_id != room.room_id:
@@ -121,8 +121,8 @@ class Receiver:
             except BAD_DATA as error:
                 outcomes[checked.event_id] = _unkept(error)
                 continue
-            if not isinstance(prepared, Prepared):
-                outcomes[checked.event_id] = Received(prepared.status) if isinstance(prepared, Known) else prepared
+            if not isinstance(prepared, ReceivedPdu):
+                outcomes[checked.event_id] = Received(prepared.status) if isinstance(prepared, StoredPdu) else prepared
                 continue
             batch.append(prepared)
             lookup.unwritten[checked.event_id] = prepared.state_after
@@ -133,16 +133,16 @@ class Receiver:
         return outcomes
 
     @staticmethod
-    def _asked(room: LiveRoom, events: Sequence[Checked]) -> set[str]:
-        followed = {prev for event in events for prev in event.prev()}
+    def _asked(room: LiveRoom, events: Sequence[SignedPdu]) -> set[str]:
+        followed = {prev for event in events for prev in event.prev_events()}
         return {event.event_id for event in events} | (followed - room.forward_extremities.keys())
 
-    async def renew(self, room: LiveRoom, events: Sequence[Checked]) -> None:
+    async def renew(self, room: LiveRoom, events: Sequence[SignedPdu]) -> None:
         """Gives stored events without their content that of confirmed copies."""
         if confirmed := [event for event in events if event.is_confirmed]:
-            await self._renew_known(room, confirmed, await self.store.known([e.event_id for e in confirmed]))
+            await self._renew_known(room, confirmed, await self.store.stored_pdus([e.event_id for e in confirmed]))
 
-    async def _renew_known(self, room: LiveRoom, events: Sequence[Checked], known: Mapping[str, Known]) -> None:
+    async def _renew_known(self, room: LiveRoom, events: Sequence[SignedPdu], known: Mapping[str, StoredPdu]) -> None:
         """The same for events whose stored rows are known, in one write: whoever delivers many makes no more work than with one."""
         here = [
             (k, e)
@@ -162,14 +162,14 @@ class Receiver:
                 with contextlib.suppress(*BAD_DATA):
                     await self.outliers.renew(room, [one])
 
-    async def _late(self, room: LiveRoom, known: Known, checked: Checked) -> Late:
+    async def _late(self, room: LiveRoom, known: StoredPdu, checked: SignedPdu) -> Late:
         """What an event does only once it has its content. Before version 11, an emptied redaction names no event."""
         if known.status != HISTORY or checked.pdu["type"] != "m.room.redaction" or room.version.updated_redaction_rules:
             return Late(checked)
         state = await self.preparing.state_for(room, checked, known.state_before)
         return Late(checked, *await self.preparing.what_it_redacts(room, checked, state))
 
-    async def _write_batch(self, room: LiveRoom, batch: list[Prepared], outcomes: dict[str, Outcome | MatrixError]) -> None:
+    async def _write_batch(self, room: LiveRoom, batch: list[ReceivedPdu], outcomes: dict[str, Outcome | MatrixError]) -> None:
         """Writes the events of a batch, notes their outcomes, and empties it."""
         together = await self._write_together(room, batch) if len(batch) > 1 else None
         outcomes.update(together or {})
@@ -182,7 +182,7 @@ class Receiver:
                 outcomes[prepared.checked.event_id] = _unkept(error)
         batch.clear()
 
-    async def _write_together(self, room: LiveRoom, batch: Sequence[Prepared]) -> dict[str, Received] | None:
+    async def _write_together(self, room: LiveRoom, batch: Sequence[ReceivedPdu]) -> dict[str, Received] | None:
         """Writes events in one write. Returns by event id what became of them; None where that cannot be done."""
         room.become_federated()
         write = ReceivedWrite(room, list(batch))
@@ -197,7 +197,7 @@ class Receiver:
             case received:
                 return {p.checked.event_id: outcome for p, outcome in zip(batch, received, strict=True)}
 
-    async def _write(self, room: LiveRoom, prepared: Prepared) -> Outcome:
+    async def _write(self, room: LiveRoom, prepared: ReceivedPdu) -> Outcome:
         room.become_federated()
         for _ in range(MOST_TRIES):
             write = ReceivedWrite(room, [prepared])
@@ -209,30 +209,32 @@ class Receiver:
                         prepared.moves[diverged.root, diverged.ends] = move
                 case Outdated():
                     again = await self._prepare_again(room, prepared)
-                    if not isinstance(again, Prepared):
-                        return Received(again.status) if isinstance(again, Known) else again
+                    if not isinstance(again, ReceivedPdu):
+                        return Received(again.status) if isinstance(again, StoredPdu) else again
                     prepared = again
                 case [received]:
                     return received
         raise TimeoutError("the room changes too fast")
 
-    async def _prepare_again(self, room: LiveRoom, was: Prepared) -> Prepared | Known | MissingPast:
+    async def _prepare_again(self, room: LiveRoom, was: ReceivedPdu) -> ReceivedPdu | StoredPdu | MissingPast:
         """Prepares an event again, once all members of the room are here: by the states with them."""
         prepared = await self.preparing.prepare(room, was.checked, was.given, was.missing)
-        if isinstance(prepared, Prepared):
+        if isinstance(prepared, ReceivedPdu):
             prepared.starts_afresh, prepared.txn, prepared.beside = was.starts_afresh, was.txn, was.beside
         return prepared
 
     # --------------------------------------------------------------------------------------------------- the state
 
-    async def _move(self, room: LiveRoom, prepared: Prepared, diverged: Diverged) -> Move | None:
+    async def _move(self, room: LiveRoom, prepared: ReceivedPdu, diverged: Diverged) -> Move | None:
         """What state resolution makes of the room's state with the event; None where the room has changed meanwhile."""
         await self._rooms.settled(room)
         if diverged.root != room.root:
             return None
         unwritten = None
         if prepared.checked.key is not None and prepared.chain is None:
-            unwritten = Unwritten(prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.cited)
+            unwritten = Unwritten(
+                prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.auth_event_nids
+            )
         root = await self.states.resolve(room, sorted(diverged.ends), unwritten)
         difference = await self._rooms.trees.diff(diverged.root, root)
         if not difference:

@@ -22,7 +22,7 @@ from chappe.homeserver.rooms.fragments import (
     StatePackRow,
 )
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.fragments import (
     OF_NO_TIMELINE,
     CutRow,
@@ -58,19 +58,19 @@ class Move:
 
 
 @dataclass(slots=True)
-class Prepared:
+class ReceivedPdu:
     """An event that may be written, with all that is found out without the room's present state.
 
-    `is_rejected`: by its auth events, or by the state before it. `cited`: the numbers of its auth events; `chains`: their auth
+    `is_rejected`: by its auth events, or by the state before it. `auth_event_nids`: of its auth events; `chains`: their auth
     chains. `given`: the root of the state before it, as another server says. `missing`: its previous events that are not here.
     """
 
     nid: int
-    checked: Checked
+    checked: SignedPdu
     state_before: bytes
     state_after: bytes
     packs: Packs
-    cited: Sequence[int]
+    auth_event_nids: Sequence[int]
     chains: Chains
     is_rejected: bool
     replaces: RoomEvent | None = None
@@ -98,7 +98,7 @@ class ReceivedWrite(WithoutTimeline):
     `build` sets `outcome`: what became of each; or why the room as it is now is no ground for them, so that nothing is written.
     """
 
-    def __init__(self, room: LiveRoom, batch: Sequence[Prepared]) -> None:
+    def __init__(self, room: LiveRoom, batch: Sequence[ReceivedPdu]) -> None:
         super().__init__(room, batch[0].txn)
         self.event_txn = self.txn
         self.batch = batch
@@ -123,7 +123,7 @@ class ReceivedWrite(WithoutTimeline):
             received.append(outcome)
         return received
 
-    def _build_one(self, prepared: Prepared) -> Received | Diverged:
+    def _build_one(self, prepared: ReceivedPdu) -> Received | Diverged:
         room = self.lane
         if prepared.was_outlier:
             self.add_row(PromotionRow(nid=prepared.nid))
@@ -136,7 +136,7 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
         chain = prepared.chain
         if prepared.checked.key is not None and chain is None:
-            chain = self.add_chain(prepared.nid, prepared.cited, prepared.chains)
+            chain = self.add_chain(prepared.nid, prepared.auth_event_nids, prepared.chains)
         if status == SOFT_FAILED:
             for event_id in prepared.missing:
                 depth = prepared.checked.pdu["depth"]
@@ -145,7 +145,7 @@ class ReceivedWrite(WithoutTimeline):
             return Received(status)
         return self._into_timeline(prepared, chain)
 
-    def _judge_by_present(self, prepared: Prepared) -> int:
+    def _judge_by_present(self, prepared: ReceivedPdu) -> int:
         """Makes checks 6 and 7: what fails one is soft-failed."""
         try:
             self.check_by_current_state(prepared)
@@ -154,7 +154,7 @@ class ReceivedWrite(WithoutTimeline):
             return SOFT_FAILED
         return HISTORY
 
-    def check_by_current_state(self, prepared: Prepared) -> None:
+    def check_by_current_state(self, prepared: ReceivedPdu) -> None:
         """Check 6: raises Forbidden where the current state of the room, with what is in flight, does not allow an event."""
         if self._brings_in_a_second_name(prepared):
             raise Forbidden("The name of the member's server is not in its plain form")
@@ -169,7 +169,7 @@ class ReceivedWrite(WithoutTimeline):
             has_begun=has_begun,
         )
 
-    def _brings_in_a_second_name(self, prepared: Prepared) -> bool:
+    def _brings_in_a_second_name(self, prepared: ReceivedPdu) -> bool:
         """Whether it is the first membership of somebody whose server name is not in its plain form: nobody talks to that server.
 
         Whoever has a membership in the room from an older time keeps it.
@@ -179,7 +179,7 @@ class ReceivedWrite(WithoutTimeline):
             return False
         return not prepared.starts_afresh and not (self.lane.get(key) or prepared.stand_ins.get(key))
 
-    def _into_timeline(self, prepared: Prepared, chain: ChainRow | None) -> Received | Diverged:
+    def _into_timeline(self, prepared: ReceivedPdu, chain: ChainRow | None) -> Received | Diverged:
         room, ahead, checked = self.lane, self.ahead, prepared.checked
         index = len(self.events)
         event = received_event(prepared.nid, checked, room, prepared.state_before)
@@ -188,7 +188,7 @@ class ReceivedWrite(WithoutTimeline):
         self._note_gap(prepared, index)
         if checked.key is not None:
             event.state_after = name_to_int(prepared.state_after)
-        followed = set(checked.prev())
+        followed = set(checked.prev_events())
         if prepared.starts_afresh:
             followed |= ahead.forward_extremities.keys()
         tips = {tip: root for tip, root in ahead.forward_extremities.items() if tip not in followed}
@@ -211,7 +211,7 @@ class ReceivedWrite(WithoutTimeline):
         self.depth = max(self.depth, checked.pdu["depth"])
         return Received(HISTORY)
 
-    def _note_gap(self, prepared: Prepared, index: int) -> None:
+    def _note_gap(self, prepared: ReceivedPdu, index: int) -> None:
         """What it follows and is not here lies before it; where something of the room is here, after that."""
         room, checked = self.lane, prepared.checked
         for event_id in prepared.missing:
@@ -219,11 +219,11 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(MissingEventRow(at=index + 1, room=room.number, event_id=event_id, depth=depth))
         host = number_of_host(domain_of(checked.pdu["sender"]))
         if prepared.missing and self.ahead.forward_extremities and room.order.has_room_for(host):
-            is_fork = not prepared.starts_afresh and not self.ahead.forward_extremities.keys().isdisjoint(checked.prev())
+            is_fork = not prepared.starts_afresh and not self.ahead.forward_extremities.keys().isdisjoint(checked.prev_events())
             self.add_row(CutRow(at=index + 1, room=room.number, host=host, is_fork=is_fork))
             self.adds_stretches = True
 
-    def _settle_state(self, prepared: Prepared, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
+    def _settle_state(self, prepared: ReceivedPdu, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
         """Sets the room's state with the event: the state after it, where it is the only forward extremity; else what the states after
         all of them resolve to. Where that is not known, sets nothing and says so."""
         ahead = self.ahead
@@ -284,7 +284,7 @@ class ReceivedWrite(WithoutTimeline):
             )
             self.touch_user(key[1], "membership")
 
-    def _add_what_follows(self, prepared: Prepared, index: int, event: RoomEvent) -> None:
+    def _add_what_follows(self, prepared: ReceivedPdu, index: int, event: RoomEvent) -> None:
         room = self.lane
         content = prepared.checked.pdu["content"]
         if prepared.person is not None:
@@ -321,13 +321,13 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(RedactionRow(event_id=event.event_id, redacted_by=because.event_id, json=pruned.pdu))
 
 
-def check_by_policy_server(checked: Checked) -> None:
+def check_by_policy_server(checked: SignedPdu) -> None:
     """Check 7: raises Forbidden where the room's policy server, which `PolicyServers.judge` has asked before, did not sign an event."""
     if checked.is_unwelcome:
         raise Forbidden("The room's policy server does not recommend the event")
 
 
-def received_event(nid: int, checked: Checked, room: LiveRoom, state_before: bytes) -> RoomEvent:
+def received_event(nid: int, checked: SignedPdu, room: LiveRoom, state_before: bytes) -> RoomEvent:
     pdu = checked.pdu
     head = client_event_head(pdu, checked.event_id, room.room_id, room.version)
     return RoomEvent(

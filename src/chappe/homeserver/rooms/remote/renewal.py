@@ -12,7 +12,7 @@ from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.fragments import HeldRedactionRow, RedactionRow
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.fragments import RenewedEventRow, RetoldRoomRow
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -27,9 +27,9 @@ SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in me
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A copy that has the content of an event that is stored without it, and what the event does only now (as in `Prepared`)."""
+    """A copy that has the content of an event that is stored without it, and what the event does only now (as in `ReceivedPdu`)."""
 
-    checked: Checked
+    checked: SignedPdu
     redaction: Redaction | None = None
     unmet_target: str | None = None
     person: DirectoryEntry | None = None

@@ -13,14 +13,14 @@ from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
 from chappe.homeserver.rooms.create_event import pdu_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.remote.outcomes import MissingPast, Outcome, Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.store import HISTORY, Known
+from chappe.homeserver.rooms.remote.store import HISTORY, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
@@ -143,7 +143,7 @@ class Residence:
         if outcome != Received(HISTORY):
             raise Forbidden("The rules of the room do not allow this")
         await self._onward.forward(room, event_id, origin)
-        known = await self._receiver.store.known([event_id, *checked.pdu_auth()])
+        known = await self._receiver.store.stored_pdus([event_id, *checked.pdu_auth_events()])
         return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 
     def _vouched(self, change: Change, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +190,6 @@ class Accepted:
     """
 
     room: LiveRoom
-    checked: Checked
-    known: Known
-    cited: Sequence[int]
+    checked: SignedPdu
+    known: StoredPdu
+    auth_event_nids: Sequence[int]

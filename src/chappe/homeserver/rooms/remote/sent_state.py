@@ -10,8 +10,8 @@ from typing import Any
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.auth import Cited, in_auth_order, judge
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.auth import AuthEvent, in_auth_order, judge
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED
 from chappe.homeserver.rooms.store import OUTLIER
 from chappe.matrix.events import timestamp_of
@@ -40,13 +40,13 @@ class Judged:
     """The state events that another server sent, auth events before those that cite them, each accepted or rejected by its auth
     events. One is left out where an auth event was not sent."""
 
-    ordered: Sequence[Checked]
-    cited: Mapping[str, Cited]
+    ordered: Sequence[SignedPdu]
+    cited: Mapping[str, AuthEvent]
 
 
-def judge_all(events: Mapping[str, Checked]) -> Judged:
+def judge_all(events: Mapping[str, SignedPdu]) -> Judged:
     """`events`: a state and its auth chain, by id."""
-    cited: dict[str, Cited] = {}
+    cited: dict[str, AuthEvent] = {}
     return Judged(list(judge(in_auth_order(events), cited)), cited)
 
 
@@ -78,7 +78,7 @@ def _rows(number: int, judged: Judged, nids: Sequence[int], room: LiveRoom) -> t
             )
         )
         if not is_rejected:
-            direct = [a for a in checked.pdu_auth() if a in chain_rows]
+            direct = [a for a in checked.pdu_auth_events() if a in chain_rows]
             chain = chain_rows[checked.event_id] = chains.add([chain_rows[a] for a in direct])
             auth_rows.append((nid, number, chain.num, [numbers[a] for a in direct], chain.base, chain.rest.serialize()))
     return rows, auth_rows, [(number, base, raw) for base, raw in chains.take_new_bases()]

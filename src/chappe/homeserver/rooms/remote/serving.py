@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
 from chappe.homeserver.rooms.remote.said import Said
-from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, Known, RemoteStore
+from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
@@ -104,7 +104,9 @@ class Serving:
         Only events that members were shown count: otherwise a server could write itself joins of a time when it might have
         come.
         """
-        known = [k for k in (await self._store.known(event_ids)).values() if k.room == room.number and k.status == HISTORY]
+        known = [
+            k for k in (await self._store.stored_pdus(event_ids)).values() if k.room == room.number and k.status == HISTORY
+        ]
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         roots = {root for k in known for root in (k.state_before, k.state_after)}
         was_in = {root for root, then in (await self._memberships.under(roots, keys)).items() if "join" in then}
@@ -136,7 +138,12 @@ class Serving:
         return {e.nid for (kind, key), e in room.state.items() if kind == MEMBER and key not in kept}
 
     async def state_and_chain(
-        self, room: LiveRoom, known: Known, without: Collection[int] = (), cited: Sequence[int] = (), is_brief: bool = False
+        self,
+        room: LiveRoom,
+        known: StoredPdu,
+        without: Collection[int] = (),
+        auth_event_nids: Sequence[int] = (),
+        is_brief: bool = False,
     ) -> tuple[list[bytes], list[bytes]]:
         """Returns the JSON of the events in the state before an event, and of those in that state's auth chain.
 
@@ -145,17 +152,17 @@ class Serving:
         """
         whole, _ = await self._rooms.trees.whole(known.state_before)
         numbers = [n for n in whole if n not in without]
-        chain = {*cited, *await self.auth_chain(room, [*numbers, *cited])}
+        chain = {*auth_event_nids, *await self.auth_chain(room, [*numbers, *auth_event_nids])}
         if is_brief:
             chain -= {*numbers}
         pdus = await self._store.pdus([*numbers, *chain])
         return [pdus[n] for n in numbers], [pdus[n] for n in chain]
 
-    async def ids_of_state(self, room: LiveRoom, known: Known) -> tuple[list[str], list[str]]:
+    async def ids_of_state(self, room: LiveRoom, known: StoredPdu) -> tuple[list[str], list[str]]:
         """Returns the event ids of the state before an event, and of its auth chain (`/state_ids`)."""
         numbers, _ = await self._rooms.trees.whole(known.state_before)
         chain = await self.auth_chain(room, numbers)
-        found = await self._store.known_by_number([*numbers, *chain])
+        found = await self._store.stored_pdus_by_nid([*numbers, *chain])
         return [found[n].event_id for n in numbers], [found[n].event_id for n in chain]
 
     async def nearest(self, origin: str, room_id: str, ts: int, backwards: bool) -> tuple[str, int] | None:
@@ -177,12 +184,12 @@ class Serving:
                 break
         return None
 
-    async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, Known]:
+    async def at(self, origin: str, room_id: str, event_id: str) -> tuple[LiveRoom, StoredPdu]:
         """Returns a room and the event at which `origin` asks for its state. Raises M_NOT_FOUND where that state is not
         known here.
         """
         room = await self._room_at(origin, room_id, event_id)
-        known = (await self._store.known([event_id])).get(event_id)
+        known = (await self._store.stored_pdus([event_id])).get(event_id)
         if known is None or known.room != room.number or known.status not in (HISTORY, SOFT_FAILED):
             raise NotFound("The state at this event is not known here")
         return room, known
@@ -195,8 +202,8 @@ class Serving:
             raise NotFound("There is no such event in the room")
         if rows[0].type == "m.room.create":
             return []
-        cited = await self._store.known(references(orjson.loads(rows[0].json), "auth_events", room.version))
-        numbers = {*(k.nid for k in cited.values()), *_cited_by_all(room)}
+        auth_events = await self._store.stored_pdus(references(orjson.loads(rows[0].json), "auth_events", room.version))
+        numbers = {*(k.nid for k in auth_events.values()), *_cited_by_all(room)}
         pdus = await self._store.pdus([*numbers, *await self.auth_chain(room, numbers)])
         return list(pdus.values())
 

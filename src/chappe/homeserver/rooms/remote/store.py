@@ -14,7 +14,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, mapping, read, values
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.fragments import OF_NO_TIMELINE
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import block_of
@@ -26,7 +26,7 @@ MOST_BESIDE = 100  # missing events beside which a place in the past is looked f
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredPdu:
     """An event that is stored. `state_after`: the root of the state after it (before it, where it was rejected).
 
     `is_unfit`: it is kept redacted for its hash alone.
@@ -45,16 +45,16 @@ class Known:
     position: int
     is_unfit: bool = False
 
-    def gives_way_to(self, copy: Checked) -> bool:
+    def gives_way_to(self, copy: SignedPdu) -> bool:
         """Whether a copy takes its place: it has the content that is not here, and that was not redacted as far as can be known."""
         return self.lacks_content_of(copy) and copy.is_confirmed
 
-    def lacks_content_of(self, copy: Checked) -> bool:
+    def lacks_content_of(self, copy: SignedPdu) -> bool:
         """Whether a copy has the content that is not here. Its hash fits, so that was said; it may have been redacted since,
         by what is not here either: the sender's own server knows."""
         return self.is_unfit and not copy.is_unfit
 
-    def is_settled_by(self, copy: Checked) -> bool:
+    def is_settled_by(self, copy: SignedPdu) -> bool:
         """Whether a copy says that the stored form is all that is left of the event: no content is still to come."""
         return self.is_unfit and copy.is_unfit and copy.is_confirmed
 
@@ -75,7 +75,7 @@ class MissingEvent(Row):
     follower: int | None
 
 
-_KNOWN = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
+_STORED_PDU = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
             coalesce(state_after, state_before) AS state_after, position,
             is_unfit AND redacted_by IS NULL AS is_unfit"""
 
@@ -113,8 +113,8 @@ class HeldRedaction(Row):
     redaction: str
 
 
-def _known(row: KnownRow) -> Known:
-    return Known(
+def _stored_pdu(row: KnownRow) -> StoredPdu:
+    return StoredPdu(
         row.nid,
         row.room_nid,
         row.event_id,
@@ -136,16 +136,16 @@ class RemoteStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def known(self, event_ids: Collection[str]) -> dict[str, Known]:
+    async def stored_pdus(self, event_ids: Collection[str]) -> dict[str, StoredPdu]:
         if not event_ids:
             return {}
         rows = await read(
-            self.database, KnownRow, f"SELECT {_KNOWN} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
+            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
         )
         found, breath = {}, Breath()
         for row in rows:  # hundreds of thousands, of a room that is entered
             await breath.take()
-            found[row.event_id] = _known(row)
+            found[row.event_id] = _stored_pdu(row)
         return found
 
     async def without_content(self, room: int, event_ids: Collection[str]) -> set[str]:
@@ -172,11 +172,13 @@ class RemoteStore:
     async def has_events(self, room: int) -> bool:
         return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room))
 
-    async def known_by_number(self, numbers: Collection[int]) -> dict[int, Known]:
+    async def stored_pdus_by_nid(self, numbers: Collection[int]) -> dict[int, StoredPdu]:
         if not numbers:
             return {}
-        rows = await read(self.database, KnownRow, f"SELECT {_KNOWN} FROM events WHERE nid = ANY($1::bigint[])", list(numbers))
-        return {row.nid: _known(row) for row in rows}
+        rows = await read(
+            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE nid = ANY($1::bigint[])", list(numbers)
+        )
+        return {row.nid: _stored_pdu(row) for row in rows}
 
     async def pdus(self, numbers: Collection[int]) -> dict[int, bytes]:
         if not numbers:

@@ -9,7 +9,7 @@ from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.fragments import PromotionRow, auth_event_row
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.checks import Checked
+from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.fragments import HeldEventRow, UnfitEventRow
 from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -38,7 +38,7 @@ class WithoutTimeline(EventWrite):
     def add_held(
         self,
         nid: int,
-        checked: Checked,
+        checked: SignedPdu,
         before: bytes,
         after: bytes,
         status: int,
@@ -69,22 +69,22 @@ class WithoutTimeline(EventWrite):
         if checked.awaits_content:
             self.add_row(UnfitEventRow(nid=nid))
 
-    def add_chain(self, nid: int, cited: Sequence[int], chains: Chains) -> ChainRow:
+    def add_chain(self, nid: int, auth_event_nids: Sequence[int], chains: Chains) -> ChainRow:
         self.state_changes = 1  # other processes must not give the same number to another event
-        chain = self.ahead.chains.add([chains[n] for n in cited if n in chains])
+        chain = self.ahead.chains.add([chains[n] for n in auth_event_nids if n in chains])
         self.next_num = self.ahead.chains.next_num
-        self.add_row(auth_event_row(nid, self.lane.number, chain, cited))
+        self.add_row(auth_event_row(nid, self.lane.number, chain, auth_event_nids))
         return chain
 
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A state event whose place in the graph is not known. `cited`: the numbers of its auth events. `was_here`: it was stored
+    """A state event whose place in the graph is not known. `auth_event_nids`: of its auth events. `was_here`: it was stored
     without its content, and rejected for what was left of it."""
 
     nid: int
-    checked: Checked
-    cited: Sequence[int]
+    checked: SignedPdu
+    auth_event_nids: Sequence[int]
     is_rejected: bool
     was_here: bool = False
 
@@ -102,4 +102,4 @@ class OutlierWrite(WithoutTimeline):
                 self.add_row(PromotionRow(nid=outlier.nid))
             self.add_held(outlier.nid, outlier.checked, EMPTY, EMPTY, REJECTED if outlier.is_rejected else OUTLYING)
             if not outlier.is_rejected and outlier.checked.key is not None:
-                chains[outlier.nid] = self.add_chain(outlier.nid, outlier.cited, chains)
+                chains[outlier.nid] = self.add_chain(outlier.nid, outlier.auth_event_nids, chains)

@@ -11,7 +11,7 @@ from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.federation.client import PeerRefused
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
-from chappe.homeserver.rooms.remote.checks import Checked, PduChecks
+from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.errands import AskedEnough
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of, host_of
@@ -37,7 +37,7 @@ class Witnesses:
         # by room, the host of those who follow it, and event: whether it was shown, and when
         self._answers: Recent[tuple[int, str, str], tuple[bool, float]] = Recent(REMEMBERED)
 
-    async def shown(self, room: LiveRoom, follower: Checked, event_ids: Sequence[str], beside: Sequence[str]) -> list[str]:
+    async def shown(self, room: LiveRoom, follower: SignedPdu, event_ids: Sequence[str], beside: Sequence[str]) -> list[str]:
         """Those of some events that an event follows and that are missing indeed: a server of another host than its sender's shows
         them. Where no other server answers, its own must show them. Raises AskedEnough where the others may not be asked.
 
