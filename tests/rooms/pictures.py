@@ -90,9 +90,9 @@ def _event(event: RoomEvent | None) -> Any:
 
 
 def _in_tail(event: RoomEvent) -> Any:
-    moved = event.moved and {key: (was and was.nid, now and now.nid) for key, (was, now) in event.moved.items()}
+    delta = event.state_delta and {key: (was and was.nid, now and now.nid) for key, (was, now) in event.state_delta.items()}
     replaces = event.replaces and (event.replaces.event_id, _said(event.replaces), event.replaces.sender)
-    return (*_event(event)[:-1], event.notify_total, event.highlight_total, replaces, moved)
+    return (*_event(event)[:-1], event.notify_total, event.highlight_total, replaces, delta)
 
 
 def _tree(room: LiveRoom) -> dict[bytes, bytes]:
@@ -160,5 +160,5 @@ def picture(room: LiveRoom) -> dict[str, Any]:
             )
         },
         "ahead": (room.ahead.state, room.ahead.root, room.ahead.depth, room.ahead.joined, room.ahead.invited),
-        "ahead's ends": (room.ahead.forward_extremities, room.ahead.chains.next_num),
+        "ahead's extremities": (room.ahead.forward_extremities, room.ahead.chains.next_num),
     }

@@ -68,11 +68,11 @@ class Change(msgspec.Struct, frozen=True):
         rows, context, events, redacted, rest = msgspec.msgpack.decode(data)
         found = [_at_hand(row, room) or _event(row) for row in rows]
         here: list[RoomEvent | None] = [*found, None]
-        for index, replaces, because, moved in context:
+        for index, replaces, because, state_delta in context:
             event = found[index]
             event.replaces, event.redacted_because = here[replaces], here[because]
-            if moved is not None:
-                event.moved = {(kind, key): (here[was], here[now]) for kind, key, was, now in moved}
+            if state_delta is not None:
+                event.state_delta = {(kind, key): (here[was], here[now]) for kind, key, was, now in state_delta}
         values = dict(zip(_REST, rest, strict=True))
         values["totals"] = {thread: tuple(totals) for thread, totals in values["totals"].items()}
         return Change(
@@ -115,10 +115,10 @@ class _Rows:
         return index
 
     def add_context(self, event: RoomEvent) -> None:
-        moved = None
-        if event.moved is not None:
-            moved = [(*key, self.of(was), self.of(now)) for key, (was, now) in event.moved.items()]
-        self.context.append((self.of(event), self.of(event.replaces), self.of(event.redacted_because), moved))
+        state_delta = None
+        if event.state_delta is not None:
+            state_delta = [(*key, self.of(was), self.of(now)) for key, (was, now) in event.state_delta.items()]
+        self.context.append((self.of(event), self.of(event.replaces), self.of(event.redacted_because), state_delta))
 
 
 def _row(event: RoomEvent) -> tuple[Any, ...]:

@@ -67,7 +67,7 @@ class EventWrite(Write):
 
     def changes(self, key: StateKey) -> bool:
         """Whether the room's state has another event under a key after this write."""
-        return any(key in e.moved if e.moved is not None else (e.type, e.state_key) == key for e in self.events)
+        return any(key in e.state_delta if e.state_delta is not None else (e.type, e.state_key) == key for e in self.events)
 
     def add_row(self, row: Row) -> None:
         self._rows.append(row)
@@ -137,7 +137,7 @@ class EventWrite(Write):
                 txn=event.txn,
                 state_after=event.state_after,
                 room_before=event.room_before,
-                moved=event.moved is not None,
+                moved=event.state_delta is not None,
                 json=pdu,
             )
         for row in self._rows:
@@ -148,4 +148,4 @@ class EventWrite(Write):
         return max((i for i, e in enumerate(self.events, 1) if e.type in NEWS), default=0)
 
 
-Moved = dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]]
+StateDelta = dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]]

@@ -254,7 +254,7 @@ class LiveRoom:
             if write.depth > depth:
                 depth = write.depth
         main = totals.pop("")
-        leaf = next((leaf for write in reversed(mine) for leaf in write.forward_extremities), None)
+        extremity = next((extremity for write in reversed(mine) for extremity in write.forward_extremities), None)
         strict = self.is_federated and not self.is_new
         yield LaneRow(
             room=self.number,
@@ -263,7 +263,7 @@ class LiveRoom:
             state_bump=state_changes,
             revoke_bump=revokes,
             used=list(dict.fromkeys(used)),
-            leaf=leaf,
+            leaf=extremity,
             root=name_to_int(mine[-1].root_after),
             depth=depth,
             notify_bump=main[0],
@@ -379,8 +379,8 @@ class LiveRoom:
         if event.relates_to is not None and event.is_bundled:
             self.related.add(event.relates_to)
         self._push(event)
-        if event.moved is not None:
-            for key, (before, now) in event.moved.items():
+        if event.state_delta is not None:
+            for key, (before, now) in event.state_delta.items():
                 self._settle(key, before, now)
         elif event.state_key is not None:
             self._settle(event.key, event.replaces, event)

@@ -39,7 +39,6 @@ class RoomEvent:
         "is_bundled",
         "is_erased",
         "is_target",
-        "moved",
         "nid",
         "notify_total",
         "position",
@@ -50,6 +49,7 @@ class RoomEvent:
         "sender",
         "state_after",
         "state_before",
+        "state_delta",
         "state_key",
         "thread",
         "ts",
@@ -82,7 +82,7 @@ class RoomEvent:
         self.state_after: int | None = None  # the state's root with it, while it is being written
         self.room_before: int | None = None  # the room's root before it came, where that is not `state_before`
         # where state resolution changed the room's state with this event: by key, the state event before and the one after
-        self.moved: dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]] | None = None
+        self.state_delta: dict[StateKey, tuple[RoomEvent | None, RoomEvent | None]] | None = None
         self.replaces: RoomEvent | None = None
         self.redacted_because: RoomEvent | None = None
         self._content: dict[str, Any] | None = None

@@ -208,6 +208,6 @@ async def attach_context(source: Source, room: Identified, rows: Sequence[Stored
         if event.nid in redacted:
             event.redacted_because = by_id.get(redacted[event.nid])
         if event.position in moved:
-            event.moved = {
+            event.state_delta = {
                 (m.type, m.state_key): (by_nid.get(m.was), by_nid.get(m.nid)) for m in moves if m.position == event.position
             }

@@ -100,8 +100,8 @@ class Timeline:
             return await self.of_rows(room, await self._store.state_changes_between(room.number, after, upto))
         found: list[RoomEvent] = []
         for event in tail:
-            if event.position <= upto and event.moved is not None:
-                found += [now for _, now in event.moved.values() if now is not None]
+            if event.position <= upto and event.state_delta is not None:
+                found += [now for _, now in event.state_delta.values() if now is not None]
             elif event.position <= upto and event.state_key is not None:
                 found.append(event)
         return found
@@ -245,8 +245,8 @@ def rewind(state: dict[StateKey, RoomEvent], events: Sequence[RoomEvent]) -> dic
     """The state before the given latest events of a room (in order), from the state after them."""
     result = dict(state)
     for event in reversed(events):
-        if event.moved is not None:
-            for key, (before, _) in event.moved.items():
+        if event.state_delta is not None:
+            for key, (before, _) in event.state_delta.items():
                 if before is None:
                     result.pop(key, None)
                 else:

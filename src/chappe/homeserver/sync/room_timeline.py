@@ -120,7 +120,7 @@ async def _read_timeline(rooms: Rooms, context: SyncContext, asked: Asked, searc
     if start is None:
         start = events[0].position - 1 if events else low
     seen = await rooms.visibility.filter(context.user_id, room, events) if events else []
-    complete = is_open(f) and len(seen) == len(events) and all(e.moved is None for e in events)
+    complete = is_open(f) and len(seen) == len(events) and all(e.state_delta is None for e in events)
     timeline = RoomTimeline(seen, limited, after, start, upto, complete, cut)
     if complete or context.state_after:
         return timeline
@@ -207,4 +207,4 @@ def _latest(changes: Sequence[RoomEvent]) -> dict[StateKey, RoomEvent]:
 
 def _before(event: RoomEvent) -> RoomEvent | None:
     """The state event whose place in the state this one took; None where there was none."""
-    return event.replaces if event.moved is None else event.moved.get(event.key, (None, None))[0]
+    return event.replaces if event.state_delta is None else event.state_delta.get(event.key, (None, None))[0]

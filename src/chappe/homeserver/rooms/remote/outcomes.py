@@ -22,11 +22,11 @@ class Outdated:
 class Diverged:
     """The forward extremities of the room have different states, which must be resolved before the event is written.
 
-    `root`: of the room's state before it. `ends`: the roots of the states after the forward extremities.
+    `root`: of the room's state before it. `extremity_roots`: of the states after the forward extremities.
     """
 
     root: bytes
-    ends: frozenset[bytes]
+    extremity_roots: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,14 +32,14 @@ from collections.abc import Mapping, Sequence
 
 from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.database.rows import Row
-from chappe.homeserver.rooms.event_write import Moved
+from chappe.homeserver.rooms.event_write import StateDelta
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outcomes import Diverged, MissingPast, Outcome, Outdated, Received
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.preparing import Lookup, Preparing
-from chappe.homeserver.rooms.remote.received import Move, ReceivedPdu, ReceivedWrite, received_event
+from chappe.homeserver.rooms.remote.received import ReceivedPdu, ReceivedWrite, ResolvedState, received_event
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
@@ -204,9 +204,9 @@ class Receiver:
             await self._rooms.commit(write)
             match write.outcome:
                 case Diverged() as diverged:
-                    move = await self._move(room, prepared, diverged)
-                    if move is not None:
-                        prepared.moves[diverged.root, diverged.ends] = move
+                    resolved = await self._resolve_state(room, prepared, diverged)
+                    if resolved is not None:
+                        prepared.resolved_states[diverged.root, diverged.extremity_roots] = resolved
                 case Outdated():
                     again = await self._prepare_again(room, prepared)
                     if not isinstance(again, ReceivedPdu):
@@ -225,7 +225,7 @@ class Receiver:
 
     # --------------------------------------------------------------------------------------------------- the state
 
-    async def _move(self, room: LiveRoom, prepared: ReceivedPdu, diverged: Diverged) -> Move | None:
+    async def _resolve_state(self, room: LiveRoom, prepared: ReceivedPdu, diverged: Diverged) -> ResolvedState | None:
         """What state resolution makes of the room's state with the event; None where the room has changed meanwhile."""
         await self._rooms.settled(room)
         if diverged.root != room.root:
@@ -235,10 +235,10 @@ class Receiver:
             unwritten = Unwritten(
                 prepared.nid, 2**31 - 1, prepared.checked.event_id, prepared.checked.pdu, prepared.auth_event_nids
             )
-        root = await self.states.resolve(room, sorted(diverged.ends), unwritten)
+        root = await self.states.resolve(room, sorted(diverged.extremity_roots), unwritten)
         difference = await self._rooms.trees.diff(diverged.root, root)
         if not difference:
-            return Move(diverged.root, {}, {})
+            return ResolvedState(diverged.root, {}, {})
         numbers = {nid for pair in difference.values() for nid in pair if nid is not None} - {prepared.nid}
         events = await self.preparing.events(room, numbers)
         if not prepared.starts_afresh:
@@ -246,12 +246,12 @@ class Receiver:
         for nid, chain in (await self.store.chains([n for n, e in events.items() if e.chain is None])).items():
             events[nid].chain = chain
         events[prepared.nid] = received_event(prepared.nid, prepared.checked, room, prepared.state_before)
-        changes: Moved = {}
+        delta: StateDelta = {}
         for was, now in difference.values():
             before, after = events.get(was or -1), events.get(now or -1)
             key = after.key if after is not None else before.key if before is not None else CREATE
-            changes[key] = before, after
-        return Move(root, changes, await self.states.nodes_below(root, room.nodes))
+            delta[key] = before, after
+        return ResolvedState(root, delta, await self.states.nodes_below(root, room.nodes))
 
 
 def _unkept(error: Exception) -> MatrixError:

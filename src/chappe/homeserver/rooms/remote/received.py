@@ -11,7 +11,7 @@ from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
-from chappe.homeserver.rooms.event_write import Moved
+from chappe.homeserver.rooms.event_write import StateDelta
 from chappe.homeserver.rooms.fragments import (
     HeldRedactionRow,
     MembershipRow,
@@ -48,12 +48,12 @@ from chappe.matrix.relations import relation_of
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A state delta: what state resolution makes of a room's state. `changes`: by key, the state event before and the one after;
+class ResolvedState:
+    """What state resolution makes of a room's state. `delta`: by key, the state event before and the one after;
     `nodes`: those of the new tree that the live room did not have."""
 
     root: bytes
-    changes: Moved
+    delta: StateDelta
     nodes: Mapping[bytes, bytes]
 
 
@@ -88,7 +88,7 @@ class ReceivedPdu:
     person: DirectoryEntry | None = None  # of another server, who joins: how they are found by name
     txn: str | None = None  # of the client that has sent it, where that is one of ours
     beside: Sequence[Row] = ()  # rows that are committed with it, where it becomes part of the room
-    moves: dict[tuple[bytes, frozenset[bytes]], Move] = field(default_factory=dict)
+    resolved_states: dict[tuple[bytes, frozenset[bytes]], ResolvedState] = field(default_factory=dict)
     was_partial: bool = False  # members of the room were still to come when this was found out
 
 
@@ -191,9 +191,9 @@ class ReceivedWrite(WithoutTimeline):
         followed = set(checked.prev_events())
         if prepared.starts_afresh:
             followed |= ahead.forward_extremities.keys()
-        tips = {tip: root for tip, root in ahead.forward_extremities.items() if tip not in followed}
-        tips[event.event_id] = prepared.state_after
-        if (diverged := self._settle_state(prepared, index, event, frozenset(tips.values()))) is not None:
+        extremities = {event_id: root for event_id, root in ahead.forward_extremities.items() if event_id not in followed}
+        extremities[event.event_id] = prepared.state_after
+        if (diverged := self._settle_state(prepared, index, event, frozenset(extremities.values()))) is not None:
             return diverged
         self.events.append(event)
         self._pdus.append(checked.raw)
@@ -201,13 +201,13 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(UnfitEventRow(nid=event.nid))
         self.rooms = {room.number: {"events"}}
         own = self.forward_extremities
-        self.used += [tip for tip in followed if tip in ahead.forward_extremities and tip not in own]
-        self.forward_extremities = {tip: root for tip, root in own.items() if tip not in followed}
+        self.used += [event_id for event_id in followed if event_id in ahead.forward_extremities and event_id not in own]
+        self.forward_extremities = {event_id: root for event_id, root in own.items() if event_id not in followed}
         self.forward_extremities[event.event_id] = prepared.state_after
         self._add_what_follows(prepared, index, event)
         for row in prepared.beside:
             self.add_row(row)
-        ahead.receive(tips, checked.pdu["depth"])
+        ahead.receive(extremities, checked.pdu["depth"])
         self.depth = max(self.depth, checked.pdu["depth"])
         return Received(HISTORY)
 
@@ -223,45 +223,47 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(CutRow(at=index + 1, room=room.number, host=host, is_fork=is_fork))
             self.adds_stretches = True
 
-    def _settle_state(self, prepared: ReceivedPdu, index: int, event: RoomEvent, ends: frozenset[bytes]) -> Diverged | None:
+    def _settle_state(
+        self, prepared: ReceivedPdu, index: int, event: RoomEvent, extremity_roots: frozenset[bytes]
+    ) -> Diverged | None:
         """Sets the room's state with the event: the state after it, where it is the only forward extremity; else what the states after
         all of them resolve to. Where that is not known, sets nothing and says so."""
         ahead = self.ahead
         before, nodes = ahead.root, dict[bytes, bytes]()
         if before != prepared.state_before:
             event.room_before = name_to_int(before)
-        if ends == {before}:
+        if extremity_roots == {before}:
             return None
-        if before == prepared.state_before and ends == {prepared.state_after}:
+        if before == prepared.state_before and extremity_roots == {prepared.state_after}:
             event.replaces = ahead.get(event.key)
-            changes: Moved = {event.key: (event.replaces, event)}
+            delta: StateDelta = {event.key: (event.replaces, event)}
             root = prepared.state_after
             for pack, data in prepared.packs:
                 nodes.update(decode_pack(pack, data))
         else:
-            move = prepared.moves.get((before, ends))
-            if move is None:
-                return Diverged(before, ends)
-            event.moved = changes = {
+            resolved = prepared.resolved_states.get((before, extremity_roots))
+            if resolved is None:
+                return Diverged(before, extremity_roots)
+            event.state_delta = delta = {
                 key: (was, event if now is not None and now.nid == event.nid else now)
-                for key, (was, now) in move.changes.items()
+                for key, (was, now) in resolved.delta.items()
             }
-            root = move.root
-            nodes.update(move.nodes)
+            root = resolved.root
+            nodes.update(resolved.nodes)
         self.nodes.update(nodes)
-        ahead.move(root, nodes, {key: now for key, (_, now) in changes.items()})
+        ahead.move(root, nodes, {key: now for key, (_, now) in delta.items()})
         if root != before:
             self.state_changes = 1
-        for key, (was, now) in changes.items():
+        for key, (was, now) in delta.items():
             self._note_change(index, event, key, was, now)
-        self.revokes = self.revokes or event.moved is not None
-        if any(kind in SHOWN or kind == "m.room.member" for kind, _ in changes):
+        self.revokes = self.revokes or event.state_delta is not None
+        if any(kind in SHOWN or kind == "m.room.member" for kind, _ in delta):
             self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
         return None
 
     def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
         room = self.lane
-        if event.moved is not None:
+        if event.state_delta is not None:
             self.add_row(
                 StateMoveRow(
                     at=index + 1,
