@@ -1,4 +1,4 @@
-"""Checks 1 to 3 of an event from another server (see `receive.py`): its format, its signatures, its hash. What fails one of the
+"""Checks 1 to 3 of an event from another server (see `receive_pdu.py`): its format, its signatures, its hash. What fails one of the
 first two is no event at all; a wrong hash leaves its redacted form.
 """
 

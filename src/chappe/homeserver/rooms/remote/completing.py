@@ -23,7 +23,7 @@ from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms

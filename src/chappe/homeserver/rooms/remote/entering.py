@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_cop
 from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.sent_state import Judged, judge_all, load
 from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms

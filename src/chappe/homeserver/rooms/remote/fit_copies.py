@@ -17,7 +17,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.errands import AskedEnough
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.rooms import MEMBER
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.events import redacts_of

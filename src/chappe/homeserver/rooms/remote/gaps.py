@@ -17,10 +17,10 @@ from chappe.homeserver.rooms.remote.errands import AskedEnough, Errands, NeverAs
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import ReceivedPdu
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.store import REJECTED
 from chappe.homeserver.rooms.remote.witnesses import Witnesses
+from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of, host_of

@@ -23,10 +23,10 @@ from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.fragments import FoundEventRow, JumpRow, OldMissingEventRow, OldRelationRow
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
-from chappe.homeserver.rooms.remote.receive import Receiver
-from chappe.homeserver.rooms.remote.received import ReceivedPdu
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
+from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.stretches import SPACING, Span, number_of_host
 from chappe.matrix.errors import Forbidden, MatrixError

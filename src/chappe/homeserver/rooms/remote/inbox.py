@@ -29,7 +29,7 @@ from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.outcomes import MissingPast, Outcome
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.matrix.errors import Forbidden, MatrixError

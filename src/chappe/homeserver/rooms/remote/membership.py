@@ -23,7 +23,7 @@ from chappe.homeserver.rooms.remote.entering import Entering
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.shown_state import ShownState, Stripped
 from chappe.homeserver.rooms.remote.store import HISTORY
 from chappe.homeserver.rooms.remote.untold import UntoldLeaves, is_worth_another_try

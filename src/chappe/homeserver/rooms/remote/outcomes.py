@@ -1,4 +1,4 @@
-"""What may become of an event from another server that is received (`receive.py`), and why it is not written at once."""
+"""What may become of an event from another server that is received (`receive_pdu.py`), and why it is not written at once."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.remote.inbox import Inbox
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.remote.store import RemoteStore

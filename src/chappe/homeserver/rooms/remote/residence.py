@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.remote.outcomes import MissingPast, Outcome, Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
-from chappe.homeserver.rooms.remote.receive import Receiver
+from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.store import HISTORY, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl

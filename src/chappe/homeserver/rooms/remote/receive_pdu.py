@@ -11,13 +11,13 @@ receiving server must ensure that the event:
 4. Passes authorisation rules based on the event's auth events, otherwise it is
    rejected.                                                                            `auth.check_by_auth_events`
 5. Passes authorisation rules based on the state before the event, otherwise it is
-   rejected.                                                                            `preparing.check_by_state_before`
+   rejected.                                                                            `prepare_pdu.check_by_state_before`
 6. Passes authorisation rules based on the current state of the room, otherwise it is
    "soft failed".                                                                       `ReceivedWrite.check_by_current_state`
 7. Is validated by the Policy Server, if the room is using a Policy Server, otherwise
-   it is "soft failed"."                                                                `received.check_by_policy_server`
+   it is "soft failed"."                                                                `write_pdu.check_by_policy_server`
 
-`PduChecks.check` makes 1 to 3 as soon as an event comes. Here, `Preparing.prepare` makes 4 and 5, for which the events that it
+`PduChecks.check` makes 1 to 3 as soon as an event comes. Here, `PduPreparation.prepare` makes 4 and 5, for which the events that it
 refers to must be here (else it is `MissingPast`, and `gaps.py` fetches them). `ReceivedWrite.build` makes 6 and 7 while it is
 written, each time anew that the room has changed.
 """
@@ -38,12 +38,12 @@ from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outcomes import Diverged, MissingPast, Outcome, Outdated, Received
 from chappe.homeserver.rooms.remote.outliers import Outliers
-from chappe.homeserver.rooms.remote.preparing import Lookup, Preparing
-from chappe.homeserver.rooms.remote.received import ReceivedPdu, ReceivedWrite, ResolvedState, received_event
+from chappe.homeserver.rooms.remote.prepare_pdu import Lookup, PduPreparation
 from chappe.homeserver.rooms.remote.renewal import Late
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.stored_auth import Unwritten
+from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu, ReceivedWrite, ResolvedState, received_event
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.event_auth import CREATE
@@ -58,7 +58,7 @@ class Receiver:
     def __init__(self, rooms: Rooms, store: RemoteStore) -> None:
         self._rooms, self.store, self.states = rooms, store, States(rooms, store)
         self.outliers = Outliers(rooms, store)
-        self.preparing = Preparing(rooms, store, self.states, self.outliers)
+        self.preparing = PduPreparation(rooms, store, self.states, self.outliers)
         self._locks: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
 
     def lock(self, room: LiveRoom) -> asyncio.Lock:
@@ -77,7 +77,7 @@ class Receiver:
     ) -> Outcome:
         """Writes an event, where its past is here. Raises Forbidden for one that is not of the room.
 
-        `state_before`, `missing`: as for `Preparing.prepare`. `starts_afresh`: the event is the join that brings this server into
+        `state_before`, `missing`: as for `PduPreparation.prepare`. `starts_afresh`: the event is the join that brings this server into
         the room. `txn`: the transaction id, where a client of ours sent it. `beside`: see `Draft`.
         """
         if checked.room_id != room.room_id:

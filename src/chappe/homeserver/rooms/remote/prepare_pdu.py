@@ -1,4 +1,4 @@
-"""Checks 4 and 5 of an event from another server (see `receive.py`): by its auth events, and by the state before it."""
+"""Checks 4 and 5 of an event from another server (see `receive_pdu.py`): by its auth events, and by the state before it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.outliers import Outliers
-from chappe.homeserver.rooms.remote.received import ReceivedPdu
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, RemoteStore, StoredPdu
+from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
@@ -77,7 +77,7 @@ class _Surroundings:
         return {a: self.at_hand[a].nid if a in self.at_hand else self.known[a].nid for a in self.auth_events}
 
 
-class Preparing:
+class PduPreparation:
     """Makes a `ReceivedPdu` of an event."""
 
     def __init__(self, rooms: Rooms, store: RemoteStore, states: States, outliers: Outliers) -> None:
