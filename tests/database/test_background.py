@@ -32,7 +32,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
         "partial_rooms: resumed at start and by a job; contents that came redacted: any copy that comes later takes their place",
     ),
     "homeserver/rooms/remote/history.py": (2, "requests wait for it; asked again, as what is missing is still noted"),
-    "homeserver/rooms/remote/inbox.py": (1, "federation_inbox: resumed at start and by a job"),
+    "homeserver/rooms/remote/pdu_queues.py": (1, "federation_inbox: resumed at start and by a job"),
     "homeserver/rooms/remote/retelling.py": (1, "the state is written; what clients keep of it is older until the next time"),
     "homeserver/rooms/rooms.py": (1, "the request waits for it, and its repetition has the same transaction id"),
     "homeserver/senders/appservices.py": (1, "follows the log"),

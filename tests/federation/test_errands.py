@@ -242,7 +242,7 @@ async def test_others_are_asked_at_the_first_try_only(peer: Peer) -> None:
     first, own = of(asked, host(honest)), of(asked, host(forger))
     assert first
     await forger.target.node.database.execute("UPDATE federation_inbox SET next_try_ts = 0")
-    forger.target.node.inbox._work_on((room, forger.evil.config.server_name))
+    forger.target.node.pdu_queues._work_on((room, forger.evil.config.server_name))
     await until(lambda: _tried(forger.target, 2))
     assert of(asked, host(honest)) == first
     assert of(asked, host(forger)) > own
@@ -277,7 +277,7 @@ async def test_a_server_without_a_member_makes_only_itself_be_asked(peer: Peer) 
     await until(lambda: _tried(forger.target, 1))
     assert of(asked, host(forger)) and not of(asked, host(honest))
     answers_state(forger)
-    forger.target.node.inbox.hurry(room)
+    forger.target.node.pdu_queues.retry_now(room)
     await settled(forger.target, 0)
     assert not of(asked, host(honest)), "it waits for no witness that is never asked"
 
@@ -319,10 +319,10 @@ async def test_half_a_state_is_none(peer: Peer, monkeypatch: pytest.MonkeyPatch)
     checked: SignedPdu = kept(last, honest.id_of(last), live.version)
     with of_errands.of(EVIL, has_member=True):
         with pytest.raises(AskedEnough):
-            await node.inbox.gaps.state_before(live, checked, [honest.evil.config.server_name])
+            await node.pdu_queues.gaps.state_before(live, checked, [honest.evil.config.server_name])
         assert len(given) == 2, "the state, and two of its events"
         clock.now += 60
-        root = await node.inbox.gaps.state_before(live, checked, [honest.evil.config.server_name])
+        root = await node.pdu_queues.gaps.state_before(live, checked, [honest.evil.config.server_name])
     assert sorted(given) == sorted(unknown), "what was given is not asked for again"
     keys = [node.rooms.key_hash(f"org.example.{n}", "") for n in range(4)]
     assert len(await node.rooms.trees.get_many(root, keys)) == 4
@@ -333,7 +333,7 @@ async def test_nobody_undoes_a_redaction_by_having_too_much_asked(peer: Peer, mo
     race = await a_race(peer, monkeypatch, can_ask=False)
     await race.send({**race.true, "content": {}})
     live = await race.here.node.rooms.require(race.room)
-    copy, gaps_here = kept(race.true, race.event_id, live.version), race.here.node.inbox.gaps
+    copy, gaps_here = kept(race.true, race.event_id, live.version), race.here.node.pdu_queues.gaps
     with Errands().of(EVIL, has_member=False):
         [filled] = await gaps_here.copies.fill(live, [copy], [EVIL])
     assert not filled.is_confirmed
@@ -395,7 +395,7 @@ async def test_gaps_that_are_open_together_have_a_bound(
         assert elsewhere in served, "it was not asked for what lies between"
         let_go.set()
         await until(lambda: _waits(here, forger.room.room_id))
-        here.node.inbox.hurry(elsewhere)
+        here.node.pdu_queues.retry_now(elsewhere)
     await hears(alice, elsewhere, "5")
     await hears(alice, elsewhere, "0")
     let_go.set()

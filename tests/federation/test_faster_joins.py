@@ -15,7 +15,7 @@ from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreac
 from chappe.homeserver.rooms.remote import completing, serving
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.completing import Completing
-from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from chappe.matrix.errors import MatrixError
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears, members
@@ -411,7 +411,7 @@ async def test_what_comes_while_the_members_are_written_loses_none_of_them(
     alice, others, room = await large_room(here)
     bob = await there.person("bob")
     await enter(bob, room, here)
-    write_whole, without_content = Completing._whole_states, Inbox._without_content
+    write_whole, without_content = Completing._whole_states, PduQueues._without_content
     arrived = asyncio.Event()
 
     async def meanwhile(self: Completing, *arguments: Any) -> Any:
@@ -420,13 +420,13 @@ async def test_what_comes_while_the_members_are_written_loses_none_of_them(
             await until(arrived.is_set)  # it waits for the room's lock
         return await write_whole(self, *arguments)
 
-    async def noted(self: Inbox, events: Any) -> Any:
+    async def noted(self: PduQueues, events: Any) -> Any:
         result = await without_content(self, events)
         arrived.set()
         return result
 
     monkeypatch.setattr(Completing, "_whole_states", meanwhile)
-    monkeypatch.setattr(Inbox, "_without_content", noted)
+    monkeypatch.setattr(PduQueues, "_without_content", noted)
     gate.opened.set()
     await until(lambda: _whole(there, room))
     await hears(bob, room, "in between")

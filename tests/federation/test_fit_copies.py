@@ -126,7 +126,7 @@ async def test_who_is_believed_that_nothing_is_left(peer: Peer, monkeypatch: pyt
     live = await race.here.node.rooms.require(race.room)
     checked = kept(emptied, race.event_id, live.version)
     found: dict[str, SignedPdu] = {}
-    await race.here.node.inbox.gaps.copies._find_many(live, [checked], ["nobody.example"], found)
+    await race.here.node.pdu_queues.gaps.copies._find_many(live, [checked], ["nobody.example"], found)
     assert (list(found), asked[0]) == ([race.event_id] if tells == "home" else [], "home")
 
 
@@ -144,7 +144,7 @@ class Race:
         path = f"/_matrix/federation/v1/send/race{self._sends}"
         answer = await self.evil.node.federation_client.request(own, to, "PUT", path, content=content)
         assert answer["pdus"] == {self.event_id: {}}
-        await self.here.node.inbox.settled()
+        await self.here.node.pdu_queues.settled()
 
     async def shown(self) -> Any:
         return (await self.bob.call("GET", f"/rooms/{segment(self.room)}/event/{segment(self.event_id)}"))["content"]

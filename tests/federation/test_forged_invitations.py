@@ -93,7 +93,7 @@ async def test_nobody_invites_in_anothers_name(peer: Peer, version: str) -> None
                 signed = sign_json({"mxid": target, "token": "issued"}, name, seed)
                 extra = {"third_party_invite": {"display_name": "b", "signed": signed}}
             await forger.send(invitation(forger, target, extra, hash_is_right))
-            await forger.target.node.inbox.settled()
+            await forger.target.node.pdu_queues.settled()
             if live.membership(target) == "invite":
                 came_in.append((shape, hash_is_right))
     keeps_the_proof = ROOM_VERSIONS[version].updated_redaction_rules
@@ -109,7 +109,7 @@ async def test_who_was_removed_does_not_invite_oneself_back(peer: Peer) -> None:
 
     await until(gone)
     await forger.send(invitation(forger, mallory.id, {"third_party_invite": "x"}, hash_is_right=False))
-    await forger.target.node.inbox.settled()
+    await forger.target.node.pdu_queues.settled()
     assert (await forger.target.node.rooms.require(room)).membership(mallory.id) == "leave"
     own, to = forger.evil.config.server_name, forger.target.config.server_name
     path = f"/_matrix/federation/v1/make_join/{segment(room)}/{segment(mallory.id)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.rooms.remote import inbox
+from chappe.homeserver.rooms.remote import pdu_queues
 from tests.federation.conftest import Peer
 from tests.federation.test_hostile import Forger, scene
 from tests.federation.test_rooms import agree, enter, hears
@@ -75,8 +75,8 @@ async def test_followers_of_a_past_that_nobody_has_hold_up_no_other_server(peer:
 
     await until(all_tried)
     await here.database.execute("UPDATE federation_inbox SET received_ts = received_ts - $1", DAY_MS + 1)
-    here.inbox.hurry(room)
-    await asyncio.wait_for(here.inbox.settled(), 60)
+    here.pdu_queues.retry_now(room)
+    await asyncio.wait_for(here.pdu_queues.settled(), 60)
     assert not await waiting(forger.target), "given up after a day"
 
 
@@ -110,7 +110,7 @@ async def test_an_event_waits_for_its_own_past_only(peer: Peer) -> None:
     """Of one server, too: behind as many as are looked at together comes one whose past can be had."""
     alice, room, forger, honest = await crowd(peer)
     serves(honest.evil)
-    await honest.send_all(followers_of_nothing(honest, inbox.AT_ONCE + 5))
+    await honest.send_all(followers_of_nothing(honest, pdu_queues.AT_ONCE + 5))
     first, second = gap_and_after(honest)
     serves(honest.evil, first)
     await honest.send(second)
@@ -132,7 +132,7 @@ async def kept_of_ten(side: Forger) -> list[int]:
 
 async def test_a_full_queue_keeps_what_came_last(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a thousand events that come while their past is fetched, none is lost, though its server says nothing more."""
-    monkeypatch.setattr(inbox, "QUEUE_LIMIT", 6)
+    monkeypatch.setattr(pdu_queues, "QUEUE_LIMIT", 6)
     alice, room, _, honest = await crowd(peer)
     asked, let_go = asyncio.Event(), asyncio.Event()
     said: list[Any] = []
@@ -157,7 +157,7 @@ async def test_a_full_queue_keeps_what_came_last(peer: Peer, monkeypatch: pytest
 
 
 async def test_servers_of_one_host_have_one_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "QUEUE_LIMIT", 6)
+    monkeypatch.setattr(pdu_queues, "QUEUE_LIMIT", 6)
     _, _, forger, other = await crowd(peer, host="localhost")
     for side in (forger, other):
         serves(side.evil)
@@ -167,14 +167,14 @@ async def test_servers_of_one_host_have_one_share_of_what_waits(peer: Peer, monk
 
 async def test_a_server_has_its_share_of_what_waits(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, limit in (("QUEUE_LIMIT", 6), ("ROOM_LIMIT", 8), ("ALWAYS_TAKEN", 3), ("ORIGIN_LIMIT", 100)):
-        monkeypatch.setattr(inbox, name, limit)
+        monkeypatch.setattr(pdu_queues, name, limit)
     alice, room, forger, honest = await crowd(peer)
     for side in (forger, honest):
         serves(side.evil)
     assert await kept_of_ten(forger) == [4, 5, 6, 7, 8, 9]
     assert await kept_of_ten(honest) == [7, 8, 9], "beyond what waits in a room, some of each server still are"
     assert len(await waiting(forger.target)) == 9, "and they take no place of another server's"
-    monkeypatch.setattr(inbox, "ORIGIN_LIMIT", 6)
+    monkeypatch.setattr(pdu_queues, "ORIGIN_LIMIT", 6)
     other = await alice.create_room(preset="public_chat")
     await enter(forger.person, other, forger.target)
     await agree(other, forger.target, forger.evil)

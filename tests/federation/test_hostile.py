@@ -80,7 +80,7 @@ async def test_forgeries_are_refused(peer: Peer) -> None:
     wrong_hash["content"] = {"msgtype": "m.text", "body": "as sent"}
     answer = await forger.send(tampered, in_anothers_name, unsigned, wrong_hash)
     assert {i for i, r in answer.items() if r == {}} == {forger.id_of(wrong_hash)}
-    await forger.target.node.inbox.settled()  # others were asked first for what it was signed with
+    await forger.target.node.pdu_queues.settled()  # others were asked first for what it was signed with
     assert await texts(alice, room) == ["good"]
     event = await alice.call("GET", f"/rooms/{room}/event/{forger.id_of(wrong_hash)}")
     assert event["content"] == {}, "what does not fit its hash is kept without content"
@@ -181,7 +181,7 @@ async def test_auth_cycles_end(peer: Peer) -> None:
 
     serving.event_auth = event_auth  # type: ignore[method-assign]
     await forger.send(*events)
-    await asyncio.wait_for(forger.target.node.inbox.settled(), 20)
+    await asyncio.wait_for(forger.target.node.pdu_queues.settled(), 20)
     live = await forger.target.node.rooms.require(room)
     assert ("org.example", mallory.id) not in live.state
     assert await forger.target.node.database.fetchval("SELECT count(*) FROM federation_inbox") == 0
@@ -511,7 +511,7 @@ async def test_another_event_of_a_fork_costs_what_is_new_of_it(peer: Peer) -> No
         )
         before = here.database.statements
         assert await forger.send(renamed) == {forger.id_of(renamed): {}}
-        await here.inbox.settled()
+        await here.pdu_queues.settled()
         costs.append(here.database.statements - before)
         member, tip = forger.id_of(renamed), [forger.id_of(renamed)]
     assert max(costs[2:]) <= 15, costs

@@ -165,19 +165,19 @@ async def test_killed_in_the_middle_of_a_resolution(peer: Peer, victim: Victim) 
     room = await alice.create_room(preset="public_chat", power_level_content_override={"state_default": 0})
     await enter(bob, room, here)
     await hears_both(alice, bob, room)
-    deliver = here.node.inbox.deliver
+    deliver = here.node.pdu_queues.deliver
 
     async def refuse(origin: str, pdus: Any) -> Any:
         raise MatrixError(503, "M_UNKNOWN", "the wire is cut")
 
     mend = _cut_off(here, {victim.server_name})
-    here.node.inbox.deliver = refuse  # type: ignore[method-assign]
+    here.node.pdu_queues.deliver = refuse  # type: ignore[method-assign]
     for n in range(40):
         await alice.set_state(room, "test.state", {"by": f"alice {n}"}, str(n))
         await bob.set_state(room, "test.state", {"by": f"bob {n}"}, str(n))
         await alice.say(room, f"alice {n}")
     mend()
-    here.node.inbox.deliver = deliver  # type: ignore[method-assign]
+    here.node.pdu_queues.deliver = deliver  # type: ignore[method-assign]
     for pause in (0.02, 0.1, 0.3):
         await here.node.federation_sender.retry(victim.server_name)
         await asyncio.sleep(pause)

@@ -28,7 +28,7 @@ async def delivers(evil: Server, here: Server, number: int, *pdus: Pdu) -> None:
     content = {"origin": own, "origin_server_ts": 1, "pdus": list(pdus), "edus": []}
     path = f"/_matrix/federation/v1/send/late{number}"
     await evil.node.federation_client.request(own, here.config.server_name, "PUT", path, content=content)
-    await here.node.inbox.settled()
+    await here.node.pdu_queues.settled()
 
 
 @pytest.mark.parametrize("said", ["when bob came", "when a copy came"])
@@ -91,11 +91,11 @@ async def test_whose_word_counts(peer: Peer, monkeypatch: pytest.MonkeyPatch, ho
 
     monkeypatch.setattr(client, "request", answers)
     live = await race.here.node.rooms.require(race.room)
-    copies, copy = race.here.node.inbox.gaps.copies, kept(race.true, race.event_id, live.version)
+    copies, copy = race.here.node.pdu_queues.gaps.copies, kept(race.true, race.event_id, live.version)
     [filled] = await copies.fill(live, [copy], ["nobody.example"])
     believed = WORDS[home_has, another_has]
     assert filled.is_confirmed == (believed is not False) and filled.is_unfit == (believed is None)
-    await race.here.node.inbox.gaps.receive(live, {race.event_id: copy}, home)
+    await race.here.node.pdu_queues.gaps.receive(live, {race.event_id: copy}, home)
     assert (await race.shown() == {}) == (believed is not True)
     assert await race.here.node.database.fetchval(UNFIT) == (believed is False)
 
@@ -127,7 +127,7 @@ class OwnHall:
 
     async def send(self, *pdus: Pdu) -> None:
         await self.foreign.sends(self.here, [{"pdus": list(pdus)}])()
-        await self.here.node.inbox.settled()
+        await self.here.node.pdu_queues.settled()
 
     async def retold(self) -> int:
         sql = "SELECT coalesce(state_retold, 0) FROM memberships WHERE user_id = $1"
@@ -177,7 +177,7 @@ async def test_a_room_is_told_anew_once_in_a_while(peer: Peer, foreign: Foreign)
             events = [*state.get("state", {}).get("events", []), *state["timeline"]["events"]]
             assert {e["event_id"]: e["content"] for e in events}[topic] == pdu["content"]
     assert told[0] > 0 and told == [told[0]] * 3
-    await own.here.node.inbox.stop()
+    await own.here.node.pdu_queues.stop()
     assert await own.retold() > told[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chappe.homeserver.outbound.federation.client import PeerRefused, PeerUnreachable
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote import inbox
+from chappe.homeserver.rooms.remote import pdu_queues
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
@@ -198,7 +198,7 @@ async def test_what_an_event_cites_is_asked_for_again(peer: Peer, gate: Gate, mo
         return await ask(self, room, server, event_id)
 
     monkeypatch.setattr(RoomCalls, "event_auth", event_auth)
-    monkeypatch.setattr(inbox, "FIRST_WAIT", 0.1)
+    monkeypatch.setattr(pdu_queues, "FIRST_WAIT", 0.1)
     await dave.say(room, "it is I")
     await hears(bob, room, "it is I")
 

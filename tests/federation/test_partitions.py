@@ -20,7 +20,7 @@ async def said_everywhere(room: str, texts: set[str], *people: Person) -> None:
 
         async def look(person: Person = person) -> bool:
             # who reads thousands of events all the time holds up what is waited for
-            await person.server.node.inbox.settled()
+            await person.server.node.pdu_queues.settled()
             return set(await everything(person, room)) >= texts
 
         await until(look, 300)

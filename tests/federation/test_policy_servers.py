@@ -134,7 +134,7 @@ async def test_what_was_not_asked_about_is_kept_from_members(scene: Scene) -> No
     wrong["signatures"][scene.content["via"]] = {"ed25519:policy_server": "A" * 86}
     await forger.send(unasked, bad, wrong)
     await hears(alice, room, "never asked, harmless")
-    await asyncio.wait_for(scene.here.node.inbox.settled(), 60)
+    await asyncio.wait_for(scene.here.node.pdu_queues.settled(), 60)
     assert await said(alice, room) == ["never asked, harmless"]
     statuses = await scene.here.node.database.fetch(
         "SELECT status FROM events WHERE event_id = ANY($1::text[])", [forger.id_of(bad), forger.id_of(wrong)]
@@ -151,7 +151,7 @@ async def test_content_that_comes_later_is_asked_about(scene: Scene) -> None:
     pdus = [forger.event({"msgtype": "m.text", "body": body}) for body in ("harmless", "casino")]
     for sent in ([{**pdu, "content": {"changed": True}} for pdu in pdus], pdus):
         await forger.send(*sent)
-        await scene.here.node.inbox.settled()
+        await scene.here.node.pdu_queues.settled()
     asked = [e["content"] for e in scene.judge.asked]
     assert asked[:2] == [{}, {}]
     assert sorted(content["body"] for content in asked[2:]) == ["casino", "harmless"], "they are asked about side by side"

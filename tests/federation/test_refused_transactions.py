@@ -16,7 +16,7 @@ from tests.support import Person, Server, until
 
 def _refuse(server: Server, error: MatrixError | None, word: str = "poison") -> list[int]:
     """As a server that cannot stand a word. Returns the sizes of the transactions that it is sent, as they come."""
-    inbox, sizes = server.node.inbox, list[int]()
+    inbox, sizes = server.node.pdu_queues, list[int]()
     deliver = type(inbox).deliver
 
     async def picky(origin: str, pdus: list[Any]) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from chappe.config import Listener
 from chappe.homeserver.rooms.remote import entering
 from chappe.homeserver.rooms.remote.entering import Entering
-from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from tests.federation.conftest import Peer
 from tests.federation.test_rooms import agree, enter, hears, members
 from tests.support import Person, Server, until
@@ -29,19 +29,19 @@ async def test_what_is_said_meanwhile_is_heard(peer: Peer, monkeypatch: pytest.M
         await alice.act("kick", room, bob)
         await until(lambda: _is_out(there, room, bob.id))
     taken, may_go_on, arrived = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    install, deliver = Entering._install, Inbox._deliver_room
+    install, deliver = Entering._install, PduQueues._deliver_room
 
     async def late(self: Entering, *arguments: Any) -> Any:
         taken.set()
         await may_go_on.wait()
         return await install(self, *arguments)
 
-    async def noted(self: Inbox, origin: str, room_id: str, raws: list[Any]) -> Any:
+    async def noted(self: PduQueues, origin: str, room_id: str, raws: list[Any]) -> Any:
         arrived.set()
         return await deliver(self, origin, room_id, raws)
 
     monkeypatch.setattr(Entering, "_install", late)
-    monkeypatch.setattr(Inbox, "_deliver_room", noted)
+    monkeypatch.setattr(PduQueues, "_deliver_room", noted)
     inward = msgspec.structs.replace(there.config, listeners=[Listener(port=0)])  # other servers reach the first alone
     other = await Server(inward, there.data, there.url).start() if process == "another" else there
     try:

@@ -186,10 +186,10 @@ async def test_the_inbox_of_a_dead_process_is_taken_up(new_server: Callable[...,
     )
     waiting = "SELECT count(*) FROM federation_inbox"
     await job.run()
-    await server.node.inbox.settled()
+    await server.node.pdu_queues.settled()
     assert await database.fetchval(waiting) == 1, "it is the other process's while that one lives"
     await database.execute("UPDATE leases SET held_until = now() - interval '1 second'")
     await job.run()
-    await server.node.inbox.settled()
+    await server.node.pdu_queues.settled()
     assert await database.fetchval(waiting) == 0
     assert await database.fetchval("SELECT count(*) FROM leases WHERE name LIKE 'inbox of %'") == 0

@@ -97,7 +97,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     },
     "require_may_enter": {
         "actions/receive_edus:_room": "what is fleeting, that another server sends",
-        "rooms/remote/inbox:_deliver_room": "events that another server sends",
+        "rooms/remote/pdu_queues:_deliver_room": "events that another server sends",
         "rooms/admission:_boundaries": "every way into a room",
         "rooms/remote/residence:known_room": "whatever another server asks of a room",
         "rooms/rooms:__init__": "handed to `Sight.may_take_part`",
@@ -134,7 +134,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     "require_allowed_by_acl": {
         "rooms/remote/residence:known_room": "whatever another server asks of a room",
         "rooms/sight:may_take_part": "whatever another server is told of rooms",
-        "rooms/remote/inbox:_deliver_room": "events that another server sends",
+        "rooms/remote/pdu_queues:_deliver_room": "events that another server sends",
         "rooms/remote/membership:invited": "an invitation that another server sends",
         "actions/receive_edus:_room": "what is fleeting, that another server sends",
     },

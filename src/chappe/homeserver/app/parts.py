@@ -80,8 +80,8 @@ from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.history import History
-from chappe.homeserver.rooms.remote.inbox import Inbox
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
+from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from chappe.homeserver.rooms.remote.residence import Residence
 from chappe.homeserver.rooms.remote.serving import Serving
 from chappe.homeserver.rooms.rooms import Rooms
@@ -190,7 +190,7 @@ class Parts:
         self.federation_sender = assembly.of(FederationSender)
         self.grants = assembly.of(Grants)
         self.history = assembly.of(History)
-        self.inbox = assembly.of(Inbox)
+        self.pdu_queues = assembly.of(PduQueues)
         self.kept_sessions = assembly.of(KeptSessions)
         self.keyring = assembly.of(Keyring)
         self.keys = assembly.of(DeviceKeys)

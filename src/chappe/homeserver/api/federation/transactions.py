@@ -8,15 +8,15 @@ from typing import Any
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
-from chappe.homeserver.rooms.remote.inbox import Inbox
+from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from chappe.matrix.errors import BadRequest
 
 MOST_PDUS, MOST_EDUS = 50, 100
 
 
 class Transactions:
-    def __init__(self, inbox: Inbox, receive_edus: ReceiveEdus) -> None:
-        self._inbox, self._receive_edus = inbox, receive_edus
+    def __init__(self, pdu_queues: PduQueues, receive_edus: ReceiveEdus) -> None:
+        self._pdu_queues, self._receive_edus = pdu_queues, receive_edus
         self._under_way: dict[tuple[str, str], asyncio.Task[dict[str, Any]]] = {}
 
     @endpoint(
@@ -46,6 +46,6 @@ class Transactions:
         receipts = [edu for edu in edus if type(edu) is dict and edu.get("edu_type") == "m.receipt"]
         others = [edu for edu in edus if type(edu) is not dict or edu.get("edu_type") != "m.receipt"]
         await self._receive_edus(origin, others)  # keys for the PDUs are among them
-        results = await self._inbox.deliver(origin, pdus)
+        results = await self._pdu_queues.deliver(origin, pdus)
         await self._receive_edus(origin, receipts)  # the events that they name may be among the PDUs
         return {"pdus": results}

@@ -17,8 +17,8 @@ from chappe.homeserver.rooms.remote.fragments import FRAGMENTS
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.handshakes import Handshakes
 from chappe.homeserver.rooms.remote.history import History
-from chappe.homeserver.rooms.remote.inbox import Inbox
 from chappe.homeserver.rooms.remote.membership import RemoteMembership
+from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.residence import Residence
@@ -33,27 +33,27 @@ def store(database: Database, writer: GroupWriter) -> RemoteStore:
     return RemoteStore(database)
 
 
-def gaps(inbox: Inbox) -> Gaps:
-    return inbox.gaps
+def gaps(pdu_queues: PduQueues) -> Gaps:
+    return pdu_queues.gaps
 
 
 def elsewhere(membership: RemoteMembership) -> Elsewhere:
     return membership
 
 
-def runs(inbox: Inbox, completing: Completing, membership: RemoteMembership) -> Iterator[Job]:
-    yield Job("inbox", RESUME_EVERY, inbox.resume, is_per_process=True)
+def runs(pdu_queues: PduQueues, completing: Completing, membership: RemoteMembership) -> Iterator[Job]:
+    yield Job("inbox", RESUME_EVERY, pdu_queues.resume, is_per_process=True)
     yield Job("members", RESUME_EVERY, completing.resume, is_per_process=True)
     yield Job("untold leaves", TELL_EVERY, membership.untold.tell, cannot_be_undone=True)
 
 
-async def start(inbox: Inbox, completing: Completing) -> None:
-    await inbox.start()
+async def start(pdu_queues: PduQueues, completing: Completing) -> None:
+    await pdu_queues.start()
     await completing.start()
 
 
-async def close(inbox: Inbox, completing: Completing, history: History) -> None:
-    await inbox.stop()
+async def close(pdu_queues: PduQueues, completing: Completing, history: History) -> None:
+    await pdu_queues.stop()
     await completing.stop()
     await history.stop()
 
@@ -70,7 +70,7 @@ PART = Part(
         Handshakes,
         RemoteMembership,
         elsewhere,
-        Inbox,
+        PduQueues,
         gaps,
         History,
         Pagination,

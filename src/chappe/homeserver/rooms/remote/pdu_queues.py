@@ -67,7 +67,7 @@ class WaitingPdu(Row):
     is_retry: bool
 
 
-class Inbox:
+class PduQueues:
     def __init__(
         self,
         rooms: Rooms,
@@ -90,7 +90,7 @@ class Inbox:
         self._hurried: set[Queue] = set()
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._elsewhere = elsewhere
-        completing.listen(self.hurry)
+        completing.listen(self.retry_now)
 
     @property
     def gaps(self) -> Gaps:
@@ -236,7 +236,7 @@ class Inbox:
         while self._workers:
             await asyncio.gather(*self._workers.values(), return_exceptions=True)
 
-    def hurry(self, room_id: str) -> None:
+    def retry_now(self, room_id: str) -> None:
         """Looks at the queues of a room at once: what they waited for may be there now."""
         for queue, news in self._news.items():
             if queue[0] == room_id:
@@ -264,7 +264,7 @@ class Inbox:
             try:
                 if not await self._leases.claim(lease):
                     return  # another process works on it; if that one dies, `resume` takes it up
-                wait = await self._look(queue)
+                wait = await self._receive_due(queue)
                 failures = 0
                 if wait is None:
                     await self._leases.give_back(lease)
@@ -282,7 +282,7 @@ class Inbox:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), wait)
 
-    async def _look(self, queue: Queue) -> float | None:
+    async def _receive_due(self, queue: Queue) -> float | None:
         """Receives the events of a queue whose time has come. Returns the seconds until the next, None where nothing waits."""
         if queue in self._hurried:
             self._hurried.discard(queue)
