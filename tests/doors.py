@@ -249,7 +249,7 @@ def _refuses(question: str) -> Scene:
 
 
 async def _may_not_meet(server: Server, who: Person, host: Person, room: str) -> None:
-    server.node.rooms.meets = lambda _server, _own: False  # type: ignore[method-assign]
+    server.node.rooms.may_share_room = lambda _server, _own: False  # type: ignore[method-assign]
     server.node.rooms.other_servers = lambda _room: frozenset(("far.example",))  # type: ignore[method-assign]
 
 

@@ -45,7 +45,7 @@ def test_lists_of_servers(how: str) -> None:
     closed = {"town.example": Boundary("closed"), FIRST: Boundary("open")}
     for settings in (Federation(mode="open", domains=closed), Federation(mode="listed", allowed=["*"], domains=closed)):
         lines = Boundaries(settings)
-        assert not lines.allows(name, "town.example") and not lines.meets(name, "town.example")
+        assert not lines.allows(name, "town.example") and not lines.may_share_room(name, "town.example")
         assert lines.allows(name) is lines.allows(name, "other.example") is (how in PLAIN)
         if how not in PLAIN:
             with pytest.raises(BadRequest):

@@ -40,8 +40,10 @@ def test_what_each_domain_allows() -> None:
     assert {key: lines.allows(*key) for key in table} == table
     assert not lines.is_alone and Boundaries(Federation(domains={DEFENCE: Boundary("closed")})).is_alone
     assert lines.speaker([DEFENCE, "town.example", "culture.example"], "museum.example") == "culture.example"
-    assert lines.meets("a.gouv.example", "town.example") and not lines.meets("a.gouv.example", DEFENCE)
-    assert Boundaries(Federation(mode="closed")).meets("museum.example", "town.example"), "all alike: nobody is kept apart"
+    assert lines.may_share_room("a.gouv.example", "town.example") and not lines.may_share_room("a.gouv.example", DEFENCE)
+    assert Boundaries(Federation(mode="closed")).may_share_room("museum.example", "town.example"), (
+        "all alike: nobody is kept apart"
+    )
 
 
 def second(server: Server) -> str:

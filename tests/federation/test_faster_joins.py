@@ -232,7 +232,7 @@ async def test_a_server_that_is_still_entering_sends_others_elsewhere(peer: Peer
         await enter(dora, room, there)
     assert (refused.value.status, refused.value.errcode) == (404, "M_NOT_FOUND")
     with pytest.raises(MatrixError) as late:
-        await there.node.completing.whole(await there.node.rooms.require(room), 0.05)
+        await there.node.completing.await_all_members(await there.node.rooms.require(room), 0.05)
     assert (late.value.status, late.value.errcode) == (504, "M_UNABLE_DUE_TO_PARTIAL_STATE")
     kick = asyncio.create_task(bob.call("POST", f"/rooms/{segment(room)}/kick", {"user_id": others[0].id}))
     await enter(dora, room, there, here)  # the second one that was named lets her in

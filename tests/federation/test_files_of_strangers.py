@@ -78,7 +78,7 @@ async def test_what_makes_an_acquaintance(peer: Peer, meets: Any) -> None:
     here, evil = await peer(), await peer()
     alice, mallory = await here.person("alice"), await evil.person("mallory")
     await meets(alice, mallory)
-    assert await here.node.rooms.sight.meets_server(alice.id, evil.config.server_name) is MEETINGS[meets]
+    assert await here.node.rooms.sight.shares_room_with_server(alice.id, evil.config.server_name) is MEETINGS[meets]
 
 
 async def test_an_invitation_of_a_server_gets_it_no_more_files(peer: Peer) -> None:

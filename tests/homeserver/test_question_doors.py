@@ -219,7 +219,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
         _announced_later,
         _create_with_announcement,
     ),
-    "leaves": (_leave, _leave_by_state, _leave_later),
+    "before_leaving": (_leave, _leave_by_state, _leave_later),
     "may_make_bot": (_bot, _bots_token, _webhook),
     "may_have_webhook": (_webhook, _outgoing, _enabled_again, _posted),
     "may_set_profile": (_name, _no_name, _any_field),

@@ -37,7 +37,7 @@ NAMESAKES = {
     "display_name": "body|proven|provider|settings|row|device|d",
     "finds": "self|self._sight|self._rooms.sight",
     "home_of": "self|self._accounts",
-    "leaves": "self|s|w|old|room|write|found",
+    "before_leaving": "self|s|w|old|room|write|found",
     "localpart": "body|proven",
     "may_register": "self._means",
     "reads": "self|self.rooms.visibility",
@@ -104,9 +104,9 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "rooms/sight:__init__": "kept for it",
         "rooms/sight:may_take_part": "whatever another server is told of rooms",
     },
-    "meets": {
+    "may_share_room": {
         "actions/receive_edus:_hears": "messages to devices that another server sends",
-        "rooms/rooms:meets": "the rule, asked by `Rooms`",
+        "rooms/rooms:may_share_room": "the rule, asked by `Rooms`",
         "rooms/admission:_boundaries": "who invites whom",
         "rooms/remote/residence:known_room": "what another server is told of a room that all of here have left",
         "rooms/rooms:require_may_meet": "the rule",
@@ -194,7 +194,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "rooms/aliases:_name_no_more": "whoever deletes an alias",
         "actions/shut_down_room:__call__": "an administrator, in the name of the room's",
         "agency/guest_access:_set": "whoever opens a room to guests, or closes it",
-        "agency/room_policy:leaves": "whoever hands a room over",
+        "agency/room_policy:before_leaving": "whoever hands a room over",
     },
     "creation.create": {
         "rooms/api/create_room:create_room": "a person",

@@ -91,7 +91,7 @@ class Trees:
 
     async def merge(self, states: list[State]) -> State:
         base, changes = await self.resolver.resolve([self.root(state) for state in states])
-        numbers, _ = await self.reader.whole(self.edit(base, changes))
+        numbers, _ = await self.reader.read_whole_tree(self.edit(base, changes))
         found = [self.index.stored[nid] for nid in numbers]
         return {event.key: event for event in found}
 

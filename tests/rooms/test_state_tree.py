@@ -54,7 +54,7 @@ async def test_every_root_keeps_its_state_forever(seed: int) -> None:
         assert int_to_name(name_to_int(root_then)) == root_then
         keys = [*choose.sample(sorted(state_then), min(5, len(state_then))), KEY("absent", "")]
         assert await reader.get_many(root_then, keys) == {k: state_then[k] for k in keys if k in state_then}
-        numbers, kept = await reader.whole(root_then)
+        numbers, kept = await reader.read_whole_tree(root_then)
         assert sorted(numbers) == sorted(state_then.values())
         assert all(kept[name] == nodes[name] for name in kept)
 

@@ -215,7 +215,7 @@ class RoomPolicy(ReadingPolicy):
         for person in sorted(self.people(room)):
             await self._require_cleared(level, person)
 
-    async def leaves(self, user_id: UserId, room_id: str) -> None:
+    async def before_leaving(self, user_id: UserId, room_id: str) -> None:
         """The last administrator hands over before leaving."""
         room = await self._asked.rooms.live.find(room_id)
         if room is None or room.membership(user_id) != "join":

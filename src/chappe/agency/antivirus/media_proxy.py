@@ -82,7 +82,7 @@ class MediaProxy:
 
     async def _verdict(self, media: Media, file: EncryptedFile | None) -> Verdict:
         try:
-            return await self._scanner.verdict(media, self._repository.whole, file)
+            return await self._scanner.verdict(media, self._repository.whole_content, file)
         except NotDecrypted as error:
             raise MatrixError(400, "MCS_MEDIA_FAILED_TO_DECRYPT", f"The file could not be decrypted: {error}") from None
         except ScanFailed as error:

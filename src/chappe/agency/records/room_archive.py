@@ -54,7 +54,7 @@ class RoomArchive:
         `with_held`: what a legal hold has kept aside too. Encrypted messages are kept as they are.
         """
         room = await self._rooms.require(room_id)
-        await self._completing.whole(room)
+        await self._completing.await_all_members(room)
         with Bag(path) as bag:
             files: dict[tuple[str, str], None] = {}
             count = 0

@@ -135,7 +135,7 @@ class ReceiveEdus:
 
     def _hears(self, user: str, origin: str) -> bool:
         """Whether somebody is of a domain of here that talks to the server: it may have written to a neighbour that does."""
-        return self._rooms.is_hosted(user) and self._rooms.meets(origin, domain_of(user))
+        return self._rooms.is_hosted(user) and self._rooms.may_share_room(origin, domain_of(user))
 
     async def _take_device_list(self, origin: str, content: dict[str, Any]) -> None:
         user = content.get("user_id")

@@ -104,7 +104,7 @@ class Policy:
         `medium` and `address` are "" where somebody writes the event themselves and only another server knows whom it means.
         """
 
-    async def leaves(self, user_id: UserId, room_id: str) -> None:
+    async def before_leaving(self, user_id: UserId, room_id: str) -> None:
         """Told before somebody leaves a room, while they can still act in it."""
 
     async def reads(self, user_id: UserId, what: str, amount: Amount = 1) -> None:

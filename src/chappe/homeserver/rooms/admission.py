@@ -154,7 +154,7 @@ class Admission:
     async def _boundaries(self, change: Change) -> None:
         own, asking = domain_of(change.target), domain_of(change.sender)
         if not self._rooms.is_hosted(change.sender) and self._rooms.is_hosted(change.target):
-            if not self._rooms.meets(asking, own):
+            if not self._rooms.may_share_room(asking, own):
                 raise Forbidden(f"People of {own} are not invited by people of {asking}")
         for user in {change.sender, change.target}:
             if not self._rooms.is_hosted(user):
@@ -209,7 +209,7 @@ class Admission:
 
     async def _hands_over(self, change: Change) -> None:
         if change.is_own and change.room is not None and change.origin is None:
-            await self._rooms.policy.leaves(change.target, change.room_id)
+            await self._rooms.policy.before_leaving(change.target, change.room_id)
 
     async def _voucher(self, change: Change) -> None:
         """Who vouches for a join is said by this server, and never by who writes the event."""

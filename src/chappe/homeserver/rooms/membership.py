@@ -27,7 +27,7 @@ class Elsewhere(Protocol):
     """Rooms that nobody here is in, and people who are not from here (`rooms/remote/membership.py`)."""
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool: ...
-    async def whole(self, room: LiveRoom) -> None: ...
+    async def await_all_members(self, room: LiveRoom) -> None: ...
     async def join(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None: ...
     async def join_helped(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None: ...
     async def knock(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None: ...
@@ -93,7 +93,7 @@ class MembershipChanges:
     @judged_again
     async def invite(self, user_id: UserId, room_id: str, target: UserId, extra: dict[str, Any]) -> str:
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._elsewhere.whole(room)
+        await self._elsewhere.await_all_members(room)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "invite":
             return await self._rooms.until_written(room, now)
@@ -129,7 +129,7 @@ class MembershipChanges:
         if type(membership) is not str:
             raise BadRequest("`membership` must be a string", "M_BAD_JSON")
         if target != user_id:
-            await self._elsewhere.whole(room)
+            await self._elsewhere.await_all_members(room)
         return await self._write(room, Change(user_id, target, membership, room_id, room, content))
 
     @judged_again
@@ -176,7 +176,7 @@ class MembershipChanges:
     @judged_again
     async def kick(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._elsewhere.whole(room)
+        await self._elsewhere.await_all_members(room)
         now = room.get((MEMBER, target))
         if now is None or now.membership in ("leave", "ban"):
             raise Forbidden("This person is not in the room")
@@ -185,7 +185,7 @@ class MembershipChanges:
     @judged_again
     async def ban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._elsewhere.whole(room)
+        await self._elsewhere.await_all_members(room)
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "ban":
             await self._rooms.until_written(room, now)
@@ -195,7 +195,7 @@ class MembershipChanges:
     @judged_again
     async def unban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
         room = await self._rooms.require_joined(user_id, room_id)
-        await self._elsewhere.whole(room)
+        await self._elsewhere.await_all_members(room)
         now = room.get((MEMBER, target))
         if now is None or now.membership != "ban":
             raise MatrixError(403, "M_BAD_STATE", "This person is not banned")

@@ -482,22 +482,22 @@ class Rooms:
             known = self._servers[room.number] = mark, frozenset(others), own
         return known
 
-    def meets(self, server: str, own: str) -> bool:
+    def may_share_room(self, server: str, own: str) -> bool:
         """Whether people of a server and of a hosted domain may be in one room."""
-        return self._boundaries.meets(server, own)
+        return self._boundaries.may_share_room(server, own)
 
     def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
         """Somebody of here comes into a room. Raises M_FORBIDDEN where their domain does not talk to a server in it."""
         own = domain_of(user_id)
         for server in self.other_servers(room):
-            if not self.meets(server, own):
+            if not self.may_share_room(server, own):
                 raise Forbidden(f"People of {own} may not be in a room with people of {server}")
 
     def require_may_enter(self, server_name: str, room: LiveRoom) -> None:
         """Somebody of another server comes into a room, is invited or writes to it. Raises M_FORBIDDEN where a domain in it
         objects."""
         for own in self._servers_in(room)[2]:
-            if not self.meets(server_name, own):
+            if not self.may_share_room(server_name, own):
                 raise Forbidden(f"People of {own}, who are in this room, may not be in a room with people of {server_name}")
 
     def has_own_member(self, room: LiveRoom) -> bool:

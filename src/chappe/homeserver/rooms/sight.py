@@ -122,7 +122,7 @@ class Sight:
         if finds is Finds.NOTHING or isinstance(reader, Nobody):
             return ()
         if isinstance(reader, ServerReader):
-            return [user for user in people if await self.meets_server(user, reader.server_name)]
+            return [user for user in people if await self.shares_room_with_server(user, reader.server_name)]
         return await self.acquainted(reader, people)
 
     async def looked_for_in_vain(self, reader: Reader, people: Collection[str]) -> None:
@@ -158,7 +158,7 @@ class Sight:
                 reached.add(user)
         return reached
 
-    async def meets_server(self, user_id: str, server: str) -> bool:
+    async def shares_room_with_server(self, user_id: str, server: str) -> bool:
         """Whether somebody is in a room with people of a server, or invited to one by the room's own events.
 
         An invitation that stands beside a room is its inviters' word, and so is what they show of the room: nobody becomes

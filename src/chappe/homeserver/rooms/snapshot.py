@@ -152,7 +152,7 @@ class Snapshot:
         async def load(packs: list[int]) -> dict[int, bytes]:
             return await mapping(connection, int, bytes, _PACKS, packs)
 
-        return await TreeReader(load).whole(root)
+        return await TreeReader(load).read_whole_tree(root)
 
 
 def shown_state(invitations: Sequence[InvitationRow], room_id: str) -> dict[str, dict[StateKey, RoomEvent]]:

@@ -385,10 +385,10 @@ class TreeReader:
 
     async def entries(self, root: bytes) -> dict[bytes, int]:
         """All of a state: by key, the event's number."""
-        _, nodes = await self.whole(root)
+        _, nodes = await self.read_whole_tree(root)
         return dict(_read(entry) for node in nodes.values() if not node[0] for entry in _leaf_entries(node))
 
-    async def whole(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
+    async def read_whole_tree(self, root: bytes) -> tuple[list[int], dict[bytes, bytes]]:
         """Every event number of a state, and the nodes of its tree."""
         numbers: list[int] = []
         kept: dict[bytes, bytes] = {}

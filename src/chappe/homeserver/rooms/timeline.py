@@ -232,7 +232,7 @@ class Timeline:
         return await self._store.root_after(room.number, room.last_position)
 
     async def state_of_root(self, room: LiveRoom, root: int) -> dict[StateKey, RoomEvent]:
-        numbers, _ = await self._trees.whole(int_to_name(root))
+        numbers, _ = await self._trees.read_whole_tree(int_to_name(root))
         current = {e.nid: e for e in room.state.values()}
         missing = [n for n in numbers if n not in current]
         events = [current[n] for n in numbers if n in current]

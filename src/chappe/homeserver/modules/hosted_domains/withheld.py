@@ -115,7 +115,7 @@ class _Withheld:
             records = [_record(row, self._version) for row in rows if not await self._goes(onlookers, row)]
             await self._connection.copy_records_to_table("moving_withheld", records=records)
         for root in self._states:
-            numbers, _ = await self._rooms.trees.whole(root)
+            numbers, _ = await self._rooms.trees.read_whole_tree(root)
             await self._connection.execute("DELETE FROM moving_withheld WHERE nid = ANY($1::bigint[])", numbers)
 
     async def _goes(self, onlookers: Onlookers, row: HeldEvent) -> bool:

@@ -237,7 +237,7 @@ class ContentRepository:
         await self._policy.may_download(reader, server_name, media_id)
         await self.require_whole(media)
         if not is_scanned:
-            await self._scanning.require_clean(media, self.whole)
+            await self._scanning.require_clean(media, self.whole_content)
         return media
 
     async def uploader_of(self, media: Media) -> str | None:
@@ -263,7 +263,7 @@ class ContentRepository:
         """The bytes [start, end)."""
         return self._blobs.get(media.key, start, end)
 
-    async def whole(self, media: Media) -> AsyncIterator[bytes]:
+    async def whole_content(self, media: Media) -> AsyncIterator[bytes]:
         """All of it. Raises M_NOT_FOUND at the end where that is not what was stored."""
         digest = hashlib.sha256()
         async for chunk in self.content(media, 0, media.size):
@@ -284,7 +284,7 @@ class ContentRepository:
         key = f"thumbnails/{media.server_name}/{media.media_id[:2]}/{media.media_id}/{size.name}"
         made = opened(await self._blobs.read(key))
         if made is None:
-            original = b"".join([chunk async for chunk in self.whole(media)])
+            original = b"".join([chunk async for chunk in self.whole_content(media)])
             made = await self._thumbnailer.make(original, size)
             await self._blobs.write(key, sealed(made))
         return Thumbnail.of(made)

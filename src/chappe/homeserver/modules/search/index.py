@@ -119,7 +119,7 @@ class EventWithEdit(EventToIndex):
 class SearchIndex:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
-        self._news, self._urgent, self._hurry = asyncio.Event(), asyncio.Event(), 0
+        self._news, self._urgent, self._in_a_hurry = asyncio.Event(), asyncio.Event(), 0
         self._moved = asyncio.Condition()
         self.position = 0
         clock.listen(self._heard)
@@ -151,14 +151,14 @@ class SearchIndex:
         """Works a small part of the time, unless somebody waits."""
         started = time.monotonic()
         more: bool = await step
-        if not self._hurry:
+        if not self._in_a_hurry:
             await asyncio.sleep(min(5.0, REST * (time.monotonic() - started)))
         return more
 
     async def caught_up(self) -> None:
         """Returns once everything that is known now can be found, or after some seconds in any case."""
         goal, deadline = self._clock.watermark, time.monotonic() + PATIENCE
-        self._hurry += 1
+        self._in_a_hurry += 1
         self._urgent.set()
         try:
             while self.position < goal and time.monotonic() < deadline:
@@ -170,8 +170,8 @@ class SearchIndex:
                     found = await progress(self._database, "search")
                     self.position = max(self.position, found)  # another process may be the one that indexes
         finally:
-            self._hurry -= 1
-            if not self._hurry:
+            self._in_a_hurry -= 1
+            if not self._in_a_hurry:
                 self._urgent.clear()
 
     async def _step(self) -> bool:

@@ -127,7 +127,7 @@ class ThirdPartyInvites:
         beside += [mail.row for mail in await self._letters(user_id, room, address)]
         draft = Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token, beside=beside)
         await self._rooms.submit(room, [draft])
-        self._mail.hurry()
+        self._mail.send_soon()
 
     def _waiting(self, user_id: UserId, room_id: str, medium: str, address: str) -> Waiting:
         token, seed = secrets.token_urlsafe(24), secrets.token_bytes(32)

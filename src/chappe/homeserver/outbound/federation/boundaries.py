@@ -73,7 +73,7 @@ class Boundaries:
                 who, setting = f"{own} talks to", f"federation.domains.{own}"
             raise Forbidden(f"{server_name} is not among the servers that {who} ({setting})")
 
-    def meets(self, server_name: str, own: str) -> bool:
+    def may_share_room(self, server_name: str, own: str) -> bool:
         """Whether people of a hosted domain may be in one room with people of the server.
 
         Where all domains have the same boundaries nobody is kept apart: strangers in a room that a neighbour hosts hear

@@ -162,15 +162,15 @@ class MailQueue:
         """Queues them in a transaction: that of what they tell of."""
         for mail in mails:
             await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $6)", *astuple(mail.row))
-        self.hurry()
+        self.send_soon()
 
     def put_with(self, write: Write, *mails: Mail) -> None:
         """Queues them in the group writer's commit of what they tell of."""
         for mail in mails:
             write.add(mail.row)
-        write.future.add_done_callback(lambda _: self.hurry())
+        write.future.add_done_callback(lambda _: self.send_soon())
 
-    def hurry(self) -> None:
+    def send_soon(self) -> None:
         """Something was queued, or will be in a moment."""
         self._wake.set()
 

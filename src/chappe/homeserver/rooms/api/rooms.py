@@ -135,7 +135,7 @@ class RoomReads:
     @endpoint("GET", _ROOM + "/state", auth=GUEST_AUTH)
     async def state(self, request: Request) -> Answer:
         room = await self._room(request)
-        await self._completing.whole(room)
+        await self._completing.await_all_members(room)
         state = await self._rooms.timeline.state_at(request.user_id, room)
         return b"[" + b",".join(e.for_joined() for e in state.values()) + b"]"
 
@@ -160,7 +160,7 @@ class RoomReads:
         wanted -= _memberships(request, "not_membership")
         position = optional_position(request.query("at"))
         room = await self._room(request)
-        await self._completing.whole(room)
+        await self._completing.await_all_members(room)
         state = await self._rooms.timeline.state_at(request.user_id, room, position)
         everybody = len(wanted) == len(MEMBERSHIPS)
         members = (e for k, e in state.items() if k[0] == "m.room.member" and (everybody or e.membership in wanted))
@@ -169,7 +169,7 @@ class RoomReads:
     @endpoint("GET", _ROOM + "/joined_members")
     async def joined_members(self, request: Request) -> Answer:
         room = await self._rooms.require_present(request.user_id, parse_room_id(request.params["roomId"]))
-        await self._completing.whole(room)
+        await self._completing.await_all_members(room)
         return {"joined": {user: _profile(event.content) for user, event in room.joined.items()}}
 
 

@@ -1,7 +1,7 @@
 """Rooms that could be used before all their members were here: those are fetched afterwards (MSC3706, MSC3902).
 
 Until then a room's state lacks members. What is known of somebody who speaks is taken from what the event cites; whoever must
-know all members waits (`whole`). At the end every state since the join is written anew with the members, in one commit, and
+know all members waits (`await_all_members`). At the end every state since the join is written anew with the members, in one commit, and
 the room is told to its people as if they had just come in.
 """
 
@@ -159,7 +159,7 @@ class Completing:
     def _ended(self, number: int) -> None:
         del self._workers[number], self._news[number]
 
-    async def whole(self, room: LiveRoom, seconds: float = PATIENCE) -> None:
+    async def await_all_members(self, room: LiveRoom, seconds: float = PATIENCE) -> None:
         """Returns once all members are here. Raises M_UNABLE_DUE_TO_PARTIAL_STATE (504) where that takes too long."""
         deadline = asyncio.get_running_loop().time() + seconds
         while room.is_partial:

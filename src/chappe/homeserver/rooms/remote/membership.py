@@ -70,9 +70,9 @@ class RemoteMembership:
         """Whether others must be asked: nobody here is in the room, if it is known at all."""
         return room is None or room.is_stub or (room.is_federated and not self.entering.is_here(room))
 
-    async def whole(self, room: LiveRoom) -> None:
+    async def await_all_members(self, room: LiveRoom) -> None:
         """Returns once all members of a room are here."""
-        await self._completing.whole(room)
+        await self._completing.await_all_members(room)
 
     async def _servers(self, user_id: str, room_id: str, named: Sequence[str]) -> list[str]:
         """The servers to ask: those named, those of whoever has invited, those in the room when it was last seen."""

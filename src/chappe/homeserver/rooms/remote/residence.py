@@ -79,7 +79,7 @@ class Residence:
         self._rooms.require_may_enter(origin, room)
         if not self._rooms.has_own_member(room):
             for own in {domain_of(key) for kind, key in room.state if kind == MEMBER}:
-                if self._domains.is_hosted(own) and not self._rooms.meets(origin, own):
+                if self._domains.is_hosted(own) and not self._rooms.may_share_room(origin, own):
                     raise NotFound(NOT_IN_THE_ROOM)
         return room
 

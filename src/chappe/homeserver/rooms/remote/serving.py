@@ -150,7 +150,7 @@ class Serving:
         `without`: numbers that the state is sent without. `cited`: numbers that are added to the chain, with their own chains.
         `is_brief`: what stands in the state is not repeated in the chain.
         """
-        whole, _ = await self._rooms.trees.whole(known.state_before)
+        whole, _ = await self._rooms.trees.read_whole_tree(known.state_before)
         numbers = [n for n in whole if n not in without]
         chain = {*auth_event_nids, *await self.auth_chain(room, [*numbers, *auth_event_nids])}
         if is_brief:
@@ -160,7 +160,7 @@ class Serving:
 
     async def ids_of_state(self, room: LiveRoom, known: StoredPdu) -> tuple[list[str], list[str]]:
         """Returns the event ids of the state before an event, and of its auth chain (`/state_ids`)."""
-        numbers, _ = await self._rooms.trees.whole(known.state_before)
+        numbers, _ = await self._rooms.trees.read_whole_tree(known.state_before)
         chain = await self.auth_chain(room, numbers)
         found = await self._store.stored_pdus_by_nid([*numbers, *chain])
         return [found[n].event_id for n in numbers], [found[n].event_id for n in chain]

@@ -37,7 +37,7 @@ class FederationMedia:
         shares no room are few.
         """
         uploader = await self._repository.uploader_of(media)
-        if uploader is None or await self._sight.meets_server(uploader, server):
+        if uploader is None or await self._sight.shares_room_with_server(uploader, server):
             return
         try:
             self._limits.check_server("files_by_strangers", server)
