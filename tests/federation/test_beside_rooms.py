@@ -192,10 +192,10 @@ async def test_a_refusal_is_told_once_the_inviters_server_is_back(peer: Peer) ->
     assert room in (await bob.sync())["rooms"]["leave"], "for whoever declines it is done"
     waiting = "SELECT attempts FROM untold_leaves"
     database, untold = there.node.database, there.node.elsewhere.untold
-    await untold.tell()
+    await untold.tell_servers()
     assert await database.fetchval(waiting) == 0, "not at once"
     await database.execute("UPDATE untold_leaves SET next_try_ts = 0")
-    await untold.tell()
+    await untold.tell_servers()
     assert await database.fetchval(waiting) == 1
     again = Server(config, data, url)
     await again.start()
@@ -204,7 +204,7 @@ async def test_a_refusal_is_told_once_the_inviters_server_is_back(peer: Peer) ->
         assert (await members(back, room))[bob.id] == "invite"
         await there.node.federation_sender.retry(here.config.server_name)
         await database.execute("UPDATE untold_leaves SET next_try_ts = 0")
-        await untold.tell()
+        await untold.tell_servers()
         assert (await members(back, room))[bob.id] == "leave"
         assert await database.fetchval("SELECT count(*) FROM untold_leaves") == 0
         await back.invite(room, bob)
@@ -220,9 +220,9 @@ async def test_who_was_invited_again_meanwhile_has_not_refused(peer: Peer) -> No
     await alice.invite(room, bob)
     live = await there.node.rooms.live.find_any(room)
     assert live is not None
-    await there.node.elsewhere.untold.keep(bob.id, live.number, [here.config.server_name], {})
+    await there.node.elsewhere.untold.keep_leave(bob.id, live.number, [here.config.server_name], {})
     await there.node.database.execute("UPDATE untold_leaves SET next_try_ts = 0")
-    await there.node.elsewhere.untold.tell()
+    await there.node.elsewhere.untold.tell_servers()
     assert (await members(alice, room))[bob.id] == "invite"
     assert await there.node.database.fetchval("SELECT count(*) FROM untold_leaves") == 0
 

@@ -45,7 +45,7 @@ class ExchangeInvites:
         self._invites, self._client, self._fetcher = invites, client, fetcher
         self._domains, self._boundaries = domains, boundaries
 
-    async def tell(self, user_id: UserId, medium: str, address: str) -> None:
+    async def tell_of_invites(self, user_id: UserId, medium: str, address: str) -> None:
         """Somebody of another server has proven an address here: their server hears of the invitations that wait for it."""
         waiting = await self._invites.proofs(user_id, medium, address)
         content = {"medium": medium, "address": address, "mxid": user_id, "invites": waiting}

@@ -125,7 +125,7 @@ class Timeline:
 
     async def shown(self, user_id: str, room: LiveRoom, event_id: str) -> RoomEvent | None:
         """The same for what somebody only names (a receipt, a redaction): they are not shown it now."""
-        seen = await self._look_up(user_id, room, event_id, self._visibility.seen)
+        seen = await self._look_up(user_id, room, event_id, self._visibility.visible_events)
         return None if seen is None else seen[0]
 
     async def _look_up(self, user_id: str, room: LiveRoom, event_id: str, see: See) -> Seen | None:

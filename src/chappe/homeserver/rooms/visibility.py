@@ -75,13 +75,13 @@ class Visibility:
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""
-        seen = await self.seen(user_id, room, events)
+        seen = await self.visible_events(user_id, room, events)
         if seen:
             for listener in self._listeners:
                 await listener(user_id, room, [event for event, _ in seen])
         return seen
 
-    async def seen(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+    async def visible_events(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
         """As `filter`, but nobody is shown them: the read guard counts nothing."""
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignoring.of(user_id):
@@ -121,7 +121,7 @@ class Visibility:
             return False
         return mine is None or mine.membership != "join" or (mine.joined_since or 0) > erased_at
 
-    async def seen_places(self, user_id: str, room: LiveRoom, places: Sequence[Place]) -> set[Place]:
+    async def visible_places(self, user_id: str, room: LiveRoom, places: Sequence[Place]) -> set[Place]:
         """Where the user would see messages: to count what they may see, without its being read to them."""
         mine = (await self._memberships.of(user_id)).get(room.number)
         certain = {place: None if mine is None else mine.sees(place.position) for place in places}
@@ -134,7 +134,7 @@ class Visibility:
 
     async def sees_state(self, user_id: str, room: LiveRoom, position: int, root: int) -> bool:
         """Whether the user may know the state as it was at a position, `root`: as who would see an event there."""
-        return bool(await self.seen_places(user_id, room, [Place(position, root)]))
+        return bool(await self.visible_places(user_id, room, [Place(position, root)]))
 
     @staticmethod
     def _is_own(event: RoomEvent, user_id: str) -> bool:

@@ -301,7 +301,7 @@ class IdentityAddresses:
             await self._threepids.use(body.sid)
         else:
             await self._identity.bind_elsewhere(user_id, "email", address)
-            await self._exchange.tell(user_id, "email", address)
+            await self._exchange.tell_of_invites(user_id, "email", address)
             await self._threepids.use(body.sid)
         return self._identity.association(self._domains.of_host(request.host), user_id, address)
 

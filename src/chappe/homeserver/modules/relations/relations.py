@@ -139,7 +139,7 @@ class Relations:
         rows = await self._store.in_threads(room.number, roots, ignored, left)
         rows = sorted(rows, key=lambda row: room.order.key(row.position), reverse=True)
         places = [Place(row.position, row.state_before) for row in rows]
-        seen = await self._rooms.visibility.seen_places(user_id, room, places)
+        seen = await self._rooms.visibility.visible_places(user_id, room, places)
         threads: dict[str, Thread] = {}
         for row, place in zip(rows, places, strict=True):
             if place in seen:

@@ -151,7 +151,7 @@ class MessageSearch:
         for number, nids in by_room.items():
             of_room = {nid: Place(*places[nid]) for nid in nids if nid in places}
             room = await self._rooms.live.by_number(number)
-            seen = await self._rooms.visibility.seen_places(user_id, room, list(of_room.values()))
+            seen = await self._rooms.visibility.visible_places(user_id, room, list(of_room.values()))
             sees |= {nid: place in seen for nid, place in of_room.items()}
         return [row for row in rows if sees[row.nid]]
 

@@ -127,7 +127,7 @@ class Completing:
         )
         for number in partial:
             if number not in self._workers:
-                self.begin(number)
+                self.begin_fetching(number)
 
     async def stop(self) -> None:
         tasks = [*self._workers.values(), *self._looking]
@@ -146,7 +146,7 @@ class Completing:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.info("contents could not be looked for", extra={"fields": {"why": str(error)[:200]}})
 
-    def begin(self, number: int) -> asyncio.Task[None]:
+    def begin_fetching(self, number: int) -> asyncio.Task[None]:
         """Asks for the members now, also where that has failed before: somebody of here may have been out of the room."""
         task = self._workers.get(number)
         if task is None:

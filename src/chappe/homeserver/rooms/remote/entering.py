@@ -154,7 +154,7 @@ class Entering:
         if blank:
             self._completing.look_for(room, [events[i] for i in blank if i in events], [server])
         if room.is_partial:  # a room of some dozens is whole before anybody has looked at it
-            await asyncio.wait([self._completing.begin(room.number)], timeout=PATIENCE)
+            await asyncio.wait([self._completing.begin_fetching(room.number)], timeout=PATIENCE)
         return room
 
     async def _is_new_here(self, room_id: str) -> bool:

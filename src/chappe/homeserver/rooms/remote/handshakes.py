@@ -95,7 +95,7 @@ class Handshakes:
         Raises PeerUnreachable for a template that is another event than was asked for, or is not complete.
         """
         if kind != "leave":
-            await self._onward.tell(server, room_id)
+            await self._onward.await_delivery(server, room_id)
         query = {"ver": list(ROOM_VERSIONS)} if kind != "leave" else None
         own = domain_of(user_id)
         answer = await self._client.get(own, server, path_of(V1, f"make_{kind}", room_id, user_id), query, insists=True)

@@ -150,7 +150,7 @@ class RemoteMembership:
         except MatrixError as error:
             log.info("a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}})
             if is_worth_another_try(error):
-                await self.untold.keep(user_id, room.number, servers, content)
+                await self.untold.keep_leave(user_id, room.number, servers, content)
         await self._end(user_id, room, *ended)
 
     # ---------------------------------------------------------------------------------------------- inviting others

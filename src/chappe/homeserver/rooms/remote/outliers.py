@@ -102,7 +102,7 @@ class Outliers:
                 room.make_stale()
             has_decided = has_decided or write.has_decided
         if has_decided:
-            await self.retelling.tell(room)
+            await self.retelling.tell_members(room)
 
     def _with_name(self, late: Late) -> Late:
         """Somebody of another server, who joins: with how they are found by name."""

@@ -44,7 +44,7 @@ def elsewhere(membership: RemoteMembership) -> Elsewhere:
 def runs(pdu_queues: PduQueues, completing: Completing, membership: RemoteMembership) -> Iterator[Job]:
     yield Job("inbox", RESUME_EVERY, pdu_queues.resume, is_per_process=True)
     yield Job("members", RESUME_EVERY, completing.resume, is_per_process=True)
-    yield Job("untold leaves", TELL_EVERY, membership.untold.tell, cannot_be_undone=True)
+    yield Job("untold leaves", TELL_EVERY, membership.untold.tell_servers, cannot_be_undone=True)
 
 
 async def start(pdu_queues: PduQueues, completing: Completing) -> None:

@@ -26,11 +26,11 @@ class Retelling:
         self._not_before: dict[int, float] = {}  # by room, in seconds of the event loop
         self._waiting: dict[int, asyncio.Task[None]] = {}
 
-    async def tell(self, room: LiveRoom) -> None:
+    async def tell_members(self, room: LiveRoom) -> None:
         """Tells the members of a room now; or later, together with what comes until then."""
         wait = self._not_before.get(room.number, 0.0) - asyncio.get_running_loop().time()
         if wait <= 0:
-            await self._tell(room.number)
+            await self._tell_members_now(room.number)
         elif room.number not in self._waiting:
             self._waiting[room.number] = asyncio.create_task(self._later(room.number, wait), name="retelling")
 
@@ -42,14 +42,14 @@ class Retelling:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 for number in waiting:
-                    await self._tell(number)
+                    await self._tell_members_now(number)
 
     async def _later(self, number: int, wait: float) -> None:
         await asyncio.sleep(wait)
         self._waiting.pop(number, None)
-        await self._tell(number)
+        await self._tell_members_now(number)
 
-    async def _tell(self, number: int) -> None:
+    async def _tell_members_now(self, number: int) -> None:
         now = asyncio.get_running_loop().time()
         if len(self._not_before) >= REMEMBERED:
             self._not_before = {n: ts for n, ts in self._not_before.items() if ts > now}

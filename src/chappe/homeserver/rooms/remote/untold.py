@@ -37,7 +37,7 @@ class UntoldLeaves:
     def __init__(self, database: Database, rooms: Rooms, handshakes: Handshakes, now_ms: NowMs) -> None:
         self._database, self._rooms, self._handshakes, self._now_ms = database, rooms, handshakes, now_ms
 
-    async def keep(self, user_id: str, room: int, servers: Sequence[str], content: Mapping[str, Any]) -> None:
+    async def keep_leave(self, user_id: str, room: int, servers: Sequence[str], content: Mapping[str, Any]) -> None:
         """`servers`: whom to tell; one of them is enough."""
         now = self._now_ms()
         await self._database.execute(
@@ -64,7 +64,7 @@ class UntoldLeaves:
 
         return await self._handshakes.each(room_id, servers, attempt)  # type: ignore[no-any-return]
 
-    async def tell(self) -> None:
+    async def tell_servers(self) -> None:
         """A job: those whose time has come, at once, so that a server that says nothing holds up its own only."""
         rows = await read(
             self._database,

@@ -164,7 +164,7 @@ class FederationSender(Onward):
             await self._queue.add_event(event_id, servers)
             self.wake(servers)
 
-    async def tell(self, name: str, room_id: str) -> None:
+    async def await_delivery(self, name: str, room_id: str) -> None:
         """As `Onward`: after some seconds it is not waited for. One that was given up is tried again."""
         room = await self._rooms.live.find(room_id)
         if room is None or not await self._has_untold(name, room):
