@@ -30,7 +30,7 @@ class Scene:
 
     async def pass_days(self, days: float) -> None:
         self.clock.now += int(days * DAY_MS)
-        await self.validity.look()
+        await self.validity.enforce_periods()
 
     async def end_of(self, person: Person) -> int | None:
         user = await self.server.node.accounts.store.find_user(person.id)

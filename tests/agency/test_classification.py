@@ -300,7 +300,7 @@ async def test_what_is_said_in_rooms_that_say_nothing_goes_in_time(ministry: Ser
     start = ministry.node.now_ms()
     for days, gone in ((8, 1), (91, 1), (366, 1), (400, 0)):
         retention._now_ms = Clock(start + days * DAY)
-        assert await retention.look() == gone, days
+        assert await retention.erase_old_messages() == gone, days
 
 
 async def test_what_says_that_it_is_still_to_come_goes_in_time_too(ministry: Server, alice: Person, bridge: Person) -> None:
@@ -314,4 +314,4 @@ async def test_what_says_that_it_is_still_to_come_goes_in_time_too(ministry: Ser
     after = ministry.node.now_ms() + 1
     for days, gone in ((0, 0), (364, 0), (365, 1), (366, 0)):
         retention._now_ms = Clock(after + days * DAY)
-        assert await retention.look() == gone, days
+        assert await retention.erase_old_messages() == gone, days

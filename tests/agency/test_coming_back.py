@@ -156,7 +156,7 @@ async def test_a_new_invitation_puts_off_no_end_that_an_administrator_has_said(
         await node.deactivate_account(UserId(guest.id), False, THEMSELVES)
     else:
         sponsors._now_ms = Clock(node.now_ms() + 1000 * 24 * HOUR_MS)
-        await sponsors.look()
+        await sponsors.tend_guests()
         sponsors._now_ms = node.now_ms
     assert (await _state(ministry, guest))[3]
     room = await second.create_room(

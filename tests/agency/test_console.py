@@ -491,7 +491,7 @@ async def test_announcements(ministry: Server, admin: Person, root: Person, anne
     (told,) = await view(admin, "announcements")
     assert (told["recipients"], told["waiting"], told["sender"]) == (2, 0, admin.id)
     await ministry.node.database.execute("INSERT INTO announcement_queue VALUES ($1, $2)", told["id"], anne.id)
-    await announcements.look()  # as after a crash between sending and forgetting
+    await announcements.send_waiting()  # as after a crash between sending and forgetting
     assert len(bodies((await anne.messages(told_in))["chunk"])) == 1
     for text in ("", "x" * 4001):
         number = (await act(admin, "announce", text=text))["request"]
@@ -499,7 +499,7 @@ async def test_announcements(ministry: Server, admin: Person, root: Person, anne
 
 
 async def _empty(announcements: Any) -> bool:
-    return (await announcements.look()) == 0
+    return (await announcements.send_waiting()) == 0
 
 
 async def test_announcements_to_who_is_in_a_room(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
@@ -541,13 +541,13 @@ async def test_statistics_tell_of_nobody(ministry: Server, admin: Person, anne: 
     for _ in range(3):
         await anne.say(room, "x")
     await ministry.node.sessions.flush_seen()
-    await statistics.look()
+    await statistics.write_figures()
     (month,) = await view(admin, "statistics")
     assert month == {"month": month["month"], "accounts": 2, "withheld": True}
     for n in range(4):
         await (await of(ministry, f"p{n}")).call("GET", "/joined_rooms")
     await ministry.node.sessions.flush_seen()
-    await statistics.look()
+    await statistics.write_figures()
     (month,) = await view(admin, "statistics")
     assert (month["accounts"], month["messages"], month["rooms_made"]) == (6, 3, 1) and month["active_people"] >= 5
     assert anne.id not in str(await ministry.node.database.fetch("SELECT * FROM monthly_statistics"))

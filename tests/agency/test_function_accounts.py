@@ -253,21 +253,21 @@ async def held_by(server: Server) -> str | None:
 async def test_what_is_held_by_no_session_is_handed_back(ministry: Server, functions: FunctionAccounts, alice: Person) -> None:
     database = ministry.node.database
     await token_of(alice)
-    await functions.look()
+    await functions.end_unused_turns()
     assert await held_by(ministry) == alice.id, "the token may be used yet"
     await database.execute("UPDATE function_accounts SET since_ts = since_ts - 3600000")
-    await functions.look()
+    await functions.end_unused_turns()
     assert await held_by(ministry) == alice.id
     await database.execute("DELETE FROM login_tokens")  # as they are when their time is over
-    await functions.look()
+    await functions.end_unused_turns()
     assert await held_by(ministry) is None and (await functions.turns(DUTY, 1))[0]["ended_ts"] is not None
     held = await take(alice)
     await database.execute("UPDATE function_accounts SET since_ts = since_ts - 3600000")
-    await functions.look()
+    await functions.end_unused_turns()
     assert await held_by(ministry) == alice.id and (await held.call("GET", "/account/whoami"))["user_id"] == DUTY
     # as for a token used twice
     await database.execute("UPDATE access_tokens SET expires_ts = 1 WHERE user_id = $1", DUTY)
-    await functions.look()
+    await functions.end_unused_turns()
     assert await held_by(ministry) is None and await ministry.node.accounts.store.sessions.devices(DUTY) == []
 
 
@@ -507,12 +507,12 @@ async def test_who_is_signed_in_to_what_is_not_theirs_is_signed_out(
 ) -> None:
     """However it came to that: a post that nobody holds has no session, and neither has a turn that was not ended to its end."""
     held, database = await take(alice), ministry.node.database
-    await functions.look()
+    await functions.end_unused_turns()
     await held.call("GET", "/account/whoami")
     await database.execute("UPDATE users SET owner = NULL WHERE user_id = $1", DUTY)
     if holder == "nobody":
         await database.execute("UPDATE function_accounts SET holder = NULL, since_ts = NULL WHERE user_id = $1", DUTY)
-    await functions.look()
+    await functions.end_unused_turns()
     assert (await refused(held.call("GET", "/account/whoami"))).status == 401
     assert await held_by(ministry) is None
 

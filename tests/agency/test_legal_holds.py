@@ -93,7 +93,7 @@ async def test_time_passes_it_by(holds: LegalHolds, retention, alice: Person, bo
     assert await download(alice, file) == 200
     await holds.lift(of_room, "over", BY)
     await holds.lift(of_alice, "over", BY)
-    assert await retention.look() == 2
+    assert await retention.erase_old_messages() == 2
     assert "in the held room" not in bodies((await alice.messages(room))["chunk"])
     assert await download(alice, file) == 404
 
@@ -135,7 +135,7 @@ async def erase(how: str, ministry: Server, retention: Retention, bob: Person, e
     else:
         assert isinstance(retention._now_ms, Clock)
         retention._now_ms.now = int(time.time() * 1000) + 2 * DAY
-        await retention.look()
+        await retention.erase_old_messages()
 
 
 @pytest.mark.parametrize("eraser", ERASERS)

@@ -139,7 +139,7 @@ async def test_an_organisation_changes_its_name(ministry: Server, anne: Person) 
     await agency(ministry).organisations.add(
         Organisation("culture", "Culture et médias", "localhost", False, ["culture.example", "*.culture.example"])
     )
-    await people_of(ministry).look()
+    await people_of(ministry).follow_registry()
     assert await name_of(ministry, anne.id) == "Anne Roy [Culture et médias]"
 
 
@@ -147,7 +147,7 @@ async def test_accounts_from_before_are_placed_when_the_registry_changes(ministr
     await bind(ministry, bob.id, "bob@later.example")
     assert await people_of(ministry).organisation_of(bob.id) is None
     await agency(ministry).organisations.add(Organisation("later", "Plus tard", "localhost", False, ["later.example"]))
-    await people_of(ministry).look()
+    await people_of(ministry).follow_registry()
     assert await people_of(ministry).organisation_of(bob.id) == "later"
     assert await name_of(ministry, bob.id) == "bob [Plus tard]"
 

@@ -172,7 +172,7 @@ async def test_asked_for_in_the_console(ministry: Server, node: AgencyServer, ad
     package = (await act(admin, "archive_room", room_id=room, code=code))["package"]
     no = await refused(admin.call("GET", f"{CULTURE}/exports/{package}"))
     assert (no.status, no.errcode) == (404, "M_NOT_YET_UPLOADED")
-    assert await node.exports.look() == 1
+    assert await node.exports.make_waiting() == 1
     (told,) = await view(admin, "exports")
     assert (told["state"], told["kind"], told["target"]) == ("ready", "room", room) and told["detail"]["files"] == 1
     status, raw, _ = await ministry.raw("GET", f"{CULTURE}/exports/{package}", None, admin.token)
@@ -189,7 +189,7 @@ async def test_ones_own_data(ministry: Server, node: AgencyServer, anne: Person,
     package = (await anne.prove(MINE, {}))["package"]
     assert (await refused(anne.call("GET", f"{MINE}/{package}"))).status == 405
     assert (await anne.call("POST", MINE, {}))["package"] == package, "one at a time"
-    await node.exports.look()
+    await node.exports.make_waiting()
     (told,) = (await anne.call("GET", MINE))["packages"]
     assert told["state"] == "ready"
     status, raw, _ = await anne.prove_raw(f"{MINE}/{package}", {})
@@ -212,7 +212,7 @@ async def test_who_asks_for_ones_own_data_is_told_of(mailbox: Mailbox, node: Age
 async def test_what_was_half_made_is_made_anew(node: AgencyServer, anne: Person) -> None:
     package = (await anne.prove(MINE, {}))["package"]
     await node.database.execute("UPDATE exports SET state = 'working', started_ts = 1 WHERE id = $1", package)
-    assert await node.exports.look() == 1
+    assert await node.exports.make_waiting() == 1
 
 
 async def test_erasing_a_person(ministry: Server, node: AgencyServer, admin: Person, anne: Person, sam: Person) -> None:
@@ -298,7 +298,7 @@ async def test_a_token_alone_gets_nobodys_data(ministry: Server, node: AgencySer
     node.reading.listen(count)
     package = (await anne.prove(MINE, {}))["package"]
     assert (await ministry.raw("POST", f"{MINE}/{package}", {}, anne.token))[0] == 404
-    await node.exports.look()
+    await node.exports.make_waiting()
     # her proof for the asking, on the same session or another, is none
     for device in (anne, await anne.another_device()):
         for body in ({}, {"auth": {"type": "m.login.password", "user": anne.id, "password": "wrong"}}):

@@ -39,7 +39,7 @@ async def until_old(retention: Retention, person: Person, room: str, event: str,
     clock = retention._now_ms
     assert isinstance(clock, Clock)
     clock.now = found["origin_server_ts"] + lifetime
-    return await retention.look()
+    return await retention.erase_old_messages()
 
 
 async def forum(person: Person, **options: Any) -> str:
@@ -74,7 +74,7 @@ async def test_what_is_old_is_gone(retention: Retention, alice: Person, bob: Per
     new = await bob.say(room, "new")
 
     assert await until_old(retention, alice, room, new, FORUM_RETENTION_MS) == 6
-    assert await retention.look() == 0
+    assert await retention.erase_old_messages() == 0
 
     for person in (alice, bob):
         page = await person.messages(room, limit=100)
@@ -193,10 +193,10 @@ async def test_the_time_that_a_message_bears_is_evidence_of_itself_alone(
     room = await forum(alice)
     await alice.say(room, "of today")
     if looked != "never":
-        assert await retention.look() == 0
+        assert await retention.erase_old_messages() == 0
     if looked == "before a hold was lifted":
         hold = await server.node.holds.place(room, "Tribunal", "1", "@root:localhost")
-        await retention.look()
+        await retention.erase_old_messages()
         await server.node.holds.lift(hold, "over", "@root:localhost")
     who, said = segment("@sms_1:localhost"), {"msgtype": "m.text", "body": "an SMS"}
     path = f"/_matrix/client/v3/rooms/{segment(room)}"
@@ -207,7 +207,7 @@ async def test_the_time_that_a_message_bears_is_evidence_of_itself_alone(
     await alice.say(room, "said after it")
 
     clock.now = int(time.time() * 1000)
-    await retention.look()
+    await retention.erase_old_messages()
     left = bodies((await alice.messages(room, limit=100))["chunk"])
     assert [body for body in left if body != "an SMS"] == ["said after it", "of today"]
     if bears in ("yesterday", "to come"):
@@ -216,12 +216,12 @@ async def test_the_time_that_a_message_bears_is_evidence_of_itself_alone(
         assert "an SMS" not in left, "it says itself that it is old"
 
     clock.now += 2 * HOUR
-    await retention.look()
+    await retention.erase_old_messages()
     clock.now += LATER - 3 * HOUR
-    await retention.look()
+    await retention.erase_old_messages()
     assert "said after it" in bodies((await alice.messages(room, limit=100))["chunk"]), "an hour is missing"
     clock.now += 3 * HOUR
-    await retention.look()
+    await retention.erase_old_messages()
     assert bodies((await alice.messages(room, limit=100))["chunk"]) == [], "whatever time it bears"
 
 
@@ -232,10 +232,10 @@ async def test_what_lies_in_a_gap_came_no_earlier_than_what_follows_it(retention
     start = clock.now = int(time.time() * 1000)
     room = await forum(alice)
     await alice.say(room, "before it")
-    await retention.look()
+    await retention.erase_old_messages()
     clock.now = start + 10 * DAY
     ids = [await alice.say(room, text) for text in ("in the gap", "after it")]
-    await retention.look()
+    await retention.erase_old_messages()
     live, database = await node.rooms.require(room), node.database
     await database.execute("UPDATE events SET ts = $2 WHERE event_id = ANY ($1::text[])", ids, start + 20 * 365 * DAY)
     cut = await database.fetchval("SELECT position FROM events WHERE event_id = $1", ids[1])
@@ -245,7 +245,7 @@ async def test_what_lies_in_a_gap_came_no_earlier_than_what_follows_it(retention
     node.rooms.live.read_anew(live.number)
     for days, left in ((5, ["after it", "in the gap"]), (11, [])):
         clock.now = start + LATER + days * DAY
-        await retention.look()
+        await retention.erase_old_messages()
         assert bodies((await alice.messages(room, limit=100))["chunk"]) == left
 
 
@@ -255,10 +255,10 @@ async def test_a_clock_that_is_put_back_makes_nothing_older(retention: Retention
     assert isinstance(clock, Clock)
     clock.now = int(time.time() * 1000)
     await alice.say(room, "first")
-    await retention.look()
+    await retention.erase_old_messages()
     await alice.say(room, "second")
     clock.now -= 2 * LATER
-    await retention.look()
+    await retention.erase_old_messages()
     clock.now += 2 * LATER + 2 * HOUR
-    assert await retention.look() == 0
+    assert await retention.erase_old_messages() == 0
     assert bodies((await alice.messages(room))["chunk"]) == ["second", "first"]

@@ -351,7 +351,7 @@ async def as_it_is_old(s: Scene, admin: Person, root: Person) -> None:
     await s.anne.send(room, "m.room.message", {"msgtype": "m.file", "body": "plan.pdf", "url": url})
     assert s.node.retention is not None
     s.node.retention._now_ms = Clock(s.node.now_ms() + 48 * HOUR_MS)
-    assert await s.node.retention.look() > 0
+    assert await s.node.retention.erase_old_messages() > 0
 
 
 # Who deletes a file × in whose right it is in quarantine ("": it is not): those that go.

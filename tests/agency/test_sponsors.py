@@ -78,7 +78,7 @@ async def test_the_account_ends_and_is_renewed(ministry: Server, alice: Person) 
     assert (ended.status, ended.errcode) == (403, "ORG_MATRIX_EXPIRED_ACCOUNT")
     (entry,) = await mine(alice)
     assert entry["has_ended"] is True and abs(entry["ends_ts"] - ministry.node.now_ms()) < 60_000, "it ended today"
-    await sponsors_of(ministry).look()
+    await sponsors_of(ministry).tend_guests()
     assert len(await mine(alice)) == 1, "who was ended is not gone"
     renewed = await alice.call("POST", f"{PATH}/{segment(guest.id)}/renew", {})
     assert renewed["ends_ts"] > ministry.node.now_ms() + 179 * DAY_MS
@@ -163,8 +163,8 @@ async def test_the_sponsor_is_reminded(ministry: Server, mailbox: Mailbox, alice
     now = ministry.node.now_ms()
     for days, is_written in ((100, False), (167, True), (168, False), (178, True), (179, False)):
         sponsors._now_ms = lambda days=days: now + days * DAY_MS  # type: ignore[misc]
-        await sponsors.look()
-        await sponsors.look()
+        await sponsors.tend_guests()
+        await sponsors.tend_guests()
         if is_written:
             letter = plain(await mailbox.next("alice@culture.example"))
             assert guest.id in letter and "Audit" in letter
@@ -185,7 +185,7 @@ async def test_a_guest_becomes_an_agent_where_they_are(ministry: Server, alice: 
     with pytest.raises(Refused):
         await guest.create_room(name="Mine")
     await agency(ministry).organisations.add(Organisation("lagaffe", "La Gaffe", "localhost", False, ["lagaffe.example"]))
-    await sponsors_of(ministry).look()
+    await sponsors_of(ministry).tend_guests()
     await ministry.node.set_profile_field.wait()
     profile = await guest.call("GET", f"/profile/{segment(guest.id)}")
     assert profile["displayname"] == "Gaston [La Gaffe]"
@@ -208,10 +208,10 @@ async def test_who_ended_long_ago_is_deactivated(ministry: Server, alice: Person
     guest = await arrive(ministry)
     sponsors = sponsors_of(ministry)
     sponsors._now_ms = Clock(sponsors._now_ms() + (180 + 89) * DAY_MS)
-    await sponsors.look()
+    await sponsors.tend_guests()
     assert len(await mine(alice)) == 1, "it can still be renewed"
     sponsors._now_ms = Clock(sponsors._now_ms() + 2 * DAY_MS)
-    await sponsors.look()
+    await sponsors.tend_guests()
     assert await mine(alice) == []
     user = await ministry.node.accounts.store.find_user(guest.id)
     assert user is not None and user.deactivated

@@ -375,7 +375,7 @@ async def test_whatever_is_shown_is_counted(stage: Stage) -> None:
         assert await counted() - before >= len(shown), name
     assert {name for name, count in shown_by.items() if not count} <= {"notifications", "own data"}
     package = (await s.thief.call("GET", f"{CHAPPE}/my_data"))["packages"][0]["id"]
-    await s.node.exports.look()
+    await s.node.exports.make_waiting()
     status, raw, _ = await s.thief.prove_raw(f"{CHAPPE}/my_data/{package}", {})
     assert status == 200
     with zipfile.ZipFile(io.BytesIO(raw)) as opened:

@@ -210,10 +210,10 @@ async def test_an_account_that_expires_by_itself_gives_its_post_back(duty: Serve
     now = duty.node.now_ms()
     await duty.node.accounts.set_state(alice.id, expires_ts=now + 150)
     await until(lambda: _has_expired(held))  # at once, by how its holder stands
-    await duty.node.account_states.look()
+    await duty.node.account_states.enter_expired()
     assert (await node_of(duty).functions.turns(DUTY, 1))[0]["ended_ts"] is not None
     assert (await refused(held.call("GET", "/account/whoami"))).errcode == "M_UNKNOWN_TOKEN"
-    await duty.node.account_states.look()  # twice does no harm
+    await duty.node.account_states.enter_expired()  # twice does no harm
 
 
 async def _has_expired(held: Person) -> bool:

@@ -30,7 +30,7 @@ AGAIN = "done again after a death, with the same outcome"
 BOUND = "a bound that as many may pass by one as write at once; each lets the oldest row go, whichever that is then"
 ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a lock in the statement is better than a reason.
     ("agency/account_validity.py", "renew", "account_validity"): AGAIN,
-    ("agency/announcements.py", "look", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
+    ("agency/announcements.py", "send_waiting", "announcement_queue"): f"{AGAIN}: `once` is the transaction id",
     (
         "agency/former_accounts.py",
         "reactivate",
@@ -41,7 +41,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
     ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",
     ("agency/sponsors.py", "arrived", "guest_invitations"): AGAIN,
     ("agency/sponsors.py", "give", "guests"): NAMED,
-    ("agency/sponsors.py", "look", "guests"): "reminders: a condition in the write, one commit with the mail",
+    ("agency/sponsors.py", "tend_guests", "guests"): "reminders: a condition in the write, one commit with the mail",
     ("agency/sponsors.py", "promote", "guests"): AGAIN,
     ("agency/sponsors.py", "set_end", "guests"): NAMED,
     ("agency/sponsors.py", "take_over", "guests"): CONDITION,

@@ -80,7 +80,7 @@ async def test_others_never_get_what_was_erased(scene: Scene) -> None:
     assert isinstance(here.node, AgencyServer) and here.node.retention is not None
     sent = (await alice.call("GET", f"/rooms/{segment(forum)}/event/{segment(last)}"))["origin_server_ts"]
     here.node.retention._now_ms = lambda: sent + FORUM_RETENTION_MS
-    assert await here.node.retention.look() == 30
+    assert await here.node.retention.erase_old_messages() == 30
     await enter(scene.bob, forum, here)
     await alice.say(forum, "welcome")
     await hears(scene.bob, forum, "welcome")
@@ -135,13 +135,13 @@ async def test_a_guest_who_has_become_an_agent_is_one_everywhere(peer: Peer) -> 
     assert isinstance(guests.node, AgencyServer) and guests.node.agency is not None
     assert isinstance(ministry.node, AgencyServer) and ministry.node.agency is not None
     guests.node.agency.guests.no_longer |= {gaston.id, alice.id}
-    await ministry.node.guest_homes.look()
+    await ministry.node.guest_homes.ask_homes()
     assert not ministry.node.agency.guests.is_guest(gaston.id)
     assert ministry.node.agency.guests.agents_of == {home: frozenset((gaston.id,))}
     await alice.invite(room, gaston)
     await enter(gaston, room, ministry)
     await guests.stop()
-    await ministry.node.guest_homes.look()
+    await ministry.node.guest_homes.ask_homes()
     assert not ministry.node.agency.guests.is_guest(gaston.id), "a server that does not answer is believed what it said last"
 
 

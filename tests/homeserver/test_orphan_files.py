@@ -139,7 +139,7 @@ async def test_a_row_whose_file_is_gone_is_told_of(
         server_name, media_id = uri.split("/")
         await node.blobs.delete(f"media/{server_name}/{media_id[:2]}/{media_id}")
     assert await node.orphans.find_missing() == gone
-    await node.orphans.look()
+    await node.orphans.check_files()
     told = 0.0 if node.blobs.checks_itself else 3.0
     assert f"chappe_files_missing {told}".encode() in (await server.raw("GET", "/metrics"))[1]
     assert ("missing or cut short" in caplog.text) is not node.blobs.checks_itself

@@ -84,7 +84,7 @@ class Stage:
         """What a process that starts now, or goes on, makes of a database whose clock is wrong by so much."""
         await _move(self.url, ms)
         await self.database._pool.expire_connections()
-        return await self.evidence.look()
+        return await self.evidence.check_time()
 
     async def restart(self) -> None:
         await self.database.close()
@@ -151,14 +151,14 @@ async def test_a_doubt_is_told_once_and_ends_when_time_agrees_again(stage: Stage
 async def test_an_operator_confirms_a_time_to_every_process(stage: Stage) -> None:
     await stage.at(0)
     other = await Stage(stage.url).open()
-    await other.evidence.look()
+    await other.evidence.check_time()
     for process in (stage, other):
         assert await process.at(40 * DAY_MS) is not None
     command = await Stage(stage.url).open()
     assert await command.evidence.doubt_now() is not None
     await command.evidence.confirm()
     for process in (stage, other, command):
-        assert await process.evidence.look() is None
+        assert await process.evidence.check_time() is None
     for process in (other, command):
         await process.database.close()
 
@@ -219,7 +219,7 @@ async def test_a_node_whose_clock_is_two_hours_ahead_behaves_right(
     assert abs(told["origin_server_ts"] - right.node.now_ms()) < 60_000
     status, raw, _ = await ahead.raw("GET", "/metrics")
     assert status == 200 and b"chappe_clock_skew_seconds 720" in raw
-    assert await ahead.node.time_evidence.look() is not None, "what cannot be undone waits for the other node"
+    assert await ahead.node.time_evidence.check_time() is not None, "what cannot be undone waits for the other node"
 
 
 async def test_a_clock_forty_days_ahead_erases_nothing(

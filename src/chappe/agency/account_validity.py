@@ -88,7 +88,7 @@ class AccountValidity:
 
     # ---------------------------------------------------------------------------------------------------- now and then
 
-    async def look(self) -> None:
+    async def enforce_periods(self) -> None:
         """New accounts get an end; those near theirs are written to; those long past it are deactivated."""
         now = self._now_ms()
         for user_id in await values(self._database, str, _WITHOUT_END):

@@ -81,7 +81,7 @@ class Announcements:
         )
         return [asdict(row) for row in rows]
 
-    async def look(self) -> int:
+    async def send_waiting(self) -> int:
         """Sends to some of those who wait. Killed in the middle, nobody gets it twice. Returns how many."""
         rows = await read(
             self._database,

@@ -108,7 +108,7 @@ class FunctionAccounts:
         if holder is not None and not await self._accounts.store.sessions.is_signed_in(user_id):
             await self._end_turn(user_id, holder, only_unused=True)
 
-    async def look(self) -> None:
+    async def end_unused_turns(self) -> None:
         """Now and then: a post that was taken and never signed in to, or whose session has ended without its device, is given back.
 
         And who is signed in to one that nobody holds, or whose turn was not ended to its end, is signed out.

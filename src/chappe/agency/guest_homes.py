@@ -23,7 +23,7 @@ class GuestHomes:
     def __init__(self, guests: Guests, domains: Domains, client: FederationClient) -> None:
         self._guests, self._domains, self._client = guests, domains, client
 
-    async def look(self) -> None:
+    async def ask_homes(self) -> None:
         """Asks the servers of guests that are not here. One that does not answer is believed what it said last."""
         for home in self._guests.homes:
             if self._domains.is_hosted(home):

@@ -101,7 +101,7 @@ def validity(
 
 
 def validity_runs(validity: AccountValidity) -> Iterator[Job]:
-    yield Job("account validity", TEN_MINUTES, validity.look, cannot_be_undone=True)
+    yield Job("account validity", TEN_MINUTES, validity.enforce_periods, cannot_be_undone=True)
 
 
 VALIDITY = Part("account validity", gives=(validity,), endpoints=(AccountValidityApi,), runs=validity_runs)
@@ -165,7 +165,7 @@ def guests(policy: AgencyPolicy) -> Guests:
 
 
 def statistics_runs(statistics: Statistics) -> Iterator[Job]:
-    yield Job("statistics", STATISTICS_EVERY, statistics.look)
+    yield Job("statistics", STATISTICS_EVERY, statistics.write_figures)
 
 
 POLICY = Part(
@@ -216,10 +216,10 @@ def guest_access(rooms: Rooms, membership: MembershipChanges, policy: AgencyPoli
 def people_run(
     people: People, sponsors: Sponsors, homes: GuestHomes, functions: FunctionAccounts, former: FormerAccounts
 ) -> Iterator[Job]:
-    yield Job("people", MINUTE, people.look)
-    yield Job("guests", MINUTE, sponsors.look, cannot_be_undone=True)
-    yield Job("guests elsewhere", TEN_MINUTES, homes.look)
-    yield Job("duty accounts", MINUTE, functions.look, cannot_be_undone=True)
+    yield Job("people", MINUTE, people.follow_registry)
+    yield Job("guests", MINUTE, sponsors.tend_guests, cannot_be_undone=True)
+    yield Job("guests elsewhere", TEN_MINUTES, homes.ask_homes)
+    yield Job("duty accounts", MINUTE, functions.end_unused_turns, cannot_be_undone=True)
     yield Job("former accounts", HOUR, former.prune, cannot_be_undone=True)
 
 
@@ -251,8 +251,8 @@ def retention(
 
 
 def rooms_run(retention: Retention, announcements: Announcements) -> Iterator[Job]:
-    yield Job("retention", TEN_MINUTES, retention.look, cannot_be_undone=True)
-    yield Job("announcements", SHORT, announcements.look)
+    yield Job("retention", TEN_MINUTES, retention.erase_old_messages, cannot_be_undone=True)
+    yield Job("announcements", SHORT, announcements.send_waiting)
 
 
 ROOMS = Part("rooms of administrations", gives=(retention, Announcements), runs=rooms_run)

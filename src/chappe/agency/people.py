@@ -209,7 +209,7 @@ class People:
         )
         return [asdict(row) for row in rows]
 
-    async def look(self) -> None:
+    async def follow_registry(self) -> None:
         """Accounts from before the registry knew their address; names after an organisation has changed its own."""
         registry = await self._organisations.fingerprint()
         if registry != self._registry:

@@ -62,7 +62,7 @@ class OldEvent(Row):
 
 
 class Retention:
-    """`look` now and then. Killed in the middle it goes on where it was: files go before the messages that name them.
+    """`erase_old_messages` now and then. Killed in the middle it goes on where it was: files go before the messages that name them.
 
     `keeps_for`: how many days the policy lets a room keep what is said, None: as the room says. `shortest_days`: the shortest
     limit that holds for rooms that say nothing; None: there is none.
@@ -86,7 +86,7 @@ class Retention:
         self._done: dict[int, tuple[int, int]] = {}
         self._held: Held | None = None
 
-    async def look(self) -> int:
+    async def erase_old_messages(self) -> int:
         """Returns how many messages were erased."""
         await self._database.execute(_MARK, self._now_ms(), MARK_EVERY_MS)
         erased, held = 0, await self._holds.held()

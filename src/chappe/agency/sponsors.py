@@ -274,7 +274,7 @@ class Sponsors:
 
     # --------------------------------------------------------------------------------------------------- now and then
 
-    async def look(self) -> None:
+    async def tend_guests(self) -> None:
         """Sponsors are written to before a guest's end; guests whose address is an organisation's become agents."""
         now = self._now_ms()
         for row in await read(

@@ -40,7 +40,7 @@ class Figure(Row):
 
 
 class Statistics:
-    """`said` counts in memory; `look` writes down."""
+    """`said` counts in memory; `write_figures` writes down."""
 
     def __init__(self, database: Database, now_ms: NowMs) -> None:
         self._database, self._now_ms = database, now_ms
@@ -50,7 +50,7 @@ class Statistics:
         """Somebody of here has sent a message."""
         self._said[user_id] = self._said.get(user_id, 0) + 1
 
-    async def look(self) -> None:
+    async def write_figures(self) -> None:
         """The figures of this month, as they are now."""
         begins, ends, month = _month(self._now_ms())
         said, self._said = self._said, {}

@@ -121,7 +121,7 @@ class Scanner(Scanning):
         if media.size > self._settings.max_size_mib << 20:
             raise ScanFailed("it is too large to be scanned")
         async with self._gate:
-            verdict = await self._look(media, read, file)
+            verdict = await self._scan_content(media, read, file)
         await self._database.execute(
             """INSERT INTO scan_results (server_name, media_id, fingerprint, signatures, reason, info, scanned_ts)
                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (server_name, media_id, fingerprint) DO UPDATE
@@ -141,7 +141,7 @@ class Scanner(Scanning):
             )
         return verdict
 
-    async def _look(self, media: Media, read: ReadWhole, file: EncryptedFile | None) -> Verdict:
+    async def _scan_content(self, media: Media, read: ReadWhole, file: EncryptedFile | None) -> Verdict:
         stream = read(media)
         plain = stream if file is None else decrypted(file, stream)
         head = b""

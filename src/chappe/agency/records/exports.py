@@ -135,7 +135,7 @@ class Exports:
 
     # --------------------------------------------------------------------------------------------------- now and then
 
-    async def look(self) -> int:
+    async def make_waiting(self) -> int:
         """Makes what waits; what another process left half made is made anew. Returns how many were made."""
         made, now = 0, self._now_ms()
         while row := await find(

@@ -25,7 +25,7 @@ def own_data(
 
 
 def runs(exports: Exports, erasure: Erasure) -> Iterator[Job]:
-    yield Job("exports", LOOK_EVERY, exports.look)
+    yield Job("exports", LOOK_EVERY, exports.make_waiting)
     yield Job("old exports", PRUNE_EVERY, exports.prune, cannot_be_undone=True)
     yield Job("released from a hold", PRUNE_EVERY, erasure.after_holds, cannot_be_undone=True)
 

@@ -99,7 +99,7 @@ class AccountStates:
         """The accounts that somebody answers for: bots, and the posts that they hold. They stand as their owner stands."""
         return await values(self._database, str, "SELECT user_id FROM users WHERE owner = $1 AND NOT deactivated", user_id)
 
-    async def look(self) -> None:
+    async def enter_expired(self) -> None:
         """Now and then: accounts that have expired since the last time. Others' ends are entered when they are set."""
         now = self._now_ms()
         last = await progress(self._database, "expired accounts")

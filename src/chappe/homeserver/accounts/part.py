@@ -148,7 +148,7 @@ def runs(
             await kept.prune()
 
     yield Job("what lasts minutes", PRUNE_EVERY, prune, cannot_be_undone=True)
-    yield Job("expired accounts", LOOK_EVERY, account_states.look, cannot_be_undone=True)
+    yield Job("expired accounts", LOOK_EVERY, account_states.enter_expired, cannot_be_undone=True)
     yield Job("last seen", SEEN_EVERY, sessions.flush_seen, is_per_process=True)
     yield Job("erased", ERASED_EVERY, accounts.load_erased, is_per_process=True)
     yield Job("profiles", RESUME_EVERY, set_profile_field.resume)

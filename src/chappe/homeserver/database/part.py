@@ -16,7 +16,7 @@ TIME_EVERY = 10  # seconds between two looks at the clocks
 
 
 def runs(evidence: TimeEvidence) -> Iterator[Job]:
-    yield Job("time", TIME_EVERY, evidence.look, is_per_process=True)
+    yield Job("time", TIME_EVERY, evidence.check_time, is_per_process=True)
 
 
 def measures(

@@ -112,19 +112,19 @@ class TimeEvidence:
         """The job, which raises TimeInDoubt and does nothing while the time is in doubt."""
 
         async def run() -> T:
-            if (doubt := await self.look()) is not None:
+            if (doubt := await self.check_time()) is not None:
                 raise TimeInDoubt(doubt)
             return await job()
 
         return run
 
     async def doubt_now(self) -> str | None:
-        """As `look`, without writing down or telling anything."""
+        """As `check_time`, without writing down or telling anything."""
         await self._clock.compare(self._database)
         seen = await self._database.fetchval("SELECT seen_ts FROM time_evidence")
         return None if seen is None else self._doubt(self._clock.now_ms(), seen)
 
-    async def look(self) -> str | None:
+    async def check_time(self) -> str | None:
         """What speaks against the time, in words; None: nothing, and so it is written down."""
         await self._clock.compare(self._database)
         now = self._clock.now_ms()

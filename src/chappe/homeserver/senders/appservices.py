@@ -221,8 +221,8 @@ class AppserviceSender:
             if in_room:
                 interesting[number] = room
             if number in rooms:
-                look = functools.partial(self._concerning, served, room, in_room)
-                events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, look)
+                find = functools.partial(self._concerning, served, room, in_room)
+                events += await narrowed(f"application service {served.service.id}", room.room_id, since, upto, find)
         return events, interesting
 
     async def _concerning(

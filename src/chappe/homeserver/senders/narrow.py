@@ -14,13 +14,13 @@ T = TypeVar("T")
 skipped: Counter[str] = Counter()  # by queue, since the process started
 
 
-async def narrowed(queue: str, where: str, since: int, upto: int, look: Callable[[int, int], Awaitable[list[T]]]) -> list[T]:
-    """What `look` finds after `since` up to `upto`, without the single positions at which it raises.
+async def narrowed(queue: str, where: str, since: int, upto: int, find: Callable[[int, int], Awaitable[list[T]]]) -> list[T]:
+    """What `find` finds after `since` up to `upto`, without the single positions at which it raises.
 
     `queue`, `where`: for the log. A database that is lost is no fault of an event: that is raised.
     """
     try:
-        return await look(since, upto)
+        return await find(since, upto)
     except (TimeoutError, *DATABASE_LOST):
         raise
     except Exception:
@@ -29,4 +29,4 @@ async def narrowed(queue: str, where: str, since: int, upto: int, look: Callable
             log.exception("an event was skipped", extra={"fields": {"queue": queue, "where": where, "position": upto}})
             return []
     middle = (since + upto) // 2
-    return [*await narrowed(queue, where, since, middle, look), *await narrowed(queue, where, middle, upto, look)]
+    return [*await narrowed(queue, where, since, middle, find), *await narrowed(queue, where, middle, upto, find)]

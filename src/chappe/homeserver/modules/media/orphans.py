@@ -82,7 +82,7 @@ class Orphans:
                     found.append(f"mxc://{server_name}/{media_id}")
         return found
 
-    async def look(self) -> None:
+    async def check_files(self) -> None:
         """The job: both ways. An object store is not asked for each file every day, which would cost: it is believed."""
         if not self._blobs.checks_itself:
             missing = await self.find_missing()

@@ -63,7 +63,7 @@ def content_repo(repository: ContentRepository, previews: UrlPreviews, settings:
 
 def runs(repository: ContentRepository, orphans: Orphans) -> Iterator[Job]:
     yield Job("unused files", PRUNE_EVERY, repository.prune, cannot_be_undone=True)
-    yield Job("orphan files", DAY, orphans.look, cannot_be_undone=True)
+    yield Job("orphan files", DAY, orphans.check_files, cannot_be_undone=True)
 
 
 def ends(repository: ContentRepository) -> Mapping[str, End]:

@@ -102,7 +102,7 @@ class PushGatherer:
             commits = await commits_between(connection, at, goal, COMMITS_AT_ONCE)
             if not commits:
                 return False
-            found = await self._look(commits)
+            found = await self._notifications_of(commits)
             if found:
                 await PushQueue(connection).add(found)
             await set_progress(connection, "push", commits[-1].upto)
@@ -110,15 +110,15 @@ class PushGatherer:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _look(self, commits: Sequence[LoggedCommit]) -> list[QueuedPush]:
+    async def _notifications_of(self, commits: Sequence[LoggedCommit]) -> list[QueuedPush]:
         since, upto = commits[0].since, commits[-1].upto
         rooms = {number for commit in commits for number in commit.rooms}
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
         readers = {user for commit in commits for user in commit.users} & self._users
         for number in rooms:
             room = await self._rooms.live.by_number(number)
-            look = functools.partial(self._of_room, room)
-            for user, event, actions in await narrowed("push", room.room_id, since, upto, look):
+            find = functools.partial(self._of_room, room)
+            for user, event, actions in await narrowed("push", room.room_id, since, upto, find):
                 if actions is None:
                     readers.add(user)
                 else:
