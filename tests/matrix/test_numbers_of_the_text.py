@@ -13,7 +13,7 @@ from chappe.homeserver.accounts.accounts import MAX_FIELD_NAME, MAX_PROFILE_BYTE
 from chappe.homeserver.accounts.api.registration import RegisterRequest
 from chappe.homeserver.api.federation import transactions
 from chappe.homeserver.modules.account_data import account_data
-from chappe.homeserver.modules.room_directory.api import Query, Visibility
+from chappe.homeserver.modules.room_directory.api import DirectoryVisibility, PublicRoomsQuery
 from chappe.homeserver.modules.search.search import Around, RoomEventsCriteria
 from chappe.homeserver.modules.user_directory.api.users import SearchUsers
 from chappe.homeserver.outbound.federation import discovery, keyring
@@ -147,8 +147,8 @@ def test_limits(number: int, ours: int) -> None:
     [
         ("users.yaml:55, limit", 10, SearchUsers("x").limit),
         ("registration.yaml:142, inhibit_login", False, RegisterRequest().inhibit_login),
-        ("list_public_rooms.yaml:103, visibility", "public", Visibility().visibility),
-        ("list_public_rooms.yaml:241, include_all_networks", False, Query().include_all_networks),
+        ("list_public_rooms.yaml:103, visibility", "public", DirectoryVisibility().visibility),
+        ("list_public_rooms.yaml:241, include_all_networks", False, PublicRoomsQuery().include_all_networks),
         ("create_room.yaml:107, visibility", "private", CreateRoomRequest().visibility),
         ("create_room.yaml:195, state_key", "", InitialState("x", {}).state_key),
         ("search.yaml:80, keys", None, RoomEventsCriteria("x").keys),

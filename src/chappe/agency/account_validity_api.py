@@ -28,7 +28,7 @@ _PAGES = {
 }
 
 
-class Ending(msgspec.Struct):
+class ValidityChange(msgspec.Struct):
     user_id: str
     expiration_ts: int | None = None
     enable_renewal_emails: bool | None = None
@@ -80,7 +80,7 @@ class AccountValidityApi:
 
     @endpoint("POST", PATH + "/admin", auth=ADMIN_AUTH, does="renew", body_limit=SMALL_LIMIT)
     async def admin(self, request: Request) -> Answer:
-        body = await request.body_as(Ending)
+        body = await request.body_as(ValidityChange)
         if body.expiration_ts is not None and body.expiration_ts < 0:
             raise BadRequest("`expiration_ts` must not be negative", "M_INVALID_PARAM")
         user_id = parse_user_id(body.user_id)

@@ -21,7 +21,7 @@ class Invitation(msgspec.Struct):
     ends_ts: int | None = None
 
 
-class Change(msgspec.Struct):
+class SponsorshipChange(msgspec.Struct):
     purpose: str | None = None
     ends_ts: int | None = None
 
@@ -47,7 +47,7 @@ class SponsorsApi:
 
     @endpoint("PUT", _GUESTS + "/{userId}", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def change(self, request: Request) -> Answer:
-        body = await request.body_as(Change)
+        body = await request.body_as(SponsorshipChange)
         user_id = parse_user_id(request.params["userId"])
         return await self._sponsors.change(request.user_id, user_id, body.purpose, body.ends_ts)
 

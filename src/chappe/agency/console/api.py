@@ -28,7 +28,7 @@ _SEE: Mapping[str, Any] = {"is_console": True}
 _DO: Mapping[str, Any] = {**_SEE, "acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
 
 
-class Decision(msgspec.Struct):
+class ConsoleDecision(msgspec.Struct):
     """`code`: of the second factor of whoever agrees."""
 
     approve: bool
@@ -81,7 +81,7 @@ class ConsoleApi:
     @endpoint("POST", _ORGANISATION + "/requests/{request}", **_DO)
     async def decide(self, request: Request) -> Answer:
         """Agrees to what somebody else asked for, refuses it, or withdraws one's own."""
-        actor, decision = await self._actor(request), await request.body_as(Decision)
+        actor, decision = await self._actor(request), await request.body_as(ConsoleDecision)
         number = request.params["request"]
         if not number.isascii() or not number.isdigit() or len(number) > 15:
             raise NotFound("There is no such request that waits")

@@ -28,7 +28,7 @@ from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.identifiers import UserId
 
 
-class Person(msgspec.Struct):
+class PersonTarget(msgspec.Struct):
     user_id: Annotated[str, Kind.PERSON]
 
 
@@ -48,14 +48,14 @@ class End(msgspec.Struct):
     ends_ts: Plain[int | None] = None
 
 
-class Keys(msgspec.Struct):
+class KeysRestoration(msgspec.Struct):
     """`at_ts`: in ms; secrets as they were then. Left out: those that are empty now, as they last were."""
 
     user_id: Annotated[str, Kind.PERSON]
     at_ts: Plain[int | None] = None
 
 
-class Move(msgspec.Struct):
+class OrganisationMove(msgspec.Struct):
     user_id: Annotated[str, Kind.PERSON]
     to: Annotated[str, Kind.ORGANISATION]
 
@@ -84,19 +84,19 @@ class AccountActions:
         self._people, self._validity, self._guard, self._restore_keys = people, validity, guard, restore_keys
 
     @action()
-    async def lock(self, actor: Actor, who: Person) -> None:
+    async def lock(self, actor: Actor, who: PersonTarget) -> None:
         """Lock an account: its holder can do nothing until it is unlocked; nothing is lost."""
         await self._accounts.set_state(who.user_id, locked=True, by=actor.right)
 
     @action()
-    async def unlock(self, actor: Actor, who: Person) -> None:
+    async def unlock(self, actor: Actor, who: PersonTarget) -> None:
         """Unlock an account, and forget what the read guard has counted of it."""
         if self._guard is not None:
             await self._guard.forgive(who.user_id)
         await self._accounts.set_state(who.user_id, locked=False, by=actor.right)
 
     @action(critical=False)
-    async def sign_out(self, actor: Actor, who: Person) -> None:
+    async def sign_out(self, actor: Actor, who: PersonTarget) -> None:
         """Sign somebody out on every device."""
         await self._accounts.states.enter(who.user_id, State.SIGNED_OUT_EVERYWHERE)
 
@@ -116,32 +116,32 @@ class AccountActions:
         return {"ends_ts": await self._validity.set_end(end.user_id, end.ends_ts, None, actor.organisation)}
 
     @action(critical=True)
-    async def move(self, actor: Actor, move: Move) -> None:
+    async def move(self, actor: Actor, move: OrganisationMove) -> None:
         """Move somebody to another organisation that one administers too: same account, same rooms."""
         await self._people.assign(UserId(move.user_id), move.to, actor.user_id)
 
     @action()
-    async def reset_second_factor(self, actor: Actor, who: Person) -> None:
+    async def reset_second_factor(self, actor: Actor, who: PersonTarget) -> None:
         """Take the second factor away from somebody who has lost it."""
         await self._accounts.states.enter(who.user_id, State.SECOND_FACTOR_RESET)
 
     @action()
-    async def deactivate(self, actor: Actor, who: Person) -> None:
+    async def deactivate(self, actor: Actor, who: PersonTarget) -> None:
         """End an account: signed out, out of its rooms; name and addresses are kept for a while in case it comes back."""
         await self._deactivate(UserId(who.user_id), False, in_right_of(actor.right))
 
     @action()
-    async def reactivate(self, actor: Actor, who: Person) -> dict[str, Any]:
+    async def reactivate(self, actor: Actor, who: PersonTarget) -> dict[str, Any]:
         """Bring an ended account back."""
         return await self._former.reactivate(UserId(who.user_id))
 
     @action(critical=True)
-    async def restore_keys(self, actor: Actor, keys: Keys) -> dict[str, Any]:
+    async def restore_keys(self, actor: Actor, keys: KeysRestoration) -> dict[str, Any]:
         """Bring back what was deleted of somebody's key backup and of its secrets in the last thirty days; only they can read it."""
         return await self._restore_keys(keys.user_id, keys.at_ts)
 
     @action()
-    async def erase(self, actor: Actor, who: Person) -> dict[str, Any]:
+    async def erase(self, actor: Actor, who: PersonTarget) -> dict[str, Any]:
         """End an account for good: its name, its files, and what it said are deleted."""
         return await self._erasure(UserId(who.user_id), actor.right or THE_WHOLE)
 
@@ -151,7 +151,7 @@ class GuestActions:
         self._sponsors = sponsors
 
     @action(critical=False)
-    async def end_guest(self, actor: Actor, who: Person) -> dict[str, Any]:
+    async def end_guest(self, actor: Actor, who: PersonTarget) -> dict[str, Any]:
         """End a guest's account now."""
         return await self._sponsors.set_end(UserId(who.user_id), 1, actor.organisation)
 
@@ -198,7 +198,7 @@ class AdministratorActions:
         self._scope, self._states = scope, states
 
     @action(critical=True)
-    async def grant(self, actor: Actor, who: Person) -> None:
+    async def grant(self, actor: Actor, who: PersonTarget) -> None:
         """Make somebody an administrator of the organisation."""
         await self._scope.grant(actor, UserId(who.user_id))
 

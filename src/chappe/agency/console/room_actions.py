@@ -74,12 +74,12 @@ class RoomActions:
         await self._administration.block(room.room_id, actor.user_id, False, actor.right)
 
 
-class File(msgspec.Struct):
+class FileTarget(msgspec.Struct):
     server_name: Annotated[str, Kind.FILE_HOST]
     media_id: Annotated[str, Kind.FILE]
 
 
-class Report(msgspec.Struct):
+class ReportTarget(msgspec.Struct):
     report: Annotated[int, Kind.REPORT]
 
 
@@ -88,7 +88,7 @@ class FileActions:
         self._media, self._scanner, self._reports = media, scanner, reports
 
     @action()
-    async def release_file(self, actor: Actor, file: File) -> dict[str, Any]:
+    async def release_file(self, actor: Actor, file: FileTarget) -> dict[str, Any]:
         """Give out a file that the antivirus has stopped by mistake."""
         lifted = 0
         if self._scanner is not None:
@@ -98,23 +98,23 @@ class FileActions:
         return {"released": lifted}
 
     @action()
-    async def quarantine_file(self, actor: Actor, file: File) -> None:
+    async def quarantine_file(self, actor: Actor, file: FileTarget) -> None:
         """Nobody gets a file any more, until it is released."""
         await self._media.quarantine([(file.server_name, file.media_id)], actor.user_id, actor.right)
 
     @action()
-    async def unquarantine_file(self, actor: Actor, file: File) -> None:
+    async def unquarantine_file(self, actor: Actor, file: FileTarget) -> None:
         """Give out a file again that an administrator had put into quarantine."""
         await self._media.quarantine([(file.server_name, file.media_id)], None, actor.right)
 
     @action()
-    async def delete_file(self, actor: Actor, file: File) -> None:
+    async def delete_file(self, actor: Actor, file: FileTarget) -> None:
         """Delete a file for good."""
         if not await self._media.delete([(file.server_name, file.media_id)], right=actor.right or THE_WHOLE):
             raise Forbidden("This file cannot be deleted for now")
 
     @action()
-    async def close_report(self, actor: Actor, about: Report) -> None:
+    async def close_report(self, actor: Actor, about: ReportTarget) -> None:
         """Close a report that has been looked at."""
         await self._reports.close(about.report, actor.user_id)
 

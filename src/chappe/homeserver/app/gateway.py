@@ -6,10 +6,10 @@ import asyncio
 
 from chappe.config import GatewaySettings
 from chappe.homeserver.api.federation.keys_server import KeysServer
-from chappe.homeserver.api.federation.query import Query
+from chappe.homeserver.api.federation.query import FederationQuery
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
-from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
+from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInviteApi
 from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.api.well_known.wellknown import WellKnown
@@ -34,10 +34,10 @@ KNOWN = (
     SpacesForServers,
     KeysServer,
     FederationMedia,
-    Query,
+    FederationQuery,
     RoomEvents,
     RoomHandshakes,
-    ThirdPartyInvite,
+    ThirdPartyInviteApi,
     Transactions,
     PeopleForServers,
     UserKeys,

@@ -25,7 +25,7 @@ ANSWER_BYTES = 2 << 20  # the latest documents of so many servers, whatever they
 _Asked = tuple[int, tuple[str, ...]]  # until when the keys should be valid; the ids that are wanted, or none for all
 
 
-class KeysQuery:
+class ServerKeysQuery:
     def __init__(self, domains: Domains, keyring: Keyring, own: KeysServer, boundaries: Boundaries, now_ms: NowMs) -> None:
         self._domains, self._keyring, self._own, self._boundaries = domains, keyring, own, boundaries
         self._now_ms = now_ms

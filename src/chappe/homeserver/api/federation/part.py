@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
-from chappe.homeserver.api.federation.keys_query import KeysQuery
+from chappe.homeserver.api.federation.keys_query import ServerKeysQuery
 from chappe.homeserver.api.federation.keys_server import KeysServer
-from chappe.homeserver.api.federation.query import Query
+from chappe.homeserver.api.federation.query import FederationQuery
 from chappe.homeserver.api.federation.room_events import RoomEvents
 from chappe.homeserver.api.federation.room_handshakes import RoomHandshakes
-from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInvite
+from chappe.homeserver.api.federation.third_party_invite import ThirdPartyInviteApi
 from chappe.homeserver.api.federation.transactions import Transactions
 from chappe.homeserver.api.federation.version import Version
 from chappe.homeserver.http.peer_budgets import PeerBudgets
@@ -34,5 +34,14 @@ def keys_server(own: KeysServer) -> KeysServer:
 PART = Part(
     "server-server API",
     gives=(authentication, PeerBudgets, KeysServer, ReceiveEdus),
-    endpoints=(keys_server, KeysQuery, Version, Query, Transactions, RoomHandshakes, RoomEvents, ThirdPartyInvite),
+    endpoints=(
+        keys_server,
+        ServerKeysQuery,
+        Version,
+        FederationQuery,
+        Transactions,
+        RoomHandshakes,
+        RoomEvents,
+        ThirdPartyInviteApi,
+    ),
 )

@@ -11,7 +11,7 @@ from chappe.matrix.errors import BadRequest, NotFound
 from chappe.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
 
 
-class Query:
+class FederationQuery:
     def __init__(self, accounts: Accounts, aliases: Aliases, sight: Sight) -> None:
         self._accounts, self._aliases, self._sight = accounts, aliases, sight
 

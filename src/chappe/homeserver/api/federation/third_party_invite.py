@@ -21,7 +21,7 @@ class Bound(msgspec.Struct):
     invites: list[Any]
 
 
-class ThirdPartyInvite:
+class ThirdPartyInviteApi:
     def __init__(self, exchange: ExchangeInvites) -> None:
         self._exchange = exchange
 

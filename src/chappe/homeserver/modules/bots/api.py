@@ -15,7 +15,7 @@ from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.modules.bots.bots import Bots
-from chappe.homeserver.modules.bots.webhooks import Post, Wanted, Webhooks
+from chappe.homeserver.modules.bots.webhooks import Post, WebhookDraft, Webhooks
 from chappe.matrix.identifiers import parse_room_id
 
 _V1 = "/_chappe/client/v1"
@@ -80,7 +80,7 @@ class BotsApi:
         room_id = parse_room_id(request.params["roomId"])
         await self._webhooks.require_moderator(request.user_id, room_id)
         body = await request.body_as(NewWebhook)
-        wanted = Wanted(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
+        wanted = WebhookDraft(body.direction, body.name, body.purpose, body.url, body.types, body.expires_ts)
         return await self._webhooks.create(await self._require_maker(request, f"make_webhook {room_id}"), room_id, wanted)
 
     @endpoint("POST", _V1 + "/rooms/{roomId}/webhooks/{webhookId}/enable", acts=True, limit="account", body_limit=SMALL_LIMIT)

@@ -48,7 +48,7 @@ class Card(msgspec.Struct):
     fields: list[Field] = []
 
 
-class File(msgspec.Struct):
+class PostedFile(msgspec.Struct):
     name: str
     content: str
     content_type: str = "application/octet-stream"
@@ -60,11 +60,11 @@ class Post(msgspec.Struct):
     text: str | None = None
     markdown: str | None = None
     card: Card | None = None
-    files: list[File] = []
+    files: list[PostedFile] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WebhookDraft:
     direction: str
     name: str
     purpose: str
@@ -92,7 +92,7 @@ class Webhooks:
 
     # ---------------------------------------------------------------------------------------------------- managing
 
-    async def create(self, proof: FreshProof, room_id: str, wanted: Wanted) -> dict[str, Any]:
+    async def create(self, proof: FreshProof, room_id: str, wanted: WebhookDraft) -> dict[str, Any]:
         """By those who may change the room's settings. The secret is shown this once."""
         owner = UserId(proof.user_id)
         await self.require_moderator(owner, room_id)
@@ -117,7 +117,7 @@ class Webhooks:
         shown = {"id": hook, "secret": secret, "user_id": bot}
         return shown | ({"path": f"/_chappe/hooks/{hook}/{secret}"} if wanted.direction == IN else {})
 
-    async def _add(self, hook: str, secret: str, proof: FreshProof, room_id: str, wanted: Wanted, notice: Notice) -> None:
+    async def _add(self, hook: str, secret: str, proof: FreshProof, room_id: str, wanted: WebhookDraft, notice: Notice) -> None:
         """Counted and added in one transaction, one at a time. An incoming one takes nothing until somebody speaks for it."""
         owner = proof.user_id
         async with self._database.transaction() as connection:
@@ -148,7 +148,7 @@ class Webhooks:
             if wanted.direction == OUT:
                 await notice.put(connection)
 
-    async def _speaker(self, hook: str, proof: FreshProof, room_id: str, wanted: Wanted, notice: Notice) -> UserId:
+    async def _speaker(self, hook: str, proof: FreshProof, room_id: str, wanted: WebhookDraft, notice: Notice) -> UserId:
         """The bot that speaks for an incoming webhook, in the room; from now on it takes messages."""
         owner = UserId(proof.user_id)
         bot = await self._bots.account(owner, "webhook", wanted.name, wanted.purpose, None, wanted.expires_ts)

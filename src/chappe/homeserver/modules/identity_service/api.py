@@ -35,7 +35,7 @@ class OpenIdToken(msgspec.Struct):
     matrix_server_name: str
 
 
-class Lookup(msgspec.Struct):
+class AddressLookup(msgspec.Struct):
     """The body of `/lookup`. `addresses`: hashed, or plain as `address medium`, as `algorithm` says; `pepper`: that of
     `/hash_details`.
     """
@@ -179,7 +179,7 @@ class IdentityAccounts:
     async def lookup(self, request: Request) -> Answer:
         """Returns the user ids of the addresses that somebody has. Each address counts as one request (`limits.lookup`)."""
         user_id = await asker(self._identity, request)
-        body = await request.body_as(Lookup)
+        body = await request.body_as(AddressLookup)
         self._limits.check("lookup", user_id, len(body.addresses))
         if not self._domains.is_hosted(home := domain_of(user_id)):  # which has as many people as it says
             self._limits.check_server("lookup_from", home, cost=len(body.addresses))

@@ -17,19 +17,19 @@ _ROOMS = "/_matrix/client/v3/publicRooms"
 _FOR_SERVERS = "/_matrix/federation/v1/publicRooms"
 
 
-class Visibility(msgspec.Struct):
+class DirectoryVisibility(msgspec.Struct):
     visibility: str = "public"
 
 
-class Filter(msgspec.Struct):
+class PublicRoomsFilter(msgspec.Struct):
     generic_search_term: str | None = None
     room_types: list[str | None] | None = None
 
 
-class Query(msgspec.Struct):
+class PublicRoomsQuery(msgspec.Struct):
     limit: int | None = None
     since: str | None = None
-    filter: Filter | None = None
+    filter: PublicRoomsFilter | None = None
     include_all_networks: bool = False
     third_party_instance_id: str | None = None
 
@@ -55,7 +55,7 @@ class ListPublicRooms:
     async def set_visibility(self, request: Request) -> Answer:
         room_id, wanted = (
             parse_room_id(request.params["roomId"]),
-            (await request.body_as(Visibility, optional=True)).visibility,
+            (await request.body_as(DirectoryVisibility, optional=True)).visibility,
         )
         if wanted not in ("public", "private"):
             raise BadRequest("`visibility` must be `public` or `private`", "M_INVALID_PARAM")
@@ -70,10 +70,10 @@ class ListPublicRooms:
 
     @endpoint("POST", _ROOMS, auth=GUEST_AUTH, body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
-        body = await request.body_as(Query, optional=True)
+        body = await request.body_as(PublicRoomsQuery, optional=True)
         if body.limit is not None and body.limit < 1:
             raise BadRequest("`limit` must be at least 1", "M_INVALID_PARAM")
-        wanted = body.filter or Filter()
+        wanted = body.filter or PublicRoomsFilter()
         instance, everywhere = body.third_party_instance_id, body.include_all_networks
         if instance and everywhere:
             raise BadRequest("Either one network is meant, or all of them", "M_INVALID_PARAM")
@@ -107,8 +107,8 @@ class PublicRoomsForServers:
 
     @endpoint("POST", _FOR_SERVERS, auth=SERVER_AUTH, api="federation", is_heavy=True, body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
-        body = await request.body_as(Query, optional=True)
-        wanted = body.filter or Filter()
+        body = await request.body_as(PublicRoomsQuery, optional=True)
+        wanted = body.filter or PublicRoomsFilter()
         limit = max(1, min(body.limit or 100, MAX_PAGE))
         return await self._directory.list(
             DirectoryQuery(

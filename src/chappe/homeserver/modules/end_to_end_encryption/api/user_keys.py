@@ -20,7 +20,7 @@ _V1 = "/_matrix/federation/v1/user"
 _MANY: dict[str, Any] = {"body_limit": 1 << 20, "body_reason": "everybody of here in a large room"}
 
 
-class Query(msgspec.Struct):
+class UserKeysQuery(msgspec.Struct):
     device_keys: dict[str, list[str]]
 
 
@@ -65,7 +65,7 @@ class UserKeys:
 
     @endpoint("POST", _V1 + "/keys/query", auth=SERVER_AUTH, api="federation", **_MANY)
     async def query(self, request: Request) -> Answer:
-        body = convert(await request.json_object(), Query)
+        body = convert(await request.json_object(), UserKeysQuery)
         require_few(body.device_keys)
         answer = await self._keys_of(await self._known(request, body.device_keys))
         return {name: answer[name] for name in ("device_keys", "master_keys", "self_signing_keys")}

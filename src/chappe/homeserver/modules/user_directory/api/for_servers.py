@@ -15,7 +15,7 @@ from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import domain_of, parse_user_id, plain_form
 
 
-class Search(msgspec.Struct):
+class PeopleSearch(msgspec.Struct):
     search_term: Annotated[str, msgspec.Meta(max_length=200)]
     searcher: str
     limit: Annotated[int, msgspec.Meta(ge=1)] = 10
@@ -28,7 +28,7 @@ class PeopleForServers:
     @endpoint("POST", PEOPLE, auth=SERVER_AUTH, api="federation", body_limit=SMALL_LIMIT)
     async def search(self, request: Request) -> Answer:
         """`searcher`: who asks, of the asking server. Raises M_FORBIDDEN for servers that are not among the chosen ones."""
-        body = await request.body_as(Search)
+        body = await request.body_as(PeopleSearch)
         searcher = parse_user_id(body.searcher)
         if request.origin not in self._people_of or domain_of(searcher) != request.origin:
             raise Forbidden("Your server may not search for people here")
