@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chappe.homeserver.accounts.browser_sessions import hash_cookie
-from chappe.homeserver.accounts.single_sign_on.providers import Proven
-from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
+from chappe.homeserver.accounts.ways_to_act import WAYS, AccountState, Effect
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
@@ -65,42 +65,42 @@ async def served(awaitable: Awaitable[Any]) -> bool:
 # ------------------------------------------------------------------------------------------------------- what happens
 
 
-async def happens(scene: Scene, state: State) -> None:
+async def happens(scene: Scene, state: AccountState) -> None:
     """Over HTTP where there is a request for it."""
     person, admin, path = scene.person, scene.admin, f"/_synapse/admin/v2/users/{segment(scene.person.id)}"
-    if state is State.LOCKED:
+    if state is AccountState.LOCKED:
         await admin.call("PUT", f"/_matrix/client/v1/admin/lock/{segment(person.id)}", {"locked": True})
-    elif state is State.SUSPENDED:
+    elif state is AccountState.SUSPENDED:
         await admin.call("PUT", f"/_matrix/client/v1/admin/suspend/{segment(person.id)}", {"suspended": True})
-    elif state is State.EXPIRED:
+    elif state is AccountState.EXPIRED:
         await admin.call("PUT", path, {"expiration_ts": 1})
-    elif state in (State.ENDED, State.ERASED):
-        body = {"auth": scene.auth(), "erase": state is State.ERASED}
+    elif state in (AccountState.ENDED, AccountState.ERASED):
+        body = {"auth": scene.auth(), "erase": state is AccountState.ERASED}
         await person.call("POST", "/account/deactivate", body)
-    elif state is State.PASSWORD_CHANGED:
+    elif state is AccountState.PASSWORD_CHANGED:
         body = {"auth": scene.auth(), "new_password": NEW_PASSWORD, "logout_devices": False}
         await person.call("POST", "/account/password", body)
         scene.password = NEW_PASSWORD
-    elif state is State.SIGNED_OUT_EVERYWHERE:
+    elif state is AccountState.SIGNED_OUT_EVERYWHERE:
         await person.call("POST", "/logout/all", {})
-    elif state is State.DEVICE_SIGNED_OUT:
+    elif state is AccountState.DEVICE_SIGNED_OUT:
         await person.call("POST", "/logout", {})
-    elif state is State.SECOND_FACTOR_RESET:
+    elif state is AccountState.SECOND_FACTOR_RESET:
         await admin.call("POST", f"/_chappe/admin/v1/users/{segment(person.id)}/reset_second_factor", {})
-    elif state is State.CONSOLE_RIGHT_WITHDRAWN:
+    elif state is AccountState.CONSOLE_RIGHT_WITHDRAWN:
         await scene.server.node.accounts.change(person.id, is_admin=True)
         await admin.call("PUT", f"/_synapse/admin/v1/users/{segment(person.id)}/admin", {"admin": False})
     else:  # by the read guard, and by the layer
         await scene.server.node.account_states.enter(person.id, state)
 
 
-async def lifted(scene: Scene, state: State) -> None:
+async def lifted(scene: Scene, state: AccountState) -> None:
     admin, who = scene.admin, segment(scene.person.id)
-    if state is State.LOCKED:
+    if state is AccountState.LOCKED:
         await admin.call("PUT", f"/_matrix/client/v1/admin/lock/{who}", {"locked": False})
-    elif state is State.SUSPENDED:
+    elif state is AccountState.SUSPENDED:
         await admin.call("PUT", f"/_matrix/client/v1/admin/suspend/{who}", {"suspended": False})
-    elif state is State.EXPIRED:
+    elif state is AccountState.EXPIRED:
         await admin.call("PUT", f"/_synapse/admin/v2/users/{who}", {"expiration_ts": None})
 
 
@@ -281,7 +281,7 @@ async def addresses(s: Scene) -> Probe:
 
 
 async def upstream_links(s: Scene) -> Probe:
-    proven = Proven("idp", s.person.id, None, None, None, None, False, False)
+    proven = ProvenIdentity("idp", s.person.id, None, None, None, None, False, False)
     await s.server.node.administration.set_links(s.person.id, [("idp", s.person.id)])
 
     async def sign_in() -> None:
@@ -416,26 +416,26 @@ WAYS_OF_THE_ENGINE: dict[str, Callable[[Scene], Awaitable[Probe]]] = {
 # ----------------------------------------------------------------------------------------------------- docs/security.md
 
 HEADS = {
-    State.LOCKED: "locked",
-    State.SUSPENDED: "suspended",
-    State.EXPIRED: "expired",
-    State.ENDED: "ended",
-    State.ERASED: "erased",
-    State.MOVED: "moved",
-    State.CONSOLE_RIGHT_WITHDRAWN: "console right gone",
-    State.DUTY_RIGHT_WITHDRAWN: "duty right gone",
-    State.PASSWORD_CHANGED: "new password",
-    State.SIGNED_OUT_EVERYWHERE: "out everywhere",
-    State.DEVICE_SIGNED_OUT: "out on one device",
-    State.CHALLENGED: "must sign in again",
-    State.SECOND_FACTOR_RESET: "factor reset",
+    AccountState.LOCKED: "locked",
+    AccountState.SUSPENDED: "suspended",
+    AccountState.EXPIRED: "expired",
+    AccountState.ENDED: "ended",
+    AccountState.ERASED: "erased",
+    AccountState.MOVED: "moved",
+    AccountState.CONSOLE_RIGHT_WITHDRAWN: "console right gone",
+    AccountState.DUTY_RIGHT_WITHDRAWN: "duty right gone",
+    AccountState.PASSWORD_CHANGED: "new password",
+    AccountState.SIGNED_OUT_EVERYWHERE: "out everywhere",
+    AccountState.DEVICE_SIGNED_OUT: "out on one device",
+    AccountState.CHALLENGED: "must sign in again",
+    AccountState.SECOND_FACTOR_RESET: "factor reset",
 }
 
 
 def table() -> str:
     """The list as the documentation shows it."""
-    lines = ["| | " + " | ".join(HEADS[state] for state in State) + " |", "|---" * (len(State) + 1) + "|"]
+    lines = ["| | " + " | ".join(HEADS[state] for state in AccountState) + " |", "|---" * (len(AccountState) + 1) + "|"]
     for way in WAYS:
-        cells = ("·" if way.on[state] is Effect.STAYS else way.on[state].value for state in State)
+        cells = ("·" if way.on[state] is Effect.STAYS else way.on[state].value for state in AccountState)
         lines.append(f"| {way.name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from chappe.homeserver.accounts.endings import (
     in_right_of,
     on_its_day,
 )
-from chappe.homeserver.accounts.single_sign_on.providers import Proven
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, RULES, code_of
@@ -28,8 +28,8 @@ HOUR_MS = 3_600_000
 ADDRESS = "anne@culture.example"
 
 
-def proven(address: str = ADDRESS, subject: str = "anne") -> Proven:
-    return Proven("oidc", subject, address, "Anne Roy", None, None, True, True)
+def proven(address: str = ADDRESS, subject: str = "anne") -> ProvenIdentity:
+    return ProvenIdentity("oidc", subject, address, "Anne Roy", None, None, True, True)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_an_end_by_the_calendar_still_is_one(ministry: Server, anne: Perso
     assert ends is not None and before <= ends <= node.now_ms()
 
 
-async def _guest_of_a_provider(ministry: Server, sponsor: Person) -> tuple[Person, Proven]:
+async def _guest_of_a_provider(ministry: Server, sponsor: Person) -> tuple[Person, ProvenIdentity]:
     guest, seen = await invited_guest(ministry, sponsor), proven("gaston@lagaffe.example", "gaston")
     assert (await ministry.node.sign_in_upstream(seen, GUESTS)).user_id == guest.id
     return guest, seen

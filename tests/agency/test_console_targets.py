@@ -9,7 +9,7 @@ import pytest
 
 from chappe.agency.console.actions import action, actions_of
 from chappe.agency.console.scope import Actor
-from chappe.agency.console.targets import Kind, Plain
+from chappe.agency.console.targets import Plain, TargetKind
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import UserId
 from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
@@ -19,16 +19,16 @@ __all__ = ["admin", "anne", "root", "sam"]
 
 
 class Undeclared(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     successor: str
 
 
 class TwoKinds(msgspec.Struct):
-    user_id: Annotated[Plain[str], Kind.PERSON]
+    user_id: Annotated[Plain[str], TargetKind.PERSON]
 
 
 class Alone(msgspec.Struct):
-    appointed: Annotated[str, Kind.MEMBER]
+    appointed: Annotated[str, TargetKind.MEMBER]
 
 
 @pytest.mark.parametrize("arguments", [Undeclared, TwoKinds, Alone])
@@ -41,7 +41,9 @@ def test_an_argument_that_does_not_say_what_it_names_is_not_loaded(arguments: ty
         actions_of(owner)
 
 
-async def _targets(ministry: Server, own: Person, other: Person, root: Person) -> tuple[dict[Kind, Any], dict[Kind, Any]]:
+async def _targets(
+    ministry: Server, own: Person, other: Person, root: Person
+) -> tuple[dict[TargetKind, Any], dict[TargetKind, Any]]:
     """What each kind may be: of the administrator's own organisation, and of another."""
     result = []
     for person in (own, other):
@@ -53,18 +55,18 @@ async def _targets(ministry: Server, own: Person, other: Person, root: Person) -
         hold = await node_of(ministry).holds.place(person.id, "a", "b", root.id)
         result.append(
             {
-                Kind.PERSON: person.id,
-                Kind.ADMINISTRATOR: person.id,
-                Kind.COLLEAGUE: person.id,
-                Kind.MEMBER: person.id,
-                Kind.ROOM: room,
-                Kind.FILE: media,
-                Kind.FILE_HOST: host,
-                Kind.REPORT: report,
-                Kind.HOLD: hold,
+                TargetKind.PERSON: person.id,
+                TargetKind.ADMINISTRATOR: person.id,
+                TargetKind.COLLEAGUE: person.id,
+                TargetKind.MEMBER: person.id,
+                TargetKind.ROOM: room,
+                TargetKind.FILE: media,
+                TargetKind.FILE_HOST: host,
+                TargetKind.REPORT: report,
+                TargetKind.HOLD: hold,
             }
         )
-    result[0][Kind.ORGANISATION], result[1][Kind.ORGANISATION] = "culture", "sante"
+    result[0][TargetKind.ORGANISATION], result[1][TargetKind.ORGANISATION] = "culture", "sante"
     return result[0], result[1]
 
 
@@ -79,20 +81,20 @@ async def test_no_argument_reaches_another_organisation(
     for name, one in node_of(ministry).actions.all.items():
         hints = {field.name: field for field in msgspec.structs.fields(one.arguments)}
         for wrong, kind in one.kinds.items():
-            if kind in (Kind.PLAIN, Kind.FILE_HOST):
+            if kind in (TargetKind.PLAIN, TargetKind.FILE_HOST):
                 continue
             arguments: dict[str, Any] = {}
             for field, its in one.kinds.items():
                 value = (others if field == wrong else own).get(its)
-                if its is Kind.PLAIN:
+                if its is TargetKind.PLAIN:
                     if not hints[field].required:
                         continue
                     value = "x"
-                arguments[field] = [value] if its is Kind.COLLEAGUE and field == "holders" else value
+                arguments[field] = [value] if its is TargetKind.COLLEAGUE and field == "holders" else value
             no = await refused(act(admin, name, **arguments))
             assert no.status in (400, 403, 404) and no.errcode not in ("M_BAD_JSON", "M_MISSING_PARAM"), (name, wrong)
             tried.add(kind)
-    assert tried == set(Kind) - {Kind.PLAIN, Kind.FILE_HOST}
+    assert tried == set(TargetKind) - {TargetKind.PLAIN, TargetKind.FILE_HOST}
     assert await node_of(ministry).actions.requests("culture") == []
 
 
@@ -116,7 +118,7 @@ async def test_an_empty_name_is_refused_whatever_it_names(ministry: Server, root
     node = node_of(ministry)
     for name, one in node.actions.all.items():
         for field, kind in one.kinds.items():
-            if kind in (Kind.PLAIN, Kind.REPORT, Kind.HOLD):
+            if kind in (TargetKind.PLAIN, TargetKind.REPORT, TargetKind.HOLD):
                 continue
             parsed = one.arguments(**{its.name: "x" for its in msgspec.structs.fields(one.arguments) if its.required})
             setattr(parsed, field, [""] if field == "holders" else "")

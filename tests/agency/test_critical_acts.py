@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
-from chappe.agency.console.targets import Kind
+from chappe.agency.console.targets import TargetKind
 from chappe.config import AccountValidity, Administration, ReadGuard, Registration
 from chappe.homeserver.accounts.registration_tokens import shared_secret_mac
 from chappe.homeserver.http.router import ADMIN_AUTH, Endpoint
@@ -257,16 +257,16 @@ async def test_what_is_done_to_an_administrator_is_critical_in_the_console(
     ministry: Server, root: Person, second: Person, head: Person, chloe: Person
 ) -> None:
     assert isinstance(ministry.node, AgencyServer)
-    values = {Kind.ORGANISATION: "culture", Kind.COLLEAGUE: chloe.id, Kind.PLAIN: "x"}
+    values = {TargetKind.ORGANISATION: "culture", TargetKind.COLLEAGUE: chloe.id, TargetKind.PLAIN: "x"}
     tried = set()
     for one in ministry.node.actions.all.values():
-        if Kind.PERSON not in one.kinds.values():
+        if TargetKind.PERSON not in one.kinds.values():
             continue
         for target in (second, head):
             arguments: dict[str, Any] = {}
             for name, kind in one.kinds.items():
                 hint = get_type_hints(one.arguments)[name]
-                value = target.id if kind is Kind.PERSON else values[kind]
+                value = target.id if kind is TargetKind.PERSON else values[kind]
                 if hint not in (int, bool, int | None, bool | None):
                     arguments[name] = [value] if hint == list[str] else value
             answer = await root.call("POST", f"{ALL}/actions/{one.name}", arguments)

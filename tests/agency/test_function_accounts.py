@@ -17,7 +17,7 @@ from chappe.agency.app import AgencyServer
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.organisations import Organisation
 from chappe.homeserver.accounts.session_store import SessionStore
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.outbound.mail.letters import TEXTS
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -211,7 +211,7 @@ async def signs_out_there(server: Server, holder: Person) -> None:
 
 
 async def signs_out_everywhere(server: Server, holder: Person) -> None:
-    await server.node.account_states.enter(holder.id, State.SIGNED_OUT_EVERYWHERE)
+    await server.node.account_states.enter(holder.id, AccountState.SIGNED_OUT_EVERYWHERE)
 
 
 async def has_no_right_any_more(server: Server, holder: Person) -> None:
@@ -365,7 +365,7 @@ async def session_ends(server: Server, functions: FunctionAccounts, alice: Perso
 
 async def must_sign_in_again(server: Server, functions: FunctionAccounts, alice: Person) -> None:
     """The device stays."""
-    await server.node.account_states.enter(alice.id, State.CHALLENGED)
+    await server.node.account_states.enter(alice.id, AccountState.CHALLENGED)
 
 
 async def post_is_locked(server: Server, functions: FunctionAccounts, alice: Person) -> None:

@@ -10,7 +10,7 @@ from chappe.agency.former_accounts import DAY_MS, FormerAccounts
 from chappe.agency.organisations import Organisation
 from chappe.agency.people import People
 from chappe.homeserver.accounts.endings import THEMSELVES
-from chappe.homeserver.accounts.single_sign_on.providers import Proven
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import GUESTS, agency
@@ -156,7 +156,7 @@ async def test_the_provider_vouches_for_another_address(ministry: Server, anne: 
     """Somebody changes ministry: the State's sign-in says so, and the account follows."""
     await ministry.node.database.execute("INSERT INTO upstream_links VALUES ('oidc', 'anne', $1, 1)", anne.id)
     for address, where in ((NEW, "sante"), ("anne@interieur.example", "sante")):
-        proven = Proven("oidc", "anne", address, "Anne Roy", None, None, True, True)
+        proven = ProvenIdentity("oidc", "anne", address, "Anne Roy", None, None, True, True)
         assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
         assert await people_of(ministry).organisation_of(anne.id) == where
     assert await addresses_of(ministry, anne.id) == [NEW]
@@ -221,16 +221,16 @@ async def test_an_address_alone_does_not_bring_an_account_back(ministry: Server,
     assert await name_of(ministry, namesake) == "Anne Roy [Culture]"
     body = {"type": "m.login.password", "user": anne.id, "password": "quite another password"}
     assert (await ministry.raw("POST", "/_matrix/client/v3/login", body))[0] == 403
-    proven = Proven("oidc", "the namesake", OLD, "Anne Roy", None, None, True, True)
+    proven = ProvenIdentity("oidc", "the namesake", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == namesake
     assert (await former_of(ministry).reactivate(UserId(anne.id)))["addresses"] == [], "the address stays where it is"
 
 
 async def test_the_same_identity_at_the_provider_does(ministry: Server, anne: Person) -> None:
-    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
+    proven = ProvenIdentity("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
     await ministry.node.deactivate_account(UserId(anne.id), False, THEMSELVES)
-    other = Proven("oidc", "another anne", OLD, "Anne Roy", None, None, True, True)
+    other = ProvenIdentity("oidc", "another anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(other, "localhost")).user_id != anne.id
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
     assert await name_of(ministry, anne.id) == "Anne Roy [Culture]"
@@ -238,7 +238,7 @@ async def test_the_same_identity_at_the_provider_does(ministry: Server, anne: Pe
 
 @pytest.mark.parametrize("state", ["locked", "suspended"])
 async def test_who_may_not_act_does_not_come_back_alone(ministry: Server, anne: Person, state: str) -> None:
-    proven = Proven("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
+    proven = ProvenIdentity("oidc", "anne", OLD, "Anne Roy", None, None, True, True)
     assert (await ministry.node.sign_in_upstream(proven, "localhost")).user_id == anne.id
     await ministry.node.accounts.set_state(anne.id, **{state: True})
     await ministry.node.deactivate_account(UserId(anne.id), False, THEMSELVES)
@@ -249,8 +249,8 @@ async def test_who_may_not_act_does_not_come_back_alone(ministry: Server, anne: 
 async def test_signing_up_by_the_provider(ministry: Server, bob: Person) -> None:
     """Single sign-on, like a form, makes accounts of those only whose address says so."""
 
-    def proven(address: str, subject: str) -> Proven:
-        return Proven("oidc", subject, address, "Zoé Martin [Élysée]", None, None, True, True)
+    def proven(address: str, subject: str) -> ProvenIdentity:
+        return ProvenIdentity("oidc", subject, address, "Zoé Martin [Élysée]", None, None, True, True)
 
     user = await ministry.node.sign_in_upstream(proven("zoe.martin@culture.example", "zoe"), "localhost")
     assert user.user_id == "@zoe.martin-culture.example:localhost"

@@ -12,7 +12,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.organisations import Organisation
 from chappe.config import Agency, ReadGuard, Registration
-from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
+from chappe.homeserver.accounts.ways_to_act import WAYS, AccountState, Effect
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
@@ -53,24 +53,24 @@ async def take(person: Person) -> Person:
     return Person(person.server, json.loads(raw))
 
 
-async def happens(server: Server, person: Person, state: State) -> None:
+async def happens(server: Server, person: Person, state: AccountState) -> None:
     node, user_id = node_of(server), UserId(person.id)
-    if state is State.LOCKED:
+    if state is AccountState.LOCKED:
         await node.accounts.set_state(user_id, locked=True)
-    elif state is State.SUSPENDED:
+    elif state is AccountState.SUSPENDED:
         await node.accounts.set_state(user_id, suspended=True)
-    elif state is State.EXPIRED:
+    elif state is AccountState.EXPIRED:
         await node.accounts.set_state(user_id, expires_ts=1)
-    elif state in (State.ENDED, State.ERASED):
-        await node.deactivate_account(user_id, state is State.ERASED)
-    elif state is State.MOVED:
+    elif state in (AccountState.ENDED, AccountState.ERASED):
+        await node.deactivate_account(user_id, state is AccountState.ERASED)
+    elif state is AccountState.MOVED:
         await node.people.assign(user_id, "other", "test")
-    elif state is State.DUTY_RIGHT_WITHDRAWN:
+    elif state is AccountState.DUTY_RIGHT_WITHDRAWN:
         holders = (await node.functions.all("culture"))[0]["holders"]
         await node.functions.set_holders(DUTY, [one for one in holders if one != user_id])
-    elif state is State.SIGNED_OUT_EVERYWHERE:
+    elif state is AccountState.SIGNED_OUT_EVERYWHERE:
         await person.call("POST", "/logout/all", {})
-    elif state is State.DEVICE_SIGNED_OUT:
+    elif state is AccountState.DEVICE_SIGNED_OUT:
         await person.call("POST", "/logout", {})
     else:
         await node.account_states.enter(user_id, state)
@@ -196,7 +196,7 @@ async def test_what_each_state_does(duty: Server, name: str) -> None:
         assert await serves()
         await happens(duty, person, state)
         assert await serves() is (effect in (Effect.STAYS, Effect.READS)), f"{name}, {state.value}: {effect.value}"
-        if state in (State.LOCKED, State.SUSPENDED, State.EXPIRED):
+        if state in (AccountState.LOCKED, AccountState.SUSPENDED, AccountState.EXPIRED):
             await duty.node.accounts.set_state(person.id, locked=False, suspended=False, expires_ts=0)
             assert await serves() is not (effect is Effect.ENDS), f"{name}, after it was {state.value}"
 

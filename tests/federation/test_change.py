@@ -1,4 +1,4 @@
-"""What state resolution makes of a room comes with the commit's `Change`: who applies it has the room that is read anew."""
+"""What state resolution makes of a room comes with the commit's `RoomChange`: who applies it has the room that is read anew."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chappe.homeserver.outbound.federation.discovery import DAY, HOUR, Discovery, Document, Endpoint
+from chappe.homeserver.outbound.federation.discovery import DAY, HOUR, Discovery, Document, ServerAddress
 
 NOW = 1_000_000
 
@@ -38,14 +38,14 @@ def url(host: str) -> str:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("1.2.3.4", Endpoint("1.2.3.4", 8448, "1.2.3.4", "1.2.3.4")),
-        ("1.2.3.4:99", Endpoint("1.2.3.4", 99, "1.2.3.4:99", "1.2.3.4")),
-        ("[2001:db8::1]", Endpoint("2001:db8::1", 8448, "[2001:db8::1]", "2001:db8::1")),
-        ("[2001:db8::1]:443", Endpoint("2001:db8::1", 443, "[2001:db8::1]:443", "2001:db8::1")),
-        ("e.org:8008", Endpoint("e.org", 8008, "e.org:8008", "e.org")),
+        ("1.2.3.4", ServerAddress("1.2.3.4", 8448, "1.2.3.4", "1.2.3.4")),
+        ("1.2.3.4:99", ServerAddress("1.2.3.4", 99, "1.2.3.4:99", "1.2.3.4")),
+        ("[2001:db8::1]", ServerAddress("2001:db8::1", 8448, "[2001:db8::1]", "2001:db8::1")),
+        ("[2001:db8::1]:443", ServerAddress("2001:db8::1", 443, "[2001:db8::1]:443", "2001:db8::1")),
+        ("e.org:8008", ServerAddress("e.org", 8008, "e.org:8008", "e.org")),
     ],
 )
-async def test_addresses_and_ports_skip_everything_else(name: str, expected: Endpoint) -> None:
+async def test_addresses_and_ports_skip_everything_else(name: str, expected: ServerAddress) -> None:
     world = World()
     world.delegate("e.org", "elsewhere.org")
     world.records["_matrix-fed._tcp.e.org"] = [("srv.org", 1)]
@@ -55,15 +55,15 @@ async def test_addresses_and_ports_skip_everything_else(name: str, expected: End
 @pytest.mark.parametrize(
     ("delegated", "expected"),
     [
-        ("9.9.9.9", Endpoint("9.9.9.9", 8448, "9.9.9.9", "9.9.9.9")),
-        ("9.9.9.9:1", Endpoint("9.9.9.9", 1, "9.9.9.9:1", "9.9.9.9")),
-        ("m.e.org:443", Endpoint("m.e.org", 443, "m.e.org:443", "m.e.org")),
-        ("m.e.org", Endpoint("m.e.org", 8448, "m.e.org", "m.e.org")),
-        ("fed.org", Endpoint("t.fed.org", 10, "fed.org", "fed.org")),
-        ("old.org", Endpoint("t.old.org", 11, "old.org", "old.org")),
+        ("9.9.9.9", ServerAddress("9.9.9.9", 8448, "9.9.9.9", "9.9.9.9")),
+        ("9.9.9.9:1", ServerAddress("9.9.9.9", 1, "9.9.9.9:1", "9.9.9.9")),
+        ("m.e.org:443", ServerAddress("m.e.org", 443, "m.e.org:443", "m.e.org")),
+        ("m.e.org", ServerAddress("m.e.org", 8448, "m.e.org", "m.e.org")),
+        ("fed.org", ServerAddress("t.fed.org", 10, "fed.org", "fed.org")),
+        ("old.org", ServerAddress("t.old.org", 11, "old.org", "old.org")),
     ],
 )
-async def test_a_delegated_name(delegated: str, expected: Endpoint) -> None:
+async def test_a_delegated_name(delegated: str, expected: ServerAddress) -> None:
     world = World()
     world.delegate("e.org", delegated)
     world.records |= {"_matrix-fed._tcp.fed.org": [("t.fed.org", 10)], "_matrix._tcp.old.org": [("t.old.org", 11)]}
@@ -86,14 +86,14 @@ BROKEN = [
 async def test_without_a_good_document_the_records_count(document: Document | None) -> None:
     world = World()
     world.documents[url("e.org")] = document
-    assert await world.discovery.find("e.org") == [Endpoint("e.org", 8448, "e.org", "e.org")]
+    assert await world.discovery.find("e.org") == [ServerAddress("e.org", 8448, "e.org", "e.org")]
     world.records["_matrix._tcp.e.org"] = [("a.org", 1), ("b.org", 2)]
     assert await world.discovery.find("e.org") == [
-        Endpoint("a.org", 1, "e.org", "e.org"),
-        Endpoint("b.org", 2, "e.org", "e.org"),
+        ServerAddress("a.org", 1, "e.org", "e.org"),
+        ServerAddress("b.org", 2, "e.org", "e.org"),
     ]
     world.records["_matrix-fed._tcp.e.org"] = [("c.org", 3)]
-    assert await world.discovery.find("e.org") == [Endpoint("c.org", 3, "e.org", "e.org")]
+    assert await world.discovery.find("e.org") == [ServerAddress("c.org", 3, "e.org", "e.org")]
 
 
 @pytest.mark.parametrize(

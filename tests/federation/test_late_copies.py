@@ -10,7 +10,7 @@ import pytest
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
 from chappe.homeserver.rooms.remote.checks import kept
 from chappe.homeserver.rooms.remote.completing import Completing
-from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
+from chappe.homeserver.rooms.remote.renewal import LateCopy, RenewalWrite
 from chappe.matrix.events import seal
 from tests.federation.conftest import Peer
 from tests.federation.foreign import VERSION, Foreign, Hall
@@ -217,7 +217,7 @@ async def test_what_is_redacted_meanwhile_stays_redacted(peer: Peer, foreign: Fo
     await own.send(changed(pdu), changed(named))
     live = await own.live()
     late = {
-        live.recent(event_id).nid: Late(kept(whole, event_id, live.version))
+        live.recent(event_id).nid: LateCopy(kept(whole, event_id, live.version))
         for event_id, whole in ((said, pdu), (topic, named))
     }
     for event_id in (said, topic):

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from chappe.config import Federation
 from chappe.homeserver.database.clock import Commit
-from chappe.homeserver.senders.jobs import Job
+from chappe.homeserver.senders.jobs import ScheduledJob
 from tests.neighbours import Mailbox
 from tests.support import Person, Server
 
@@ -124,12 +124,12 @@ async def test_a_job_runs_once_in_a_cluster(new_server: Callable[..., Awaitable[
     two = await new_server(url=one.url)
     done: list[str] = []
 
-    def job(of: str) -> Job:
+    def job(of: str) -> ScheduledJob:
         async def run() -> None:
             await asyncio.sleep(0)
             done.append(of)
 
-        return Job("test", 3600, run, is_per_process=False)
+        return ScheduledJob("test", 3600, run, is_per_process=False)
 
     first, second = await asyncio.gather(one.node.jobs.run_once(job("one")), two.node.jobs.run_once(job("two")))
     assert [first, second].count(True) == 1 and len(done) == 1

@@ -18,7 +18,7 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSessions, hash_co
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Authorization, parse_scope
 from chappe.homeserver.accounts.session_store import SessionStore
-from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
+from chappe.homeserver.accounts.ways_to_act import WAYS, AccountState, Effect
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.bots.webhooks import Webhooks
 from chappe.homeserver.modules.identity_service.identity_service import IdentityServer
@@ -71,15 +71,15 @@ async def page(s: Scene) -> Probe:
     return probe
 
 
-def _ending(way: str) -> set[State]:
+def _ending(way: str) -> set[AccountState]:
     return {state for state, effect in ON[way].items() if effect is Effect.ENDS}
 
 
 Make = Callable[[Scene], Awaitable[Probe]]
-BY_PASSWORD = {State.ENDED, State.ERASED, State.PASSWORD_CHANGED}
+BY_PASSWORD = {AccountState.ENDED, AccountState.ERASED, AccountState.PASSWORD_CHANGED}
 STORE = (SessionStore, "begin_session")
 # how one signs in; in which states that ends; who writes the session, and by which method
-SIGN_INS: dict[str, tuple[Make, set[State], tuple[type, str]]] = {
+SIGN_INS: dict[str, tuple[Make, set[AccountState], tuple[type, str]]] = {
     "login token": (login_tokens, _ending("login tokens"), STORE),
     "code": (code, _ending(IN_OAUTH), STORE),
     "device code": (oauth_codes, _ending(IN_OAUTH), STORE),
@@ -175,7 +175,7 @@ async def test_the_state_comes_before_the_session_is_written(
 
 # Those whose session is written in more than one statement. What a login token becomes outlives the device that asked for it.
 IN_A_TRANSACTION = {
-    name: ((states & _ending("access tokens")) - ({State.DEVICE_SIGNED_OUT} if name == "login token" else set()), where)
+    name: ((states & _ending("access tokens")) - ({AccountState.DEVICE_SIGNED_OUT} if name == "login token" else set()), where)
     for name, (_, states, where) in SIGN_INS.items()
     if where[0] is SessionStore
 }
@@ -309,13 +309,13 @@ ASKED: dict[str, tuple[Callable[[Scene], Awaitable[Awaitable[Any]]], tuple[type,
     "a webhook that speaks": (a_webhook_that_speaks, (Webhooks, "_speaker")),
     "a webhook again": (a_webhook_again, (Webhooks, "enable")),
 }
-SESSION_ENDS = [State.SIGNED_OUT_EVERYWHERE, State.DEVICE_SIGNED_OUT, State.CHALLENGED]
+SESSION_ENDS = [AccountState.SIGNED_OUT_EVERYWHERE, AccountState.DEVICE_SIGNED_OUT, AccountState.CHALLENGED]
 
 
 @pytest.mark.parametrize("state", SESSION_ENDS, ids=lambda state: state.value)
 @pytest.mark.parametrize("name", ASKED)
 async def test_what_would_outlive_the_session_that_asks_for_it(
-    scene_of: NewScene, monkeypatch: pytest.MonkeyPatch, name: str, state: State
+    scene_of: NewScene, monkeypatch: pytest.MonkeyPatch, name: str, state: AccountState
 ) -> None:
     """Everything has been asked and proven when the session ends."""
     make, where = ASKED[name]
@@ -332,7 +332,7 @@ async def test_a_login_token_goes_with_the_tokens_of_who_asked(scene_of: NewScen
     """The device stays, and whoever is at it must sign in again."""
     scene = await scene_of()
     making, may_go_on = await written(monkeypatch, (LoginTokens, "new"), await a_login_token(scene))
-    happening = asyncio.create_task(happens(scene, State.CHALLENGED))
+    happening = asyncio.create_task(happens(scene, AccountState.CHALLENGED))
     await until(lambda: _waits_for_a_lock(scene.server))
     may_go_on.set()
     token = (await making)["login_token"]

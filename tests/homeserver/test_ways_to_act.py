@@ -13,7 +13,7 @@ import pytest
 from chappe.agency.tables import ALL
 from chappe.config import Push
 from chappe.homeserver.accounts.tokens import hash_token
-from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, SIGNS_IN, WAYS, Effect, State
+from chappe.homeserver.accounts.ways_to_act import DOES_NOT_ACT, SIGNS_IN, WAYS, AccountState, Effect
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.matrix.identifiers import UserId
 from tests.conftest import new_database_of
@@ -40,7 +40,7 @@ def test_every_way_is_walked_over() -> None:
     """A new way has a cell for each state (or the list does not load), and a test that makes it."""
     assert {way.name for way in WAYS if not way.is_of_layer} == WAYS_OF_THE_ENGINE.keys() | APART
     for way in WAYS:
-        assert set(way.on) == set(State)
+        assert set(way.on) == set(AccountState)
         assert way.note
 
 
@@ -79,7 +79,7 @@ async def test_what_each_state_does(post: tuple[Server, Mailbox], name: str) -> 
         await happens(scene, state)
         expected = effect in (Effect.STAYS, Effect.READS)
         assert await serves() is expected, f"{name}, {state.value}: {effect.value}"
-        if state in (State.LOCKED, State.SUSPENDED, State.EXPIRED):
+        if state in (AccountState.LOCKED, AccountState.SUSPENDED, AccountState.EXPIRED):
             await lifted(scene, state)
             if effect is not Effect.STAYS and name not in ("OAuth codes and device codes", "login tokens"):
                 assert await serves() is not (effect is Effect.ENDS), f"{name}, after it was {state.value}"

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from chappe.homeserver.rooms.change import Change
+from chappe.homeserver.rooms.change import RoomChange
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.snapshot import TAIL_LENGTH
@@ -44,7 +44,7 @@ class Follower:
         require_same(self.live, fresh)
 
     async def _hear(self, data: bytes) -> None:
-        self.room.apply(Change.unpacked(data, self.room))
+        self.room.apply(RoomChange.unpacked(data, self.room))
         self.room.reset()
         self.heard += 1
         while self.room.stale:
@@ -66,7 +66,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Changes:
     kept: dict[int, list[bytes]] = {}
     apply = LiveRoom.apply
 
-    def recorded(self: LiveRoom, change: Change) -> None:
+    def recorded(self: LiveRoom, change: RoomChange) -> None:
         data = change.packed()
         apply(self, change)
         kept.setdefault(id(self), []).append(data)

@@ -1,4 +1,4 @@
-"""For any history, a room that hears of each commit by its `Change` is the room that is read anew from the database."""
+"""For any history, a room that hears of each commit by its `RoomChange` is the room that is read anew from the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chappe.homeserver.rooms.change import Change
+from chappe.homeserver.rooms.change import RoomChange
 from tests.rooms.pictures import Follower, read_anew, record, require_same
 from tests.support import Person, Refused, Server
 
@@ -96,5 +96,5 @@ async def test_a_change_that_was_read_already_changes_nothing(server: Server) ->
         known = changes(own)
         room = await read_anew(own)
         for data in known:
-            room.apply(Change.unpacked(data, room))
+            room.apply(RoomChange.unpacked(data, room))
         require_same(room, await read_anew(own))

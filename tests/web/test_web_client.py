@@ -24,7 +24,7 @@ from chappe.config import (
     ReadGuard,
     Registration,
 )
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.api.web.web_client import BUILT
 from chappe.matrix.identifiers import UserId
 from tests.agency.antivirus import CLAMD, ClamAV
@@ -174,7 +174,7 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
         elif wanted == "root":
             await accounts.change(user, is_admin=True)
         elif wanted == "out":
-            await server.node.account_states.enter(user, State.SIGNED_OUT_EVERYWHERE)
+            await server.node.account_states.enter(user, AccountState.SIGNED_OUT_EVERYWHERE)
         else:
             expires = {"expired": 1, "open": 0}.get(wanted)
             suspended = wanted == "suspended"

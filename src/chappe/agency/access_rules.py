@@ -74,7 +74,7 @@ _ANYBODYS_FAMILIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RoomKind:
     """Of a room that exists."""
 
     rule: str
@@ -90,7 +90,7 @@ class Kind:
         return self.rule != RESTRICTED
 
 
-def kind_of(content: Mapping[str, Any] | None, join_rule: str | None = None) -> Kind:
+def kind_of(content: Mapping[str, Any] | None, join_rule: str | None = None) -> RoomKind:
     """By the content of its access rules; a rule that is unknown is the strictest one.
 
     `join_rule`: tells forums from before they said so themselves.
@@ -98,7 +98,7 @@ def kind_of(content: Mapping[str, Any] | None, join_rule: str | None = None) -> 
     content = content or {}
     rule, visibility = content.get("rule"), content.get("visibility")
     is_public = visibility == "public" or (visibility is None and join_rule == "public")
-    return Kind(rule if type(rule) is str and rule in RULES else RESTRICTED, is_public, content.get(FORCED) is True)
+    return RoomKind(rule if type(rule) is str and rule in RULES else RESTRICTED, is_public, content.get(FORCED) is True)
 
 
 # ------------------------------------------------------------------------------------------------------ a room that is made
@@ -152,7 +152,7 @@ def _completed(levels: dict[str, Any], asked: Mapping[str, Any], override: Mappi
     return {**levels, "events": events}
 
 
-def _shape_history(kind: Kind, is_space: bool, asked: set[str], given: dict[tuple[str, str], dict[str, Any]]) -> None:
+def _shape_history(kind: RoomKind, is_space: bool, asked: set[str], given: dict[tuple[str, str], dict[str, Any]]) -> None:
     """`asked`: the types of state that were given explicitly. Who comes later does not read what was before.
 
     Nobody speaks in a space: it is not encrypted, and its rooms are shown to those who come later.
@@ -174,14 +174,14 @@ def _shape_history(kind: Kind, is_space: bool, asked: set[str], given: dict[tupl
 # ---------------------------------------------------------------------------------------------------- a room that exists
 
 
-def check_retention(kind: Kind, content: Mapping[str, Any]) -> None:
+def check_retention(kind: RoomKind, content: Mapping[str, Any]) -> None:
     """What is said in a forum is deleted after three months at the latest. Raises Forbidden."""
     lifetime = content.get("max_lifetime")
     if kind.is_public and (type(lifetime) is not int or not 0 < lifetime <= FORUM_RETENTION_MS):
         raise Forbidden("Messages of a forum are kept for three months at most")
 
 
-def check_change(kind: Kind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int) -> None:
+def check_change(kind: RoomKind, before: Mapping[str, Any] | None, after: Mapping[str, Any], people: int, guests: int) -> None:
     """New access rules. `people`: who is in the room or invited; `guests`: how many of these. Raises Forbidden.
 
     Complex: a list of refusals, each with the sentence that people read; the first that holds is told, so their order counts.
@@ -209,7 +209,7 @@ def check_change(kind: Kind, before: Mapping[str, Any] | None, after: Mapping[st
 
 
 def check_levels(
-    kind: Kind, content: Mapping[str, Any], guests_among: Sequence[str], before: Mapping[str, Any] | None = None
+    kind: RoomKind, content: Mapping[str, Any], guests_among: Sequence[str], before: Mapping[str, Any] | None = None
 ) -> None:
     """Guests moderate nothing and change nothing of a room: who is no moderator has no power in it. Raises Forbidden.
 

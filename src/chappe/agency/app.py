@@ -9,7 +9,7 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
-from chappe.agency.console.scope import Scope
+from chappe.agency.console.scope import ConsoleScope
 from chappe.agency.console.views import Views
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
@@ -37,7 +37,7 @@ class AgencyServer(Homeserver):
     """One node, as `Homeserver` is."""
 
     statistics: Statistics
-    scope: Scope
+    scope: ConsoleScope
     sponsors: Sponsors
     people: People
     guest_homes: GuestHomes
@@ -72,7 +72,7 @@ class AgencyServer(Homeserver):
         if self.agency is None:
             return
         self.statistics = assembly.of(Statistics)
-        self.scope = assembly.of(Scope)
+        self.scope = assembly.of(ConsoleScope)
         self.sponsors = assembly.of(Sponsors)
         self.people = assembly.of(People)
         self.guest_homes = assembly.of(GuestHomes)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chappe.agency.access_rules import UNRESTRICTED, Kind, StateItem
+from chappe.agency.access_rules import UNRESTRICTED, RoomKind, StateItem
 from chappe.config import Classification
 from chappe.matrix.errors import BadRequest, Forbidden
 
@@ -48,7 +48,7 @@ class Levels:
         return self.all[rank - 1]
 
 
-def check_room(level: Classification, kind: Kind, join_rule: str | None, history_visibility: str | None) -> None:
+def check_room(level: Classification, kind: RoomKind, join_rule: str | None, history_visibility: str | None) -> None:
     """Whether a room may bear a level as it is. Raises Forbidden."""
     if kind.is_public:
         raise Forbidden("A forum bears no classification: whoever may enter may read it")
@@ -87,7 +87,7 @@ def check_message(level: Classification, event_type: str, content: Mapping[str, 
             raise Forbidden("Files of this type are not sent in rooms of this level")
 
 
-def shape(levels: Levels, kind: Kind, state: Sequence[StateItem]) -> list[StateItem]:
+def shape(levels: Levels, kind: RoomKind, state: Sequence[StateItem]) -> list[StateItem]:
     """The state of a new room, with what its level asks for. Raises BadRequest, Forbidden."""
     given = {(event_type, key): content for event_type, key, content in state}
     wanted = given.get((EVENT, ""))

@@ -20,7 +20,7 @@ from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.login_tokens import LIFETIME_MS, LoginTokens
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
@@ -217,7 +217,7 @@ class FunctionAccounts:
                 "INSERT INTO function_holders SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING", user_id, wanted
             )
         if row.holder is not None and row.holder not in wanted:
-            await self._accounts.states.enter(row.holder, State.DUTY_RIGHT_WITHDRAWN)
+            await self._accounts.states.enter(row.holder, AccountState.DUTY_RIGHT_WITHDRAWN)
 
     async def turns(self, user_id: str, limit: int) -> list[dict[str, Any]]:
         """Who held it when, the latest first."""
@@ -339,7 +339,7 @@ class FunctionAccounts:
         """Every device, and whoever was about to sign in."""
         self._changing_hands.add(user_id)
         try:
-            await self._accounts.states.enter(user_id, State.SIGNED_OUT_EVERYWHERE)
+            await self._accounts.states.enter(user_id, AccountState.SIGNED_OUT_EVERYWHERE)
         finally:
             self._changing_hands.discard(user_id)
 

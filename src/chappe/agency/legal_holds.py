@@ -19,7 +19,7 @@ from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, parse_room_id, parse_user_id
 
-Held = frozenset[str]  # user ids and room ids
+HeldIds = frozenset[str]  # user ids and room ids
 TEXT_AT_MOST = 300
 RELEASED_MS = 7 * 86_400_000
 ABOUT_HOLDS = ("hold_person", "lift_hold", "export_person")  # actions
@@ -113,7 +113,7 @@ class LegalHolds(Holds):
         )
         return [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
 
-    async def held(self) -> Held:
+    async def held(self) -> HeldIds:
         return frozenset(await values(self._database, str, "SELECT DISTINCT target FROM legal_holds WHERE lifted_ts IS NULL"))
 
     async def kept_aside(self, target: str) -> list[str]:

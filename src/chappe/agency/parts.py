@@ -40,7 +40,7 @@ from chappe.config import ReadGuard as GuardSettings
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.standings import Standings
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.set_profile_field import SetProfileField
@@ -125,7 +125,7 @@ def guard(
     standings: Standings,
 ) -> ReadGuard:
     async def challenge(user_id: str) -> None:
-        await states.enter(user_id, State.CHALLENGED)
+        await states.enter(user_id, AccountState.CHALLENGED)
 
     async def freeze(user_id: str) -> None:
         await accounts.set_state(user_id, locked=True)

@@ -16,7 +16,7 @@ from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, label_of, name_of_address, without_brackets
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
@@ -156,7 +156,7 @@ class People:
                 await administrators.dismiss_everywhere(connection, user_id)
                 await remove_holder(connection, user_id)
         if before is not None:
-            await self._accounts.states.enter(user_id, State.MOVED)
+            await self._accounts.states.enter(user_id, AccountState.MOVED)
         if before is None:
             await self._name_after(user_id, organisation, address)
         else:

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from chappe.agency.encrypted_files import files_of, forget_files
-from chappe.agency.legal_holds import Held, LegalHolds
+from chappe.agency.legal_holds import HeldIds, LegalHolds
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read, values
@@ -84,7 +84,7 @@ class Retention:
         self._shortest_days = shortest_days
         # by room, up to where nothing is left, as far as this process has seen: a time, a position
         self._done: dict[int, tuple[int, int]] = {}
-        self._held: Held | None = None
+        self._held: HeldIds | None = None
 
     async def erase_old_messages(self) -> int:
         """Returns how many messages were erased."""
@@ -113,7 +113,7 @@ class Retention:
         own, limit = lifetime_of(room), self._keeps_for(room)
         return min([t for t in (own, limit and limit * DAY_MS) if t], default=None)
 
-    async def _erase(self, room: LiveRoom, before: int, held: Held) -> int:
+    async def _erase(self, room: LiveRoom, before: int, held: HeldIds) -> int:
         erased = 0
         since, known = self._done.get(room.number, (NOTHING, 0))
         upto = max(known, await self._here_by(before))

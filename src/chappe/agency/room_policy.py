@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from chappe.agency import access_rules, classification, last_admin, state_formats
-from chappe.agency.access_rules import EVENT, Kind, kind_of
+from chappe.agency.access_rules import EVENT, RoomKind, kind_of
 from chappe.agency.classification import Levels
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.guests import Guests
@@ -233,7 +233,7 @@ class RoomPolicy(ReadingPolicy):
 
     # ------------------------------------------------------------------------------------------------------ helpers
 
-    def kind(self, room: LiveRoom) -> Kind:
+    def kind(self, room: LiveRoom) -> RoomKind:
         return _kind_by(room.content_of)
 
     @staticmethod
@@ -284,7 +284,7 @@ class RoomPolicy(ReadingPolicy):
         if organisation is not None and not organisation.rules.guests:
             raise Forbidden(f"{organisation.label} does not invite people from outside")
 
-    def _require_welcome(self, kind: Kind, user_id: str) -> None:
+    def _require_welcome(self, kind: RoomKind, user_id: str) -> None:
         if kind.rule == access_rules.RESTRICTED and self.guests.is_guest(user_id):
             raise Forbidden("This room is not open to guests")
 
@@ -314,6 +314,6 @@ class Asked:
         policy.ask(self)
 
 
-def _kind_by(content_of: ContentOf) -> Kind:
+def _kind_by(content_of: ContentOf) -> RoomKind:
     join_rule = (content_of(("m.room.join_rules", "")) or {}).get("join_rule")
     return kind_of(content_of((EVENT, "")), join_rule if type(join_rule) is str else None)

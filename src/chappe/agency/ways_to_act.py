@@ -9,27 +9,27 @@ from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.people import People
 from chappe.agency.sponsors import Sponsors
-from chappe.homeserver.accounts.account_states import End, Entry, of_user
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.account_states import AccountStateEntry, End, of_user
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.database.pool import Database
 
 
 def ends_of_layer(
     database: Database, functions: FunctionAccounts, people: People, former: FormerAccounts, sponsors: Sponsors
 ) -> Mapping[str, End]:
-    async def turns(entry: Entry) -> None:
+    async def turns(entry: AccountStateEntry) -> None:
         # a duty account that is signed out everywhere is given back by that: see `FunctionAccounts`
         await functions.end_turns(
             entry.user_id,
-            of_itself=entry.state is not State.SIGNED_OUT_EVERYWHERE,
-            only_without_right=entry.state is State.DUTY_RIGHT_WITHDRAWN,
+            of_itself=entry.state is not AccountState.SIGNED_OUT_EVERYWHERE,
+            only_without_right=entry.state is AccountState.DUTY_RIGHT_WITHDRAWN,
         )
 
-    async def belonging(entry: Entry) -> None:
+    async def belonging(entry: AccountStateEntry) -> None:
         await people.forget(entry.user_id)
         await sponsors.forget(entry.user_id)
 
-    async def renewal(entry: Entry) -> None:
+    async def renewal(entry: AccountStateEntry) -> None:
         await account_validity.forget(database, entry.user_id)
 
     return {

@@ -16,7 +16,7 @@ from chappe.agency.audit import HIDDEN, Audit, failure_of, write_entry
 from chappe.agency.audit_ledger import audit_files
 from chappe.agency.tables import ALL as TABLES
 from chappe.cli.node import offline_node, run, unstarted_database
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.app import Homeserver
 from chappe.homeserver.database.server_time import wall_now_ms
 from chappe.homeserver.modules.hosted_domains.hosted_domains import HostedDomains, import_domain
@@ -170,7 +170,7 @@ def user_password(
         user_id = await existing(node, name)
         await node.accounts.change(user_id, password=secret)
         if not keep_sessions:
-            await node.account_states.enter(user_id, State.SIGNED_OUT_EVERYWHERE)
+            await node.account_states.enter(user_id, AccountState.SIGNED_OUT_EVERYWHERE)
         print(f"Changed the password of {user_id}.")
 
     with_node(data, config, act, does="reset_password")

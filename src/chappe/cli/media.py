@@ -9,7 +9,7 @@ import typer
 
 from chappe.cli.admin import ConfigFile, Data, with_node
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.modules.media.orphans import Found
+from chappe.homeserver.modules.media.orphans import OrphanFiles
 from chappe.homeserver.outbound.blob_store import open_blobs
 
 app = typer.Typer(help="Files.", no_args_is_help=True)
@@ -54,7 +54,7 @@ def orphans(
     right one.
     """
 
-    async def go(node: Homeserver) -> tuple[Found, int]:
+    async def go(node: Homeserver) -> tuple[OrphanFiles, int]:
         found = await node.orphans.find()
         return found, await node.orphans.remove(found.keys) if remove else 0
 

@@ -241,11 +241,11 @@ def client_event_head(pdu: Pdu, event_id: str, room_id: str, version: RoomVersio
     return orjson.dumps(client_event(pdu, event_id, room_id, version))[:-1]
 
 
-class _Parts(msgspec.Struct):
+class _WithContent(msgspec.Struct):
     content: msgspec.Raw
 
 
-_decode_parts = msgspec.json.Decoder(_Parts).decode
+_decode_parts = msgspec.json.Decoder(_WithContent).decode
 _quoted = lru_cache(maxsize=4096)(orjson.dumps)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from Stemmer import Stemmer
 
-from chappe.matrix.search_words import USUAL, Forms, Found, chunks_of, fold, raw_words, split, split_chunk
+from chappe.matrix.search_words import USUAL, Forms, Phrase, chunks_of, fold, raw_words, split, split_chunk
 
 MAX_WORDS = 60  # of one term; what comes after them is not looked for
 _PLACE = "\0"
@@ -217,7 +217,7 @@ def _parts(term: str) -> Iterator[tuple[str, bool]]:
     yield term[end:], False
 
 
-def _clause(found: Found) -> str:
+def _clause(found: Phrase) -> str:
     if found.is_run:
         pairs = [f"'{unit}'" for (unit,) in _looked_for(found)]
         return "<->".join(pairs) if len(found.words) > 1 else f"{pairs[0]}:*"
@@ -234,12 +234,12 @@ def _one_of(words: tuple[str, ...], ending: str = "") -> str:
     return "(" + " | ".join(f"'{word}'{ending}" for word in words) + ")"
 
 
-def _looked_for(found: Found) -> tuple[Forms, ...]:
+def _looked_for(found: Phrase) -> tuple[Forms, ...]:
     """The words to look for. A run of characters without spaces is looked for by its pairs; its last character alone is left out."""
     return found.words[:-1] if found.is_run and len(found.words) > 1 else found.words
 
 
-def _text_of(run: Found) -> str:
+def _text_of(run: Phrase) -> str:
     """What pairs of characters were made of."""
     unit = text = ""
     for (pair,) in reversed(run.words):
@@ -248,9 +248,9 @@ def _text_of(run: Found) -> str:
     return text
 
 
-def _says_nothing(found: Found) -> bool:
+def _says_nothing(found: Phrase) -> bool:
     return not found.is_run and all(forms[0] in _STOP for forms in found.words)
 
 
-def _all_forms(found: Found) -> tuple[Forms, ...]:
+def _all_forms(found: Phrase) -> tuple[Forms, ...]:
     return (*found.words, (found.joined,)) if found.joined is not None else found.words

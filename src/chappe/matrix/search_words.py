@@ -80,7 +80,7 @@ _UNSPACED = (
 Forms = tuple[str, ...]  # of one word: as it is written, then otherwise
 
 
-class Found(NamedTuple):
+class Phrase(NamedTuple):
     """Words that stand together: each with its forms, in their order; `joined`: written as one, where they are linked.
 
     `is_run`: pairs of characters of a script without spaces, and the last one alone.
@@ -97,7 +97,7 @@ def fold(text: str) -> str:
     return folded if folded.isascii() else folded.translate(_PLAIN)
 
 
-def split(text: str) -> Iterator[Found]:
+def split(text: str) -> Iterator[Phrase]:
     """The words of a text, in their order."""
     for chunk in chunks_of(text):
         yield from split_chunk(chunk)
@@ -110,7 +110,7 @@ def chunks_of(text: str) -> list[str]:
     return found
 
 
-def split_chunk(chunk: str) -> Iterable[Found]:
+def split_chunk(chunk: str) -> Iterable[Phrase]:
     """The words of one of the chunks."""
     if chunk.isascii() or not _unspaced().search(chunk):
         return _remembered(chunk) if len(chunk) <= USUAL else _of_chunk(chunk)
@@ -157,32 +157,32 @@ def _with_dots(found: re.Match[str]) -> str:
     return f"·{ending[:-1]}·s" if ending.endswith("s") and found[0][-2] in ".)" else f"·{ending}"
 
 
-def _of_mixed(chunk: str) -> Iterator[Found]:
+def _of_mixed(chunk: str) -> Iterator[Phrase]:
     """A chunk in which there are characters of scripts without spaces."""
     end = 0
     for run in _unspaced().finditer(chunk):
         if before := chunk[end : run.start()].strip("-'·"):
             yield from _of_chunk(before)
         units = _unit().findall(run[0])
-        yield Found(tuple((a + b,) for a, b in zip(units, (*units[1:], ""), strict=True)), is_run=True)
+        yield Phrase(tuple((a + b,) for a, b in zip(units, (*units[1:], ""), strict=True)), is_run=True)
         end = run.end()
     if after := chunk[end:].strip("-'·"):
         yield from _of_chunk(after)
 
 
 @lru_cache(maxsize=16384)
-def _remembered(chunk: str) -> tuple[Found, ...]:
+def _remembered(chunk: str) -> tuple[Phrase, ...]:
     return _of_chunk(chunk)
 
 
-def _of_chunk(chunk: str) -> tuple[Found, ...]:
+def _of_chunk(chunk: str) -> tuple[Phrase, ...]:
     if chunk.isalnum() or not _LINKS.search(chunk):
-        return (Found((_forms(chunk),)),)
+        return (Phrase((_forms(chunk),)),)
     base, *others = parts = _LINKS.split(chunk)
     if len(base) > 1 and _is_inclusive(chunk, others):
-        return (Found((_inclusive(base, others),)),)
+        return (Phrase((_inclusive(base, others),)),)
     kept = parts[1:] if "'" in chunk and base in _ELIDED and chunk[len(base)] == "'" else parts
-    return (Found(tuple(map(_forms, kept)), "".join(parts).translate(_PLAIN)[:MAX_WORD]),)
+    return (Phrase(tuple(map(_forms, kept)), "".join(parts).translate(_PLAIN)[:MAX_WORD]),)
 
 
 def _is_inclusive(chunk: str, endings: list[str]) -> bool:

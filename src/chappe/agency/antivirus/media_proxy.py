@@ -10,7 +10,7 @@ from typing import Any
 
 from chappe.agency.antivirus.attachments import EncryptedFile, Envelope, Malformed, NotDecrypted, parse_file
 from chappe.agency.antivirus.engines import ScanFailed
-from chappe.agency.antivirus.scanner import Scanner, Unscanned, Verdict
+from chappe.agency.antivirus.scanner import Scanner, ScanVerdict, Unscanned
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, GUEST_AUTH, NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.modules.media.api.content_repo import file_response, thumbnail_response
@@ -80,7 +80,7 @@ class MediaProxy:
             raise MatrixError(403, verdict.reason, verdict.info)
         return media
 
-    async def _verdict(self, media: Media, file: EncryptedFile | None) -> Verdict:
+    async def _verdict(self, media: Media, file: EncryptedFile | None) -> ScanVerdict:
         try:
             return await self._scanner.verdict(media, self._repository.whole_content, file)
         except NotDecrypted as error:

@@ -40,7 +40,7 @@ PROGRAMS = (  # what runs, on whatever system: matters most, and is told by few 
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ScanVerdict:
     """`reason`: MCS_MEDIA_NOT_CLEAN or MCS_MIME_TYPE_FORBIDDEN; None for a clean file."""
 
     reason: str | None
@@ -51,14 +51,14 @@ class Verdict:
         return self.reason is None
 
 
-CLEAN = Verdict(None, "File is clean")
+CLEAN = ScanVerdict(None, "File is clean")
 
 
 class Unscanned:
     """Where no engine is set up nothing is stopped, and nobody is told that anything was looked at."""
 
-    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> Verdict:
-        return Verdict(None, "Not scanned: this server has no antivirus")
+    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> ScanVerdict:
+        return ScanVerdict(None, "Not scanned: this server has no antivirus")
 
 
 class StoredVerdict(Row):
@@ -82,7 +82,7 @@ class Scanner(Scanning):
         self._database, self._engine = database, engine
         self._settings, self._now_ms = settings, now_ms
         self._gate = asyncio.Semaphore(settings.scans_at_once)
-        self._under_way: dict[tuple[str, str, bytes], asyncio.Task[Verdict]] = {}
+        self._under_way: dict[tuple[str, str, bytes], asyncio.Task[ScanVerdict]] = {}
 
     async def require_clean(self, media: Media, read: ReadWhole) -> None:
         try:
@@ -92,7 +92,7 @@ class Scanner(Scanning):
         if verdict.reason is not None:
             raise Forbidden(f"This file has been stopped. {verdict.info}", verdict.reason)
 
-    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> Verdict:
+    async def verdict(self, media: Media, read: ReadWhole, file: EncryptedFile | None = None) -> ScanVerdict:
         """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's, M_NOT_FOUND for a damaged one."""
         fingerprint = PLAIN if file is None else file.fingerprint
         key = (media.server_name, media.media_id, fingerprint)
@@ -102,7 +102,9 @@ class Scanner(Scanning):
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _known_or_scanned(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+    async def _known_or_scanned(
+        self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes
+    ) -> ScanVerdict:
         row = await find(
             self._database,
             StoredVerdict,
@@ -114,10 +116,10 @@ class Scanner(Scanning):
             self._settings.signatures,
         )
         if row is not None:
-            return CLEAN if row.released_by is not None else Verdict(row.reason, row.info)
+            return CLEAN if row.released_by is not None else ScanVerdict(row.reason, row.info)
         return await self._scan(media, read, file, fingerprint)
 
-    async def _scan(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> Verdict:
+    async def _scan(self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes) -> ScanVerdict:
         if media.size > self._settings.max_size_mib << 20:
             raise ScanFailed("it is too large to be scanned")
         async with self._gate:
@@ -141,7 +143,7 @@ class Scanner(Scanning):
             )
         return verdict
 
-    async def _scan_content(self, media: Media, read: ReadWhole, file: EncryptedFile | None) -> Verdict:
+    async def _scan_content(self, media: Media, read: ReadWhole, file: EncryptedFile | None) -> ScanVerdict:
         stream = read(media)
         plain = stream if file is None else decrypted(file, stream)
         head = b""
@@ -159,7 +161,7 @@ class Scanner(Scanning):
         except FileNotFoundError:
             raise ScanFailed("the file is not there") from None
         if finding.threat is not None:
-            return Verdict("MCS_MEDIA_NOT_CLEAN", f"Threat found: {finding.threat}"[:300])
+            return ScanVerdict("MCS_MEDIA_NOT_CLEAN", f"Threat found: {finding.threat}"[:300])
         if file is None and media.content_type == "application/octet-stream":
             # nothing is said of it: encrypted, most likely, unless the bytes are certainly something else
             certain = recognised_for_certain(head, media.size)
@@ -169,7 +171,7 @@ class Scanner(Scanning):
         else:
             kind = recognised(head)
         if not self._is_allowed(kind):
-            return Verdict("MCS_MIME_TYPE_FORBIDDEN", f"Files of type {kind} are not allowed")
+            return ScanVerdict("MCS_MIME_TYPE_FORBIDDEN", f"Files of type {kind} are not allowed")
         return CLEAN
 
     def _is_allowed(self, kind: str) -> bool:

@@ -18,8 +18,8 @@ import orjson
 
 from chappe.agency.audit import Audit, failure_of, without_secrets
 from chappe.agency.console.rights import Rights
-from chappe.agency.console.scope import Actor, Scope
-from chappe.agency.console.targets import Kind, Targets, account_of, kinds_of
+from chappe.agency.console.scope import Actor, ConsoleScope
+from chappe.agency.console.targets import TargetKind, Targets, account_of, kinds_of
 from chappe.homeserver.http.typed import convert
 from chappe.homeserver.modules.critical_acts.proofs import Proofs
 from chappe.homeserver.modules.critical_acts.requests import (
@@ -49,7 +49,7 @@ class Action:
     critical: bool
     everywhere_only: bool
     arguments: type[msgspec.Struct]
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, TargetKind]
     run: Run
     summary: str
 
@@ -102,7 +102,7 @@ class Actions:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: ConsoleScope,
         targets: Targets,
         rights: Rights,
         audit: Audit,

@@ -1,4 +1,4 @@
-"""The console over HTTP. Who may see what is `Scope`'s to say: an organisation's administrators are no server administrators."""
+"""The console over HTTP. Who may see what is `ConsoleScope`'s to say: an organisation's administrators are no server administrators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
-from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.agency.console.views import Views
 from chappe.agency.read_guard import FAMILIAR
 from chappe.agency.records.exports import PERSON, Exports
@@ -37,7 +37,7 @@ class ConsoleDecision(msgspec.Struct):
 
 class ConsoleApi:
     def __init__(
-        self, scope: Scope, actions: Actions, views: Views, exports: Exports, factors: SecondFactors, audit: Audit
+        self, scope: ConsoleScope, actions: Actions, views: Views, exports: Exports, factors: SecondFactors, audit: Audit
     ) -> None:
         self._scope, self._actions, self._views = scope, actions, views
         self._exports, self._factors, self._audit = exports, factors, audit

@@ -8,7 +8,7 @@ from chappe.agency.console.api import ConsoleApi
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
 from chappe.agency.console.rights import Rights
 from chappe.agency.console.room_actions import AnnouncementActions, FileActions, LawActions, RegistryActions, RoomActions
-from chappe.agency.console.scope import Scope
+from chappe.agency.console.scope import ConsoleScope
 from chappe.agency.console.targets import Targets
 from chappe.agency.console.telling import TellAdministrators
 from chappe.agency.console.views import Views
@@ -20,16 +20,16 @@ from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
 from chappe.homeserver.part import Part
 
 
-def administrators(scope: Scope) -> Administrators:
+def administrators(scope: ConsoleScope) -> Administrators:
     return scope
 
 
-def targets(database: Database, scope: Scope, administration: Administration) -> Targets:
+def targets(database: Database, scope: ConsoleScope, administration: Administration) -> Targets:
     return Targets(database, scope, administration.people_of)
 
 
 def actions(
-    scope: Scope,
+    scope: ConsoleScope,
     targets: Targets,
     rights: Rights,
     audit: Audit,
@@ -53,7 +53,7 @@ def actions(
 PART = Part(
     "console",
     gives=(
-        Scope,
+        ConsoleScope,
         targets,
         Rights,
         TellAdministrators,

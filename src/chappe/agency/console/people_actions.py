@@ -8,8 +8,8 @@ import msgspec
 
 from chappe.agency.account_validity import AccountValidity
 from chappe.agency.console.actions import action
-from chappe.agency.console.scope import Actor, Scope
-from chappe.agency.console.targets import Kind, Plain
+from chappe.agency.console.scope import Actor, ConsoleScope
+from chappe.agency.console.targets import Plain, TargetKind
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.people import People
@@ -21,7 +21,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE, in_right_of
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.restore_keys import RestoreKeys
 from chappe.matrix.errors import BadRequest, NotFound
@@ -29,40 +29,40 @@ from chappe.matrix.identifiers import UserId
 
 
 class PersonTarget(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
 
 
 class Administrator(msgspec.Struct):
-    user_id: Annotated[str, Kind.ADMINISTRATOR]
+    user_id: Annotated[str, TargetKind.ADMINISTRATOR]
 
 
 class Device(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     device_id: Plain[str]
 
 
 class End(msgspec.Struct):
     """`ends_ts`: in ms; left out, as late as may be."""
 
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     ends_ts: Plain[int | None] = None
 
 
 class KeysRestoration(msgspec.Struct):
     """`at_ts`: in ms; secrets as they were then. Left out: those that are empty now, as they last were."""
 
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     at_ts: Plain[int | None] = None
 
 
 class OrganisationMove(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
-    to: Annotated[str, Kind.ORGANISATION]
+    user_id: Annotated[str, TargetKind.PERSON]
+    to: Annotated[str, TargetKind.ORGANISATION]
 
 
 class NewSponsor(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
-    sponsor: Annotated[str, Kind.COLLEAGUE]
+    user_id: Annotated[str, TargetKind.PERSON]
+    sponsor: Annotated[str, TargetKind.COLLEAGUE]
 
 
 class AccountActions:
@@ -98,7 +98,7 @@ class AccountActions:
     @action(critical=False)
     async def sign_out(self, actor: Actor, who: PersonTarget) -> None:
         """Sign somebody out on every device."""
-        await self._accounts.states.enter(who.user_id, State.SIGNED_OUT_EVERYWHERE)
+        await self._accounts.states.enter(who.user_id, AccountState.SIGNED_OUT_EVERYWHERE)
 
     @action()
     async def remove_device(self, actor: Actor, device: Device) -> None:
@@ -123,7 +123,7 @@ class AccountActions:
     @action()
     async def reset_second_factor(self, actor: Actor, who: PersonTarget) -> None:
         """Take the second factor away from somebody who has lost it."""
-        await self._accounts.states.enter(who.user_id, State.SECOND_FACTOR_RESET)
+        await self._accounts.states.enter(who.user_id, AccountState.SECOND_FACTOR_RESET)
 
     @action()
     async def deactivate(self, actor: Actor, who: PersonTarget) -> None:
@@ -174,8 +174,8 @@ class NewFunction(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Holders(msgspec.Struct):
-    user_id: Annotated[str, Kind.PERSON]
-    holders: Annotated[list[str], Kind.COLLEAGUE]
+    user_id: Annotated[str, TargetKind.PERSON]
+    holders: Annotated[list[str], TargetKind.COLLEAGUE]
 
 
 class FunctionActions:
@@ -194,7 +194,7 @@ class FunctionActions:
 
 
 class AdministratorActions:
-    def __init__(self, scope: Scope, states: AccountStates) -> None:
+    def __init__(self, scope: ConsoleScope, states: AccountStates) -> None:
         self._scope, self._states = scope, states
 
     @action(critical=True)
@@ -206,4 +206,4 @@ class AdministratorActions:
     async def revoke(self, actor: Actor, who: Administrator) -> None:
         """Take an administrator's rights away, one's own too."""
         await self._scope.revoke(actor, who.user_id)
-        await self._states.enter(who.user_id, State.CONSOLE_RIGHT_WITHDRAWN)
+        await self._states.enter(who.user_id, AccountState.CONSOLE_RIGHT_WITHDRAWN)

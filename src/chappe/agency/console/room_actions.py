@@ -10,7 +10,7 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.console.actions import action
 from chappe.agency.console.scope import Actor
-from chappe.agency.console.targets import Kind, Plain
+from chappe.agency.console.targets import Plain, TargetKind
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.organisations import Organisation, Organisations, Rules
 from chappe.agency.people import People
@@ -26,19 +26,19 @@ from chappe.matrix.identifiers import UserId
 
 
 class Room(msgspec.Struct):
-    room_id: Annotated[str, Kind.ROOM]
+    room_id: Annotated[str, TargetKind.ROOM]
 
 
 class RoomAdministrator(msgspec.Struct):
     """`appointed`: who becomes an administrator of the room."""
 
-    room_id: Annotated[str, Kind.ROOM]
-    appointed: Annotated[str, Kind.MEMBER]
+    room_id: Annotated[str, TargetKind.ROOM]
+    appointed: Annotated[str, TargetKind.MEMBER]
 
 
 class GivenRoom(msgspec.Struct):
-    room_id: Annotated[str, Kind.ROOM]
-    to: Annotated[str, Kind.ORGANISATION]
+    room_id: Annotated[str, TargetKind.ROOM]
+    to: Annotated[str, TargetKind.ORGANISATION]
 
 
 class RoomActions:
@@ -75,12 +75,12 @@ class RoomActions:
 
 
 class FileTarget(msgspec.Struct):
-    server_name: Annotated[str, Kind.FILE_HOST]
-    media_id: Annotated[str, Kind.FILE]
+    server_name: Annotated[str, TargetKind.FILE_HOST]
+    media_id: Annotated[str, TargetKind.FILE]
 
 
 class ReportTarget(msgspec.Struct):
-    report: Annotated[int, Kind.REPORT]
+    report: Annotated[int, TargetKind.REPORT]
 
 
 class FileActions:
@@ -122,31 +122,31 @@ class FileActions:
 class PersonPackage(msgspec.Struct):
     """`with_held`: what a legal hold has kept aside too, for the authority."""
 
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     with_held: Plain[bool] = False
 
 
 class RoomPackage(msgspec.Struct):
-    room_id: Annotated[str, Kind.ROOM]
+    room_id: Annotated[str, TargetKind.ROOM]
     with_held: Plain[bool] = False
 
 
 class PersonHold(msgspec.Struct):
     """`authority`: who ordered it; `reference`: of the order."""
 
-    user_id: Annotated[str, Kind.PERSON]
+    user_id: Annotated[str, TargetKind.PERSON]
     authority: Plain[str]
     reference: Plain[str]
 
 
 class RoomHold(msgspec.Struct):
-    room_id: Annotated[str, Kind.ROOM]
+    room_id: Annotated[str, TargetKind.ROOM]
     authority: Plain[str]
     reference: Plain[str]
 
 
 class Lifted(msgspec.Struct):
-    hold: Annotated[int, Kind.HOLD]
+    hold: Annotated[int, TargetKind.HOLD]
     reason: Plain[str]
 
 
@@ -189,7 +189,7 @@ class Announcement(msgspec.Struct):
     """`room_id`: only to who is in this room; left out, to the whole organisation."""
 
     text: Plain[str]
-    room_id: Annotated[str | None, Kind.ROOM] = None
+    room_id: Annotated[str | None, TargetKind.ROOM] = None
 
 
 class AnnouncementActions:
@@ -208,7 +208,7 @@ class NewOrganisation(msgspec.Struct):
     `guests`, `forums`: whether its people invite guests and make forums; `guest_days`: how long guests stay; 0: as everywhere.
     """
 
-    name: Annotated[str, Kind.ORGANISATION]
+    name: Annotated[str, TargetKind.ORGANISATION]
     label: Plain[str]
     home: Plain[str]
     addresses: Plain[list[str]] = []
@@ -220,7 +220,7 @@ class NewOrganisation(msgspec.Struct):
 
 
 class Named(msgspec.Struct):
-    name: Annotated[str, Kind.ORGANISATION]
+    name: Annotated[str, TargetKind.ORGANISATION]
 
 
 class RegistryActions:

@@ -65,7 +65,7 @@ class OrganisationAdministrator(Row):
     granted_ts: int
 
 
-class Scope(Administrators):
+class ConsoleScope(Administrators):
     def __init__(self, database: Database, accounts: AccountStore, now_ms: NowMs) -> None:
         super().__init__(accounts)
         self._database, self._now_ms = database, now_ms

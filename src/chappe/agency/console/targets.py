@@ -12,13 +12,13 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 
-from chappe.agency.console.scope import Actor, Scope
+from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.identifiers import parse_user_id
 
 
-class Kind(Enum):
+class TargetKind(Enum):
     """What a field names."""
 
     PERSON = "an account that the actor administers, and not their own"
@@ -36,21 +36,21 @@ class Kind(Enum):
 
 _NO_HOLD = "There is no such hold"
 T = TypeVar("T")
-Plain = Annotated[T, Kind.PLAIN]
-_GOES_WITH = {Kind.MEMBER: Kind.ROOM, Kind.FILE: Kind.FILE_HOST, Kind.FILE_HOST: Kind.FILE}
+Plain = Annotated[T, TargetKind.PLAIN]
+_GOES_WITH = {TargetKind.MEMBER: TargetKind.ROOM, TargetKind.FILE: TargetKind.FILE_HOST, TargetKind.FILE_HOST: TargetKind.FILE}
 _COLLEAGUE = "SELECT EXISTS (SELECT 1 FROM organisation_people WHERE user_id = $1 AND organisation = $2)"
 _ADMINISTRATOR = "SELECT EXISTS (SELECT 1 FROM administrators WHERE user_id = $1 AND organisation = $2)"
 
 
-def kinds_of(arguments: type[msgspec.Struct]) -> Mapping[str, Kind]:
+def kinds_of(arguments: type[msgspec.Struct]) -> Mapping[str, TargetKind]:
     """The kind of each field. Raises TypeError where one says none, or two, or lacks the field that it goes with."""
     if not issubclass(arguments, msgspec.Struct):
         raise TypeError(f"{arguments.__name__} is no structure of arguments")
     found = {}
     for name, hint in get_type_hints(arguments, include_extras=True).items():
-        kinds = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Kind)]
+        kinds = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, TargetKind)]
         if len(kinds) != 1:
-            raise TypeError(f"{arguments.__name__}.{name}: say what it names, once (`Kind`)")
+            raise TypeError(f"{arguments.__name__}.{name}: say what it names, once (`TargetKind`)")
         found[name] = kinds[0]
     said = list(found.values())
     for kind in said:
@@ -60,10 +60,10 @@ def kinds_of(arguments: type[msgspec.Struct]) -> Mapping[str, Kind]:
     return found
 
 
-def account_of(kinds: Mapping[str, Kind], arguments: Any) -> str | None:
+def account_of(kinds: Mapping[str, TargetKind], arguments: Any) -> str | None:
     """The account to which an action is done."""
     for name, kind in kinds.items():
-        if kind in (Kind.PERSON, Kind.ADMINISTRATOR):
+        if kind in (TargetKind.PERSON, TargetKind.ADMINISTRATOR):
             return str(getattr(arguments, name))
     return None
 
@@ -71,45 +71,45 @@ def account_of(kinds: Mapping[str, Kind], arguments: Any) -> str | None:
 class Targets:
     """`people_of`: who is in a room."""
 
-    def __init__(self, database: Database, scope: Scope, people_of: Callable[[str], Awaitable[Iterable[str]]]) -> None:
+    def __init__(self, database: Database, scope: ConsoleScope, people_of: Callable[[str], Awaitable[Iterable[str]]]) -> None:
         self._database, self._scope, self._people_of = database, scope, people_of
 
-    async def require(self, actor: Actor, kinds: Mapping[str, Kind], arguments: Any) -> None:
+    async def require(self, actor: Actor, kinds: Mapping[str, TargetKind], arguments: Any) -> None:
         """Raises M_NOT_FOUND, M_FORBIDDEN, M_INVALID_PARAM for what the actor does not administer."""
         others = {kind: getattr(arguments, name) for name, kind in kinds.items()}
         for name, kind in kinds.items():
             value = getattr(arguments, name)
-            if kind is Kind.PLAIN or value is None:
+            if kind is TargetKind.PLAIN or value is None:
                 continue
             for one in value if isinstance(value, Sequence) and not isinstance(value, str) else [value]:
                 if one == "":  # somewhere an empty name may count as none, and nothing would be checked
                     raise BadRequest(f"`{name}` is empty", "M_INVALID_PARAM")
                 await self._require(actor, kind, one, others)
 
-    async def _require(self, actor: Actor, kind: Kind, value: Any, others: Mapping[Kind, Any]) -> None:
+    async def _require(self, actor: Actor, kind: TargetKind, value: Any, others: Mapping[TargetKind, Any]) -> None:
         """Complex: one short case for each kind, and one that refuses a kind that was forgotten."""
         match kind:
-            case Kind.PERSON:
+            case TargetKind.PERSON:
                 await self._scope.require_person(actor, value)
-            case Kind.ADMINISTRATOR:
+            case TargetKind.ADMINISTRATOR:
                 await self._require_administrator(actor, value)
-            case Kind.COLLEAGUE:
+            case TargetKind.COLLEAGUE:
                 if not await self._is_colleague(actor, parse_user_id(value)):
                     raise BadRequest(f"{value} is not of your organisation", "M_INVALID_PARAM")
-            case Kind.MEMBER:
-                if parse_user_id(value) not in await self._people_of(others[Kind.ROOM]):
+            case TargetKind.MEMBER:
+                if parse_user_id(value) not in await self._people_of(others[TargetKind.ROOM]):
                     raise BadRequest("This person is not in the room", "M_INVALID_PARAM")
-            case Kind.ROOM:
+            case TargetKind.ROOM:
                 await self._scope.require_room(actor, value)
-            case Kind.FILE:
-                await self._require_file(actor, others[Kind.FILE_HOST], value)
-            case Kind.FILE_HOST:
+            case TargetKind.FILE:
+                await self._require_file(actor, others[TargetKind.FILE_HOST], value)
+            case TargetKind.FILE_HOST:
                 pass  # looked at with the file
-            case Kind.REPORT:
+            case TargetKind.REPORT:
                 await self._require_report(actor, value)
-            case Kind.HOLD:
+            case TargetKind.HOLD:
                 await self._require_hold(actor, value)
-            case Kind.ORGANISATION:
+            case TargetKind.ORGANISATION:
                 if not actor.is_everywhere and value != actor.organisation:
                     await self._scope.require(actor.user_id, value)
             case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.agency.console.scope import Scope
+from chappe.agency.console.scope import ConsoleScope
 from chappe.homeserver.actions.server_notices import ServerNotices
 from chappe.homeserver.modules.critical_acts.critical_acts import CriticalActs
 from chappe.matrix.identifiers import UserId
@@ -13,7 +13,7 @@ TOLD_AT_MOST = 20
 class TellAdministrators:
     """Of what waits in the console, and of requests at the administration APIs."""
 
-    def __init__(self, scope: Scope, notices: ServerNotices, critical_acts: CriticalActs) -> None:
+    def __init__(self, scope: ConsoleScope, notices: ServerNotices, critical_acts: CriticalActs) -> None:
         self._scope, self._notices = scope, notices
         critical_acts.listen(self)
 

@@ -13,7 +13,7 @@ from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.listed import ListedAlert, ListedFile, ListedPerson, ListedReport, ListedRoom
-from chappe.agency.console.scope import ROOM_OF, Actor, Scope
+from chappe.agency.console.scope import ROOM_OF, Actor, ConsoleScope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
 from chappe.agency.legal_holds import ABOUT_HOLDS, LegalHolds
@@ -63,7 +63,7 @@ class Views:
     def __init__(
         self,
         database: Database,
-        scope: Scope,
+        scope: ConsoleScope,
         actions: Actions,
         accounts: Accounts,
         rooms: Rooms,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.agency.legal_holds import Held, LegalHolds
+from chappe.agency.legal_holds import HeldIds, LegalHolds
 from chappe.agency.retention import Retention
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
@@ -27,7 +27,7 @@ class Erasure:
     ) -> None:
         self._holds, self._after_holds = holds, set[UserId]()
         # what was under a hold or in quarantine when what is unfinished was last tried
-        self._kept: tuple[Held, frozenset[str]] | None = None
+        self._kept: tuple[HeldIds, frozenset[str]] | None = None
         self._tables = [table for table in tables if table.erased]
         self._database, self._deactivate, self._retention, self._media = database, deactivate, retention, media
 

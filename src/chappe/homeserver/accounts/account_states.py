@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from chappe.homeserver.accounts.ways_to_act import WAYS, Effect, State
+from chappe.homeserver.accounts.ways_to_act import WAYS, AccountState, Effect
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import advance_progress, progress
 from chappe.homeserver.database.rows import values
@@ -17,26 +17,26 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccountStateEntry:
     """Who enters which state; of what ends, the session (`but_device`) or the browser (`but_browser`) that goes on.
 
     `cause`: what happened before, of which this state comes: whoever is signed out is told that.
     """
 
     user_id: str
-    state: State
+    state: AccountState
     but_device: str | None = None
     but_browser: bytes | None = None
-    cause: State | None = None
+    cause: AccountState | None = None
 
 
-End = Callable[[Entry], Awaitable[None]]
+End = Callable[[AccountStateEntry], Awaitable[None]]
 
 
 def of_user(end: Callable[[str], Awaitable[object]]) -> End:
     """An end that asks only whose."""
 
-    async def run(entry: Entry) -> None:
+    async def run(entry: AccountStateEntry) -> None:
         await end(entry.user_id)
 
     return run
@@ -73,17 +73,17 @@ class AccountStates:
     async def enter(
         self,
         user_id: str,
-        state: State,
+        state: AccountState,
         *,
         but_device: str | None = None,
         but_browser: bytes | None = None,
-        cause: State | None = None,
+        cause: AccountState | None = None,
     ) -> None:
         """After the state itself is written. One end that fails does not spare the account the others; then it raises.
 
         What ends with one device (DEVICE_SIGNED_OUT) ends in the commit that takes the device away: see `devices_removed`.
         """
-        entry, failed = Entry(user_id, state, but_device, but_browser, cause), None
+        entry, failed = AccountStateEntry(user_id, state, but_device, but_browser, cause), None
         for way in WAYS:
             if way.on[state] is not Effect.ENDS or (end := self.ends.get(way.name)) is None:
                 continue
@@ -115,5 +115,5 @@ class AccountStates:
             AT_ONCE,
         ):
             for user in found:
-                await self.enter(user, State.EXPIRED)
+                await self.enter(user, AccountState.EXPIRED)
         await advance_progress(self._database, "expired accounts", now)

@@ -19,7 +19,7 @@ from chappe.homeserver.accounts.profile_fields import check_shown
 from chappe.homeserver.accounts.registration_tokens import RegistrationTokens
 from chappe.homeserver.accounts.session_store import InTransaction
 from chappe.homeserver.accounts.store import AccountStore, User
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.bus.erased import ErasedAuthors
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -277,11 +277,11 @@ class Accounts:
         if erased is not None:
             await self.load_erased()
         if deactivated:
-            await self.states.enter(user_id, State.ERASED if erased else State.ENDED)
+            await self.states.enter(user_id, AccountState.ERASED if erased else AccountState.ENDED)
         if password is not None:
-            await self.states.enter(user_id, State.PASSWORD_CHANGED)
+            await self.states.enter(user_id, AccountState.PASSWORD_CHANGED)
         if is_admin is False:
-            await self.states.enter(user_id, State.CONSOLE_RIGHT_WITHDRAWN)
+            await self.states.enter(user_id, AccountState.CONSOLE_RIGHT_WITHDRAWN)
 
     async def _touch_account(self, write: Write, user_id: str) -> None:
         """How it stands may have changed, and with it how those stand that it answers for."""
@@ -331,11 +331,11 @@ class Accounts:
         await self._touch_account(write, user_id)
         await self._writer.submit(write)
         if locked:
-            await self.states.enter(user_id, State.LOCKED)
+            await self.states.enter(user_id, AccountState.LOCKED)
         if suspended:
-            await self.states.enter(user_id, State.SUSPENDED)
+            await self.states.enter(user_id, AccountState.SUSPENDED)
         if expires_ts and expires_ts <= self.now_ms():
-            await self.states.enter(user_id, State.EXPIRED)
+            await self.states.enter(user_id, AccountState.EXPIRED)
 
     # ----------------------------------------------------------------------------------------------------- profile
 

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from chappe.homeserver.accounts.single_sign_on.providers import Proven
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, columns, find, read
@@ -74,7 +74,7 @@ class BrowserSessions:
         method: str,
         address: str,
         user_agent: str | None,
-        proven: Proven | None = None,
+        proven: ProvenIdentity | None = None,
         password_hash: str | None = None,
     ) -> str:
         """A session that is always new (nobody can have planted its id). Returns the cookie's value.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from chappe.config import Config, SecondFactor, Shares
 from chappe.config import Passwords as PasswordRules
 from chappe.config import Registration as RegistrationSettings
-from chappe.homeserver.accounts.account_states import AccountStates, End, Entry, of_user
+from chappe.homeserver.accounts.account_states import AccountStateEntry, AccountStates, End, of_user
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.api.account import Account
 from chappe.homeserver.accounts.api.admin import Admin
@@ -175,7 +175,7 @@ def ends(
     store: AccountStore,
     second_factors: SecondFactors,
 ) -> Mapping[str, End]:
-    async def end_browser_sessions(entry: Entry) -> None:
+    async def end_browser_sessions(entry: AccountStateEntry) -> None:
         await browser_sessions.end_all(entry.user_id, entry.but_browser)
 
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from chappe.homeserver.accounts.account_states import Entry
+from chappe.homeserver.accounts.account_states import AccountStateEntry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.session_rows import AccessToken
@@ -18,7 +18,7 @@ from chappe.homeserver.accounts.session_store import InTransaction, Origin, Remo
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, family_of, hash_token, new_refresh_token, new_token
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.server_time import NowMs
@@ -34,10 +34,10 @@ EXPLAINED_TOKENS = 20_000
 ACCOUNT_ENDED = "account_ended"
 # `reason`, beside the error code: clients say why to whoever is signed out
 REASONS = {
-    State.PASSWORD_CHANGED: "password_changed",
-    State.SIGNED_OUT_EVERYWHERE: "signed_out_everywhere",
-    State.ENDED: ACCOUNT_ENDED,
-    State.ERASED: ACCOUNT_ENDED,
+    AccountState.PASSWORD_CHANGED: "password_changed",
+    AccountState.SIGNED_OUT_EVERYWHERE: "signed_out_everywhere",
+    AccountState.ENDED: ACCOUNT_ENDED,
+    AccountState.ERASED: ACCOUNT_ENDED,
 }
 DEVICE_ID_LENGTH = 10
 NO_ORIGIN = Origin()
@@ -324,9 +324,9 @@ class Sessions:
         for child, its_device in await self._store.sessions.children_of(user_id, [device]):
             await self.remove_devices(child, [its_device])
 
-    async def end(self, entry: Entry) -> None:
+    async def end(self, entry: AccountStateEntry) -> None:
         """What an account's state does to its sessions (`ways_to_act`). A challenge keeps the devices (soft logout)."""
-        if entry.state is not State.CHALLENGED:
+        if entry.state is not AccountState.CHALLENGED:
             if (reason := REASONS.get(entry.cause or entry.state)) is not None:
                 await self._explain(entry, reason)
             return await self.remove_all_devices(entry.user_id, but=entry.but_device)
@@ -338,7 +338,7 @@ class Sessions:
         await self._writer.submit(write)
         return self._drop_user(user_id)
 
-    async def _explain(self, entry: Entry, reason: str) -> None:
+    async def _explain(self, entry: AccountStateEntry, reason: str) -> None:
         """Before the tokens end, so that who waits with one is answered with the reason."""
         for row in await self._store.sessions.access_tokens(entry.user_id):
             if row.device_id != entry.but_device:

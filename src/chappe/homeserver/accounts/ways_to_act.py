@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class State(Enum):
+class AccountState(Enum):
     """What happens to an account. The first three last and can be lifted; the others happen."""
 
     LOCKED = "locked"
@@ -46,7 +46,7 @@ class Way:
 
     name: str
     columns: tuple[str, ...]
-    on: Mapping[State, Effect]
+    on: Mapping[AccountState, Effect]
     note: str
     ends_with: str = ""
     is_of_layer: bool = False
@@ -55,9 +55,9 @@ class Way:
 _SHORT = {"-": Effect.STAYS, "E": Effect.ENDS, "w": Effect.WAITS, "r": Effect.READS}
 
 
-def _row(cells: str) -> Mapping[State, Effect]:
+def _row(cells: str) -> Mapping[AccountState, Effect]:
     """One letter per state, in their order. Raises ValueError where one is missing."""
-    return {state: _SHORT[cell] for state, cell in zip(State, cells.split(), strict=True)}
+    return {state: _SHORT[cell] for state, cell in zip(AccountState, cells.split(), strict=True)}
 
 
 # In the order in which they end: what becomes a session first, each before what it becomes, and then the sessions (`SIGNS_IN`).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import MAILBOX, FreshProof, OwnerMail
 from chappe.homeserver.accounts.threepids import Threepids
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.matrix.errors import BadRequest
 
 
@@ -23,10 +23,10 @@ class ResetPassword:
         if logout:
             await self._accounts.states.enter(
                 user_id,
-                State.SIGNED_OUT_EVERYWHERE,
+                AccountState.SIGNED_OUT_EVERYWHERE,
                 but_device=keep_device,
                 but_browser=keep_browser,
-                cause=State.PASSWORD_CHANGED,
+                cause=AccountState.PASSWORD_CHANGED,
             )
 
     async def by_address(self, address: str, sid: str, password: str, logout: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import PROVIDER, FreshProof
 from chappe.homeserver.accounts.single_sign_on.ldap import Directories, Entry
-from chappe.homeserver.accounts.single_sign_on.providers import Proven
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.upstream_links import UpstreamLink, UpstreamLinks
 from chappe.homeserver.actions.bind_threepid import BindThreepid
@@ -39,7 +39,7 @@ class SignInUpstream:
             now_ms,
         )
 
-    async def __call__(self, proven: Proven, server_name: str) -> User:
+    async def __call__(self, proven: ProvenIdentity, server_name: str) -> User:
         """Raises M_FORBIDDEN where there is no account and none may be made, or it is of no use."""
         known = await self.account_of(proven)
         if known is None:
@@ -60,18 +60,18 @@ class SignInUpstream:
         await self._follow_address(UserId(user.user_id), proven)
         return user
 
-    async def account_of(self, proven: Proven) -> str | None:
+    async def account_of(self, proven: ProvenIdentity) -> str | None:
         """Whose account a provider's or directory's name for somebody means, where they have signed in before."""
         names = [proven.subject, *proven.also, proven.place]
         links = await self._links.first_of(proven.provider, names)
         return next((link.user_id for link in links if not _is_anothers(proven, link)), None)
 
-    async def _follow_name(self, proven: Proven) -> None:
+    async def _follow_name(self, proven: ProvenIdentity) -> None:
         """Whoever was linked by their place in a directory, or by a lesser name, is linked by the name that counts."""
         if proven.place is not None:
             await self._links.rename(proven.provider, [*proven.also, proven.place], proven.subject)
 
-    async def _follow_address(self, user_id: UserId, proven: Proven) -> None:
+    async def _follow_address(self, user_id: UserId, proven: ProvenIdentity) -> None:
         """The provider vouches for another address than before: it is the account's, where nobody else has it."""
         if proven.email is None or await self._accounts.store.user_by_threepid("email", proven.email) is not None:
             return
@@ -80,7 +80,7 @@ class SignInUpstream:
         except MatrixError as error:  # nobody is kept out for an address that does not count here
             log.warning("an address was not taken over", extra={"fields": {"user": user_id, "error": error.message}})
 
-    async def _by_address(self, proven: Proven, server_name: str) -> str | None:
+    async def _by_address(self, proven: ProvenIdentity, server_name: str) -> str | None:
         if proven.email is None or not proven.links_by_email:
             return None
         owner = await self._accounts.store.user_by_threepid("email", proven.email)
@@ -92,7 +92,7 @@ class SignInUpstream:
                 return None
         return owner
 
-    async def _create(self, proven: Proven, server_name: str) -> str:
+    async def _create(self, proven: ProvenIdentity, server_name: str) -> str:
         if not proven.creates:
             raise Forbidden("You have no account here: ask your administrator")
         if proven.email is not None and await self._accounts.store.user_by_threepid("email", proven.email) is not None:
@@ -102,7 +102,7 @@ class SignInUpstream:
             await self._bind_threepid(user_id, "email", proven.email, self._now_ms())
         return user_id
 
-    async def _register(self, proven: Proven, server_name: str, facts: dict[str, str | None]) -> UserId:
+    async def _register(self, proven: ProvenIdentity, server_name: str, facts: dict[str, str | None]) -> UserId:
         derived = await self._accounts.user_id_of(facts, server_name)
         if derived is not None:
             await self._accounts.register(derived, None, display_name=proven.display_name, facts=facts)
@@ -120,7 +120,7 @@ class SignInUpstream:
         raise Forbidden("No free user name was found: ask your administrator")
 
 
-def _is_anothers(proven: Proven, link: UpstreamLink) -> bool:
+def _is_anothers(proven: ProvenIdentity, link: UpstreamLink) -> bool:
     """Whether a link to a provider cannot be this person's: by a name that stays and is not theirs, or by a place (which has a
     `=`) that was somebody's before their entry was made."""
     if "=" in link.subject and proven.place is not None:
@@ -128,7 +128,7 @@ def _is_anothers(proven: Proven, link: UpstreamLink) -> bool:
     return link.subject != proven.subject and link.subject not in proven.also
 
 
-def _facts(proven: Proven) -> dict[str, str | None]:
+def _facts(proven: ProvenIdentity) -> dict[str, str | None]:
     return {"provider": proven.provider, "subject": proven.subject, "email": proven.email}
 
 

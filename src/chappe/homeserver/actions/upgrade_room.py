@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from chappe.homeserver.rooms.admission import Admission, Change
+from chappe.homeserver.rooms.admission import Admission, MembershipChange
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -89,7 +89,7 @@ class UpgradeRoom:
             first = {**final, "users": {**final["users"], user_id: max(100, *_numbers(final))}}
         drafts = [
             Draft("m.room.create", user_id, create, ""),
-            await self._admission.admit(Change(user_id, user_id, "join")),
+            await self._admission.admit(MembershipChange(user_id, user_id, "join")),
             Draft(POWER_LEVELS, user_id, first, ""),
         ]
         for (kind, key), event in old.state.items():
@@ -98,7 +98,7 @@ class UpgradeRoom:
             elif (kind in COPIED or kind in self._rooms.policy.carried_over) and event.content:
                 drafts.append(Draft(kind, user_id, event.content, key))
             elif kind == MEMBER and event.membership == "ban" and key not in creators:
-                drafts.append(await self._admission.admit(Change(user_id, UserId(key), "ban", content=event.content)))
+                drafts.append(await self._admission.admit(MembershipChange(user_id, UserId(key), "ban", content=event.content)))
         if first != final:
             drafts.append(Draft(POWER_LEVELS, user_id, final, ""))
         return drafts

@@ -28,7 +28,7 @@ BY_ONESELF = frozenset(("join", "knock"))
 ANY = frozenset(("join", "knock", "invite", "leave", "ban"))
 
 
-class Standing(Row):
+class AdmissionFacts(Row):
     """What is known of somebody, and of the room that they are to come into."""
 
     is_blocked: bool = False  # the room: nobody of here comes in
@@ -36,12 +36,12 @@ class Standing(Row):
     scope: list[str] | None = None  # a bot: the only rooms that it may be in
 
 
-StandingOf = Callable[[str, str], Awaitable[Standing]]  # user id, room id
+AdmissionFactsOf = Callable[[str, str], Awaitable[AdmissionFacts]]  # user id, room id
 MayBeInvited = Callable[[str, str], Awaitable[None]]  # target, sender: raises where the target accepts no invitation
 
 
 @dataclass(slots=True)
-class Change:
+class MembershipChange:
     """A membership that somebody wants. `content`: what its author gave; becomes what is written.
 
     `room`: None where nobody here is in it, or where it does not exist yet (`room_id` is "" then).
@@ -55,7 +55,7 @@ class Change:
     content: dict[str, Any] = field(default_factory=dict)
     origin: str | None = None  # another server that asks, or has written the event
     before: str = "leave"  # what it is now
-    standing: Standing = field(default_factory=Standing)
+    facts: AdmissionFacts = field(default_factory=AdmissionFacts)
     needs_voucher: bool = False  # a member of the room must vouch for this join (client-server API, "Restricted rooms")
     ground: dict[StateKey, str | None] = field(default_factory=dict)
 
@@ -76,36 +76,36 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A question asked of a change to one of `to`. `enters`: only where the change is a new one (`Change.is_new`)."""
+    """A question asked of a change to one of `to`. `enters`: only where the change is a new one (`MembershipChange.is_new`)."""
 
     name: str
     to: frozenset[str]
-    ask: Callable[[Admission, Change], Awaitable[None]]
+    ask: Callable[[Admission, MembershipChange], Awaitable[None]]
     enters: bool = True
 
 
 class Admission:
     """Raises MatrixError with the specification's codes."""
 
-    def __init__(self, rooms: Rooms, profile_of: ProfileOf, standing_of: StandingOf, may_be_invited: MayBeInvited) -> None:
+    def __init__(self, rooms: Rooms, profile_of: ProfileOf, facts_of: AdmissionFactsOf, may_be_invited: MayBeInvited) -> None:
         self._rooms, self._profile_of = rooms, profile_of
-        self._standing_of, self._may_be_invited = standing_of, may_be_invited
+        self._facts_of, self._may_be_invited = facts_of, may_be_invited
 
     # ---------------------------------------------------------------------------------------------------- the door
 
-    async def admit(self, change: Change) -> Draft:
+    async def admit(self, change: MembershipChange) -> Draft:
         """Judges a change, and returns the event that may be written as long as the state that it was judged by stays (`ground`)."""
         change.content = {**change.content, "membership": change.to}
         await self.judge(change)
         return Draft(MEMBER, change.sender, change.content, change.target, ground=change.ground, admitted=Admitted())
 
-    async def judge(self, change: Change) -> None:
+    async def judge(self, change: MembershipChange) -> None:
         """Asks every question that concerns a change."""
         change.before = await self._before(change)
         if change.room is not None:
             change.ground = {key: id_at(change.room, key) for key in self._asked_about(change)}
         if change.to in COMING and change.is_new and not change.makes_room:
-            change.standing = await self._standing_of(change.target, change.room_id)
+            change.facts = await self._facts_of(change.target, change.room_id)
         for rule in RULES:
             if change.to in rule.to and (change.is_new or not rule.enters):
                 await rule.ask(self, change)
@@ -113,11 +113,11 @@ class Admission:
     async def uninvited(self, user_id: UserId, room_id: str) -> None:
         """Asks, of somebody who enters a room elsewhere, what is asked of the uninvited: the server that lets them in knows of no
         invitation, and so the questions that one answers were left out."""
-        change = Change(user_id, user_id, "join", room_id)
+        change = MembershipChange(user_id, user_id, "join", room_id)
         await self._may_join(change)
         await self._reads(change)
 
-    async def _before(self, change: Change) -> str:
+    async def _before(self, change: MembershipChange) -> str:
         if change.makes_room:
             return "leave"
         if change.room is not None:
@@ -127,7 +127,7 @@ class Admission:
         mine = (await self._rooms.memberships.of(change.target)).get(room.number) if room is not None else None
         return mine.membership if mine is not None else "leave"
 
-    def _asked_about(self, change: Change) -> list[StateKey]:
+    def _asked_about(self, change: MembershipChange) -> list[StateKey]:
         """The keys of the state events by which a change is judged."""
         keys: list[StateKey] = [(MEMBER, change.target)]
         if change.to in COMING:
@@ -136,22 +136,22 @@ class Admission:
 
     # ------------------------------------------------------------------------------------------------- the questions
 
-    async def _blocked(self, change: Change) -> None:
-        if change.standing.is_blocked:
+    async def _blocked(self, change: MembershipChange) -> None:
+        if change.facts.is_blocked:
             raise Forbidden("This room has been blocked on this server")
 
-    async def _guest_access(self, change: Change) -> None:
-        if not change.standing.is_guest:
+    async def _guest_access(self, change: MembershipChange) -> None:
+        if not change.facts.is_guest:
             return
         access = change.room.get(GUEST_ACCESS) if change.room is not None else None
         if change.to != "join" or access is None or access.content.get("guest_access") != "can_join":
             raise Forbidden("Guests may not join this room", "M_GUEST_ACCESS_FORBIDDEN")
 
-    async def _bot_scope(self, change: Change) -> None:
-        if change.standing.scope is not None and change.room_id not in change.standing.scope:
+    async def _bot_scope(self, change: MembershipChange) -> None:
+        if change.facts.scope is not None and change.room_id not in change.facts.scope:
             raise Forbidden("This bot was made for other rooms")
 
-    async def _boundaries(self, change: Change) -> None:
+    async def _boundaries(self, change: MembershipChange) -> None:
         own, asking = domain_of(change.target), domain_of(change.sender)
         if not self._rooms.is_hosted(change.sender) and self._rooms.is_hosted(change.target):
             if not self._rooms.may_share_room(asking, own):
@@ -166,23 +166,23 @@ class Admission:
         else:
             self._rooms.require_may_enter(own, change.room)
 
-    async def _may_join(self, change: Change) -> None:
+    async def _may_join(self, change: MembershipChange) -> None:
         if not change.makes_room:
             await self._rooms.policy.may_join(change.target, change.room_id, change.before)
 
-    async def _may_invite(self, change: Change) -> None:
+    async def _may_invite(self, change: MembershipChange) -> None:
         await self._rooms.policy.may_invite(change.sender, change.room_id, change.target)
 
-    async def _declined(self, change: Change) -> None:
+    async def _declined(self, change: MembershipChange) -> None:
         await self._may_be_invited(change.target, change.sender)
 
-    async def _reads(self, change: Change) -> None:
+    async def _reads(self, change: MembershipChange) -> None:
         """Counts the rooms that people of here enter uninvited: they may be there to read everything. For rooms elsewhere
         `Entering.join` asks, which learns with the template whether they were invited."""
         if change.before != "invite" and not change.makes_room and self._rooms.is_hosted(change.target):
             await self._rooms.reading.enters(change.target, change.room_id)
 
-    async def _conditions(self, change: Change) -> None:
+    async def _conditions(self, change: MembershipChange) -> None:
         """A restricted rule, as the room is now: what an event cites, and its template, are their author's word."""
         room = change.room
         if room is None or change.before == "invite" or join_rule_of(room) not in ("restricted", "knock_restricted"):
@@ -192,7 +192,7 @@ class Admission:
             raise Forbidden("You are not invited to this room, nor in a room whose members may join it")
         change.needs_voucher = True
 
-    async def _require_knows_conditions(self, change: Change, room: LiveRoom) -> None:
+    async def _require_knows_conditions(self, change: MembershipChange, room: LiveRoom) -> None:
         """Of its own people this server knows where they are; of others' only in rooms that it is in."""
         if change.origin is None:
             return
@@ -201,17 +201,17 @@ class Admission:
             if known is None or not self._rooms.has_own_member(known):
                 raise BadRequest("This server is not in the rooms whose members may join", "M_UNABLE_TO_AUTHORISE_JOIN")
 
-    async def _notices(self, change: Change) -> None:
+    async def _notices(self, change: MembershipChange) -> None:
         """Notices of the service cannot be declined unread."""
         now = change.room.get((MEMBER, change.target)) if change.room is not None and change.is_own else None
         if now is not None and now.membership == "invite" and now.sender == f"@{NOTICES}:{domain_of(change.target)}":
             raise Forbidden("Notices of the service cannot be declined", "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")
 
-    async def _hands_over(self, change: Change) -> None:
+    async def _hands_over(self, change: MembershipChange) -> None:
         if change.is_own and change.room is not None and change.origin is None:
             await self._rooms.policy.before_leaving(change.target, change.room_id)
 
-    async def _voucher(self, change: Change) -> None:
+    async def _voucher(self, change: MembershipChange) -> None:
         """Who vouches for a join is said by this server, and never by who writes the event."""
         if change.origin is None:
             change.content.pop(VOUCHER, None)
@@ -223,7 +223,7 @@ class Admission:
         elif change.origin is not None or not change.room.is_federated:  # else another server can let them in
             raise MatrixError(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody in this room can let you in")
 
-    async def _names(self, change: Change) -> None:
+    async def _names(self, change: MembershipChange) -> None:
         """Names and pictures are those of the person's profile. People say otherwise of themselves only, where they may."""
         if change.origin is not None:
             return

@@ -24,7 +24,7 @@ class AtHand(Protocol):
     def recent(self, event_id: str | None) -> RoomEvent | None: ...
 
 
-class Change(msgspec.Struct, frozen=True):
+class RoomChange(msgspec.Struct, frozen=True):
     """`upto`: the commit's last position. `events`: those that the timeline gets, in order, with their positions and totals.
     `redacted`: (id of an event that is here, its client form from now on, the redaction; None, where its own content has come).
     `related`, `threads`: with which events a relation is told, and which threads there are, by what the timeline did not get now.
@@ -64,7 +64,7 @@ class Change(msgspec.Struct, frozen=True):
         return msgspec.msgpack.encode((rows.rows, rows.context, events, redacted, rest))
 
     @staticmethod
-    def unpacked(data: bytes, room: AtHand) -> Change:
+    def unpacked(data: bytes, room: AtHand) -> RoomChange:
         rows, context, events, redacted, rest = msgspec.msgpack.decode(data)
         found = [_at_hand(row, room) or _event(row) for row in rows]
         here: list[RoomEvent | None] = [*found, None]
@@ -75,14 +75,14 @@ class Change(msgspec.Struct, frozen=True):
                 event.state_delta = {(kind, key): (here[was], here[now]) for kind, key, was, now in state_delta}
         values = dict(zip(_REST, rest, strict=True))
         values["totals"] = {thread: tuple(totals) for thread, totals in values["totals"].items()}
-        return Change(
+        return RoomChange(
             events=[found[index] for index in events],
             redacted=[(target, head, here[because]) for target, head, because in redacted],
             **values,
         )
 
 
-_REST = tuple(name for name in Change.__struct_fields__ if name not in ("events", "redacted"))
+_REST = tuple(name for name in RoomChange.__struct_fields__ if name not in ("events", "redacted"))
 _PLAIN = (
     "position",
     "notify_total",

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from chappe.homeserver.policy import ContentOf
-from chappe.homeserver.rooms.admission import Admission, Change
+from chappe.homeserver.rooms.admission import Admission, MembershipChange
 from chappe.homeserver.rooms.aliases import Aliases, aliases_in
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -225,7 +225,7 @@ class RoomCreation:
 
         drafts = [
             state("m.room.create", self._creation_content(user_id, request, version, invited if trusted else [])),
-            await self._admission.admit(Change(user_id, user_id, "join")),
+            await self._admission.admit(MembershipChange(user_id, user_id, "join")),
             state("m.room.power_levels", _power_levels(user_id, request, version, preset, invited if trusted else [])),
         ]
         if alias:
@@ -253,8 +253,8 @@ class RoomCreation:
         return drafts
 
     @staticmethod
-    def _invitation(user_id: UserId, target: UserId, request: CreateRoomRequest) -> Change:
-        return Change(user_id, target, "invite", content=_direct(request))
+    def _invitation(user_id: UserId, target: UserId, request: CreateRoomRequest) -> MembershipChange:
+        return MembershipChange(user_id, target, "invite", content=_direct(request))
 
     @staticmethod
     def _creation_content(

@@ -2,7 +2,7 @@
 
 `state`, its `root`, the `forward_extremities` and so on are as committed. The events that are built and not yet committed lie over
 them, in `ahead`. Whatever happens otherwise than was expected raises `generation`: what was built is then built again
-(docs/decisions/0002). A commit comes in as a `Change`. Nobody else assigns a room's attributes.
+(docs/decisions/0002). A commit comes in as a `RoomChange`. Nobody else assigns a room's attributes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.ahead import Ahead
 from chappe.homeserver.rooms.auth_chains import EMPTY_BASE
-from chappe.homeserver.rooms.change import Change
+from chappe.homeserver.rooms.change import RoomChange
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.fragments import AuthBaseRow, LaneRow, ThreadRow
 from chappe.homeserver.rooms.room_event import RoomEvent
@@ -285,7 +285,7 @@ class LiveRoom:
         """Own writes became durable; `positions`: the position before each write's first event."""
         self.apply(self._change(writes, positions))  # type: ignore[arg-type]
 
-    def _change(self, writes: Sequence[EventWrite], positions: Sequence[int]) -> Change:
+    def _change(self, writes: Sequence[EventWrite], positions: Sequence[int]) -> RoomChange:
         """What a commit of own writes makes of the room; its events get their positions and totals."""
         totals = {"": (self.notify_total, self.highlight_total)}
         events: list[RoomEvent] = []
@@ -316,7 +316,7 @@ class LiveRoom:
             # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
             if write.adds_stretches or write.is_read_anew:
                 is_read_anew = True
-        return Change(
+        return RoomChange(
             upto=positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
             events=events,
             redacted=redacted,
@@ -336,7 +336,7 @@ class LiveRoom:
             is_read_anew=is_read_anew,
         )
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: RoomChange) -> None:
         """Makes the room what a commit has made of it. Where another process made it, what is in flight has to be built again
         (`reset`)."""
         if change.upto <= self.at:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
+from chappe.homeserver.rooms.admission import VOUCHER, Admission, MembershipChange
 from chappe.homeserver.rooms.create_event import Draft, judged_again
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, Rooms
@@ -51,7 +51,7 @@ class MembershipChanges:
         """
         room = await self._rooms.live.find(room_id)
         if room is None or self._elsewhere.is_elsewhere(room):
-            draft = await self._admission.admit(Change(user_id, user_id, "join", room_id, None, extra or {}))
+            draft = await self._admission.admit(MembershipChange(user_id, user_id, "join", room_id, None, extra or {}))
             await self._elsewhere.join(user_id, room_id, servers, draft.content)
             await self._require_may_stay(user_id, room_id)
             return room_id
@@ -62,7 +62,7 @@ class MembershipChanges:
         content = dict(extra or {})
         if now is not None and now.membership == "invite" and now.content.get("is_direct") is True:
             content.setdefault("is_direct", True)
-        await self._write(room, Change(user_id, user_id, "join", room_id, room, content))
+        await self._write(room, MembershipChange(user_id, user_id, "join", room_id, room, content))
         return room_id
 
     async def _require_may_stay(self, user_id: UserId, room_id: str) -> None:
@@ -73,7 +73,7 @@ class MembershipChanges:
             await self.leave(user_id, room_id, None)
             raise
 
-    async def _write(self, room: LiveRoom, change: Change) -> str:
+    async def _write(self, room: LiveRoom, change: MembershipChange) -> str:
         """The event's id. Raises StateMoved where what was asked about is so no more."""
         draft = await self._admission.admit(change)
         if change.to == "invite" and not self._rooms.is_hosted(change.target):
@@ -97,7 +97,7 @@ class MembershipChanges:
         now = room.get((MEMBER, target))
         if now is not None and now.membership == "invite":
             return await self._rooms.until_written(room, now)
-        return await self._write(room, Change(user_id, target, "invite", room_id, room, extra))
+        return await self._write(room, MembershipChange(user_id, target, "invite", room_id, room, extra))
 
     async def invite_many(self, user_id: UserId, room_id: str, invited: Mapping[UserId, dict[str, Any]]) -> None:
         """`invited`: what each invitation says beside the membership. That somebody cannot be invited keeps nobody else out, and
@@ -130,20 +130,20 @@ class MembershipChanges:
             raise BadRequest("`membership` must be a string", "M_BAD_JSON")
         if target != user_id:
             await self._elsewhere.await_all_members(room)
-        return await self._write(room, Change(user_id, target, membership, room_id, room, content))
+        return await self._write(room, MembershipChange(user_id, target, membership, room_id, room, content))
 
     @judged_again
     async def knock(self, user_id: UserId, room_id: str, reason: str | None, servers: Sequence[str] = ()) -> str:
         room = await self._rooms.live.find(room_id)
         if room is None or self._elsewhere.is_elsewhere(room):
-            draft = await self._admission.admit(Change(user_id, user_id, "knock", room_id, None, _reason(reason)))
+            draft = await self._admission.admit(MembershipChange(user_id, user_id, "knock", room_id, None, _reason(reason)))
             await self._elsewhere.knock(user_id, room_id, servers, draft.content)
             return room_id
         now = room.get((MEMBER, user_id))
         if now is not None and now.membership == "knock":
             await self._rooms.until_written(room, now)
             return room_id
-        await self._write(room, Change(user_id, user_id, "knock", room_id, room, _reason(reason)))
+        await self._write(room, MembershipChange(user_id, user_id, "knock", room_id, room, _reason(reason)))
         return room_id
 
     @judged_again
@@ -151,14 +151,14 @@ class MembershipChanges:
         """Leaving twice is no error: the client got what it wanted."""
         room = await self._rooms.live.find(room_id)
         if room is None or self._elsewhere.is_elsewhere(room):
-            draft = await self._admission.admit(Change(user_id, user_id, "leave", room_id, None, _reason(reason)))
+            draft = await self._admission.admit(MembershipChange(user_id, user_id, "leave", room_id, None, _reason(reason)))
             await self._elsewhere.leave(user_id, room_id, draft.content)
             return
         now = room.get((MEMBER, user_id))
         if now is not None and now.membership == "leave":
             await self._rooms.until_written(room, now)
             return
-        await self._write(room, Change(user_id, user_id, "leave", room_id, room, _reason(reason)))
+        await self._write(room, MembershipChange(user_id, user_id, "leave", room_id, room, _reason(reason)))
 
     @judged_again
     async def evict(self, guest: UserId, room_id: str, reason: str) -> None:
@@ -168,7 +168,7 @@ class MembershipChanges:
         is_open = access is not None and access.content.get("guest_access") == "can_join"
         if is_open or now is None or now.membership != "join":
             return
-        change = Change(guest, guest, "leave", room_id, room, {"reason": reason})
+        change = MembershipChange(guest, guest, "leave", room_id, room, {"reason": reason})
         draft = await self._admission.admit(change)
         draft.ground = {**draft.ground, GUEST_ACCESS: access.event_id if access is not None else None}
         await self._rooms.submit(room, [draft])
@@ -180,7 +180,7 @@ class MembershipChanges:
         now = room.get((MEMBER, target))
         if now is None or now.membership in ("leave", "ban"):
             raise Forbidden("This person is not in the room")
-        await self._write(room, Change(user_id, target, "leave", room_id, room, _reason(reason)))
+        await self._write(room, MembershipChange(user_id, target, "leave", room_id, room, _reason(reason)))
 
     @judged_again
     async def ban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
@@ -190,7 +190,7 @@ class MembershipChanges:
         if now is not None and now.membership == "ban":
             await self._rooms.until_written(room, now)
             return
-        await self._write(room, Change(user_id, target, "ban", room_id, room, _reason(reason)))
+        await self._write(room, MembershipChange(user_id, target, "ban", room_id, room, _reason(reason)))
 
     @judged_again
     async def unban(self, user_id: UserId, room_id: str, target: UserId, reason: str | None) -> None:
@@ -199,7 +199,7 @@ class MembershipChanges:
         now = room.get((MEMBER, target))
         if now is None or now.membership != "ban":
             raise MatrixError(403, "M_BAD_STATE", "This person is not banned")
-        await self._write(room, Change(user_id, target, "leave", room_id, room, _reason(reason)))
+        await self._write(room, MembershipChange(user_id, target, "leave", room_id, room, _reason(reason)))
 
     async def forget(self, user_id: UserId, room_id: str) -> None:
         """The room disappears from the user's lists. Raises M_UNKNOWN while the user is still in it."""
@@ -220,7 +220,7 @@ class MembershipChanges:
         if now is None or now.membership != "join":
             return
         kept = {k: v for k, v in now.content.items() if k not in ("displayname", "avatar_url")}
-        await self._write(room, Change(user_id, user_id, "join", room_id, room, kept))
+        await self._write(room, MembershipChange(user_id, user_id, "join", room_id, room, kept))
 
 
 def _reason(reason: str | None) -> dict[str, str]:

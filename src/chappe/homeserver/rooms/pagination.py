@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.stretches import Walk
 from chappe.homeserver.rooms.timeline import passing
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.matrix.errors import NotFound
 from chappe.matrix.filters import RoomEventFilter, is_open
 
@@ -26,7 +26,7 @@ MOST_CLOSINGS = 20  # of a gap, for one request that reads forwards
 class Page:
     """Events in the order asked for; `start` and `end` are positions, `end` None where the timeline ends."""
 
-    events: list[Seen]
+    events: list[VisibleEvent]
     start: int
     end: int | None
 
@@ -54,7 +54,7 @@ class Pagination:
         start = await self._start(room, start, backwards)
         walk = Walk(room.order, start, stop, backwards, self._rooms.clock.watermark, closings)
         filling = Filling(self._history.extend, room)
-        found: list[Seen] = []
+        found: list[VisibleEvent] = []
         for _ in range(MAX_READS + closings):
             if walk.turns == MAX_READS:
                 break
@@ -87,7 +87,7 @@ class Pagination:
 
     async def _batch(
         self, user_id: str, room: LiveRoom, walk: Walk, size: int, event_filter: RoomEventFilter
-    ) -> list[tuple[int, Seen | None]]:
+    ) -> list[tuple[int, VisibleEvent | None]]:
         """The next events of a walk: their positions, and what the reader is shown of each."""
         low, high = walk.ahead()
         events = await self._rooms.timeline.events_between(room, low, high, size, walk.backwards) if low < high else []
@@ -177,7 +177,7 @@ class Pagination:
         raise NotFound(f"There is no event {'before' if backwards else 'after'} this time")
 
 
-def _take(walk: Walk, batch: Sequence[tuple[int, Seen | None]], found: list[Seen], limit: int) -> bool:
+def _take(walk: Walk, batch: Sequence[tuple[int, VisibleEvent | None]], found: list[VisibleEvent], limit: int) -> bool:
     """Walks past a batch, and adds to `found` what is shown of it. False where that is full before the end."""
     for position, shown in batch:
         if shown is not None:

@@ -21,7 +21,7 @@ CHILDREN = range(HEADER, HEADER + FAN * NAME, NAME)  # where they lie in an inne
 PACK_NODES = 256
 DIFFERENCES, SMALL_DIFFERENCE = 200, 500  # that are remembered
 EMPTY, NO_ENTRIES = bytes(NAME), b"\0"
-Change = tuple[bytes, int | None]
+EntryChange = tuple[bytes, int | None]
 
 
 class KeyHash:
@@ -84,7 +84,7 @@ class TreeEditor:
         self._done: list[tuple[int, bytes]] | None = None  # packs that are full, where more than one may be written
         self._further: Iterator[int]
 
-    def update(self, root: bytes, changes: Iterable[Change], pack: int) -> tuple[bytes, bytes | None]:
+    def update(self, root: bytes, changes: Iterable[EntryChange], pack: int) -> tuple[bytes, bytes | None]:
         """Sets (None: deletes) keys. Returns the new root and the row to store under `pack`, None if nothing changed.
 
         Raises ValueError where the edit would need more than one pack (256 nodes): build large states in slices.
@@ -94,7 +94,7 @@ class TreeEditor:
         return new, encode_pack(list(self.written.values())) if self.written else None
 
     def update_widely(
-        self, root: bytes, changes: Iterable[Change], packs: Iterable[int]
+        self, root: bytes, changes: Iterable[EntryChange], packs: Iterable[int]
     ) -> tuple[bytes, list[tuple[int, bytes]]]:
         """`update` for any number of changes. `packs`: as many numbers as it takes (about one for ten changes).
 
@@ -126,11 +126,11 @@ class TreeEditor:
         self.written[name] = self.nodes[name] = node
         return name
 
-    def _apply(self, name: bytes, depth: int, changes: list[Change]) -> tuple[bytes, int]:
+    def _apply(self, name: bytes, depth: int, changes: list[EntryChange]) -> tuple[bytes, int]:
         node = self._load(name)
         if not node[0]:
             return self._apply_to_leaf(name, node, depth, changes)
-        groups: dict[int, list[Change]] = {}
+        groups: dict[int, list[EntryChange]] = {}
         for change in changes:
             groups.setdefault(_slot(change[0], depth), []).append(change)
         body, delta, moved = bytearray(node[HEADER:]), 0, False
@@ -148,7 +148,7 @@ class TreeEditor:
             return self._make(entries, depth), delta
         return self._save(b"\1" + count.to_bytes(4, "big") + bytes(body)), delta
 
-    def _apply_to_leaf(self, name: bytes, node: bytes, depth: int, changes: list[Change]) -> tuple[bytes, int]:
+    def _apply_to_leaf(self, name: bytes, node: bytes, depth: int, changes: list[EntryChange]) -> tuple[bytes, int]:
         have = {node[i : i + HASH]: node[i + HASH : i + ENTRY] for i in range(1, len(node), ENTRY)}
         before = len(have)
         for key, value in changes:

@@ -16,14 +16,14 @@ from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore, Scanned
 from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.homeserver.rooms.stretches import cut_of
-from chappe.homeserver.rooms.visibility import Seen, Visibility
+from chappe.homeserver.rooms.visibility import Visibility, VisibleEvent
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.events import references
 from chappe.matrix.filters import RoomEventFilter, passes, passes_room
 
 MEMBER = "m.room.member"
-See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[Seen]]]
+See = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[list[VisibleEvent]]]
 MAX_SCANS = 100  # reads for one /sync in search of what passes its filter, in all rooms together
 
 
@@ -116,7 +116,7 @@ class Timeline:
         )
         return [e for e in events if e.event_id in targets]
 
-    async def event(self, user_id: str, room: LiveRoom, event_id: str) -> Seen:
+    async def event(self, user_id: str, room: LiveRoom, event_id: str) -> VisibleEvent:
         """An event for somebody, who is shown it. Raises M_NOT_FOUND where it is not there or not for them: one answer for both."""
         seen = await self._look_up(user_id, room, event_id, self._visibility.filter)
         if seen is None:
@@ -128,7 +128,7 @@ class Timeline:
         seen = await self._look_up(user_id, room, event_id, self._visibility.visible_events)
         return None if seen is None else seen[0]
 
-    async def _look_up(self, user_id: str, room: LiveRoom, event_id: str, see: See) -> Seen | None:
+    async def _look_up(self, user_id: str, room: LiveRoom, event_id: str, see: See) -> VisibleEvent | None:
         try:
             await self._visibility.require_reader(user_id, room)
         except Forbidden:

@@ -21,7 +21,7 @@ from chappe.matrix.errors import Forbidden
 from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility
 
 VISIBILITY_KEY = ("m.room.history_visibility", "")
-Seen = tuple[RoomEvent, str]  # an event and the reader's membership at it
+VisibleEvent = tuple[RoomEvent, str]  # an event and the reader's membership at it
 Reads = Callable[[str, LiveRoom, Sequence[RoomEvent]], Awaitable[None]]
 MayPeek = Callable[[str], bool]
 
@@ -73,7 +73,7 @@ class Visibility:
         """Whether the room is open to the world, and the user sees such rooms without being there."""
         return room.history_visibility == "world_readable" and self._may_peek(user_id)
 
-    async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+    async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[VisibleEvent]:
         """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""
         seen = await self.visible_events(user_id, room, events)
         if seen:
@@ -81,7 +81,7 @@ class Visibility:
                 await listener(user_id, room, [event for event, _ in seen])
         return seen
 
-    async def visible_events(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[Seen]:
+    async def visible_events(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[VisibleEvent]:
         """As `filter`, but nobody is shown them: the read guard counts nothing."""
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignoring.of(user_id):
@@ -92,7 +92,7 @@ class Visibility:
             return self._after_erasures(mine, [(event, "join") for event in events])
         asked = {event.state_before for event, sees in zip(events, certain, strict=True) if sees is None}
         then = await self._state_then(user_id, room, asked)
-        seen: list[Seen] = []
+        seen: list[VisibleEvent] = []
         for event, sees in zip(events, certain, strict=True):
             if sees is not None:
                 seen += [(event, "join")] if sees else []
@@ -102,7 +102,7 @@ class Visibility:
                 seen.append((event, membership))
         return self._after_erasures(mine, seen)
 
-    def _after_erasures(self, mine: Membership | None, seen: list[Seen]) -> list[Seen]:
+    def _after_erasures(self, mine: Membership | None, seen: list[VisibleEvent]) -> list[VisibleEvent]:
         """Messages of people who have erased them are redacted for readers who were not there (client-server API, "Account
         deactivation"). State is the room's, and stays."""
         if not self.erased_at:

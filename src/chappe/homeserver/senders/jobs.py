@@ -17,7 +17,7 @@ NEARLY = 0.9  # of its period must have passed since a job was done anywhere: cl
 
 
 @dataclass(frozen=True)
-class Job:
+class ScheduledJob:
     """`is_per_process`: it concerns what this process has in memory. Every other job runs once in the cluster."""
 
     name: str
@@ -31,12 +31,12 @@ class Jobs:
 
     def __init__(self, leases: Leases) -> None:
         self._leases = leases
-        self.jobs: list[Job] = []
+        self.jobs: list[ScheduledJob] = []
         self.failures: dict[str, int] = {}
 
     def add(self, name: str, seconds: float, job: Callable[[], Awaitable[object]], is_per_process: bool = False) -> None:
         """`seconds`: from one run's end to the next one's start, in the cluster or (`is_per_process`) in this process."""
-        self.jobs.append(Job(name, seconds, job, is_per_process))
+        self.jobs.append(ScheduledJob(name, seconds, job, is_per_process))
         self.failures[name] = 0
 
     async def run(self) -> None:
@@ -45,7 +45,7 @@ class Jobs:
             for job in self.jobs:
                 group.create_task(self._repeat(job), name=f"job {job.name}")
 
-    async def _repeat(self, job: Job) -> None:
+    async def _repeat(self, job: ScheduledJob) -> None:
         wait = job.seconds if job.is_per_process else min(job.seconds, LOOK_AT_LEAST_EVERY)
         while True:
             await asyncio.sleep(wait)
@@ -59,7 +59,7 @@ class Jobs:
                 self.failures[job.name] += 1
                 log.exception("a job failed", extra={"fields": {"job": job.name}})
 
-    async def run_once(self, job: Job) -> bool:
+    async def run_once(self, job: ScheduledJob) -> bool:
         """Runs a job now, unless another process does it or has just done it: then False."""
         if job.is_per_process:
             await job.run()

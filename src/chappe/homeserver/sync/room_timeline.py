@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.stretches import gap_before
 from chappe.homeserver.rooms.timeline import Search
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.homeserver.sync.context import SyncContext
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.filters import RoomEventFilter, is_open, passes_nothing
@@ -36,7 +36,7 @@ class RoomTimeline:
     than by its own place in it: the state then follows from `events` alone.
     """
 
-    events: list[Seen]
+    events: list[VisibleEvent]
     limited: bool
     after: int
     start: int  # the position just before the first event

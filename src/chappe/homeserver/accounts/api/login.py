@@ -14,7 +14,7 @@ from chappe.homeserver.accounts.sessions import NO_ORIGIN, Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.uia import UserInteractiveAuth
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.sign_in_upstream import CheckPassword
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.request import Request
@@ -161,7 +161,7 @@ class Login:
 
     @endpoint("POST", "/_matrix/client/v3/logout/all", auth=GUEST_AUTH, when_locked=True)
     async def logout_all(self, request: Request) -> Answer:
-        await self._accounts.states.enter(request.user_id, State.SIGNED_OUT_EVERYWHERE)
+        await self._accounts.states.enter(request.user_id, AccountState.SIGNED_OUT_EVERYWHERE)
         return {}
 
     @endpoint("GET", "/_matrix/client/v3/account/whoami", auth=GUEST_AUTH)

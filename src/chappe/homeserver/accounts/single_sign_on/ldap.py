@@ -17,7 +17,7 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from chappe.config import Ldap
-from chappe.homeserver.accounts.single_sign_on.providers import Proven, fill, rewrite
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity, fill, rewrite
 from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Entry:
     """Somebody whom a directory knows by what was typed; nothing is proven yet. `who` counts with the right password only."""
 
     dn: str
-    who: Proven
+    who: ProvenIdentity
 
 
 class Directories:
@@ -121,12 +121,12 @@ def _is_right(settings: Ldap, dn: str, password: str) -> bool:
     return True
 
 
-def _proven(settings: Ldap, dn: str, attributes: Any, raw: Any) -> Proven:
+def _proven(settings: Ldap, dn: str, attributes: Any, raw: Any) -> ProvenIdentity:
     values = {name: _first(value) for name, value in dict(attributes).items()}
     email = values.get(settings.email_attribute)
     localpart = values.get(settings.localpart_attribute)
     names = _names(raw)
-    return Proven(
+    return ProvenIdentity(
         f"ldap:{settings.id}",
         names[0] if names else dn,
         rewrite(email, settings.rewrite) if email else None,

@@ -35,7 +35,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ProvenIdentity:
     """What a provider or a directory says of a person. `email`: only if it vouches for it; rewritten by the rules.
 
     `seen_ts` (ms): when the provider last saw them prove who they are; None: it does not say.
@@ -62,7 +62,7 @@ class Proven:
 
 
 @dataclass(slots=True)
-class _Known:
+class _Metadata:
     """A provider's published metadata and keys."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Providers:
         """`fetcher`: a trusted one, since operators name the addresses."""
         self._database, self._fetcher, self._now_ms = database, fetcher, now_ms
         self._settings = {s.id: s for s in settings}
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _Metadata] = {}
 
     def of(self, server_name: str) -> list[IdentityProvider]:
         """Those that a hosted domain offers."""
@@ -142,7 +142,7 @@ class Providers:
 
     async def finish(
         self, provider: IdentityProvider, browser: bytes, state: str, code: str, callback: str, issuer: str | None
-    ) -> tuple[Proven, str]:
+    ) -> tuple[ProvenIdentity, str]:
         """(who it is, where to go on). Raises M_FORBIDDEN for answers that do not fit a question of this browser."""
         row = await find(
             self._database,
@@ -163,7 +163,7 @@ class Providers:
         seen_ts = self._seen(provider, claims, row.fresh_since_ts)
         return replace(_proven(provider, merged, seen_ts), asked_ts=asked_ts), row.next
 
-    async def has_signed_out(self, proven: Proven) -> bool:
+    async def has_signed_out(self, proven: ProvenIdentity) -> bool:
         """Whether a provider has said meanwhile that whom it has vouched for is signed out.
 
         To be asked once the browser's session is written: a logout that comes later ends that. So one of the two sees the other.
@@ -280,7 +280,7 @@ class Providers:
 
     # ---------------------------------------------------------------------------------------------------- discovery
 
-    async def _load(self, provider: IdentityProvider, fresh: bool = False) -> _Known:
+    async def _load(self, provider: IdentityProvider, fresh: bool = False) -> _Metadata:
         known = self._known.get(provider.id)
         if known is not None and known.until > time.monotonic() and not fresh:
             return known
@@ -290,7 +290,7 @@ class Providers:
             raise MatrixError(502, "M_UNKNOWN", "The provider's metadata names another issuer")
         listed = await _object(await self._fetcher.get_bytes(str(metadata["jwks_uri"])))
         keys = KeySet.import_key_set(listed)  # type: ignore[arg-type]
-        self._known[provider.id] = _Known(metadata, keys, time.monotonic() + METADATA_SECONDS)
+        self._known[provider.id] = _Metadata(metadata, keys, time.monotonic() + METADATA_SECONDS)
         return self._known[provider.id]
 
     async def prune(self) -> None:
@@ -316,7 +316,7 @@ def _merged(userinfo: Mapping[str, Any], claims: Mapping[str, Any], email_claim:
     return {**merged, "email_verified": verified[-1] if verified else None}
 
 
-def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> Proven:
+def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int | None) -> ProvenIdentity:
     raw = claims.get(provider.email_claim)
     email = None
     if type(raw) is str and (claims.get("email_verified") is True or not provider.require_verified_email):
@@ -325,7 +325,7 @@ def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int 
     if localpart is None and email is not None:
         localpart = email.partition("@")[0]
     session = claims.get("sid")
-    return Proven(
+    return ProvenIdentity(
         provider.id,
         str(claims["sub"]),
         email,

@@ -12,7 +12,7 @@ from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.forms import read_form
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.single_sign_on.providers import Proven, Providers
+from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity, Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.sign_in_upstream import UNKNOWN, CheckPassword, Claimed, SignInUpstream
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
@@ -101,7 +101,7 @@ class SignInPages:
         return user, method
 
     async def _begin(
-        self, visit: Visit, user: User, method: str, proven: Proven | None = None, password_hash: str | None = None
+        self, visit: Visit, user: User, method: str, proven: ProvenIdentity | None = None, password_hash: str | None = None
     ) -> Response:
         """A new session takes the place of whatever the browser had. Raises M_FORBIDDEN where what it comes from has ended."""
         address, program = visit.request.address, visit.request.header(b"user-agent")

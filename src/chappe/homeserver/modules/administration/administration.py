@@ -28,7 +28,7 @@ from chappe.homeserver.modules.administration.listed import (
     SentEvent,
     WaitingCounts,
 )
-from chappe.homeserver.rooms.admission import Standing
+from chappe.homeserver.rooms.admission import AdmissionFacts
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.search_lexemes import patterns
 
@@ -200,11 +200,11 @@ class Administration:
             "SELECT blocked_by FROM blocked_rooms WHERE room_id = $1", room_id
         )
 
-    async def standing(self, user_id: str, room_id: str) -> Standing:
+    async def standing(self, user_id: str, room_id: str) -> AdmissionFacts:
         """What is asked about whoever comes into a room, in one reading."""
         standing = await find(
             self._database,
-            Standing,
+            AdmissionFacts,
             """SELECT EXISTS (SELECT 1 FROM blocked_rooms WHERE room_id = $2)
                       OR EXISTS (SELECT 1 FROM room_purges WHERE room_id = $2 AND ended_ts IS NULL) AS is_blocked,
                       coalesce(u.is_guest, false) AS is_guest, CASE WHEN u.kind = 'bot' THEN u.scope END AS scope

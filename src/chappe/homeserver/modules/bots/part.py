@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chappe.homeserver.accounts.account_states import AccountStates, End, Entry
+from chappe.homeserver.accounts.account_states import AccountStateEntry, AccountStates, End
 from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
@@ -48,15 +48,15 @@ def runs(sender: WebhookSender) -> Iterator[Loop]:
 def ends(
     bots: Bots, webhooks: Webhooks, accounts: AccountStore, deactivate: DeactivateAccount, account_states: AccountStates
 ) -> Mapping[str, End]:
-    async def end_bots(entry: Entry) -> None:
+    async def end_bots(entry: AccountStateEntry) -> None:
         for bot in await bots.of(entry.user_id):
-            if entry.state is not State.SIGNED_OUT_EVERYWHERE:
+            if entry.state is not AccountState.SIGNED_OUT_EVERYWHERE:
                 await deactivate(UserId(bot), False, THEMSELVES)
             elif await accounts.sessions.devices(bot):  # one that speaks for a webhook has none
                 await account_states.enter(bot, entry.state)
 
-    async def end_webhooks(entry: Entry) -> None:
-        signed_out = entry.state is State.SIGNED_OUT_EVERYWHERE
+    async def end_webhooks(entry: AccountStateEntry) -> None:
+        signed_out = entry.state is AccountState.SIGNED_OUT_EVERYWHERE
         await (webhooks.disable_all if signed_out else webhooks.forget_owner)(entry.user_id)
 
     return {"bots": end_bots, "webhooks": end_webhooks}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chappe.config import DelayedEventsConfig
-from chappe.homeserver.accounts.account_states import End, Entry
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.account_states import AccountStateEntry, End
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.send_delayed_event import SendDelayedEvent
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
@@ -30,8 +30,8 @@ def runs(delayed: DelayedEvents, sender: DelayedEventSender) -> Iterator[Loop | 
 
 
 def ends(delayed: DelayedEvents) -> Mapping[str, End]:
-    async def end(entry: Entry) -> None:
-        if entry.state is State.SIGNED_OUT_EVERYWHERE:
+    async def end(entry: AccountStateEntry) -> None:
+        if entry.state is AccountState.SIGNED_OUT_EVERYWHERE:
             await delayed.sign_out(entry.user_id, entry.but_device)
         else:
             await delayed.cancel_all(entry.user_id)

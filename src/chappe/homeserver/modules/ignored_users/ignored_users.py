@@ -31,13 +31,13 @@ ALLOW, IGNORE, BLOCK = "allow", "ignore", "block"
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class IgnorePreferences:
     ignored: frozenset[str]
     blocks_all: bool
     rules: Mapping[str, Any]
 
 
-_NOTHING = Preferences(frozenset(), False, {})
+_NOTHING = IgnorePreferences(frozenset(), False, {})
 
 
 class IgnoringRow(Row):
@@ -51,7 +51,7 @@ class IgnoredUsers(Ignoring):
         self._database = database
         self._cache = UserCache(clock, ("account_data",), self._load)
 
-    async def _load(self, users: list[str]) -> dict[str, Preferences]:
+    async def _load(self, users: list[str]) -> dict[str, IgnorePreferences]:
         rows = await read(
             self._database,
             IgnoringRow,
@@ -87,11 +87,11 @@ class IgnoredUsers(Ignoring):
             raise Forbidden(f"{target} does not accept invitations", "M_INVITE_BLOCKED")
 
 
-def _preferences(data: Mapping[str, Any]) -> Preferences:
+def _preferences(data: Mapping[str, Any]) -> IgnorePreferences:
     listed = data.get(IGNORED, {}).get("ignored_users")
     blocks = any(data.get(kind, {}).get("default_action") == "block" for kind in (PERMISSION, STABLE_BLOCKING))
     rules = data.get(FILTERING, {})
-    return Preferences(frozenset(listed) if type(listed) is dict else frozenset(), blocks, rules)
+    return IgnorePreferences(frozenset(listed) if type(listed) is dict else frozenset(), blocks, rules)
 
 
 def _by_rules(rules: Mapping[str, Any], sender: str) -> str:

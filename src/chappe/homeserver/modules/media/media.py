@@ -169,7 +169,7 @@ class ContentRepository:
                 raise BadRequest("This is no type of a file", "M_INVALID_PARAM")
             await self._policy.may_upload(user_id, content_type, None)
         under_way = await self._share.begin(user_id)
-        counted = _Counted(chunks, under_way)
+        counted = _CountedChunks(chunks, under_way)
         temporary = f"uploads/{secrets.token_hex(16)}"
         media = Media(server_name, media_id, content_type, file_name, 0, b"", False)
         try:
@@ -183,7 +183,7 @@ class ContentRepository:
         if not is_new and user_id:
             raise _exists()  # a copy of another server's file is the same whoever fetched it
 
-    async def _settle(self, user_id: UserId, media: Media, temporary: str, counted: _Counted) -> bool:
+    async def _settle(self, user_id: UserId, media: Media, temporary: str, counted: _CountedChunks) -> bool:
         """File and row, one at a time for each file. False where it was stored before.
 
         A file without a finished row is what an earlier try left that died or lost the database: this one takes its place.
@@ -354,7 +354,7 @@ class ContentRepository:
         await self._files.prune_reservations(self._now_ms())
 
 
-class _Counted:
+class _CountedChunks:
     """Counts and hashes what passes; keeps the error that ended it, which the store would wrap."""
 
     def __init__(self, chunks: AsyncIterator[bytes], under_way: UnderWay) -> None:

@@ -27,7 +27,7 @@ Named = Callable[[list[str]], Awaitable[Set[str]]]
 
 
 @dataclass(slots=True)
-class Found:
+class OrphanFiles:
     """`keys`: blobs that nothing names, `size` their bytes; `seen`: how many blobs were looked at."""
 
     keys: list[str] = field(default_factory=list)
@@ -53,9 +53,9 @@ class Orphans:
         """`named` tells which of some keys a row names; `kind`: their first segment."""
         self._by_kind[kind] = named
 
-    async def find(self) -> Found:
+    async def find(self) -> OrphanFiles:
         """At most AT_MOST."""
-        found, before = Found(), self._now_ms() - DAY_MS
+        found, before = OrphanFiles(), self._now_ms() - DAY_MS
         for kind in self._by_kind:
             async for page in self._blobs.older(f"{kind}/", before):
                 found.seen += len(page)

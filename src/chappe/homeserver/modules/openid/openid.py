@@ -27,7 +27,7 @@ CONSEQUENCE = Consequence(
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class OpenIdOwner:
     """Whose token it is, and of which session of theirs."""
 
     user_id: str
@@ -59,7 +59,7 @@ class OpenId:
             )
         return token
 
-    async def proven_by(self, token: str) -> Proven:
+    async def proven_by(self, token: str) -> OpenIdOwner:
         """Raises M_UNKNOWN_TOKEN (401), for accounts that may not act as well: the service that asks learns no more."""
         row = await find(
             self._database,
@@ -70,7 +70,7 @@ class OpenId:
         )
         if row is None or await self._standings.refusal(row.user_id, Doing.ACT) is not None:
             raise MatrixError(401, "M_UNKNOWN_TOKEN", "This token is unknown or has expired")
-        return Proven(row.user_id, row.device_id)
+        return OpenIdOwner(row.user_id, row.device_id)
 
     async def end_all(self, user_id: str) -> None:
         await self._database.execute("DELETE FROM openid_tokens WHERE user_id = $1", user_id)

@@ -51,13 +51,13 @@ FRAGMENT = Fragment(
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PresenceState:
     presence: str = OFFLINE
     status_msg: str | None = None
     last_active_ts: int = 0
 
 
-def _row(user_id: str, state: State) -> PresenceRow:
+def _row(user_id: str, state: PresenceState) -> PresenceRow:
     return PresenceRow(who=user_id, presence=state.presence, status=state.status_msg, active_ts=state.last_active_ts)
 
 
@@ -89,15 +89,15 @@ class Presence:
     def enabled_for(self, user_id: str) -> bool:
         return self._is_enabled(domain_of(user_id))
 
-    async def _load(self, users: list[str]) -> dict[str, State]:
+    async def _load(self, users: list[str]) -> dict[str, PresenceState]:
         rows = await read(
             self._database,
             StoredPresence,
             f"SELECT {columns(StoredPresence)} FROM presence WHERE user_id = ANY($1::text[])",
             users,
         )
-        found = {r.user_id: State(r.presence, r.status_msg, r.last_active_ts) for r in rows}
-        return {user: found.get(user, State()) for user in users}
+        found = {r.user_id: PresenceState(r.presence, r.status_msg, r.last_active_ts) for r in rows}
+        return {user: found.get(user, PresenceState()) for user in users}
 
     # ----------------------------------------------------------------------------------------------------- changing
 
@@ -110,7 +110,7 @@ class Presence:
             raise BadRequest("The status message is too long", "M_INVALID_PARAM")
         if not self.enabled_for(user_id):
             raise Forbidden("Presence is switched off here")
-        await self._write(user_id, State(state, status_msg or None, self._now_ms()), "presence")
+        await self._write(user_id, PresenceState(state, status_msg or None, self._now_ms()), "presence")
 
     async def set_remote(self, user_id: str, entry: dict[str, Any]) -> None:
         """What another server says of its user. Malformed parts count as not said."""
@@ -122,9 +122,9 @@ class Presence:
         status = status[:MAX_STATUS] if type(status) is str and status else None
         before = await self._states.get(user_id)
         if (before.presence, before.status_msg) != (state, status):
-            await self._write(user_id, State(state, status, active), "presence")
+            await self._write(user_id, PresenceState(state, status, active), "presence")
 
-    async def _write(self, user_id: str, state: State, kind: str = SEEN) -> None:
+    async def _write(self, user_id: str, state: PresenceState, kind: str = SEEN) -> None:
         write = Write()
         write.add(_row(user_id, state))
         write.touch_user(user_id, kind)
@@ -185,10 +185,10 @@ class Presence:
         finally:
             self._following -= users
 
-    def _as_devices_say(self, user_id: str, before: State) -> State:
+    def _as_devices_say(self, user_id: str, before: PresenceState) -> PresenceState:
         said = set(self._devices.get(user_id, {}).values())
         now = next((state for state in STATES if state in said), OFFLINE)
-        return State(now, before.status_msg, self._now_ms() if now == ONLINE else before.last_active_ts)
+        return PresenceState(now, before.status_msg, self._now_ms() if now == ONLINE else before.last_active_ts)
 
     def _moves(self, user_id: str) -> bool:
         """Whether what their devices say is still to be written."""
@@ -228,7 +228,7 @@ class Presence:
 
     # ------------------------------------------------------------------------------------------------------ reading
 
-    async def of(self, users: Iterable[str]) -> dict[str, State]:
+    async def of(self, users: Iterable[str]) -> dict[str, PresenceState]:
         """As of now: who has just come or gone at this process has, before it is written."""
         states = await self._states.get_many([user for user in users if self.enabled_for(user)])
         return {u: self._as_devices_say(u, state) if self._moves(u) else state for u, state in states.items()}
@@ -252,7 +252,7 @@ class Presence:
         present = set(found)
         return [user for user in users if user in present or (self._moves(user) and self._devices.get(user))]
 
-    def content(self, state: State) -> dict[str, Any]:
+    def content(self, state: PresenceState) -> dict[str, Any]:
         """Of an m.presence event."""
         ago = max(0, self._now_ms() - state.last_active_ts)
         content: dict[str, Any] = {"presence": state.presence}

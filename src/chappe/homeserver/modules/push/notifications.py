@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.matrix.push_rules import RuleSet, verdict_of
 
 BATCH = 50
@@ -23,7 +23,7 @@ MAX_READS = 40  # batches of one request; beyond, the client goes on with the to
 @dataclass(frozen=True, slots=True)
 class Notification:
     room: LiveRoom
-    seen: Seen
+    seen: VisibleEvent
     actions: list[Any]
     is_read: bool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chappe.config import Email, Push
-from chappe.homeserver.accounts.account_states import End, Entry
+from chappe.homeserver.accounts.account_states import AccountStateEntry, End
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock
@@ -58,13 +58,15 @@ def missed(rooms: Rooms, rules: PushRules, counts: UnreadCounts, ignored: Ignore
     return Notifications(rooms, rules, counts, ignored.of, ignored.hides_invitation)
 
 
-def told(rooms: Rooms, counts: UnreadCounts, ignored: IgnoredUsers, vapid: Vapid, now_ms: NowMs) -> notification.Notifications:
-    return notification.Notifications(rooms, counts, ignored.hides_invitation, vapid, now_ms)
+def told(
+    rooms: Rooms, counts: UnreadCounts, ignored: IgnoredUsers, vapid: Vapid, now_ms: NowMs
+) -> notification.PushNotifications:
+    return notification.PushNotifications(rooms, counts, ignored.hides_invitation, vapid, now_ms)
 
 
 def digest(
     database: Database,
-    notifications: notification.Notifications,
+    notifications: notification.PushNotifications,
     mail: MailQueue,
     accounts: AccountStore,
     email: Email,
@@ -99,7 +101,7 @@ def runs(counts: UnreadCounts, gatherer: PushGatherer, deliverer: PushDeliverer)
 
 
 def ends(pushers: Pushers) -> Mapping[str, End]:
-    async def end(entry: Entry) -> None:
+    async def end(entry: AccountStateEntry) -> None:
         await pushers.remove_all(entry.user_id, entry.but_device)
 
     return {"pushers": end}

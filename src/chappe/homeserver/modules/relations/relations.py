@@ -13,7 +13,7 @@ from chappe.homeserver.modules.relations.store import RelationStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Place, Seen
+from chappe.homeserver.rooms.visibility import Place, VisibleEvent
 from chappe.matrix.errors import NotFound
 from chappe.matrix.relations import BUNDLED, REFERENCE, REPLACE, THREAD, is_valid_edit
 
@@ -25,7 +25,7 @@ MAX_READS = 10
 class RelationPage:
     """`next`: the position to go on from, None at the end."""
 
-    events: list[Seen]
+    events: list[VisibleEvent]
     next: int | None
 
 
@@ -44,7 +44,7 @@ class Relations:
 
     # -------------------------------------------------------------------------------------------- events for clients
 
-    async def present(self, user_id: str, device_id: str, room: LiveRoom, events: Sequence[Seen]) -> list[bytes]:
+    async def present(self, user_id: str, device_id: str, room: LiveRoom, events: Sequence[VisibleEvent]) -> list[bytes]:
         """Client events: the reader's membership at each, the transaction id if this device sent it, what relates to it."""
         bundles = await self.bundles(user_id, room, [e for e, _ in events])
         mine = f"{user_id}\x1f{device_id}\x1f"
@@ -152,7 +152,7 @@ class Relations:
         mine = (await self._rooms.memberships.of(user_id)).get(room.number)
         return mine.position if mine is not None and mine.membership != "join" else None
 
-    async def _visible(self, user_id: str, room: LiveRoom, event_ids: list[str]) -> list[Seen]:
+    async def _visible(self, user_id: str, room: LiveRoom, event_ids: list[str]) -> list[VisibleEvent]:
         if not event_ids:
             return []
         wanted = set(event_ids)
@@ -180,7 +180,7 @@ class Relations:
     ) -> RelationPage:
         """What relates to an event, as far as the reader may see it. Raises M_NOT_FOUND as for the event itself."""
         await self._rooms.timeline.event(user_id, room, event_id)
-        found: list[Seen] = []
+        found: list[VisibleEvent] = []
         at, order = start, room.order
         until = None if stop is None else order.place(stop)
         for _ in range(MAX_READS):
@@ -219,7 +219,7 @@ class Relations:
         """The roots of the room's threads, those with the newest events first. `next` goes into `start`."""
         await self._rooms.visibility.require_reader(user_id, room)
         left = await self._left_at(user_id, room)
-        found: list[Seen] = []
+        found: list[VisibleEvent] = []
         at = start
         for _ in range(MAX_READS):
             roots = await self._roots(room, user_id if only_participated else None, at, left, limit + 1)

@@ -11,10 +11,10 @@ import orjson
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.modules.relations.relations import Relations
-from chappe.homeserver.modules.search.search import Around, Found, Hit, MessageSearch, RoomEventsCriteria
+from chappe.homeserver.modules.search.search import Around, Hit, MessageSearch, RoomEventsCriteria, SearchResults
 from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.homeserver.sync.token import position_token
 from chappe.matrix.filters import RoomEventFilter
 
@@ -51,7 +51,7 @@ class Search:
             answer["state"] = {hit.room.room_id: await self._state(request, hit) for hit in found.hits}
         return {"search_categories": {"room_events": answer}}
 
-    async def _events(self, request: Request, hit: Hit, events: Sequence[Seen]) -> list[orjson.Fragment]:
+    async def _events(self, request: Request, hit: Hit, events: Sequence[VisibleEvent]) -> list[orjson.Fragment]:
         chunk = await self._relations.present(request.user_id, request.requester.device_id, hit.room, events)
         return [orjson.Fragment(event) for event in chunk]
 
@@ -64,8 +64,8 @@ class Search:
 
     async def _context(self, request: Request, hit: Hit, around: Around) -> dict[str, Any]:
         pages, user, position, order = self._pagination, request.user_id, hit.seen[0].position, hit.room.order
-        before: list[Seen] = []
-        after: list[Seen] = []
+        before: list[VisibleEvent] = []
+        after: list[VisibleEvent] = []
         if limit := min(max(0, around.before_limit), MAX_AROUND):
             before = (await pages.page(user, hit.room, order.before(position), None, True, limit, RoomEventFilter())).events
         if limit := min(max(0, around.after_limit), MAX_AROUND):
@@ -94,7 +94,7 @@ def _profile(content: dict[str, Any]) -> dict[str, Any]:
     return {key: content[key] for key in ("displayname", "avatar_url") if type(content.get(key)) is str}
 
 
-def _groups(found: Found, key: str) -> dict[str, Any]:
+def _groups(found: SearchResults, key: str) -> dict[str, Any]:
     groups: dict[str, Any] = {}
     for hit in found.hits:
         name = hit.room.room_id if key == "room_id" else hit.seen[0].sender

@@ -14,7 +14,7 @@ from chappe.homeserver.modules.search.index import KEYS, SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Place, Seen
+from chappe.homeserver.rooms.visibility import Place, VisibleEvent
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.filters import RoomEventFilter, is_open, passes, passes_event, passes_room
 from chappe.matrix.search_lexemes import meant, query
@@ -53,12 +53,12 @@ class RoomEventsCriteria(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Hit:
     room: LiveRoom
-    seen: Seen
+    seen: VisibleEvent
     rank: float
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResults:
     """`count`: how many of the best 2,000 the user may see, None where only each content says what was asked for;
     `next`: the token of the next page."""
 
@@ -83,7 +83,7 @@ class MessageSearch:
     def __init__(self, database: Database, rooms: Rooms, index: SearchIndex) -> None:
         self._database, self._rooms, self._index = database, rooms, index
 
-    async def search(self, user_id: str, wanted: RoomEventsCriteria, token: str | None) -> Found:
+    async def search(self, user_id: str, wanted: RoomEventsCriteria, token: str | None) -> SearchResults:
         """In the rooms where the user is or was. Raises M_INVALID_PARAM for unknown keys, orders and tokens.
 
         Counts and tokens are made of what the user may see: what is hidden does not show in them either.
@@ -94,7 +94,7 @@ class MessageSearch:
         term = query(wanted.search_term)
         limit = min(DEFAULT_PAGE if wanted.filter.limit is None else max(1, wanted.filter.limit), MAX_PAGE)
         if not rooms or not term:
-            return Found([], 0, [], None)
+            return SearchResults([], 0, [], None)
         await self._index.caught_up()
         visible = await self._visible(user_id, rooms, await self._candidates(term, rooms, types, wanted))
         hits: list[Hit] = []
@@ -103,7 +103,9 @@ class MessageSearch:
             hits += await self._hits(user_id, rows, wanted.filter)
             offset += len(rows)
         count = len(visible) if wanted.filter.contains_url is None else None
-        return Found(hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None)
+        return SearchResults(
+            hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None
+        )
 
     async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()
@@ -160,7 +162,7 @@ class MessageSearch:
         by_room: dict[int, list[int]] = {}
         for row in rows:
             by_room.setdefault(row.room_nid, []).append(row.nid)
-        seen: dict[int, tuple[LiveRoom, Seen]] = {}
+        seen: dict[int, tuple[LiveRoom, VisibleEvent]] = {}
         for number, nids in by_room.items():
             room = await self._rooms.live.by_number(number)
             events = await self._rooms.timeline.of_rows(room, await self._rooms.store.events_by_number(nids))

@@ -18,7 +18,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import MAX_VALUES, TooMuch, read_answer
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
-from chappe.homeserver.outbound.federation.discovery import Discovery, Document, Endpoint, Srv
+from chappe.homeserver.outbound.federation.discovery import Discovery, Document, ServerAddress, Srv
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import literal_of
 from chappe.matrix.request_auth import authorization
@@ -232,7 +232,7 @@ class FederationClient:
 
     async def _send(
         self,
-        endpoint: Endpoint,
+        endpoint: ServerAddress,
         method: str,
         uri: str,
         headers: dict[str, str],

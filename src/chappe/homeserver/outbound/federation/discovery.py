@@ -26,7 +26,7 @@ _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s{0,9}=\s{0,9}\"?(\d{1,10})", re.IGNO
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ServerAddress:
     """Where to connect, and as what. `tls_name`: what the certificate must be for."""
 
     host: str
@@ -54,7 +54,7 @@ GetDocument = Callable[[str], Awaitable[Document | None]]
 
 
 @dataclass(slots=True)
-class _Known:
+class _Delegation:
     delegated: str | None
     until: int
     failures: int = 0
@@ -65,31 +65,31 @@ class Discovery:
 
     def __init__(self, get: GetDocument, srv: Srv, now_ms: NowMs) -> None:
         self._get, self._srv, self._now_ms = get, srv, now_ms
-        self._well_known: OrderedDict[str, _Known] = OrderedDict()
+        self._well_known: OrderedDict[str, _Delegation] = OrderedDict()
 
-    async def find(self, server_name: str) -> list[Endpoint]:
+    async def find(self, server_name: str) -> list[ServerAddress]:
         """The places to try, best first."""
         host, port = split_server_name(server_name)
         if is_ip_literal(host):  # 1
-            return [Endpoint(host.strip("[]"), port or DEFAULT_PORT, server_name, host.strip("[]"))]
+            return [ServerAddress(host.strip("[]"), port or DEFAULT_PORT, server_name, host.strip("[]"))]
         if port is not None:  # 2
-            return [Endpoint(host, port, server_name, host)]
+            return [ServerAddress(host, port, server_name, host)]
         delegated = await self._delegated(host)  # 3
         if delegated is None:
             return await self._by_srv(host)  # 4 to 6
         to, port = split_server_name(delegated)
         if is_ip_literal(to):  # 3.1
-            return [Endpoint(to.strip("[]"), port or DEFAULT_PORT, delegated, to.strip("[]"))]
+            return [ServerAddress(to.strip("[]"), port or DEFAULT_PORT, delegated, to.strip("[]"))]
         if port is not None:  # 3.2
-            return [Endpoint(to, port, delegated, to)]
+            return [ServerAddress(to, port, delegated, to)]
         return await self._by_srv(to)  # 3.3 to 3.5
 
-    async def _by_srv(self, host: str) -> list[Endpoint]:
+    async def _by_srv(self, host: str) -> list[ServerAddress]:
         for service in ("_matrix-fed", "_matrix"):  # the second is deprecated
             targets = await self._srv(f"{service}._tcp.{host}")
             if targets:
-                return [Endpoint(target, port, host, host) for target, port in targets]
-        return [Endpoint(host, DEFAULT_PORT, host, host)]
+                return [ServerAddress(target, port, host, host) for target, port in targets]
+        return [ServerAddress(host, DEFAULT_PORT, host, host)]
 
     # -------------------------------------------------------------------------------------------------- well-known
 
@@ -102,11 +102,11 @@ class Discovery:
         document = await self._get(f"https://{host}/.well-known/matrix/server")
         delegated = None if document is None else _read(document)
         if delegated is not None and document is not None:
-            entry = _Known(delegated, now + _lifetime(document.headers))
+            entry = _Delegation(delegated, now + _lifetime(document.headers))
         else:
             failures = (known.failures if known is not None else 0) + 1
             stale = known.delegated if known is not None else None  # an outage of the page does not move the server
-            entry = _Known(stale, now + min(FIRST_FAILURE << min(failures - 1, 10), LONGEST_FAILURE), failures)
+            entry = _Delegation(stale, now + min(FIRST_FAILURE << min(failures - 1, 10), LONGEST_FAILURE), failures)
         self._well_known[host] = entry
         if len(self._well_known) > CACHED:
             self._well_known.popitem(last=False)

@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.room_section import RoomSections
@@ -74,7 +74,7 @@ class OldSync:
         else:
             joined = [m.number for m in await self._rooms.memberships.joined(request.user_id)]
             numbers = [n for n, last in (await self._rooms.store.last_positions(joined)).items() if last > after]
-        found: list[tuple[LiveRoom, Seen]] = []
+        found: list[tuple[LiveRoom, VisibleEvent]] = []
         for number in numbers:
             room = await self._rooms.live.by_number(number)
             events = await self._rooms.timeline.events_between(room, after, upto, MAX_EVENTS, backwards=False)
@@ -115,7 +115,7 @@ class OldSync:
             for user, state in states.items()
         ]
 
-    async def _present(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[orjson.Fragment]:
+    async def _present(self, request: Request, room: LiveRoom, events: list[VisibleEvent]) -> list[orjson.Fragment]:
         chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
         return [orjson.Fragment(event) for event in chunk]
 

@@ -15,7 +15,7 @@ from chappe.homeserver.rooms.pagination import Pagination
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.homeserver.sync.token import optional_position, position_token
 from chappe.matrix.canonical_json import parse_json
 from chappe.matrix.errors import BadRequest
@@ -35,7 +35,7 @@ class RoomReads:
     async def _room(self, request: Request) -> LiveRoom:
         return await self._rooms.require_readable(request.user_id, parse_room_id(request.params["roomId"]))
 
-    async def _events(self, request: Request, room: LiveRoom, events: Sequence[Seen]) -> bytes:
+    async def _events(self, request: Request, room: LiveRoom, events: Sequence[VisibleEvent]) -> bytes:
         chunk = await self._relations.present(request.user_id, request.requester.device_id, room, events)
         return b",".join(chunk)
 
@@ -63,7 +63,7 @@ class RoomReads:
             parts += [b',"state":[', b",".join(e.for_joined() for e in members), b"]"]
         return b"".join([*parts, b"}"])
 
-    async def _members_of(self, request: Request, room: LiveRoom, events: list[Seen]) -> list[RoomEvent]:
+    async def _members_of(self, request: Request, room: LiveRoom, events: list[VisibleEvent]) -> list[RoomEvent]:
         state = await self._rooms.timeline.state_at(request.user_id, room)
         known = await self._rooms.timeline.speakers(room, (e for e, _ in events), state)
         senders = dict.fromkeys(e.sender for e, _ in events)

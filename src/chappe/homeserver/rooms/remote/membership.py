@@ -13,7 +13,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.admission import Admission, Change
+from chappe.homeserver.rooms.admission import Admission, MembershipChange
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.fragments import MembershipRow
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -194,7 +194,7 @@ class RemoteMembership:
         room = await self._rooms.live.find_any(room_id)
         here = None if self.is_elsewhere(room) else room
         sender = UserId(checked.pdu["sender"])
-        await self._admission.judge(Change(sender, UserId(target), "invite", room_id, here, content, origin))
+        await self._admission.judge(MembershipChange(sender, UserId(target), "invite", room_id, here, content, origin))
         standing = await self._invitation(target, room_id) if here is None else None
         if standing is not None and domain_of(standing.sender) != origin:
             raise Forbidden("This person has been invited to this room already, and has not answered yet")

@@ -13,7 +13,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.policy_server import policy_server_of
 from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import SignedPdu
-from chappe.homeserver.rooms.remote.renewal import Late, RenewalWrite
+from chappe.homeserver.rooms.remote.renewal import LateCopy, RenewalWrite
 from chappe.homeserver.rooms.remote.retelling import Retelling
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import Outlier, OutlierWrite
@@ -42,7 +42,7 @@ class Outliers:
         anew = {i: known[i].nid for i in late if known[i].status == REJECTED and not known[i].has_state}
         fresh = {i: e for i, e in events.items() if i not in known or i in anew}
         await self._adopt_fresh(room, fresh, anew)
-        await self.renew(room, [(known[i], Late(e)) for i, e in late.items() if known[i].status != REJECTED])
+        await self.renew(room, [(known[i], LateCopy(e)) for i, e in late.items() if known[i].status != REJECTED])
 
     async def _adopt_fresh(self, room: LiveRoom, fresh: Mapping[str, SignedPdu], anew: Mapping[str, int]) -> None:
         """`anew`: by id, the numbers of those that are stored, and are judged again."""
@@ -76,7 +76,7 @@ class Outliers:
                 chains = await self._store.chains({n for o in outliers for n in o.auth_event_nids})
                 await self._rooms.commit(OutlierWrite(room, outliers, chains))
 
-    async def renew(self, room: LiveRoom, copies: Sequence[tuple[StoredPdu, Late]]) -> None:
+    async def renew(self, room: LiveRoom, copies: Sequence[tuple[StoredPdu, LateCopy]]) -> None:
         """Gives events that are stored without their content this content, where their auth events allow them with it.
 
         What members see of a room with a policy server bears its signature: what it said of an emptied event does not count for
@@ -88,7 +88,7 @@ class Outliers:
         if not copies:
             return
         auth_events = await self.auth_events(room, {a for _, late in copies for a in late.checked.auth_events()})
-        good: dict[int, Late] = {}
+        good: dict[int, LateCopy] = {}
         for known, late in copies:
             with contextlib.suppress(Forbidden):
                 if all(a in auth_events for a in late.checked.auth_events()):
@@ -104,7 +104,7 @@ class Outliers:
         if has_decided:
             await self.retelling.tell_members(room)
 
-    def _with_name(self, late: Late) -> Late:
+    def _with_name(self, late: LateCopy) -> LateCopy:
         """Somebody of another server, who joins: with how they are found by name."""
         key, pdu = late.checked.key, late.checked.pdu
         if key is None or key[0] != "m.room.member" or pdu["sender"] != key[1] or self._rooms.is_hosted(key[1]):

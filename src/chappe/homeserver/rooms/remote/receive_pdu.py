@@ -39,7 +39,7 @@ from chappe.homeserver.rooms.remote.first_joins import leave_out_first_joins
 from chappe.homeserver.rooms.remote.outcomes import Diverged, MissingPast, Outcome, Outdated, Received
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.prepare_pdu import Lookup, PduPreparation
-from chappe.homeserver.rooms.remote.renewal import Late
+from chappe.homeserver.rooms.remote.renewal import LateCopy
 from chappe.homeserver.rooms.remote.states import States
 from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
 from chappe.homeserver.rooms.remote.stored_auth import Unwritten
@@ -162,12 +162,12 @@ class Receiver:
                 with contextlib.suppress(*BAD_DATA):
                     await self.outliers.renew(room, [one])
 
-    async def _late(self, room: LiveRoom, known: StoredPdu, checked: SignedPdu) -> Late:
+    async def _late(self, room: LiveRoom, known: StoredPdu, checked: SignedPdu) -> LateCopy:
         """What an event does only once it has its content. Before version 11, an emptied redaction names no event."""
         if known.status != HISTORY or checked.pdu["type"] != "m.room.redaction" or room.version.updated_redaction_rules:
-            return Late(checked)
+            return LateCopy(checked)
         state = await self.preparing.state_for(room, checked, known.state_before)
-        return Late(checked, *await self.preparing.what_it_redacts(room, checked, state))
+        return LateCopy(checked, *await self.preparing.what_it_redacts(room, checked, state))
 
     async def _write_batch(self, room: LiveRoom, batch: list[ReceivedPdu], outcomes: dict[str, Outcome | MatrixError]) -> None:
         """Writes the events of a batch, notes their outcomes, and empties it."""

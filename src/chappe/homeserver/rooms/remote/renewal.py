@@ -26,7 +26,7 @@ SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in me
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
+class LateCopy:
     """A copy that has the content of an event that is stored without it, and what the event does only now (as in `ReceivedPdu`)."""
 
     checked: SignedPdu
@@ -42,7 +42,7 @@ class RenewalWrite(WithoutTimeline):
     what. `is_read_anew`: the room as it is in memory will not be what is written, and is read again.
     """
 
-    def __init__(self, room: LiveRoom, copies: Mapping[int, Late]) -> None:
+    def __init__(self, room: LiveRoom, copies: Mapping[int, LateCopy]) -> None:
         super().__init__(room, None)
         self._copies = copies
         self.has_decided = self._changes_state = False
@@ -69,7 +69,7 @@ class RenewalWrite(WithoutTimeline):
         if len(self.redacted) > SHOWN_AT_ONCE:
             self.redacted = []
 
-    def _renew(self, nid: int, late: Late, at_hand: Collection[int]) -> RoomEvent | None:
+    def _renew(self, nid: int, late: LateCopy, at_hand: Collection[int]) -> RoomEvent | None:
         """Gives an event its content. Returns it as it is with that, where it is part of the room's present state."""
         room, checked = self.lane, late.checked
         head = client_event_head(checked.pdu, checked.event_id, room.room_id, room.version)
@@ -95,7 +95,7 @@ class RenewalWrite(WithoutTimeline):
         renewed.set_head(head)
         return renewed
 
-    def _do_late(self, late: Late) -> None:
+    def _do_late(self, late: LateCopy) -> None:
         if (found := late.redaction) is not None:
             room, self.has_decided = self.lane, True
             self.add_row(RedactionRow(event_id=found.event_id, redacted_by=late.checked.event_id, json=found.pdu))

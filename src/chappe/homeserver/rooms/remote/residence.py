@@ -9,7 +9,7 @@ from typing import Any
 
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.admission import VOUCHER, Admission, Change
+from chappe.homeserver.rooms.admission import VOUCHER, Admission, MembershipChange
 from chappe.homeserver.rooms.create_event import pdu_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -108,7 +108,7 @@ class Residence:
                 "M_INCOMPATIBLE_ROOM_VERSION",
                 room_version=room.version.id,
             )
-        change = Change(UserId(user_id), UserId(user_id), kind, room_id, room, origin=origin)
+        change = MembershipChange(UserId(user_id), UserId(user_id), kind, room_id, room, origin=origin)
         draft = await self._admission.admit(change)
         pdu = pdu_of(room, draft, self._now_ms(), secrets.token_urlsafe(12))
         check_auth(pdu, room.version, room.get)
@@ -126,7 +126,7 @@ class Residence:
         sender = str(raw.get("sender"))
         if not is_user_id(sender) or domain_of(sender) != origin:
             raise Forbidden("The event's sender is not of the server that sent it")
-        change = Change(UserId(sender), UserId(sender), kind, room_id, room, origin=origin)
+        change = MembershipChange(UserId(sender), UserId(sender), kind, room_id, room, origin=origin)
         await self._admission.judge(change)
         checked = await self._checks.check(self._vouched(change, room, raw), room.version)
         if checked.event_id != event_id or checked.room_id != room_id:
@@ -146,7 +146,7 @@ class Residence:
         known = await self._receiver.store.stored_pdus([event_id, *checked.pdu_auth_events()])
         return Accepted(room, checked, known[event_id], [k.nid for i, k in known.items() if i != event_id])
 
-    def _vouched(self, change: Change, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
+    def _vouched(self, change: MembershipChange, room: LiveRoom, raw: dict[str, Any]) -> dict[str, Any]:
         """Returns a restricted join with this server's signature, where it names a member of here who may let its sender in.
 
         Returns any other event as it came. What the event says and cites is its author's word, since the template may be old,
@@ -171,7 +171,7 @@ class Residence:
         return {**raw, "signatures": {**signatures, server: merged}}
 
 
-def _require_voucher(change: Change, room: LiveRoom, via: str) -> None:
+def _require_voucher(change: MembershipChange, room: LiveRoom, via: str) -> None:
     """Refuses a join for which a member of here may not vouch (any more).
 
     Raises M_FORBIDDEN where the room is no longer open to the sender, M_UNABLE_TO_GRANT_JOIN where `via` may not invite.

@@ -20,7 +20,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import read_answer
 from chappe.homeserver.modules.push.store import Pusher, PusherStore, PushQueue
 from chappe.homeserver.outbound.fetchers import PushFetcher
-from chappe.homeserver.senders.push.notification import Digest, Notification, Notifications
+from chappe.homeserver.senders.push.notification import Digest, PushNotification, PushNotifications
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 
@@ -37,7 +37,7 @@ class PushDeliverer:
         self,
         database: Database,
         fetcher: PushFetcher,
-        notifications: Notifications,
+        notifications: PushNotifications,
         digest: Digest,
         standings: Standings,
         now_ms: NowMs,
@@ -127,7 +127,9 @@ class PushDeliverer:
         await self._pushers.note_failure(pusher.id, now + wait, now)
         await self._queue.remove_all(pusher.id, before=now - GIVE_UP_MS)
 
-    async def _in_order(self, pusher: Pusher, send: Callable[[Pusher, Notification], Awaitable[bool | None]]) -> bool | None:
+    async def _in_order(
+        self, pusher: Pusher, send: Callable[[Pusher, PushNotification], Awaitable[bool | None]]
+    ) -> bool | None:
         """Sends what is queued. True: all of a turn; False: something failed; None: the pusher was refused for good."""
         for row in await self._queue.of(pusher.id, PER_TURN):
             try:
@@ -148,7 +150,7 @@ class PushDeliverer:
             await self._queue.remove([row.id])
         return True
 
-    async def _to_gateway(self, pusher: Pusher, notification: Notification) -> bool | None:
+    async def _to_gateway(self, pusher: Pusher, notification: PushNotification) -> bool | None:
         url = orjson.loads(pusher.data)["url"]
         body = orjson.dumps({"notification": notification.for_gateway(pusher)})
         status, raw = await self._fetcher.post(url, body, {"Content-Type": "application/json"}, SECONDS)
@@ -160,7 +162,7 @@ class PushDeliverer:
             return False
         return None if type(rejected) is list and pusher.pushkey in rejected else True
 
-    async def _to_browser(self, pusher: Pusher, notification: Notification) -> bool | None:
+    async def _to_browser(self, pusher: Pusher, notification: PushNotification) -> bool | None:
         data = orjson.loads(pusher.data)
         body, headers = self._notifications.for_browser(pusher, data, notification)
         status, _ = await self._fetcher.post(data["url"], body, headers, SECONDS)

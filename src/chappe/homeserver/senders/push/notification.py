@@ -28,7 +28,7 @@ LINES, LINE = 10, 200
 
 
 @dataclass(slots=True)
-class Notification:
+class PushNotification:
     """What one pusher is told. `room`, `event`: None where only the number of unread messages has changed."""
 
     unread: int
@@ -73,7 +73,7 @@ class Notification:
         return "high" if rings else "low"
 
 
-class Notifications:
+class PushNotifications:
     def __init__(
         self, rooms: Rooms, counts: UnreadCounts, hides_invitation: HidesInvitation, vapid: Vapid, now_ms: NowMs
     ) -> None:
@@ -81,19 +81,19 @@ class Notifications:
         self._vapid, self._now_ms = vapid, now_ms
         self._badges: OrderedDict[str, dict[int, bool]] = OrderedDict()  # by user: the rooms with something unread
 
-    async def make(self, pusher: Pusher, row: WaitingPush) -> Notification | None:
+    async def make(self, pusher: Pusher, row: WaitingPush) -> PushNotification | None:
         """None where there is nothing to tell: it has been read, or the number is what the device shows already."""
         user_id = pusher.user_id
         unread = await self._badge(user_id, row.room_nid)
         if row.event_id == "":
             # a number that rises comes with the event that raised it, unless that must not ring
             changed = unread != pusher.badge if row.tweaks != b"{}" else unread < pusher.badge
-            return Notification(unread) if changed else None
+            return PushNotification(unread) if changed else None
         room = await self._rooms.live.by_number(row.room_nid)
         present = room.known_to(user_id, (MEMBER, user_id))
         if present is not None and present.event_id == row.event_id and present.membership == "invite":
             hidden = await self._hides_invitation(user_id, present.sender)
-            return None if hidden else Notification(unread, room, present, orjson.loads(row.tweaks))
+            return None if hidden else PushNotification(unread, room, present, orjson.loads(row.tweaks))
         event = await self._rooms.timeline.find(room, row.event_id)
         if event is not None and event.type == MEMBER and event.state_key == user_id:  # an invitation that has ended
             return None
@@ -101,7 +101,7 @@ class Notifications:
             return None
         if room.membership(user_id) == "join" and await self._counts.is_read(user_id, room, event):
             return None
-        return Notification(unread, room, event, orjson.loads(row.tweaks))
+        return PushNotification(unread, room, event, orjson.loads(row.tweaks))
 
     async def _badge(self, user_id: str, number: int) -> int:
         """Rooms with unread notifications, and the invitations that are shown. `number`: the room with news; 0: any may have some."""
@@ -123,7 +123,7 @@ class Notifications:
         invited = [m for m in invitations if not await self._hides_invitation(user_id, m.sender)]
         return sum(known.get(n, False) for n in joined) + len(invited)
 
-    def for_browser(self, pusher: Pusher, data: dict[str, Any], notification: Notification) -> tuple[bytes, dict[str, str]]:
+    def for_browser(self, pusher: Pusher, data: dict[str, Any], notification: PushNotification) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of a Web Push message; what does not fit leaves its content out."""
         only_ids = data.get("format") == "event_id_only"
         content = notification.content(pusher.user_id, only_ids)
@@ -147,7 +147,7 @@ class Digest:
     def __init__(
         self,
         database: Database,
-        notifications: Notifications,
+        notifications: PushNotifications,
         mail: MailQueue,
         accounts: AccountStore,
         delay_minutes: int,
@@ -202,7 +202,7 @@ def _name(room: LiveRoom, user_id: str) -> str:
     return name or "…"
 
 
-def _line(notification: Notification, user_id: str, language: str) -> str:
+def _line(notification: PushNotification, user_id: str, language: str) -> str:
     """Who said what; never what was encrypted."""
     room, event = notification.room, notification.event
     assert room is not None and event is not None

@@ -24,7 +24,7 @@ IDLE_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentState:
     """What a client has once it has processed an answer. `position`: up to where it has everything of the `relevant` rooms."""
 
     serial: int = 0
@@ -50,17 +50,17 @@ class Connection:
     again, if the last one was lost."""
 
     key: str
-    latest: Sent = field(default_factory=Sent)
-    before: Sent = field(default_factory=Sent)
+    latest: SentState = field(default_factory=SentState)
+    before: SentState = field(default_factory=SentState)
     members: dict[int, dict[str, str]] = field(default_factory=dict)  # lazily sent member events, by room
     listed: dict[int, ListedRoom] | None = None  # the user's room list as of `listed_at`
     listed_at: int = 0
     used: float = 0.0
 
-    def pos(self, sent: Sent) -> str:
+    def pos(self, sent: SentState) -> str:
         return f"p{sent.serial}_{sent.position}_{self.key}"
 
-    def from_pos(self, serial: int) -> Sent:
+    def from_pos(self, serial: int) -> SentState:
         """What the client has at the `pos` with this number. Going back to `before` forgets the members that the lost answer held.
 
         Raises M_UNKNOWN_POS.
@@ -74,7 +74,7 @@ class Connection:
         self.latest = self.before
         return self.before
 
-    def advance(self, start: Sent, sent: Sent) -> None:
+    def advance(self, start: SentState, sent: SentState) -> None:
         self.before, self.latest = start, sent
 
 
@@ -115,7 +115,7 @@ class Connections:
         if not of_device:
             del self._of_device[key[:2]]
 
-    def find(self, user_id: str, device_id: str, conn_id: str, pos: str) -> tuple[Connection, Sent]:
+    def find(self, user_id: str, device_id: str, conn_id: str, pos: str) -> tuple[Connection, SentState]:
         """Raises M_UNKNOWN_POS."""
         match, key = _POS.fullmatch(pos), (user_id, device_id, conn_id)
         connection = self._by_client.get(key)

@@ -22,11 +22,11 @@ from chappe.homeserver.sync.context import Changes, changes_after
 from chappe.homeserver.sync.long_poll import long_poll
 from chappe.homeserver.sync.notifier import Notifier
 from chappe.homeserver.sync.section import Section, Sections
-from chappe.homeserver.sync.sliding.connection import Connection, Connections, Sent, unknown_pos
+from chappe.homeserver.sync.sliding.connection import Connection, Connections, SentState, unknown_pos
 from chappe.homeserver.sync.sliding.extension import ExtensionContext
 from chappe.homeserver.sync.sliding.extensions import SlidingExtensions
 from chappe.homeserver.sync.sliding.request import RoomConfig, SlidingRequest, config_of, in_window, window_end
-from chappe.homeserver.sync.sliding.room_list import ListedRoom, Preferences, RoomList, passing
+from chappe.homeserver.sync.sliding.room_list import ListedRoom, RoomList, RoomListPreferences, passing
 from chappe.homeserver.sync.sliding.room_result import RoomResults, Wanted
 
 
@@ -60,7 +60,7 @@ class SlidingSync:
         self._preferences = UserCache(clock, ("account_data",), self._load_preferences)
         self.connections = Connections()
 
-    async def _load_preferences(self, users: list[str]) -> dict[str, Preferences]:
+    async def _load_preferences(self, users: list[str]) -> dict[str, RoomListPreferences]:
         return {user: await self._list.preferences(user) for user in users}
 
     async def sync(self, request: Request, body: SlidingRequest, pos: str | None, timeout_ms: int) -> bytes:
@@ -76,7 +76,7 @@ class SlidingSync:
                 if start.position > self._clock.watermark:
                     raise unknown_pos()
 
-        async def compose() -> tuple[tuple[bytes, Sent], bool]:
+        async def compose() -> tuple[tuple[bytes, SentState], bool]:
             answer, sent, has_news = await self._compose(request, connection, start, body, wanted)
             return (answer, sent), has_news
 
@@ -85,8 +85,13 @@ class SlidingSync:
         return answer
 
     async def _compose(
-        self, request: Request, connection: Connection, start: Sent, body: SlidingRequest, wanted: list[tuple[Section, Any]]
-    ) -> tuple[bytes, Sent, bool]:
+        self,
+        request: Request,
+        connection: Connection,
+        start: SentState,
+        body: SlidingRequest,
+        wanted: list[tuple[Section, Any]],
+    ) -> tuple[bytes, SentState, bool]:
         user_id, device_id = request.user_id, request.requester.device_id
         memberships = await self._rooms.memberships.of(user_id)
         upto, typing = self._clock.watermark, self._typing.serial
@@ -122,12 +127,12 @@ class SlidingSync:
         return orjson.dumps(answer), sent, bool(rooms) or news
 
     def _sent(
-        self, start: Sent, matched: _Matched, upto: int, typing: int, names: frozenset[str], last: tuple[int, ...]
-    ) -> Sent:
+        self, start: SentState, matched: _Matched, upto: int, typing: int, names: frozenset[str], last: tuple[int, ...]
+    ) -> SentState:
         relevant = frozenset(matched.configs)
         lapsed = {n: at for n, at in start.lapsed.items() if n not in relevant}
         lapsed.update((n, start.position) for n in start.relevant - relevant)
-        return Sent(
+        return SentState(
             self.connections.next_serial(),
             upto,
             typing,
@@ -142,7 +147,7 @@ class SlidingSync:
     # ---------------------------------------------------------------------------------------------- the user's list
 
     async def _listed(
-        self, connection: Connection, user_id: str, memberships: Mapping[int, Membership], start: Sent
+        self, connection: Connection, user_id: str, memberships: Mapping[int, Membership], start: SentState
     ) -> list[ListedRoom]:
         """The user's rooms, newest first. Only what changed is read again."""
         shown = {n: m for n, m in memberships.items() if self._is_listed(m, user_id, start)}
@@ -164,7 +169,7 @@ class SlidingSync:
         return sorted(rooms, key=lambda r: r.activity, reverse=True)
 
     @staticmethod
-    def _is_listed(m: Membership, user_id: str, start: Sent) -> bool:
+    def _is_listed(m: Membership, user_id: str, start: SentState) -> bool:
         since = start.from_position(m.number)
         if m.forgotten:
             return since is not None and m.position > since  # the client has not heard of the leave before it
@@ -210,7 +215,7 @@ class SlidingSync:
         user_id: str,
         device_id: str,
         connection: Connection,
-        start: Sent,
+        start: SentState,
         configs: dict[int, RoomConfig],
         memberships: Mapping[int, Membership],
         changes: Changes,
@@ -253,7 +258,7 @@ class SlidingSync:
         number: int,
         config: RoomConfig,
         connection: Connection,
-        start: Sent,
+        start: SentState,
         memberships: Mapping[int, Membership],
         changes: Changes,
     ) -> bool:

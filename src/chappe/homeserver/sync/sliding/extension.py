@@ -9,7 +9,7 @@ import msgspec
 
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.sync.context import Changes
-from chappe.homeserver.sync.sliding.connection import Sent
+from chappe.homeserver.sync.sliding.connection import SentState
 
 
 class Extension(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class ExtensionContext:
 
     user_id: str
     device_id: str
-    start: Sent
+    start: SentState
     upto: int
     changes: Changes
     memberships: Mapping[int, Membership]

@@ -18,7 +18,7 @@ MEMBER = "m.room.member"
 StateRules = frozenset[tuple[str, str]]
 
 
-class RoomFilter(msgspec.Struct, frozen=True):
+class SlidingRoomFilter(msgspec.Struct, frozen=True):
     is_dm: bool | None = None
     spaces: list[str] | None = None
     is_encrypted: bool | None = None
@@ -40,7 +40,7 @@ class ListRule(msgspec.Struct, frozen=True):
     required_state: list[tuple[str, str]] = []
     ranges: list[tuple[int, int]] | None = None
     range: tuple[int, int] | None = None
-    filters: RoomFilter | None = None
+    filters: SlidingRoomFilter | None = None
 
 
 class SlidingRequest(msgspec.Struct, frozen=True):

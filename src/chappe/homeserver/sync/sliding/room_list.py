@@ -11,7 +11,7 @@ from chappe.homeserver.modules.account_data.account_data import GLOBAL, TAGS, Ac
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.summary import RoomInLists
-from chappe.homeserver.sync.sliding.request import RoomFilter
+from chappe.homeserver.sync.sliding.request import SlidingRoomFilter
 from chappe.matrix.search_words import fold
 
 
@@ -29,7 +29,7 @@ class ListedRoom:
 
 
 @dataclass(slots=True)
-class Preferences:
+class RoomListPreferences:
     """What filters ask of the user's account data."""
 
     direct: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class RoomList:
         rows = await self._rooms.store.listed(list(wanted))
         return {row.room_nid: _listed(wanted[row.room_nid], row) for row in rows}
 
-    async def preferences(self, user_id: str) -> Preferences:
+    async def preferences(self, user_id: str) -> RoomListPreferences:
         """Which rooms are direct, and the tags of rooms, by the user's account data. One statement."""
         direct: set[str] = set()
         tags: dict[str, frozenset[str]] = {}
@@ -57,7 +57,7 @@ class RoomList:
                     direct.update(r for r in rooms if type(r) is str) if type(rooms) is list else None
             elif row.type == TAGS and type(content.get("tags")) is dict:
                 tags[row.room_id] = frozenset(content["tags"])
-        return Preferences(frozenset(direct), tags)
+        return RoomListPreferences(frozenset(direct), tags)
 
     async def children(self, user_id: str, spaces: Iterable[str]) -> frozenset[str]:
         """The rooms that the user's joined spaces name directly."""
@@ -81,7 +81,7 @@ Children = Callable[[list[str]], Awaitable[frozenset[str]]]
 
 
 async def passing(
-    rooms: list[ListedRoom], f: RoomFilter | None, preferences: Preferences, children: Children
+    rooms: list[ListedRoom], f: SlidingRoomFilter | None, preferences: RoomListPreferences, children: Children
 ) -> list[ListedRoom]:
     """Those of the rooms, in their order, that a list's filters let through."""
     if f is None:
@@ -92,7 +92,7 @@ async def passing(
 
 
 def _passes(
-    room: ListedRoom, f: RoomFilter, preferences: Preferences, in_spaces: frozenset[str] | None, name: str | None
+    room: ListedRoom, f: SlidingRoomFilter, preferences: RoomListPreferences, in_spaces: frozenset[str] | None, name: str | None
 ) -> bool:
     """Complex: one condition for each field of the filter, all alike: a helper each would only be longer."""
     if f.is_dm is not None and (room.room_id in preferences.direct) != f.is_dm:

@@ -14,7 +14,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.visibility import Seen
+from chappe.homeserver.rooms.visibility import VisibleEvent
 from chappe.homeserver.sync.room_section import RoomSections, heroes
 from chappe.homeserver.sync.sliding.request import MEMBER, RoomConfig
 from chappe.homeserver.sync.token import position_token
@@ -82,7 +82,7 @@ class RoomResults:
         return orjson.dumps({**result, **_standing(room, w)})
 
     async def _timeline_fields(
-        self, room: LiveRoom, w: Wanted, events: list[Seen], start: int, limited: bool
+        self, room: LiveRoom, w: Wanted, events: list[VisibleEvent], start: int, limited: bool
     ) -> dict[str, Any]:
         timeline = orjson.Fragment(b"[%b]" % await self._events(room, w, events, w.is_initial or limited))
         live = sum(1 for e, _ in events if w.live_after is not None and e.position > w.live_after)
@@ -109,7 +109,7 @@ class RoomResults:
 
     async def _timeline(
         self, room: LiveRoom, w: Wanted, upto: int, initial: bool, expanded: bool
-    ) -> tuple[list[Seen], list[RoomEvent], bool]:
+    ) -> tuple[list[VisibleEvent], list[RoomEvent], bool]:
         """(what the reader sees, what happened, whether more happened), oldest first."""
         after = 0 if initial or expanded or w.since is None else w.since
         limit = w.config.limit
@@ -121,7 +121,7 @@ class RoomResults:
         events = events[:limit][::-1]
         return await self._rooms.visibility.filter(w.user_id, room, events) if events else [], events, limited
 
-    async def _events(self, room: LiveRoom, w: Wanted, events: list[Seen], bundled: bool) -> bytes:
+    async def _events(self, room: LiveRoom, w: Wanted, events: list[VisibleEvent], bundled: bool) -> bytes:
         bundles = await self._relations.bundles(w.user_id, room, [e for e, _ in events]) if bundled else {}
         mine = f"{w.user_id}\x1f{w.device_id}\x1f"
         return b",".join([present_event(e, m, mine, bundles.get(e.event_id)) for e, m in events])
@@ -139,7 +139,7 @@ class RoomResults:
         w: Wanted,
         state: Mapping[StateKey, RoomEvent],
         changed: Mapping[StateKey, RoomEvent],
-        events: list[Seen],
+        events: list[VisibleEvent],
         initial: bool,
         limited: bool,
     ) -> list[RoomEvent]:
@@ -161,7 +161,7 @@ class RoomResults:
         return list(found.values())
 
     @staticmethod
-    def _speakers(events: list[Seen]) -> Iterable[str]:
+    def _speakers(events: list[VisibleEvent]) -> Iterable[str]:
         for event, _ in events:
             yield event.sender
             if event.type == MEMBER and event.state_key is not None:

@@ -14,7 +14,7 @@ from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
-from chappe.homeserver.accounts.ways_to_act import State
+from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -193,7 +193,7 @@ class AdminUsers:
     @endpoint("POST", "/_chappe/admin/v1/users/{userId}/reset_second_factor", does="reset_second_factor", **ADMIN)
     async def reset_second_factor(self, request: Request) -> Answer:
         """For somebody who lost their telephone and their recovery codes."""
-        await self._accounts.states.enter(await self._require(request), State.SECOND_FACTOR_RESET)
+        await self._accounts.states.enter(await self._require(request), AccountState.SECOND_FACTOR_RESET)
         return {}
 
     async def _require(self, request: Request) -> UserId:
