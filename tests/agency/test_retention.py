@@ -239,10 +239,10 @@ async def test_what_lies_in_a_gap_came_no_earlier_than_what_follows_it(retention
     live, database = await node.rooms.require(room), node.database
     await database.execute("UPDATE events SET ts = $2 WHERE event_id = ANY ($1::text[])", ids, start + 20 * 365 * DAY)
     cut = await database.fetchval("SELECT position FROM events WHERE event_id = $1", ids[1])
-    await database.execute("INSERT INTO stretches (room_nid, number, cut, ordinal) VALUES ($1, 1, $2, 0)", live.number, cut)
+    await database.execute("INSERT INTO stretches (room_nid, number, cut, ordinal) VALUES ($1, 1, $2, 0)", live.nid, cut)
     await database.execute("UPDATE events SET position = $2 WHERE event_id = $1", ids[0], -BLOCK - 1)
-    await database.execute("UPDATE rooms SET federated = true WHERE room_nid = $1", live.number)
-    node.rooms.live.read_anew(live.number)
+    await database.execute("UPDATE rooms SET federated = true WHERE room_nid = $1", live.nid)
+    node.rooms.live.read_anew(live.nid)
     for days, left in ((5, ["after it", "in the gap"]), (11, [])):
         clock.now = start + LATER + days * DAY
         await retention.erase_old_messages()

@@ -17,7 +17,7 @@ class Notebook:
     """A lane that knows the names of the writes that were built on it."""
 
     def __init__(self) -> None:
-        self.number, self.generation, self.stale = 1, 0, False
+        self.nid, self.generation, self.stale = 1, 0, False
         self.built: list[str] = []
 
     async def reload(self) -> None:

@@ -220,7 +220,7 @@ async def test_who_was_invited_again_meanwhile_has_not_refused(peer: Peer) -> No
     await alice.invite(room, bob)
     live = await there.node.rooms.live.find_any(room)
     assert live is not None
-    await there.node.elsewhere.untold.keep_leave(bob.id, live.number, [here.config.server_name], {})
+    await there.node.elsewhere.untold.keep_leave(bob.id, live.nid, [here.config.server_name], {})
     await there.node.database.execute("UPDATE untold_leaves SET next_try_ts = 0")
     await there.node.elsewhere.untold.tell_servers()
     assert (await members(alice, room))[bob.id] == "invite"

@@ -309,7 +309,7 @@ async def test_who_types_and_reads_is_told_though_nobody_knows_them_yet(peer: Pe
     body = {"origin": third.config.server_name, "origin_server_ts": 1, "pdus": [], "edus": [edu]}
     names = third.config.server_name, there.config.server_name
     await third.node.federation_client.request(*names, "PUT", "/_matrix/federation/v1/send/1", content=body)
-    assert stranger.id not in there.node.typing.users(live.number), "of servers that are in the room, no others"
+    assert stranger.id not in there.node.typing.users(live.nid), "of servers that are in the room, no others"
     assert await is_partial(there, room)
 
 

@@ -383,7 +383,7 @@ async def test_a_server_that_the_room_shuts_out(peer: Peer) -> None:
     assert "may not take part" in (await forger.send(late))[forger.id_of(late)]["error"]
     typing = {"edu_type": "m.typing", "content": {"room_id": room, "user_id": mallory.id, "typing": True}}
     assert await forger.send(edus=[typing]) == {}
-    assert forger.target.node.typing.users((await forger.target.node.rooms.require(room)).number) == []
+    assert forger.target.node.typing.users((await forger.target.node.rooms.require(room)).nid) == []
     name, to = forger.evil.config.server_name, forger.target.config.server_name
     for path in (
         f"make_join/{room}/{mallory.id}?ver=11",
@@ -477,11 +477,11 @@ async def test_a_deep_chain_of_memberships(peer: Peer) -> None:
     target = await forger.target.node.rooms.require(room)
     assert target.state["m.room.member", mallory.id].content["displayname"] == "Mallory 399"
     rows = await forger.target.node.database.fetch(
-        "SELECT length(rest) AS size FROM auth_events WHERE room_nid = $1", target.number
+        "SELECT length(rest) AS size FROM auth_events WHERE room_nid = $1", target.nid
     )
     assert max(row["size"] for row in rows) < 200, "no event carries its whole chain"
     bases = await forger.target.node.database.fetchval(
-        "SELECT sum(length(chain)) FROM auth_bases WHERE room_nid = $1", target.number
+        "SELECT sum(length(chain)) FROM auth_bases WHERE room_nid = $1", target.nid
     )
     assert bases < 40_000
     answer = await forger.evil.node.federation_client.get(

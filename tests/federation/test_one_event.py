@@ -65,11 +65,11 @@ async def erase(person: Person, room: str, event: str) -> None:
     live = await node.rooms.require(room)
     raw = await node.database.fetchval("SELECT json FROM events WHERE event_id = $1", event)
     write = Write()
-    write.touch_room(live.number, "events")
+    write.touch_room(live.nid, "events")
     left = canonical_json(redact(json.loads(raw), live.version))
     write.add(RedactionRow(event_id=event, redacted_by=ERASED, json=left))
     await node.rooms._writer.submit(write)
-    node.rooms.live.read_anew(live.number)
+    node.rooms.live.read_anew(live.nid)
 
 
 async def status_of(person: Person, event: str) -> int | None:

@@ -577,7 +577,7 @@ async def test_a_slow_server_holds_up_no_other(peer: Peer, monkeypatch: pytest.M
 async def knows_the_state_only(forger: Forger) -> None:
     """As it was before the last event that it has, whatever event it is asked about; and nothing that was said."""
     serves(forger.evil)
-    node, number = forger.evil.node, forger.room.number
+    node, number = forger.evil.node, forger.room.nid
     last = await node.database.fetchval(
         "SELECT event_id FROM events WHERE room_nid = $1 ORDER BY position DESC LIMIT 1", number
     )
@@ -609,7 +609,7 @@ async def cuts(forger: Forger) -> list[Any]:
     """Of the room, as the server has it that is sent to."""
     rows = await forger.target.node.database.fetch(
         "SELECT cut, is_fork FROM stretches WHERE room_nid = $1 ORDER BY cut",
-        (await forger.target.node.rooms.require(forger.room.room_id)).number,
+        (await forger.target.node.rooms.require(forger.room.room_id)).nid,
     )
     return list(rows)
 
@@ -738,7 +738,7 @@ async def test_the_order_of_a_room_is_made_anew_only_where_it_changes(peer: Peer
     node = bob.server.node
     live = await node.rooms.require(room)
     order = live.order
-    node.rooms.live.read_anew(live.number)
+    node.rooms.live.read_anew(live.nid)
     assert (await node.rooms.require(room)).order is order
     await out(bob, room)
     assert live.order is order

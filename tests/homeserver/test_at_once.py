@@ -45,7 +45,7 @@ async def test_what_is_written_while_a_room_is_read_anew(server: Server, monkeyp
     alice = await server.person()
     room = await alice.create_room()
     node = server.node
-    number = (await node.rooms.require(room)).number
+    number = (await node.rooms.require(room)).nid
     read, execute = Snapshot.read, node.writer._execute
     is_written, may_write, is_read, may_go_on = (asyncio.Event() for _ in range(4))
 

@@ -149,7 +149,7 @@ async def test_a_redaction_is_remembered_until_everybody_of_here_has_read_so_far
     for person in (bob, carol):
         await person.join(room)
     node, reading = server.node, Reading(bob, room)
-    number = (await node.rooms.require(room)).number
+    number = (await node.rooms.require(room)).nid
     root = await alice.say(room, "root")
     main = [await alice.say(room, f"{n}") for n in range(3)]
     thread = [await alice.say(room, f"{n}", **_in_thread(root)) for n in range(2)]

@@ -52,7 +52,7 @@ class Follower:
 
 
 def another(room: LiveRoom) -> LiveRoom:
-    return LiveRoom(room.number, room.room_id, room.version, room._database)
+    return LiveRoom(room.nid, room.room_id, room.version, room._database)
 
 
 async def read_anew(room: LiveRoom) -> LiveRoom:
@@ -149,8 +149,8 @@ def picture(room: LiveRoom) -> dict[str, Any]:
                 "is_stub",
                 "last_position",
                 "next_num",
+                "nid",
                 "notify_total",
-                "number",
                 "partial_servers",
                 "revoke_version",
                 "room_id",

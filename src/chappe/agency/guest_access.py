@@ -59,12 +59,12 @@ class GuestAccess:
 
     async def _seen_by(self, room: LiveRoom, guest: str) -> dict[str, Any]:
         """A guest, since when they were in the room (ms), and how many messages were written since."""
-        joined = (await self._rooms.memberships.of(guest)).get(room.number)
+        joined = (await self._rooms.memberships.of(guest)).get(room.nid)
         event = room.state.get(("m.room.member", guest))
         if joined is None or event is None or event.membership != "join":
             return {"user_id": guest, "membership": "invite", "messages": 0}
         since = joined.joined_since or 0
-        count = await self._rooms.store.count_messages(room.number, since)
+        count = await self._rooms.store.count_messages(room.nid, since)
         return {"user_id": guest, "membership": "join", "since_ts": event.ts, "messages": count}
 
 

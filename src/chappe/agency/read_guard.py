@@ -133,7 +133,7 @@ class ReadGuard:
 
     async def _weight(self, user_id: str, room: LiveRoom) -> float:
         """1 for rooms entered by oneself in the last day, or only looked into; little for those where one belongs."""
-        mine = (await self._memberships.of(user_id)).get(room.number)
+        mine = (await self._memberships.of(user_id)).get(room.nid)
         event = room.state.get(("m.room.member", user_id))
         if mine is None or mine.membership != "join" or event is None:
             return 1.0

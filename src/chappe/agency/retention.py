@@ -94,7 +94,7 @@ class Retention:
             self._done.clear()
             self._held = held
         for number in await self._rooms_concerned():
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             lifetime = self._lifetime(room)
             if lifetime is not None and room.room_id not in held:
                 erased += await self._erase(room, self._now_ms() - lifetime, held)
@@ -115,14 +115,14 @@ class Retention:
 
     async def _erase(self, room: LiveRoom, before: int, held: HeldIds) -> int:
         erased = 0
-        since, known = self._done.get(room.number, (NOTHING, 0))
+        since, known = self._done.get(room.nid, (NOTHING, 0))
         upto = max(known, await self._here_by(before))
         later = room.order.stretches_after(upto)
         while rows := await read(
             self._database,
             OldEvent,
             _OLD,
-            room.number,
+            room.nid,
             since,
             before,
             known,
@@ -135,7 +135,7 @@ class Retention:
         ):
             await self._erase_events(room, rows, None)  # whoever says how long a room keeps is anybody
             erased += len(rows)
-        self._done[room.number] = (before, upto)
+        self._done[room.nid] = (before, upto)
         return erased
 
     async def _here_by(self, ts: int) -> int:
@@ -147,14 +147,14 @@ class Retention:
         """What somebody said in any room, but those under a legal hold. Returns how many messages. `right`: see `media.delete`."""
         erased, held = 0, await self._holds.held()
         for number in await values(self._database, int, "SELECT room_nid FROM memberships WHERE user_id = $1", user_id):
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             while room.room_id not in held and (
                 rows := await read(
                     self._database,
                     OldEvent,
                     """SELECT event_id, sender, json FROM events WHERE room_nid = $1 AND sender = $2 AND state_key IS NULL
                       AND redacted_by IS DISTINCT FROM $3 ORDER BY position LIMIT $4""",
-                    room.number,
+                    room.nid,
                     user_id,
                     ERASED,
                     AT_ONCE,

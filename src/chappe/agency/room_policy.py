@@ -204,7 +204,7 @@ class RoomPolicy(ReadingPolicy):
             raise Forbidden(_TWO)
         elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
             raise Forbidden("A direct conversation has no name, picture or topic of its own")
-        if event_type in (EVENT, classification.EVENT) and await self._asked.rooms.store.is_listed(room.number):
+        if event_type in (EVENT, classification.EVENT) and await self._asked.rooms.store.is_listed(room.nid):
             self._require_may_be_listed(lambda key: content if key == (event_type, "") else room.content_of(key))
 
     async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:

@@ -83,9 +83,7 @@ class RulesApi:
         if len(parsed) > FILES_AT_MOST or not all(parsed):
             raise BadRequest(f"`files` holds up to {FILES_AT_MOST} mxc:// addresses", "M_INVALID_PARAM")
         sender = await self._database.fetchval(
-            "SELECT sender FROM events WHERE room_nid = $1 AND event_id = $2 AND type = 'm.room.encrypted'",
-            room.number,
-            event_id,
+            "SELECT sender FROM events WHERE room_nid = $1 AND event_id = $2 AND type = 'm.room.encrypted'", room.nid, event_id
         )
         if sender is None:
             raise NotFound("There is no such encrypted message in this room")

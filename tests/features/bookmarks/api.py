@@ -30,5 +30,5 @@ class BookmarksApi:
         event_id = parse_event_id(request.params["eventId"])
         if await self._rooms.timeline.shown(request.user_id, room, event_id) is None:
             raise NotFound("There is no such message in this room")
-        await self._bookmarks.set(request.user_id, room.number, event_id, is_kept)
+        await self._bookmarks.set(request.user_id, room.nid, event_id, is_kept)
         return {}

@@ -170,7 +170,7 @@ class Views:
         return [await self._room(row) for row in rows], more
 
     async def _room(self, row: dict[str, Any]) -> dict[str, Any]:
-        room = await self._rooms.live.by_number(row.pop("room_nid"))
+        room = await self._rooms.live.by_nid(row.pop("room_nid"))
         kind, level, levels = self._policy.kind(room), self._policy.level(room), room.power_levels()
         administrators = [user for user in room.joined if levels.of(user) >= 100]
         return {

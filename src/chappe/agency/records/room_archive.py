@@ -61,7 +61,7 @@ class RoomArchive:
 
             async def lines() -> Any:
                 nonlocal count
-                async for chunk in events_of(self._database, room.number, spans=room.order.spans):
+                async for chunk in events_of(self._database, room.nid, spans=room.order.spans):
                     count += chunk.count(b"\n")
                     files.update({(s.decode(), n.decode()): None for s, n in _MXC.findall(chunk)})
                     yield chunk
@@ -108,7 +108,7 @@ class RoomArchive:
             StateOf,
             """SELECT event_id, json FROM events WHERE room_nid = $1 AND position = $2 AND status IN (0, 1) AND (nid = ANY($3::bigint[])
                   OR nid IN (SELECT replaces FROM events WHERE room_nid = $1 AND position > $2 AND status = 0)) ORDER BY depth, nid""",
-            room.number,
+            room.nid,
             OUTLIER,
             [event.nid for event in room.state.values()],
         )
@@ -120,7 +120,7 @@ class RoomArchive:
             FileKey,
             """SELECT f.server_name, f.media_id FROM events e JOIN encrypted_files f USING (event_id)
                 WHERE e.room_nid = $1 AND e.type = 'm.room.encrypted'""",
-            room.number,
+            room.nid,
         )
         return [(row.server_name, row.media_id) for row in rows]
 

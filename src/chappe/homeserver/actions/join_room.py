@@ -43,7 +43,7 @@ class JoinRoom:
         predecessor = room.state[CREATE].content.get("predecessor")
         old_id = predecessor.get("room_id") if type(predecessor) is dict else None
         old = await self._rooms.live.find(old_id) if type(old_id) is str else None
-        if old is None or old.number not in await self._rooms.memberships.of(user_id):
+        if old is None or old.nid not in await self._rooms.memberships.of(user_id):
             return
         tombstone = old.state.get(TOMBSTONE)
         if tombstone is None or tombstone.content.get("replacement_room") != room_id:

@@ -43,14 +43,7 @@ class MarkRead:
 
             is_told = receipt_type == READ and len(servers) > 0
             await self._receipts.set(
-                user_id,
-                room.number,
-                receipt_type,
-                thread or UNTHREADED,
-                event_id,
-                event.position,
-                ts,
-                tell if is_told else None,
+                user_id, room.nid, receipt_type, thread or UNTHREADED, event_id, event.position, ts, tell if is_told else None
             )
             if is_told:
                 self._outbox.wake(servers)

@@ -29,7 +29,7 @@ class PurgeHistory:
             after = span.low
             while True:
                 await self._purges.may_purge(room.room_id)  # a hold may come meanwhile
-                rows = await self._rooms.store.said_before(room.number, after, span.high, before_ts, AT_ONCE)
+                rows = await self._rooms.store.said_before(room.nid, after, span.high, before_ts, AT_ONCE)
                 if not rows:
                     break
                 after = rows[-1].position

@@ -85,7 +85,7 @@ class ReceiveEdus:
     async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
         room, user = await self._room(origin, content.get("room_id")), content.get("user_id")
         if room is not None and type(user) is str and _may_tell(user, origin) and _is_in(room, user, origin):
-            self._typing.set(room.number, user, TYPING_MS if content.get("typing") is True else 0)
+            self._typing.set(room.nid, user, TYPING_MS if content.get("typing") is True else 0)
 
     async def _take_receipts(self, origin: str, content: dict[str, Any]) -> None:
         for room_id, by_type in content.items():
@@ -109,7 +109,7 @@ class ReceiveEdus:
         event = await self._rooms.timeline.find(room, ids[0])
         if event is not None:
             when = ts if type(ts) is int and ts >= 0 else self._rooms.now_ms()
-            await self._receipts.set(user, room.number, READ, thread, ids[0], event.position, when)
+            await self._receipts.set(user, room.nid, READ, thread, ids[0], event.position, when)
 
     async def _take_presence(self, origin: str, content: dict[str, Any]) -> None:
         push = content.get("push")

@@ -65,7 +65,7 @@ class Lane(Protocol):
     anew (`reload`) before anything is built on it.
     """
 
-    number: int
+    nid: int
     generation: int
     stale: bool
 
@@ -254,7 +254,7 @@ class GroupWriter:
         lanes: dict[int, Lane] = {}
         while self._queue and len(batch) < MAX_BATCH:
             lane = self._queue[0].lane
-            if lane is not None and lanes.setdefault(lane.number, lane) is not lane:
+            if lane is not None and lanes.setdefault(lane.nid, lane) is not lane:
                 lane.make_stale()
                 break
             batch.append(self._queue.popleft())
@@ -357,7 +357,7 @@ class GroupWriter:
         positions: dict[int, int] = {}
         taken, with_txn = 0, []
         for index, write in enumerate(ready):
-            lane = numbers[id(write)] = write.lane.number if write.lane is not None else -1 - index
+            lane = numbers[id(write)] = write.lane.nid if write.lane is not None else -1 - index
             if write.lane is not None:
                 groups.setdefault(write.lane, []).append(write)
             positions[id(write)] = taken
@@ -372,7 +372,7 @@ class GroupWriter:
         generations = {lane: lane.generation for lane in groups}
         for lane_, writes in groups.items():
             for row in lane_.batch_rows(writes, [positions[id(w)] for w in writes]):
-                rows.setdefault(type(row), []).append((lane_.number, *astuple(row)))
+                rows.setdefault(type(row), []).append((lane_.nid, *astuple(row)))
         since, upto, moved, again, again_result = await self._execute(
             taken, list(dict.fromkeys(numbers.values())), rooms, users, {self._names[kind]: some for kind, some in rows.items()}
         )
@@ -382,7 +382,7 @@ class GroupWriter:
         refused = set(moved) | {numbers[i] for i in done_before}
         retry = [w for w in ready if numbers[id(w)] in refused and id(w) not in done_before]
         for lane_, writes in groups.items():
-            if lane_.number in refused:
+            if lane_.nid in refused:
                 lane_.make_stale()
                 continue
             if lane_.generation != generations[lane_]:

@@ -124,7 +124,7 @@ class Admission:
             event = change.room.get((MEMBER, change.target))
             return event.membership if event is not None else "leave"
         room = await self._rooms.live.find_any(change.room_id)
-        mine = (await self._rooms.memberships.of(change.target)).get(room.number) if room is not None else None
+        mine = (await self._rooms.memberships.of(change.target)).get(room.nid) if room is not None else None
         return mine.membership if mine is not None else "leave"
 
     def _asked_about(self, change: MembershipChange) -> list[StateKey]:

@@ -27,7 +27,7 @@ Levels = tuple[RoomEvent | None, RoomEvent | None, PowerLevels]  # of which powe
 class Committed(Protocol):
     """The room that lies under it (`LiveRoom`). `bases`, `next_num`: its auth chains, as `AuthChains` has them."""
 
-    number: int
+    nid: int
     room_id: str
     version: RoomVersion
     state: dict[StateKey, RoomEvent]

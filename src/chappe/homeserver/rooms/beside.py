@@ -25,7 +25,7 @@ async def news_beside(rooms: Rooms, user_id: str, since: int, upto: int) -> list
     found = []
     for m in (await rooms.memberships.of(user_id)).values():
         if m.is_beside and since < m.position <= upto:
-            room = await rooms.live.by_number(m.number)
+            room = await rooms.live.by_nid(m.room_nid)
             event = room.beside(user_id)
             if event is not None:
                 found.append(Beside(room, m.position, event))

@@ -127,7 +127,7 @@ class RoomWrite(EventWrite):
         self.root_after, self.depth, self.next_num = ahead.root, last.depth, ahead.chains.next_num
         self.forward_extremities[last.event_id] = ahead.root
         if any(d.state_key is not None and (d.type in SHOWN or d.type == "m.room.member") for d in self.drafts):
-            self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
+            self.summary = summary_row(self.lane.nid, ahead.get, ahead.joined, ahead.invited)
 
     def _build_one(self, index: int, draft: Draft) -> None:
         room, ahead, around = self.lane, self.ahead, self.around
@@ -162,7 +162,7 @@ class RoomWrite(EventWrite):
                 RelationRow(
                     at=index + 1,
                     nid=event.nid,
-                    room=room.number,
+                    room=room.nid,
                     target=relation.target,
                     rel_type=relation.rel_type,
                     type=event.type,
@@ -176,7 +176,7 @@ class RoomWrite(EventWrite):
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self.add_row(RedactionRow(event_id=draft.redaction.event_id, redacted_by=event_id, json=draft.redaction.pdu))
         elif draft.redacts is not None:  # it waits for what is not here
-            self.add_row(HeldRedactionRow(target=draft.redacts, redaction=event_id, room=room.number))
+            self.add_row(HeldRedactionRow(target=draft.redacts, redaction=event_id, room=room.nid))
         for row in draft.beside:
             self.add_row(row)
         self.add_notifications(index, event, draft.content)
@@ -198,9 +198,9 @@ class RoomWrite(EventWrite):
         event.chain = ahead.chains.add([e.chain for e in auth_events if e.chain is not None])
         pack, nodes = ahead.set(key, event, self.around.key_hash(*key))
         if pack is not None:
-            self.add_row(StatePackRow(pack=event.nid, room=room.number, data=pack))
+            self.add_row(StatePackRow(pack=event.nid, room=room.nid, data=pack))
             self.nodes.update(nodes)
-        self.add_row(auth_event_row(event.nid, room.number, event.chain, [e.nid for e in auth_events]))
+        self.add_row(auth_event_row(event.nid, room.nid, event.chain, [e.nid for e in auth_events]))
         event.state_after = name_to_int(ahead.root)
         self.state_changes += 1
         if draft.type == "m.room.member":
@@ -211,9 +211,9 @@ class RoomWrite(EventWrite):
     def fragment_rows(self, start: int, totals: dict[str, list[int]]) -> Iterator[Row]:
         room = self.lane
         if room.is_new and self.drafts[0].type == "m.room.create":
-            yield NewRoomRow(room=room.number, room_id=room.room_id, version=room.version.id, stub=False)
+            yield NewRoomRow(room=room.nid, room_id=room.room_id, version=room.version.id, stub=False)
             for domain in self.published_in:
-                yield PublishedRoomRow(server_name=domain, room=room.number)
+                yield PublishedRoomRow(server_name=domain, room=room.nid)
         for alias, creator in self.aliases:
             yield AliasRow(alias=alias, room_id=room.room_id, creator=creator)
         yield from super().fragment_rows(start, totals)

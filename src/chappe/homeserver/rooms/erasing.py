@@ -30,10 +30,10 @@ class Erasable(Protocol):
 async def erase_events(writer: GroupWriter, live: LiveRooms, room: LiveRoom, events: Sequence[Erasable]) -> None:
     """In one commit. `events`: of the room. What a legal hold concerns, the database keeps aside."""
     write, breath = Write(), Breath()
-    write.touch_room(room.number, "events")
+    write.touch_room(room.nid, "events")
     for event in events:
         await breath.take()
         left = canonical_json(redact(orjson.loads(event.json), room.version))
         write.add(RedactionRow(event_id=event.event_id, redacted_by=ERASED, json=left))
     await writer.submit(write)
-    live.read_anew(room.number)
+    live.read_anew(room.nid)

@@ -61,7 +61,7 @@ class EventWrite(Write):
     def start_over(self) -> None:
         self.ahead = self.lane.ahead
         self.events, self.used, self.redacted, self._rows, self._pdus = [], [], [], [], []
-        self.rooms, self.users, self.revokes = {self.lane.number: {"events"}}, {}, False
+        self.rooms, self.users, self.revokes = {self.lane.nid: {"events"}}, {}, False
         self.summary, self.adds_stretches, self.is_read_anew = None, False, False
         self.forward_extremities, self.nodes, self.state_changes = {}, {}, 0
 
@@ -77,7 +77,7 @@ class EventWrite(Write):
         self.ahead.change_members(before, membership)
         self.add_row(
             MembershipRow(
-                at=index + 1, who=target, room=self.lane.number, membership=membership, nid=event.nid, sender=event.sender
+                at=index + 1, who=target, room=self.lane.nid, membership=membership, nid=event.nid, sender=event.sender
             )
         )
         self.touch_user(target, "membership")
@@ -100,7 +100,7 @@ class EventWrite(Write):
                     PushHitRow(
                         at=index + 1,
                         who=user,
-                        room=room.number,
+                        room=room.nid,
                         thread=event.thread,
                         notify=not event.notify_total,
                         highlight=not event.highlight_total,
@@ -113,7 +113,7 @@ class EventWrite(Write):
 
         `totals`: by thread, what the batch adds to the thread's notifications and highlights so far; continued here.
         """
-        number = self.lane.number
+        number = self.lane.nid
         for index, (event, pdu) in enumerate(zip(self.events, self._pdus, strict=True)):
             total = totals.setdefault(event.thread, [0, 0, 0])
             total[0] += event.notify_total

@@ -38,7 +38,7 @@ class Following:
         """The rooms that a user is in or invited to, with the membership in each."""
         for membership in (await self._memberships.of(user_id)).values():
             if membership.membership in PRESENT:
-                yield await self._live.by_number(membership.number), membership
+                yield await self._live.by_nid(membership.room_nid), membership
 
     async def people(self, user_id: str) -> set[str]:
         """Everybody who is told of a user's devices, the user included."""
@@ -77,7 +77,7 @@ class Following:
 
         `lists`: by user id, the position since when. Whoever it is not certain of is left out.
         """
-        mine = {m.number: m.joined_since or m.position for m in await self._memberships.joined(reader)}
+        mine = {m.room_nid: m.joined_since or m.position for m in await self._memberships.joined(reader)}
         ours: dict[int, float] = {}
         found: set[str] = set()
         for row in await self._store.joined_since(lists, mine):
@@ -85,7 +85,7 @@ class Following:
             if user in found or row.since > lists[user]:
                 continue
             if mine[number] > lists[user] and number not in ours:
-                ours[number] = self._ours_since(await self._live.by_number(number))
+                ours[number] = self._ours_since(await self._live.by_nid(number))
             if min(mine[number], ours.get(number, math.inf)) <= lists[user]:
                 found.add(user)
         return found
@@ -102,6 +102,6 @@ class Following:
         for membership in await self._memberships.joined(user_id):
             since = membership.joined_since or membership.position
             if since <= upto:
-                servers = self._other_servers(await self._live.by_number(membership.number))
+                servers = self._other_servers(await self._live.by_nid(membership.room_nid))
                 (found if since > after else had).update(servers)
         return found - had

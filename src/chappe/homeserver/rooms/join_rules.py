@@ -42,7 +42,7 @@ def is_allowed_in(memberships: Mapping[int, Membership], room: LiveRoom) -> bool
 
 def may_know(memberships: Mapping[int, Membership], room: LiveRoom) -> bool:
     """Whether somebody may see what the room is: name, topic, number of members."""
-    mine = memberships.get(room.number)
+    mine = memberships.get(room.nid)
     if mine is not None and mine.membership in ("join", "invite", "knock"):
         return True
     rule = join_rule_of(room)

@@ -66,9 +66,9 @@ class LiveRoom:
         "joined",
         "last_position",
         "next_num",
+        "nid",
         "nodes",
         "notify_total",
-        "number",
         "partial_servers",
         "pending",
         "related",
@@ -86,8 +86,8 @@ class LiveRoom:
         "version",
     )
 
-    def __init__(self, number: int, room_id: str, version: RoomVersion, database: Database, is_new: bool = False) -> None:
-        self.number, self.room_id, self.version, self._database = number, room_id, version, database
+    def __init__(self, nid: int, room_id: str, version: RoomVersion, database: Database, is_new: bool = False) -> None:
+        self.nid, self.room_id, self.version, self._database = nid, room_id, version, database
         self.is_new = is_new  # its first write creates it: there is nothing to read
         self.generation, self.stale, self.pending = 0, not is_new, 0
         self.exists = True
@@ -257,7 +257,7 @@ class LiveRoom:
         extremity = next((extremity for write in reversed(mine) for extremity in write.forward_extremities), None)
         strict = self.is_federated and not self.is_new
         yield LaneRow(
-            room=self.number,
+            room=self.nid,
             state_version=-1 if self.is_new else self.state_version,
             revoke_version=self.revoke_version,
             state_bump=state_changes,
@@ -274,12 +274,12 @@ class LiveRoom:
             leaves_after=list(self._extremities_after(mine)) if self.is_federated else None,
         )
         for root, (notify, highlight, offset) in totals.items():
-            yield ThreadRow(room=self.number, root=root, notify_bump=notify, highlight_bump=highlight, last_offset=offset)
+            yield ThreadRow(room=self.nid, root=root, notify_bump=notify, highlight_bump=highlight, last_offset=offset)
         if (summary := next((write.summary for write in reversed(mine) if write.summary is not None), None)) is not None:
             yield summary
         self._new_bases = self.ahead.chains.take_new_bases()
         for base, chain in self._new_bases:
-            yield AuthBaseRow(room=self.number, base=base, chain=chain)
+            yield AuthBaseRow(room=self.nid, base=base, chain=chain)
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
         """Own writes became durable; `positions`: the position before each write's first event."""

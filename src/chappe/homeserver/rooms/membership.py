@@ -204,12 +204,12 @@ class MembershipChanges:
     async def forget(self, user_id: UserId, room_id: str) -> None:
         """The room disappears from the user's lists. Raises M_UNKNOWN while the user is still in it."""
         room = await self._rooms.live.find_any(room_id)
-        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room else None
+        membership = (await self._rooms.memberships.of(user_id)).get(room.nid) if room else None
         if room is None or membership is None:
             raise BadRequest("You were never in this room", "M_UNKNOWN")
         if membership.membership not in ("leave", "ban"):
             raise BadRequest("Leave the room before you forget it", "M_UNKNOWN")
-        await self._rooms.store.forget(user_id, room.number)
+        await self._rooms.store.forget(user_id, room.nid)
         self._rooms.memberships.drop(user_id)
 
     @judged_again

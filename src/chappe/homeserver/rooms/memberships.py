@@ -20,7 +20,7 @@ class Membership(Row):
     """A user in a room. Positions: of the last membership event (`position`), of the join with which the present stay began
     (`joined_since`), of when all of the room (`retold`) or its state alone (`state_retold`) was to be sent anew."""
 
-    number: int
+    room_nid: int
     room_id: str
     membership: str
     event_nid: int
@@ -70,14 +70,14 @@ class Memberships:
 
     async def _load_one(self, user_id: str) -> dict[int, Membership]:
         found = await read(self._database, Membership, _OF, user_id)
-        return {membership.number: membership for membership in found}
+        return {membership.room_nid: membership for membership in found}
 
     def drop(self, user_id: str) -> None:
         """After a change that takes no position (forgetting a room)."""
         self._cache.drop(user_id)
 
     async def of(self, user_id: str) -> dict[int, Membership]:
-        """By room number; forgotten rooms included. Do not change it.
+        """By room nid; forgotten rooms included. Do not change it.
 
         People of other servers are not kept: thousands of them come with a room, of which no commit speaks one by one.
         """

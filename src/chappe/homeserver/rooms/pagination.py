@@ -143,14 +143,14 @@ class Pagination:
 
     async def _is_in_gap(self, room: LiveRoom, ts: int, backwards: bool) -> bool:
         """Whether something may be nearer to a time than what is here: where that lies beside a gap, on the side of the time."""
-        nearest = await self._rooms.store.events_by_time(room.number, ts, backwards, 0, 1)
+        nearest = await self._rooms.store.events_by_time(room.nid, ts, backwards, 0, 1)
         if not nearest:
             return True
         position = nearest[0].position
         if backwards:
             later = await self._next(room, position)
             return later is not None and await self._history.gap(room, later - 1, later, True) is not None
-        first = await self._rooms.store.events_by_time(room.number, 0, False, 0, 1)
+        first = await self._rooms.store.events_by_time(room.nid, 0, False, 0, 1)
         if ts < first[0].ts:
             return True
         return await self._history.gap(room, position - 1, position, True) is not None
@@ -158,14 +158,14 @@ class Pagination:
     async def _next(self, room: LiveRoom, position: int) -> int | None:
         """The position of the event that is read after one."""
         for span in room.order.spans_after(position):
-            if (found := await self._rooms.store.first_position(room.number, span.low, span.high)) is not None:
+            if (found := await self._rooms.store.first_position(room.nid, span.low, span.high)) is not None:
                 return found
         return None
 
     async def _nearest_here(self, user_id: str, room: LiveRoom, ts: int, backwards: bool) -> RoomEvent:
         offset = 0
         for _ in range(MAX_READS):
-            rows = await self._rooms.store.events_by_time(room.number, ts, backwards, offset, READ_AT_ONCE)
+            rows = await self._rooms.store.events_by_time(room.nid, ts, backwards, offset, READ_AT_ONCE)
             events = await self._rooms.timeline.of_rows(room, rows)
             seen = {e.nid for e, _ in await self._rooms.visibility.filter(user_id, room, events)}
             for event in events:

@@ -28,7 +28,7 @@ class LiveRooms:
 
     def __init__(self, store: RoomStore, clock: Clock, limit: int) -> None:
         self._store, self._limit = store, limit
-        self._by_number: OrderedDict[int, LiveRoom] = OrderedDict()
+        self._by_nid: OrderedDict[int, LiveRoom] = OrderedDict()
         self._numbers: dict[str, int] = {}
         self._loading: dict[int, asyncio.Task[LiveRoom]] = {}
         clock.listen(self._heard)
@@ -40,7 +40,7 @@ class LiveRooms:
 
     def read_anew(self, number: int) -> None:
         """Its rows were changed by other means than a write of its own."""
-        if (room := self._by_number.get(number)) is not None:
+        if (room := self._by_nid.get(number)) is not None:
             room.make_stale()
             room.reset()
 
@@ -53,11 +53,11 @@ class LiveRooms:
         """The same, with those of which only invitations are known."""
         number = self._numbers.get(room_id)
         if number is None:
-            number = await self._store.number_of(room_id)
+            number = await self._store.nid_of(room_id)
             if number is None:
                 return None
             self._numbers[room_id] = number
-        room = await self.by_number(number)
+        room = await self.by_nid(number)
         if room.exists:
             return room
         self.discard(room)
@@ -66,7 +66,7 @@ class LiveRooms:
     async def known(self, room_ids: Collection[str]) -> set[str]:
         """Those of some rooms that `find_any` would look for further. At most one statement."""
         asked = [room_id for room_id in room_ids if room_id not in self._numbers]
-        found = await self._store.numbers_of(asked) if asked else {}
+        found = await self._store.nids_of(asked) if asked else {}
         return {room_id for room_id in room_ids if room_id in self._numbers or room_id in found}
 
     async def require(self, room_id: str) -> LiveRoom:
@@ -76,8 +76,8 @@ class LiveRooms:
             raise NotFound("This room is not known here")
         return room
 
-    async def by_number(self, number: int) -> LiveRoom:
-        room = self._by_number.get(number)
+    async def by_nid(self, number: int) -> LiveRoom:
+        room = self._by_nid.get(number)
         if room is None:
             task = self._loading.get(number)
             if task is None:
@@ -85,17 +85,17 @@ class LiveRooms:
                 task.add_done_callback(lambda _: self._loading.pop(number, None))
             room = await asyncio.shield(task)
         else:
-            self._by_number.move_to_end(number)
+            self._by_nid.move_to_end(number)
         while room.stale:
             await room.reload()
         return room
 
     async def many(self, numbers: Iterable[int]) -> dict[int, LiveRoom]:
-        """By number, in the order given; those that are not in memory are read a few at a time."""
+        """By nid, in the order given; those that are not in memory are read a few at a time."""
         found: dict[int, LiveRoom | None] = {}
         missing = []
         for number in numbers:
-            room = self._by_number.get(number)
+            room = self._by_nid.get(number)
             found[number] = room if room is not None and not room.stale else None
             if found[number] is None:
                 missing.append(number)
@@ -103,7 +103,7 @@ class LiveRooms:
 
         async def work() -> None:
             for number in queue:
-                found[number] = await self.by_number(number)
+                found[number] = await self.by_nid(number)
 
         if missing:
             await asyncio.gather(*(work() for _ in range(min(READ_AT_ONCE, len(missing)))))
@@ -118,12 +118,12 @@ class LiveRooms:
         return room
 
     def add(self, room: LiveRoom) -> None:
-        self._by_number[room.number] = room
-        self._numbers[room.room_id] = room.number
-        excess = len(self._by_number) - self._limit
-        for number, old in list(islice(self._by_number.items(), LOOKED_AT + excess)) if excess > 0 else ():
+        self._by_nid[room.nid] = room
+        self._numbers[room.room_id] = room.nid
+        excess = len(self._by_nid) - self._limit
+        for number, old in list(islice(self._by_nid.items(), LOOKED_AT + excess)) if excess > 0 else ():
             if old.pending == 0 and old is not room:
-                del self._by_number[number]
+                del self._by_nid[number]
                 self._numbers.pop(old.room_id, None)
                 excess -= 1
                 if excess == 0:
@@ -131,12 +131,12 @@ class LiveRooms:
 
     def discard(self, room: LiveRoom) -> None:
         """A room whose creation failed, or that has been purged."""
-        self._by_number.pop(room.number, None)
+        self._by_nid.pop(room.nid, None)
         self._numbers.pop(room.room_id, None)
 
     def live(self, number: int) -> LiveRoom | None:
         """The room if it is in memory, fresh or not: for waking its members."""
-        return self._by_number.get(number)
+        return self._by_nid.get(number)
 
     def __len__(self) -> int:
-        return len(self._by_number)
+        return len(self._by_nid)

@@ -286,7 +286,7 @@ class Rooms:
                 continue
             draft.thread, _ = await self._thread_here(room, relation.target)
             if relation.rel_type == ANNOTATION and relation.key is not None:
-                if await self.store.annotated(room.number, relation.target, draft.sender, draft.type, relation.key):
+                if await self.store.annotated(room.nid, relation.target, draft.sender, draft.type, relation.key):
                     if txn is None or await self.store.sent(txn) is None:
                         raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
 
@@ -297,7 +297,7 @@ class Rooms:
     async def _known_thread(self, room: LiveRoom, event_id: str) -> tuple[str, bool] | None:
         if (event := room.recent(event_id)) is not None:
             return event.thread, event.relates_to is not None
-        return (await self.store.threads_of(room.number, [event_id])).get(event_id)
+        return (await self.store.threads_of(room.nid, [event_id])).get(event_id)
 
     async def _thread_here(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
         """The same for what somebody relates to. Raises M_INVALID_PARAM for an event of another room."""
@@ -309,7 +309,7 @@ class Rooms:
     async def fill_summaries(self) -> None:
         """For rooms from before summaries were kept: once, at start."""
         for number in await self.store.without_summary():
-            room = await self.live.by_number(number)
+            room = await self.live.by_nid(number)
             write = Write()
             write.add(summary_row(number, room.get, len(room.joined), room.invited))
             await self._writer.submit(write)
@@ -387,7 +387,7 @@ class Rooms:
         target = await (self.timeline.find(room, event_id) if may_any else self.timeline.shown(user_id, room, event_id))
         rows: Sequence[StoredEvent] = ()
         if target is not None or may_any:
-            rows = await self.store.events_by_id(room.number, [event_id], WHATEVER_IS_HERE)
+            rows = await self.store.events_by_id(room.nid, [event_id], WHATEVER_IS_HERE)
         if not rows:
             if may_any and await self._may_be_elsewhere(room, event_id):
                 return await self.submit(room, [Draft("m.room.redaction", user_id, content, redacts=event_id)], txn)
@@ -458,7 +458,7 @@ class Rooms:
         """Everybody who is joined to a room with the user, the user included."""
         users = {user_id}
         for membership in await self.memberships.joined(user_id):
-            users.update((await self.live.by_number(membership.number)).joined)
+            users.update((await self.live.by_nid(membership.room_nid)).joined)
         return users
 
     def is_hosted(self, user_id: str) -> bool:
@@ -472,14 +472,14 @@ class Rooms:
     def _servers_in(self, room: LiveRoom) -> tuple[tuple[int, int, int], frozenset[str], frozenset[str]]:
         """(of which state, other servers, hosted domains). Found anew when the state has changed, or a domain has come."""
         mark = (room.state_version, room.incarnation, self._domains.count)
-        known = self._servers.get(room.number)
+        known = self._servers.get(room.nid)
         if known is None or known[0] != mark:
             if len(self._servers) > 10_000:
                 self._servers.clear()
             names = {domain_of(user) for user in room.joined}
             own = frozenset(filter(self._domains.is_hosted, names))
             others = {name for name in names | room.partial_servers if not self._domains.is_hosted(name)}
-            known = self._servers[room.number] = mark, frozenset(others), own
+            known = self._servers[room.nid] = mark, frozenset(others), own
         return known
 
     def may_share_room(self, server: str, own: str) -> bool:
@@ -508,7 +508,7 @@ class Rooms:
         """Every other server that is in a room with a user."""
         found: set[str] = set()
         for membership in await self.memberships.joined(user_id):
-            found |= self.other_servers(await self.live.by_number(membership.number))
+            found |= self.other_servers(await self.live.by_nid(membership.room_nid))
         return found
 
     def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:

@@ -75,7 +75,7 @@ class Sight:
             return await self._server_knows(reader.server_name, room, finds)
         memberships = {} if isinstance(reader, Nobody) else await self._memberships.of(reader.user_id)
         if finds is Finds.SHARED:
-            mine = memberships.get(room.number)
+            mine = memberships.get(room.nid)
             return mine is not None and mine.membership in PRESENT
         return may_know(memberships, room)
 
@@ -153,7 +153,7 @@ class Sight:
         """The same for somebody of another server. While a room is being entered, its members are not all known."""
         reached = set(await self.reached(Person(sender), event_type, people))
         for user in set(people) - reached:
-            rooms = [await self._live.by_number(m.number) for m in await self._memberships.joined(user)]
+            rooms = [await self._live.by_nid(m.room_nid) for m in await self._memberships.joined(user)]
             if any(domain_of(sender) in room.partial_servers for room in rooms):
                 reached.add(user)
         return reached
@@ -167,7 +167,7 @@ class Sight:
         for membership in (await self._memberships.of(user_id)).values():
             if membership.membership not in PRESENT or membership.is_beside:
                 continue
-            if has_present(await self._live.by_number(membership.number), server):
+            if has_present(await self._live.by_nid(membership.room_nid), server):
                 return True
         return False
 

@@ -91,7 +91,7 @@ class Identified(Protocol):
     """Which room is read."""
 
     @property
-    def number(self) -> int: ...
+    def nid(self) -> int: ...
     @property
     def room_id(self) -> str: ...
     @property
@@ -115,7 +115,7 @@ class Snapshot:
     @classmethod
     async def read(cls, connection: Source, room: Identified) -> Snapshot | None:
         self = cls()
-        found = await find(connection, RoomRow, _ROOM, room.number)
+        found = await find(connection, RoomRow, _ROOM, room.nid)
         if found is None:
             return None
         self.room = found
@@ -131,17 +131,17 @@ class Snapshot:
             if row.num is not None and row.base is not None and row.rest is not None:
                 event.chain = ChainRow(row.num, row.base, BitMap.deserialize(row.rest))
             by_number[event.nid] = self.state[event.key] = event
-        bases = await mapping(connection, int, bytes, _BASES, room.number)
+        bases = await mapping(connection, int, bytes, _BASES, room.nid)
         self.bases = {base: BitMap.deserialize(chain) for base, chain in bases.items()}
-        self.next_num = await connection.fetchval(_NUMBER, room.number)
-        tail = await read(connection, StoredEvent, _TAIL, room.number, TAIL_LENGTH)
+        self.next_num = await connection.fetchval(_NUMBER, room.nid)
+        tail = await read(connection, StoredEvent, _TAIL, room.nid, TAIL_LENGTH)
         self.tail = [by_number.get(r.nid) or event_of_row(r, room.room_id, room.version) for r in reversed(tail)]
-        threads = await read(connection, ThreadTotals, _THREADS, room.number)
+        threads = await read(connection, ThreadTotals, _THREADS, room.nid)
         self.threads = {thread.root: (thread.notify_total, thread.highlight_total) for thread in threads}
         self.related = set(await values(connection, str, _RELATED, [e.event_id for e in self.tail], BUNDLED))
         self.invitations = ()
         if found.stub or found.federated:
-            self.invitations = await read(connection, InvitationRow, _INVITATIONS, room.number)
+            self.invitations = await read(connection, InvitationRow, _INVITATIONS, room.nid)
         await attach_context(
             connection, room, [*tail, *(r for r in state if r.redacted_by)], [*self.tail, *self.state.values()]
         )
@@ -192,7 +192,7 @@ async def attach_context(source: Source, room: Identified, rows: Sequence[Stored
     replaced = {row.nid: row.replaces for row in rows if row.replaces is not None}
     redacted = {row.nid: row.redacted_by for row in rows if row.redacted_by is not None}
     moved = {row.position for row in rows if row.moved}
-    moves = await read(source, MoveRow, _MOVES, room.number, list(moved)) if moved else ()
+    moves = await read(source, MoveRow, _MOVES, room.nid, list(moved)) if moved else ()
     by_nid: dict[int | None, RoomEvent] = {}
     by_id: dict[str, RoomEvent] = {}
     wanted = {*replaced.values(), *(n for m in moves for n in (m.nid, m.was) if n is not None)}

@@ -73,10 +73,10 @@ class RoomStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def number_of(self, room_id: str) -> int | None:
+    async def nid_of(self, room_id: str) -> int | None:
         return await self.database.fetchval("SELECT room_nid FROM rooms WHERE room_id = $1", room_id)  # type: ignore[no-any-return]
 
-    async def numbers_of(self, room_ids: list[str]) -> dict[str, int]:
+    async def nids_of(self, room_ids: list[str]) -> dict[str, int]:
         return await mapping(
             self.database, str, int, "SELECT room_id, room_nid FROM rooms WHERE room_id = ANY($1::text[])", room_ids
         )
@@ -100,7 +100,7 @@ class RoomStore:
     async def state_hash_secret(self) -> bytes:
         return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
 
-    async def events_by_number(self, numbers: Sequence[int]) -> list[StoredEvent]:
+    async def events_by_nid(self, numbers: Sequence[int]) -> list[StoredEvent]:
         return await read(
             self.database, StoredEvent, f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
         )

@@ -65,7 +65,7 @@ class Timeline:
             recent = [e for e in room.tail if e.position <= upto and e.position > after]
             if len(recent) >= limit:
                 return recent[::-1][:limit]
-        rows = await self._store.events_between(room.number, after, upto, limit, backwards)
+        rows = await self._store.events_between(room.nid, after, upto, limit, backwards)
         return await self.of_rows(room, rows)
 
     async def search(self, searches: Collection[Search], f: RoomEventFilter, scans: Scans) -> None:
@@ -76,7 +76,7 @@ class Timeline:
             await self._take(one, passing(f, one.room, tail), f, min(at, one.upto))
         while left := [one for one in searches if not one.is_over][: scans.left]:
             scans.left -= len(left)
-            places = [Scanned(one.room.number, one.after, one.at, one.limit - len(one.found)) for one in left]
+            places = [Scanned(one.room.nid, one.after, one.at, one.limit - len(one.found)) for one in left]
             for one, scan in zip(left, await self._store.events_matching(places, f), strict=True):
                 await self._take(one, passing(f, one.room, await self.of_rows(one.room, scan.rows)), f, scan.reached)
 
@@ -97,7 +97,7 @@ class Timeline:
         """What the state got with positions in (after, upto], in order. Entries that were taken away are not told."""
         tail = room.tail_after(after)
         if tail is None:
-            return await self.of_rows(room, await self._store.state_changes_between(room.number, after, upto))
+            return await self.of_rows(room, await self._store.state_changes_between(room.nid, after, upto))
         found: list[RoomEvent] = []
         for event in tail:
             if event.position <= upto and event.state_delta is not None:
@@ -112,7 +112,7 @@ class Timeline:
             return events
         ids = [e.event_id for e in events if e.is_target]
         targets = await self._store.related_targets(
-            room.number, ids, list(f.related_by_rel_types or ()) or None, list(f.related_by_senders or ()) or None
+            room.nid, ids, list(f.related_by_rel_types or ()) or None, list(f.related_by_senders or ()) or None
         )
         return [e for e in events if e.event_id in targets]
 
@@ -149,7 +149,7 @@ class Timeline:
         """
         if (recent := room.recent(event_id)) is not None:
             return recent
-        rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
+        rows = await self._store.events_by_id(room.nid, [event_id], NOT_HELD_BACK)
         events = await self.of_rows(room, rows)
         if not events or events[0].position != OUTLIER:
             return events[0] if events else None
@@ -158,7 +158,7 @@ class Timeline:
 
     async def raw(self, room: LiveRoom, event_id: str) -> bytes | None:
         """The event as it travels between servers."""
-        rows = await self._store.events_by_id(room.number, [event_id], NOT_HELD_BACK)
+        rows = await self._store.events_by_id(room.nid, [event_id], NOT_HELD_BACK)
         return rows[0].json if rows else None
 
     async def state_at(self, user_id: str, room: LiveRoom, position: int | None = None) -> dict[StateKey, RoomEvent]:
@@ -187,7 +187,7 @@ class Timeline:
             return None
         position, nid = membership.position, membership.event_nid
         while membership.was_joined and nid:
-            events = await self.of_rows(room, await self._store.events_by_number([nid]))
+            events = await self.of_rows(room, await self._store.events_by_nid([nid]))
             before = events[0].replaces if events else None
             if before is None or before.membership not in ("leave", "ban"):
                 break
@@ -205,9 +205,9 @@ class Timeline:
         strange = [e.nid for e in events if (MEMBER, e.sender) not in state] if room.is_partial else []
         if not strange:
             return state
-        rows = await self._store.events_by_number(strange)
+        rows = await self._store.events_by_nid(strange)
         auth_events = [i for row in rows for i in references(orjson.loads(row.json), "auth_events", room.version)]
-        found = await self.of_rows(room, await self._store.events_by_id(room.number, auth_events, NOT_HELD_BACK))
+        found = await self.of_rows(room, await self._store.events_by_id(room.nid, auth_events, NOT_HELD_BACK))
         senders = {row.sender for row in rows}
         members = sorted((e for e in found if e.type == MEMBER and e.state_key in senders), key=lambda e: e.depth)
         return {**state, **{e.key: e for e in members}}
@@ -225,11 +225,11 @@ class Timeline:
         """The root of the state at a place of the room's order."""
         spans = room.order.spans_after(position)
         if cut_of(position) is None and spans[0].stretch is None:
-            return await self._store.root_after(room.number, spans[0].low)
+            return await self._store.root_after(room.nid, spans[0].low)
         for span in spans:  # as it was before what comes next
-            if (root := await self._store.state_before_next(room.number, span.low, span.high)) is not None:
+            if (root := await self._store.state_before_next(room.nid, span.low, span.high)) is not None:
                 return root
-        return await self._store.root_after(room.number, room.last_position)
+        return await self._store.root_after(room.nid, room.last_position)
 
     async def state_of_root(self, room: LiveRoom, root: int) -> dict[StateKey, RoomEvent]:
         numbers, _ = await self._trees.read_whole_tree(int_to_name(root))
@@ -237,7 +237,7 @@ class Timeline:
         missing = [n for n in numbers if n not in current]
         events = [current[n] for n in numbers if n in current]
         if missing:
-            events += await self.of_rows(room, await self._store.events_by_number(missing))
+            events += await self.of_rows(room, await self._store.events_by_nid(missing))
         return {e.key: e for e in events}
 
 

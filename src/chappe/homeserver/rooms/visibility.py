@@ -60,7 +60,7 @@ class Visibility:
 
     async def require_reader(self, user_id: str, room: LiveRoom) -> Membership | None:
         """The reader's membership, None for one who may only peek. Raises Forbidden for those who may not read at all."""
-        membership = (await self._memberships.of(user_id)).get(room.number)
+        membership = (await self._memberships.of(user_id)).get(room.nid)
         if membership is not None and membership.forgotten:
             raise Forbidden("You have forgotten this room")
         if membership is not None and (membership.membership == "join" or membership.was_joined):
@@ -86,7 +86,7 @@ class Visibility:
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignoring.of(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]
-        mine = (await self._memberships.of(user_id)).get(room.number)
+        mine = (await self._memberships.of(user_id)).get(room.nid)
         certain = [None if mine is None else mine.sees(event.position) for event in events]
         if all(certain):
             return self._after_erasures(mine, [(event, "join") for event in events])
@@ -123,7 +123,7 @@ class Visibility:
 
     async def visible_places(self, user_id: str, room: LiveRoom, places: Sequence[Place]) -> set[Place]:
         """Where the user would see messages: to count what they may see, without its being read to them."""
-        mine = (await self._memberships.of(user_id)).get(room.number)
+        mine = (await self._memberships.of(user_id)).get(room.nid)
         certain = {place: None if mine is None else mine.sees(place.position) for place in places}
         then = await self._state_then(user_id, room, {p.state_before for p, sees in certain.items() if sees is None})
         return {
@@ -162,7 +162,7 @@ class Visibility:
         known = {e.nid: e.content for e in at_hand if e.nid in numbers}
         missing = numbers - known.keys()
         if missing:
-            for row in await self._store.events_by_number(list(missing)):
+            for row in await self._store.events_by_nid(list(missing)):
                 known[row.nid] = orjson.loads(row.json)["content"]
         return known
 

@@ -216,7 +216,7 @@ class AppserviceSender:
         events: list[Any] = []
         interesting: dict[int, LiveRoom] = {}
         for number in rooms | typing:
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             in_room = await self._is_interesting(served, room)
             if in_room:
                 interesting[number] = room
@@ -289,7 +289,7 @@ class AppserviceSender:
         if served.has_user(user_id):
             return True
         for membership in await self._rooms.memberships.joined(user_id):
-            if await self._is_interesting(served, await self._rooms.live.by_number(membership.number)):
+            if await self._is_interesting(served, await self._rooms.live.by_nid(membership.room_nid)):
                 return True
         return False
 

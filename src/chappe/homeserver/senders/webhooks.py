@@ -98,7 +98,7 @@ class WebhookSender:
         return len(commits) == COMMITS_AT_ONCE
 
     async def _bodies(self, hook: OutgoingWebhook, since: int, upto: int) -> list[tuple[str, bytes]]:
-        room = await self._rooms.live.by_number(hook.room_nid)
+        room = await self._rooms.live.by_nid(hook.room_nid)
         types = hook.types or ["m.room.message"]
         found = []
         for event in await self._rooms.timeline.events_between(room, since, upto, 1000, backwards=False):

@@ -60,7 +60,7 @@ class SyncContext:
     @property
     def joined(self) -> list[int]:
         """The numbers of the rooms that the reader is in."""
-        return [m.number for m in self.memberships.values() if m.membership == "join"]
+        return [m.room_nid for m in self.memberships.values() if m.membership == "join"]
 
 
 def changes_since(clock: Clock, user_id: str, since: SyncToken | None, memberships: Mapping[int, Membership]) -> Changes:

@@ -54,7 +54,7 @@ class DeviceLists:
         changed_keys = candidates if candidates is not None else set(await self._keys.changed_users(after, upto))
         if not changed_keys and not came and not went:
             return [], []
-        rooms = [await self._rooms.live.by_number(n) for n in joined]
+        rooms = [await self._rooms.live.by_nid(n) for n in joined]
         inviters = {m.sender for m in memberships.values() if m.membership == "invite"}
 
         def is_met(user: str) -> bool:
@@ -80,7 +80,7 @@ class DeviceLists:
             moved = membership.position > after
             if not moved and (membership.membership != "join" or (touched is not None and number not in touched)):
                 continue
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             if membership.membership == "join" and membership.members_told_since > after:
                 came.update(everybody(room))
             elif moved and membership.membership == "invite":

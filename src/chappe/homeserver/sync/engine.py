@@ -120,9 +120,9 @@ class SyncEngine:
         sections: dict[str, list[bytes]] = {"join": [], "invite": [], "leave": [], "knock": []}
         joined: list[tuple[Membership, LiveRoom]] = []
         candidates = await self._candidates(context, account_data)
-        live = await self._rooms.live.many(m.number for m in candidates)
+        live = await self._rooms.live.many(m.room_nid for m in candidates)
         for membership in candidates:
-            room = live[membership.number]
+            room = live[membership.room_nid]
             if membership.membership == "join":
                 if room.is_partial and not context.filter.room.state.lazy_load_members:
                     continue  # shown once its members are here
@@ -148,7 +148,7 @@ class SyncEngine:
         if context.since is None or context.full_state:
             return [m for m in memberships if _is_told_at_first(context, m)]
         # a leave is told, whoever has forgotten the room since
-        news = {m.number for m in memberships if m.position > after}
+        news = {m.room_nid for m in memberships if m.position > after}
         if context.changes.known:
             touched = set(context.changes.rooms)
         else:
@@ -159,7 +159,7 @@ class SyncEngine:
         return [
             m
             for m in memberships
-            if m.number in news or (m.membership == "join" and (m.number in touched or m.room_id in account_data))
+            if m.room_nid in news or (m.membership == "join" and (m.room_nid in touched or m.room_id in account_data))
         ]
 
     async def _joined(
@@ -176,8 +176,8 @@ class SyncEngine:
             for (membership, room), timeline in zip(some, timelines, strict=True):
                 extras = Extras(
                     account_data.get(room.room_id, []),
-                    ephemeral.get(room.number, []),
-                    counts[room.number],
+                    ephemeral.get(room.nid, []),
+                    counts[room.nid],
                     self._counts_changed(context, room),
                 )
                 section = await self._sections.joined(context, room, membership, timeline, sent, extras)
@@ -192,7 +192,7 @@ class SyncEngine:
         return (
             context.since is None
             or context.full_state
-            or any(context.changes.touches(room.number, kind) for kind in ("events", "receipts", "private_receipts"))
+            or any(context.changes.touches(room.nid, kind) for kind in ("events", "receipts", "private_receipts"))
         )
 
     async def _ephemeral(self, context: SyncContext, joined: list[tuple[Membership, LiveRoom]]) -> dict[int, list[bytes]]:

@@ -33,7 +33,7 @@ async def _exchange(rooms: Rooms, room_id: str, lists: list[list[Event]], fields
     if room is None:
         return
     wanted = [event["event_id"] for events in lists for event in events]
-    rows = await rooms.store.events_by_id(room.number, wanted, NOT_HELD_BACK)
+    rows = await rooms.store.events_by_id(room.nid, wanted, NOT_HELD_BACK)
     raw = {row.event_id: row.json for row in rows}
     for events in lists:
         found = [_merged(raw.get(event["event_id"]), event) for event in events]

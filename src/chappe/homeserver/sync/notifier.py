@@ -74,7 +74,7 @@ class Notifier:
         rooms: dict[int, None] = {}
         for user in users:
             self.waiters.wake([user])
-            rooms.update(dict.fromkeys(m.number for m in await self._rooms.memberships.joined(user)))
+            rooms.update(dict.fromkeys(m.room_nid for m in await self._rooms.memberships.joined(user)))
         for room in self._rooms.live_rooms(list(rooms)):
             self.waiters.wake_members(room.joined)
 

@@ -151,10 +151,10 @@ class RoomSections:
                 known = await self._rooms.timeline.speakers(room, (e for e, _ in timeline.events), room.state)
                 extra = self._needed(room, known, timeline, sent, event_filter, heroes_told, beside=False)
                 events = [*events, *(e for e in extra if e.key not in changed)]
-                sent.update(((room.number, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
+                sent.update(((room.nid, e.key[1]), e.event_id) for e in changed.values() if e.type == MEMBER)
         if lazy:
             members = (e for e, _ in timeline.events if e.type == MEMBER and e.state_key is not None)
-            sent.update(((room.number, e.key[1]), e.event_id) for e in members)
+            sent.update(((room.nid, e.key[1]), e.event_id) for e in members)
         shown_too = (e for e, _ in timeline.events if e.state_key is not None)
         summary_changed = whole or any(e.type in SUMMARISED for e in (*events, *shown_too))
         if is_open(event_filter):
@@ -180,7 +180,7 @@ class RoomSections:
             event = state.get((MEMBER, user))
             if event is None or (not beside and event.key in in_timeline):
                 continue
-            key = (room.number, user)
+            key = (room.nid, user)
             if beside or sent.get(key) != event.event_id or event_filter.include_redundant_members:
                 sent[key] = event.event_id
                 result.append(event)
@@ -277,7 +277,7 @@ class RoomSections:
         """Whether it is a stay that ended, and not an invitation, a knock or (by a ban) nothing at all."""
         if not membership.was_joined:
             return False
-        rows = await self._rooms.store.events_by_number([membership.event_nid])
+        rows = await self._rooms.store.events_by_nid([membership.event_nid])
         events = await self._rooms.timeline.of_rows(room, rows)
         return any(e.replaces is not None and e.replaces.membership == "join" for e in events)
 

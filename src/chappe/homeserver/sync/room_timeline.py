@@ -92,9 +92,9 @@ async def read_timelines(rooms: Rooms, context: SyncContext, asked: Sequence[Ask
         for one in asked:
             if limit_of(f) > 0 and not passes_nothing(f, one.room.room_id):
                 _, _, low = one.span(context)
-                searches[one.room.number] = Search(one.room, low, one.upto, limit_of(f) + 1)
+                searches[one.room.nid] = Search(one.room, low, one.upto, limit_of(f) + 1)
         await rooms.timeline.search(searches.values(), f, context.scans)
-    return [await _read_timeline(rooms, context, one, searches.get(one.room.number)) for one in asked]
+    return [await _read_timeline(rooms, context, one, searches.get(one.room.nid)) for one in asked]
 
 
 async def _read_timeline(rooms: Rooms, context: SyncContext, asked: Asked, search: Search | None) -> RoomTimeline:
@@ -191,10 +191,10 @@ async def members_since(rooms: Rooms, context: SyncContext, room: LiveRoom, upto
     """
     if context.since is None:
         return set()
-    root = await rooms.store.root_after(room.number, context.after)
+    root = await rooms.store.root_after(room.nid, context.after)
     key = rooms.key_hash(MEMBER, context.user_id)
     own = (await rooms.trees.get_many(int_to_name(root), [key])).get(key)
-    rows = [] if own is None else await rooms.store.events_by_number([own])
+    rows = [] if own is None else await rooms.store.events_by_nid([own])
     if not any(orjson.loads(row.json)["content"].get("membership") == "join" for row in rows):
         return set()
     changes = await rooms.timeline.state_changes(room, context.after, upto)

@@ -178,7 +178,7 @@ class HostedDomains:
             if row.beside is None and row.event_id is None:
                 continue  # nothing shows it
             if row.beside is None:
-                room = await self._rooms.live.by_number(row.room_nid)
+                room = await self._rooms.live.by_nid(row.room_nid)
                 shown = b",".join(e.stripped() for e in shown_of(room.state, row.sender))
                 event = row.event_id, row.json, b"[%b]" % shown
             await connection.execute(

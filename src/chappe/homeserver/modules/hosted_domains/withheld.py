@@ -170,7 +170,7 @@ class Onlookers:
     async def _contents(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
         if not numbers:
             return {}
-        rows = await self._rooms.store.events_by_number(numbers)
+        rows = await self._rooms.store.events_by_nid(numbers)
         return {row.nid: orjson.loads(row.json)["content"] for row in rows}
 
 

@@ -211,23 +211,23 @@ class UnreadCounts:
                 del states[user]
 
     async def of(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, RoomCounts]:
-        """By room number. Two statements for all rooms that are not cached, none when all are."""
+        """By room nid. Two statements for all rooms that are not cached, none when all are."""
         ignored = await self._ignored_by(user_id)
         missing = [r for r in rooms if self._state(user_id, r) is None]
         found: dict[int, _State] = {}
         while missing:
             found.update(await self._load(user_id, missing))
-            missing = [r for r in missing if r.number not in found]
+            missing = [r for r in missing if r.nid not in found]
         rules = None if await self._rules.are_default(user_id) and not ignored else await self._rules.rules(user_id)
         result = {}
         for room in rooms:
-            state = self._state(user_id, room) or found.get(room.number)
+            state = self._state(user_id, room) or found.get(room.nid)
             if state is None:
                 continue
             if rules is None:
-                result[room.number] = _subtract(state, room)
+                result[room.nid] = _subtract(state, room)
             else:
-                result[room.number] = await self._evaluate(user_id, rules, ignored, room, state)
+                result[room.nid] = await self._evaluate(user_id, rules, ignored, room, state)
         return result
 
     async def prune(self) -> None:
@@ -239,7 +239,7 @@ class UnreadCounts:
 
     async def is_read(self, user_id: str, room: LiveRoom, event: RoomEvent) -> bool:
         """Whether the reader has read as far as this event, in its thread."""
-        state = self._state(user_id, room) or (await self._load(user_id, [room])).get(room.number)
+        state = self._state(user_id, room) or (await self._load(user_id, [room])).get(room.nid)
         if state is None:
             return False
         read = state.main if event.thread == "" else state.threads.get(event.thread)
@@ -248,18 +248,18 @@ class UnreadCounts:
         return event.position <= read.position
 
     def _state(self, user_id: str, room: LiveRoom) -> _State | None:
-        state = (self._states.get(room.number) or {}).get(user_id)
+        state = (self._states.get(room.nid) or {}).get(user_id)
         return state if state is not None and state.incarnation == room.incarnation else None
 
     async def _load(self, user_id: str, rooms: Sequence[LiveRoom]) -> dict[int, _State]:
         """Those that did not change while they were read."""
         mark = object()
         self._loading.setdefault(user_id, set()).add(mark)
-        moved = {r.number: (r.incarnation, {t: r.threads[t] for t in r.threads_before}) for r in rooms}
+        moved = {r.nid: (r.incarnation, {t: r.threads[t] for t in r.threads_before}) for r in rooms}
         states: dict[int, _State] = {}
         for row in await read(self._database, MainCount, _MAIN, user_id, list(moved)):
             states[row.room] = _State(moved[row.room][0], row.floor, _read(row))
-        with_threads = [r.number for r in rooms if r.threads]
+        with_threads = [r.nid for r in rooms if r.threads]
         if with_threads:
             floors = [states[number].floor for number in with_threads]
             for thread in await read(self._database, ThreadCount, _THREADS, user_id, with_threads, floors):

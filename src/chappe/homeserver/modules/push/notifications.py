@@ -40,7 +40,7 @@ class Notifications:
     ) -> tuple[list[Notification], int | None]:
         """(the newest first, before a position; where to go on). Reads the rooms with news before the others."""
         everywhere = (await self._rooms.memberships.of(user_id)).values()
-        memberships = {m.number: m for m in everywhere if m.membership == "join"}
+        memberships = {m.room_nid: m for m in everywhere if m.membership == "join"}
         positions = await self._rooms.store.last_positions(list(memberships))
         upto = start if start is not None else self._rooms.clock.watermark
         # rooms by the position of their newest event that may still be unseen
@@ -53,7 +53,7 @@ class Notifications:
             if not heap or (len(found) >= limit and found[limit - 1][0] >= -heap[0][0]):
                 break
             at, number = heapq.heappop(heap)
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             since = memberships[number].joined_since or 0
             events = await self._rooms.timeline.events_between(room, since, -at, BATCH, backwards=True)
             others = [e for e in events if e.sender not in silent and not e.is_redacted]
@@ -89,7 +89,7 @@ class Notifications:
                 break
             if await self._hides_invitation(user_id, m.sender):
                 continue
-            room = await self._rooms.live.by_number(m.number)
+            room = await self._rooms.live.by_nid(m.room_nid)
             event = room.known_to(user_id, ("m.room.member", user_id))
             if event is None or event.membership != "invite":
                 continue

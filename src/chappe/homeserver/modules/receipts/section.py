@@ -34,8 +34,8 @@ class ReceiptsSection(Section):
         new: list[int] = []
         known: list[int] = []
         for _, room, is_new in rooms:
-            if passes_room(asked, room.room_id) and (is_new or _touches(context.changes, room.number)):
-                (new if is_new else known).append(room.number)
+            if passes_room(asked, room.room_id) and (is_new or _touches(context.changes, room.nid)):
+                (new if is_new else known).append(room.nid)
         found: dict[int, bytes] = {}
         for after, numbers in ((0, new), (context.after, known)):
             if numbers:

@@ -59,7 +59,7 @@ class Relations:
             for e in events
             if e.state_key is None and (e.event_id in room.related or (e.is_target and e.position <= room.complete_from))
         }
-        kinds = await self._store.kinds(room.number, list(targets)) if targets else {}
+        kinds = await self._store.kinds(room.nid, list(targets)) if targets else {}
         if kinds.keys().isdisjoint(BUNDLED):
             return {}
         ignored = sorted(await self._rooms.visibility.ignoring.of(user_id))
@@ -79,7 +79,7 @@ class Relations:
         """The latest edit that counts, by time, then by id."""
         candidates: dict[str, list[str]] = {}
         left = await self._left_at(user_id, room) if room.history_visibility != "world_readable" else None
-        for row in await self._store.edits(room.number, list(targets), ignored, left):
+        for row in await self._store.edits(room.nid, list(targets), ignored, left):
             candidates.setdefault(row.target, []).append(row.event_id)
         result: dict[str, bytes] = {}
         while candidates:
@@ -95,7 +95,7 @@ class Relations:
         return result
 
     async def _references(self, user_id: str, room: LiveRoom, targets: list[str], ignored: list[str]) -> dict[str, list[str]]:
-        rows = await self._store.references(room.number, targets, ignored)
+        rows = await self._store.references(room.nid, targets, ignored)
         if not rows:
             return {}
         visible = {e.event_id for e, _ in await self._visible(user_id, room, [row.event_id for row in rows])}
@@ -112,8 +112,8 @@ class Relations:
         if not roots:
             return {}
         left = await self._left_at(user_id, room)
-        found = await self._store.threads(room.number, roots, user_id, ignored, left)
-        mine = (await self._rooms.memberships.of(user_id)).get(room.number)
+        found = await self._store.threads(room.nid, roots, user_id, ignored, left)
+        mine = (await self._rooms.memberships.of(user_id)).get(room.nid)
         older = [thread.target for thread in found if mine is None or not mine.sees(thread.first)]
         threads = {t.target: Thread(t.latest_id, t.count, t.participated) for t in found}
         if older:  # what is in them may be hidden in part: only what is seen is counted
@@ -136,7 +136,7 @@ class Relations:
         self, user_id: str, room: LiveRoom, roots: list[str], ignored: list[str], left: int | None
     ) -> dict[str, Thread]:
         """Threads of which the reader sees something, by their roots: as if what they do not see were not there."""
-        rows = await self._store.in_threads(room.number, roots, ignored, left)
+        rows = await self._store.in_threads(room.nid, roots, ignored, left)
         rows = sorted(rows, key=lambda row: room.order.key(row.position), reverse=True)
         places = [Place(row.position, row.state_before) for row in rows]
         seen = await self._rooms.visibility.visible_places(user_id, room, places)
@@ -149,7 +149,7 @@ class Relations:
         return threads
 
     async def _left_at(self, user_id: str, room: LiveRoom) -> int | None:
-        mine = (await self._rooms.memberships.of(user_id)).get(room.number)
+        mine = (await self._rooms.memberships.of(user_id)).get(room.nid)
         return mine.position if mine is not None and mine.membership != "join" else None
 
     async def _visible(self, user_id: str, room: LiveRoom, event_ids: list[str]) -> list[VisibleEvent]:
@@ -159,7 +159,7 @@ class Relations:
         events = [e for e in room.tail if e.event_id in wanted]
         missing = list(wanted - {e.event_id for e in events})
         if missing:
-            rows = await self._rooms.store.events_by_id(room.number, missing)
+            rows = await self._rooms.store.events_by_id(room.nid, missing)
             events += await self._rooms.timeline.of_rows(room, rows)
         return await self._rooms.visibility.filter(user_id, room, events)
 
@@ -185,7 +185,7 @@ class Relations:
         until = None if stop is None else order.place(stop)
         for _ in range(MAX_READS):
             rows = await self._store.related(
-                room.number,
+                room.nid,
                 event_id,
                 rel_type,
                 event_type,
@@ -209,7 +209,7 @@ class Relations:
 
     async def related_to(self, room: LiveRoom, event_id: str, rel_types: Sequence[str]) -> list[str]:
         """The events that relate to one in the given ways ("*": any), whoever asks."""
-        return await self._store.related_ids(room.number, event_id, rel_types)
+        return await self._store.related_ids(room.nid, event_id, rel_types)
 
     # -------------------------------------------------------------------------------------------------------- threads
 
@@ -240,10 +240,10 @@ class Relations:
         """(root, position of the latest answer), the latest first as they are read: an answer in a gap may be the latest."""
         order = room.order
         if len(order.spans) == 1:
-            rows = await self._store.roots(room.number, participant, start, upto, limit)
+            rows = await self._store.roots(room.nid, participant, start, upto, limit)
             return [(row.root, row.latest) for row in rows]
         latest: dict[str, int] = {}
-        for row in await self._store.latest_answers(room.number, participant, upto):
+        for row in await self._store.latest_answers(room.nid, participant, upto):
             root, position = row.root, row.position
             if upto is not None and order.when(position) > upto:
                 continue

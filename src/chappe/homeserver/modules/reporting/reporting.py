@@ -63,7 +63,7 @@ class Reports:
     async def room(self, reporter: UserId, room_id: str, reason: str | None) -> None:
         """By anybody who knows of it, or had to do with it: also by an invitation from elsewhere. Raises M_NOT_FOUND."""
         room = await self._rooms.live.find_any(room_id)
-        was_there = room is not None and room.number in await self._rooms.memberships.of(reporter)
+        was_there = room is not None and room.nid in await self._rooms.memberships.of(reporter)
         if room is None or not (was_there or await self._rooms.sight.knows(Person(reporter), room)):
             raise NotFound("There is no such room, or you may not see it")
         await self._add(reporter, room_id, None, None, reason, None)

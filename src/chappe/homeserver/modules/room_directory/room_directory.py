@@ -67,7 +67,7 @@ class RoomDirectory:
         room = await self._rooms.require(room_id)
         if self._rooms.sight.finds(reader) is Finds.SHARED and not await self._rooms.sight.knows(reader, room):
             raise NotFound("This room is not known here")
-        return server_name in await self._rooms.store.published_in(room.number)
+        return server_name in await self._rooms.store.published_in(room.nid)
 
     async def publish(self, user_id: UserId, room_id: str, listed: bool, is_admin: bool) -> None:
         """In the directory of the user's own domain: by those who may change the room's address."""
@@ -80,9 +80,9 @@ class RoomDirectory:
                 raise Forbidden("You may not change where this room is listed")
         if listed:
             await self.require_may_publish(user_id, room.content_of)
-            await self._rooms.store.publish(domain_of(user_id), room.number)
+            await self._rooms.store.publish(domain_of(user_id), room.nid)
         else:
-            await self._rooms.store.withdraw(domain_of(user_id), room.number)
+            await self._rooms.store.withdraw(domain_of(user_id), room.nid)
 
     async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""
@@ -151,7 +151,7 @@ class RoomDirectory:
     async def _is_for(self, reader: Reader, row: PublishedRoom) -> bool:
         if not isinstance(reader, ServerReader):
             return True
-        return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_number(row.room_nid))
+        return self._rooms.sight.may_take_part(reader.server_name, await self._rooms.live.by_nid(row.room_nid))
 
 
 _WHERE = """($5::text[] IS NULL AND EXISTS (

@@ -109,14 +109,14 @@ class MessageSearch:
 
     async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()
-        return {m.number: m for m in memberships if m.was_joined and not m.forgotten and passes_room(f, m.room_id)}
+        return {m.room_nid: m for m in memberships if m.was_joined and not m.forgotten and passes_room(f, m.room_id)}
 
     async def _candidates(
         self, term: str, rooms: dict[int, Membership], types: list[str], wanted: RoomEventsCriteria
     ) -> list[Candidate]:
         """What a `tsquery` finds, the best first, at most 2,000. What came after one has left a room is none of it."""
         ordered = "position DESC" if wanted.order_by == "recent" else "rank DESC, position DESC"
-        left = {m.number: m.position for m in rooms.values() if m.membership != "join"}
+        left = {m.room_nid: m.position for m in rooms.values() if m.membership != "join"}
         return await read(
             self._database,
             Candidate,
@@ -152,7 +152,7 @@ class MessageSearch:
         places = await self._rooms.store.places([nid for nids in by_room.values() for nid in nids])
         for number, nids in by_room.items():
             of_room = {nid: Place(*places[nid]) for nid in nids if nid in places}
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             seen = await self._rooms.visibility.visible_places(user_id, room, list(of_room.values()))
             sees |= {nid: place in seen for nid, place in of_room.items()}
         return [row for row in rows if sees[row.nid]]
@@ -164,8 +164,8 @@ class MessageSearch:
             by_room.setdefault(row.room_nid, []).append(row.nid)
         seen: dict[int, tuple[LiveRoom, VisibleEvent]] = {}
         for number, nids in by_room.items():
-            room = await self._rooms.live.by_number(number)
-            events = await self._rooms.timeline.of_rows(room, await self._rooms.store.events_by_number(nids))
+            room = await self._rooms.live.by_nid(number)
+            events = await self._rooms.timeline.of_rows(room, await self._rooms.store.events_by_nid(nids))
             for event, membership in await self._rooms.visibility.filter(user_id, room, events):
                 if is_open(f) or passes_event(f, room.room_id, event.type, event.sender, event.get_content):
                     seen[event.nid] = (room, (event, membership))

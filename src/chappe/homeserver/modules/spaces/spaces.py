@@ -136,7 +136,7 @@ class Spaces:
         summary = room_summary(room)
         await self._aliases.hide_gone([summary])
         if isinstance(reader, Person | Guest):
-            mine = (await self._rooms.memberships.of(reader.user_id)).get(room.number)
+            mine = (await self._rooms.memberships.of(reader.user_id)).get(room.nid)
             summary["membership"] = mine.membership if mine is not None else "leave"
         return summary
 

@@ -65,7 +65,7 @@ class ThreadSubscriptions:
 
     async def get(self, user_id: str, room: LiveRoom, root: str) -> bool:
         """Whether the subscription was automatic. Raises M_NOT_FOUND where there is none."""
-        row = await self._row(user_id, room.number, root)
+        row = await self._row(user_id, room.nid, root)
         if row is None or not row.subscribed:
             raise NotFound("You do not follow this thread")
         return bool(row.automatic)
@@ -83,7 +83,7 @@ class ThreadSubscriptions:
 
     async def subscribe(self, user_id: str, room: LiveRoom, root: str, cause: str | None) -> None:
         """`cause`: the event for which a client subscribes by itself. Raises M_NOT_IN_THREAD, M_CONFLICTING_UNSUBSCRIPTION."""
-        row = await self._row(user_id, room.number, root)
+        row = await self._row(user_id, room.nid, root)
         if cause is not None:
             event = await self._rooms.timeline.shown(user_id, room, cause)
             if event is None or event.thread != root:
@@ -95,12 +95,12 @@ class ThreadSubscriptions:
                     409, "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION", "You stopped following this thread after this event"
                 )
         if row is None or not row.subscribed or row.automatic != (cause is not None):
-            await self._write(user_id, room.number, root, cause is not None, True, 0)
+            await self._write(user_id, room.nid, root, cause is not None, True, 0)
 
     async def unsubscribe(self, user_id: str, room: LiveRoom, root: str) -> None:
-        row = await self._row(user_id, room.number, root)
+        row = await self._row(user_id, room.nid, root)
         if row is not None and row.subscribed:
-            await self._write(user_id, room.number, root, False, False, room.last_position)
+            await self._write(user_id, room.nid, root, False, False, room.last_position)
 
     async def _write(self, user_id: str, room: int, root: str, automatic: bool, subscribed: bool, after: int) -> None:
         write = Write()

@@ -30,5 +30,5 @@ class TypingApi:
         room = await self._rooms.require_joined(request.user_id, parse_room_id(request.params["roomId"]))
         if body.typing and body.timeout <= 0:
             raise BadRequest("`timeout` must be positive", "M_INVALID_PARAM")
-        self._typing.set(room.number, request.user_id, body.timeout if body.typing else 0)
+        self._typing.set(room.nid, request.user_id, body.timeout if body.typing else 0)
         return {}

@@ -35,9 +35,9 @@ class TypingSection(Section):
         changed = set(self._typing.changed_since(context.since.typing)) if context.since is not None else set()
         found = {}
         for _, room, is_new in rooms:
-            users = self._typing.users(room.number)
-            if (room.number in changed or (is_new and users)) and passes_room(asked, room.room_id):
-                found[room.number] = _event(users)
+            users = self._typing.users(room.nid)
+            if (room.nid in changed or (is_new and users)) and passes_room(asked, room.room_id):
+                found[room.nid] = _event(users)
         return found
 
     async def extended(self, context: ExtensionContext, wanted: Extension) -> Extended | None:

@@ -70,13 +70,13 @@ class OldSync:
         if upto <= after:
             return [], after
         if named is not None:
-            numbers = [(await self._rooms.require(named)).number]
+            numbers = [(await self._rooms.require(named)).nid]
         else:
-            joined = [m.number for m in await self._rooms.memberships.joined(request.user_id)]
+            joined = [m.room_nid for m in await self._rooms.memberships.joined(request.user_id)]
             numbers = [n for n, last in (await self._rooms.store.last_positions(joined)).items() if last > after]
         found: list[tuple[LiveRoom, VisibleEvent]] = []
         for number in numbers:
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             events = await self._rooms.timeline.events_between(room, after, upto, MAX_EVENTS, backwards=False)
             seen = await self._rooms.visibility.filter(request.user_id, room, events)
             found += [(room, item) for item in seen]
@@ -89,7 +89,7 @@ class OldSync:
 
     async def _beside(self, user_id: str, after: int, upto: int) -> list[Any]:
         """What else came in (after, upto]: receipts, account data and tags, presence."""
-        numbers = [m.number for m in await self._rooms.memberships.joined(user_id)]
+        numbers = [m.room_nid for m in await self._rooms.memberships.joined(user_id)]
         found = await self._read(user_id, numbers, after, upto)
         for row in await self._account_data.changed(user_id, after, upto):
             if row.type != "m.push_rules":
@@ -125,7 +125,7 @@ class OldSync:
         number = await self._rooms.store.room_of_event(event_id)
         if number is None:
             raise NotFound("There is no such event, or you may not see it")
-        room = await self._rooms.live.by_number(number)
+        room = await self._rooms.live.by_nid(number)
         seen = await self._rooms.timeline.event(request.user_id, room, event_id)
         chunk = await self._relations.present(request.user_id, request.requester.device_id, room, [seen])
         return chunk[0]
@@ -143,7 +143,7 @@ class OldSync:
                 if not membership.forgotten:
                     rooms.append(await self._room(request, membership, limit))
         data = await self._account_data.of_rooms(request.user_id, [GLOBAL])
-        numbers = [m.number for m in await self._rooms.memberships.joined(request.user_id)]
+        numbers = [m.room_nid for m in await self._rooms.memberships.joined(request.user_id)]
         others = await self._rooms.members_sharing(request.user_id) - {request.user_id}
         people = [request.user_id, *await self._presence.present_among(others)]
         return {
@@ -155,7 +155,7 @@ class OldSync:
         }
 
     async def _room(self, request: Request, membership: Membership, limit: int) -> dict[str, Any]:
-        room = await self._rooms.live.by_number(membership.number)
+        room = await self._rooms.live.by_nid(membership.room_nid)
         if membership.membership in ("invite", "knock"):
             stripped = orjson.Fragment(b"[%b]" % RoomSections.stripped(room, request.user_id))
             return {"room_id": room.room_id, "membership": membership.membership, "invite_state": stripped}
@@ -168,7 +168,7 @@ class OldSync:
         data = await self._account_data.of_rooms(request.user_id, [room.room_id])
         start = room.order.before(page.events[-1][0].position) if page.events else upto
         events = await self._present(request, room, page.events[::-1]) if limit else []
-        listed = await self._rooms.store.published_in(room.number)
+        listed = await self._rooms.store.published_in(room.nid)
         return {
             "room_id": room.room_id,
             "membership": membership,

@@ -137,7 +137,7 @@ class Completing:
 
     def look_for(self, room: LiveRoom, events: Sequence[SignedPdu], servers: Sequence[str]) -> None:
         """Looks, meanwhile, for the content of state events that came redacted: they may have been redacted for us alone."""
-        task = in_background(self._copies.look_for(room, events, servers), name=f"contents of room {room.number}")
+        task = in_background(self._copies.look_for(room, events, servers), name=f"contents of room {room.nid}")
         self._looking.add(task)
         task.add_done_callback(self._looked)
 
@@ -170,12 +170,12 @@ class Completing:
                     "M_UNABLE_DUE_TO_PARTIAL_STATE",
                     "The members of this room are still being fetched: try again in a moment",
                 )
-            task = self._workers.get(room.number)
+            task = self._workers.get(room.nid)
             if task is not None:
                 await asyncio.wait([task], timeout=left)
             else:
                 await asyncio.sleep(min(0.5, left))  # another process fetches them
-            room = await self._rooms.live.by_number(room.number)
+            room = await self._rooms.live.by_nid(room.nid)
 
     async def _work(self, number: int) -> None:
         wait, lease, failures, news = FIRST_WAIT, f"members of room {number}", 0, self._news[number]
@@ -185,7 +185,7 @@ class Completing:
                 if not await self._leases.claim(lease):
                     return  # another process fetches them; if that one dies, `resume` takes the room up
                 async with self._leases.kept(lease):
-                    await self._complete(await self._rooms.live.by_number(number))
+                    await self._complete(await self._rooms.live.by_nid(number))
                 await self._leases.give_back(lease)
                 return
             except (MatrixError, TimeoutError, *DATABASE_LOST) as error:
@@ -202,7 +202,7 @@ class Completing:
     async def _believe_less(self, number: int) -> None:
         """Servers that nobody is known of get nothing more of what is said here, until the members say who they are."""
         try:
-            if len((await self._rooms.live.by_number(number)).partial_servers) < 2:
+            if len((await self._rooms.live.by_nid(number)).partial_servers) < 2:
                 return
             write = Write()
             write.positions = 1
@@ -215,7 +215,7 @@ class Completing:
 
     async def _complete(self, room: LiveRoom) -> None:
         row = await find(
-            self._database, PartialRoom, "SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.number
+            self._database, PartialRoom, "SELECT event_id, servers FROM partial_rooms WHERE room_nid = $1", room.nid
         )
         if row is None:
             room.make_stale()  # another process was faster
@@ -267,7 +267,7 @@ class Completing:
             return {
                 wanted[i].pdu["state_key"]: (k, wanted[i].pdu["content"])
                 for i, k in known.items()
-                if k.status != REJECTED and k.room == room.number
+                if k.status != REJECTED and k.room_nid == room.nid
             }
         raise last
 
@@ -291,7 +291,7 @@ class Completing:
                 if content.get("membership") == "join" and k.sender == user
             ]
             async with self._database.transaction() as transaction:
-                await save_memberships(transaction, room.number, rows)
+                await save_memberships(transaction, room.nid, rows)
                 await save_entries(transaction, entries)
 
     async def _whole_states(
@@ -304,19 +304,19 @@ class Completing:
             int,
             """SELECT DISTINCT root FROM (SELECT unnest(ARRAY[state_before, state_after, room_before]) AS root FROM events
                 WHERE room_nid = $1) e WHERE root IS NOT NULL AND root <> 0""",
-            room.number,
+            room.nid,
         )
         roots = {int_to_name(root) for root in stored} | {room.root, *room.forward_extremities.values()} - {EMPTY}
         whole: dict[bytes, bytes] = {}
         base = room.root
         have = await self._rooms.trees.entries(base)
         whole[base] = await self._receiver.states.store(
-            room.number, base, {key: nid for key, nid in members.items() if key not in have}
+            room.nid, base, {key: nid for key, nid in members.items() if key not in have}
         )
         for root in roots - {base}:
             difference = await self._rooms.trees.diff(base, root)  # key: (in base, in root)
             changes = {key: now if now is not None else members.get(key) for key, (_, now) in difference.items()}
-            whole[root] = await self._receiver.states.store(room.number, whole[base], changes)
+            whole[root] = await self._receiver.states.store(room.nid, whole[base], changes)
         return whole, await self._receiver.states.nodes_below(whole[base], room.nodes)
 
 
@@ -339,15 +339,15 @@ class _WholeWrite(WithoutTimeline):
         ahead.move(self.root_after, self._nodes, {})
         for was, now in self._whole.items():
             if was != now:
-                self.add_row(WholeStateRow(room=room.number, was=name_to_int(was), now=name_to_int(now)))
-        self.add_row(WholeRoomRow(room=room.number, own=list(self._own)))
+                self.add_row(WholeStateRow(room=room.nid, was=name_to_int(was), now=name_to_int(now)))
+        self.add_row(WholeRoomRow(room=room.nid, own=list(self._own)))
         memberships = [_membership(content) for content in self.members.values()]
         known = {user for kind, user in room.state if kind == MEMBER} & self.members.keys()
         before = [_membership(self.members[user]) for user in known]
         joined = ahead.joined + memberships.count("join") - before.count("join")
         invited = ahead.invited + memberships.count("invite") - before.count("invite")
-        self.summary = summary_row(room.number, room.get, joined, invited)
-        self.rooms = {room.number: {"events"}}
+        self.summary = summary_row(room.nid, room.get, joined, invited)
+        self.rooms = {room.nid: {"events"}}
         tells_of_devices = bool(self._unforeseen())
         for user in self._own:
             self.touch_user(user, "membership")

@@ -150,17 +150,17 @@ class Entering:
         room = await self._install(server, signed, join, events, judged, state_ids, servers)
         blank = {i for i in state_ids if i in events and events[i].is_unfit}
         if present is not None:  # what was here before may lack what has come now
-            blank |= await self._receiver.store.without_content(room.number, state_ids)
+            blank |= await self._receiver.store.without_content(room.nid, state_ids)
         if blank:
             self._completing.look_for(room, [events[i] for i in blank if i in events], [server])
         if room.is_partial:  # a room of some dozens is whole before anybody has looked at it
-            await asyncio.wait([self._completing.begin_fetching(room.number)], timeout=PATIENCE)
+            await asyncio.wait([self._completing.begin_fetching(room.nid)], timeout=PATIENCE)
         return room
 
     async def _is_new_here(self, room_id: str) -> bool:
         """Whether nothing of a room is known here but invitations."""
         room = await self._rooms.live.find_any(room_id)
-        return room is None or (room.is_stub and not await self._receiver.store.has_events(room.number))
+        return room is None or (room.is_stub and not await self._receiver.store.has_events(room.nid))
 
     async def _verified(self, raws: list[Any], state_count: int, signed: Signed) -> tuple[dict[str, SignedPdu], set[str]]:
         """What is correctly signed: (all events, those that are the state)."""
@@ -232,7 +232,7 @@ class Entering:
             entries, members, breath = {}, [], Breath()
             for event_id, event in known.items():
                 await breath.take()
-                if event.status != REJECTED and event.room == room.number:
+                if event.status != REJECTED and event.room_nid == room.nid:
                     entries[self._rooms.key_hash(event.type, event.state_key or "")] = event.nid
                 if event.type == MEMBER and event_id in events:
                     members.append(_Member(event, events[event_id]))
@@ -251,7 +251,7 @@ class Entering:
             if outcome.status == REJECTED:
                 raise Forbidden(NOT_LET_IN)
             await self._database.execute(
-                "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.number, join.pdu["state_key"]
+                "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.nid, join.pdu["state_key"]
             )
             if is_new:
                 await save_entries(self._database, await self._names(members))
@@ -290,18 +290,18 @@ class Entering:
             if not self._rooms.is_hosted(pdu["state_key"]):
                 rows.append((pdu["state_key"], member.membership, member.known.nid, pdu["sender"]))
         async with self._database.transaction() as transaction:
-            await save_memberships(transaction, room.number, rows)
+            await save_memberships(transaction, room.nid, rows)
             if partial is not None:
                 await transaction.execute(
                     """INSERT INTO partial_rooms VALUES ($1, $2, $3)
                        ON CONFLICT (room_nid) DO UPDATE SET event_id = $2, servers = $3""",
-                    room.number,
+                    room.nid,
                     *partial,
                 )
             await transaction.execute(
                 """UPDATE rooms SET federated = true, root = $2, state_version = state_version + 1
                     WHERE room_nid = $1 AND stub""",
-                room.number,
+                room.nid,
                 name_to_int(root),
             )
         room.open_to_newcomer()
@@ -312,10 +312,10 @@ class Entering:
         room.shut_again()
         others = [user for m in members if not self._rooms.is_hosted(user := m.event.pdu["state_key"])]
         async with self._database.transaction() as transaction:
-            if await transaction.fetchval("SELECT stub FROM rooms WHERE room_nid = $1 FOR UPDATE", room.number):
-                await transaction.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.number)
+            if await transaction.fetchval("SELECT stub FROM rooms WHERE room_nid = $1 FOR UPDATE", room.nid):
+                await transaction.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.nid)
                 await transaction.execute(
-                    "DELETE FROM memberships WHERE room_nid = $1 AND user_id = ANY($2::text[])", room.number, others
+                    "DELETE FROM memberships WHERE room_nid = $1 AND user_id = ANY($2::text[])", room.nid, others
                 )
 
     async def _names(self, members: Sequence[_Member]) -> list[DirectoryEntry]:

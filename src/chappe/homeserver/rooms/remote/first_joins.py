@@ -45,7 +45,7 @@ async def leave_out_first_joins(
             kept[key] = difference[key][0]
     if not kept:
         return root, difference
-    return await states.store(room.number, root, kept), {k: v for k, v in difference.items() if k not in kept}
+    return await states.store(room.nid, root, kept), {k: v for k, v in difference.items() if k not in kept}
 
 
 def _suspects(create: RoomEvent, difference: Difference, events: Mapping[int, RoomEvent]) -> dict[bytes, RoomEvent]:

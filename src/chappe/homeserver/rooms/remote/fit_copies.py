@@ -51,7 +51,7 @@ class FitCopies:
     async def _late(self, room: LiveRoom, events: Sequence[SignedPdu]) -> list[SignedPdu]:
         """Those of the events that bring content, and are stored without it."""
         whole = [event.event_id for event in events if not event.is_unfit and not event.is_confirmed]
-        late = await self._receiver.store.without_content(room.number, whole)
+        late = await self._receiver.store.without_content(room.nid, whole)
         return [event for event in events if event.event_id in late]
 
     async def _found(

@@ -360,7 +360,7 @@ class Gaps:
         entries = {
             self._rooms.key_hash(k.type, k.state_key): k.nid
             for k in known.values()
-            if k.state_key is not None and k.status != REJECTED and k.room == room.number
+            if k.state_key is not None and k.status != REJECTED and k.room_nid == room.nid
         }
         if self._rooms.key_hash("m.room.create", "") not in entries:
             raise MatrixError(502, "M_UNKNOWN", f"{server} did not have the state of the room")

@@ -58,7 +58,7 @@ class History:
 
     async def gap(self, room: LiveRoom, after: int, upto: int, last: bool) -> int | None:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
-        return await self._receiver.store.gap_between(room.number, after, upto, last, self._now_ms())
+        return await self._receiver.store.gap_between(room.nid, after, upto, last, self._now_ms())
 
     async def extend(self, room: LiveRoom, follower: int | None, seconds: float) -> bool:
         """Reads a page of what is missing before an event, by its position; None: before all of them. Whether there was some.
@@ -67,7 +67,7 @@ class History:
         """
         if not room.is_federated or room.is_partial or self._calls.own_domain(room) is None:
             return False
-        return bool(await self._wait((room.number, follower), lambda: self._extend(room, follower), seconds))
+        return bool(await self._wait((room.nid, follower), lambda: self._extend(room, follower), seconds))
 
     async def _wait(self, what: tuple[int, object], read: Callable[[], Coroutine[Any, Any, T]], seconds: float) -> T | None:
         """Waits for a reading that all who want the same share. Returns its result; None where it takes longer."""
@@ -90,9 +90,9 @@ class History:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _extend(self, room: LiveRoom, follower: int | None) -> bool:
-        async with self._reading.setdefault(room.number, asyncio.Lock()):
-            room = await self._rooms.live.by_number(room.number)  # others may have added to its order meanwhile
-            named = await self._receiver.store.missing_before(room.number, follower, self._now_ms())
+        async with self._reading.setdefault(room.nid, asyncio.Lock()):
+            room = await self._rooms.live.by_nid(room.nid)  # others may have added to its order meanwhile
+            named = await self._receiver.store.missing_before(room.nid, follower, self._now_ms())
             if not named:
                 return False
             span = room.order.grows(follower)
@@ -100,7 +100,7 @@ class History:
                 async for server, events in answers:
                     if await self._write_all(room, server, span, await self._fresh(room, span, events, named)):
                         return True
-            await self._receiver.store.mark_failed(room.number, named, self._now_ms())
+            await self._receiver.store.mark_failed(room.nid, named, self._now_ms())
         return False
 
     async def _answers(self, room: LiveRoom, named: Sequence[str]) -> AsyncGenerator[tuple[str, Mapping[str, SignedPdu]], None]:
@@ -133,7 +133,7 @@ class History:
         `seconds`: as of `extend`.
         """
         if not room.is_partial and self._calls.own_domain(room) is not None:
-            await self._wait((room.number, (ts, backwards)), lambda: self._look_back(room, ts, backwards), seconds)
+            await self._wait((room.nid, (ts, backwards)), lambda: self._look_back(room, ts, backwards), seconds)
 
     async def _look_back(self, room: LiveRoom, ts: int, backwards: bool) -> None:
         for server in self._calls.servers(room)[:SERVERS_ASKED]:
@@ -141,8 +141,8 @@ class History:
                 event_id = await self._calls.nearest(room, server, ts, backwards)
                 known = (await self._receiver.store.stored_pdus([event_id])).get(event_id)
                 if known is None or not known.has_state:
-                    async with self._reading.setdefault(room.number, asyncio.Lock()):
-                        await self._jump(await self._rooms.live.by_number(room.number), server, event_id)
+                    async with self._reading.setdefault(room.nid, asyncio.Lock()):
+                        await self._jump(await self._rooms.live.by_nid(room.nid), server, event_id)
                 return
             except MatrixError as error:
                 log.info("a time could not be looked up", extra={"fields": {"from": server, "why": error.message[:200]}})
@@ -153,7 +153,7 @@ class History:
         if event_id not in events:
             return
         order = room.order
-        missing = await self._receiver.store.missing_beside(room.number, event_id, events[event_id].pdu["depth"])
+        missing = await self._receiver.store.missing_beside(room.nid, event_id, events[event_id].pdu["depth"])
         beside = [m for m in missing if m.event_id == event_id]
         later = beside or missing
         if not later:
@@ -171,8 +171,8 @@ class History:
                 is_written = await self._write_all(room, server, new, fresh)
             finally:
                 if not is_written:
-                    await self._receiver.store.forget_stretch(room.number, new.stretch.number)
-                    self._rooms.live.read_anew(room.number)
+                    await self._receiver.store.forget_stretch(room.nid, new.stretch.number)
+                    self._rooms.live.read_anew(room.nid)
 
     async def _another_stretch(self, room: LiveRoom, after: Span, server: str) -> Span | None:
         """Makes a stretch just older than a span. None where the room has too many, or too many on the word of this server."""
@@ -182,7 +182,7 @@ class History:
             return None
         before = {span.stretch.number for span in room.order.spans if span.stretch is not None}
         await self._rooms.commit(_Jump(room, cut, ordinal + 1, host))
-        order = (await self._rooms.live.by_number(room.number)).order
+        order = (await self._rooms.live.by_nid(room.nid)).order
         place = (cut, ordinal + 1)
         return next(
             (s for s in order.spans if s.stretch is not None and s.stretch[:2] == place and s.stretch.number not in before),
@@ -205,7 +205,7 @@ class History:
         older = [p for event_id in here for p in events[event_id].prev_events()]
         older += [
             m.event_id
-            for m in await self._receiver.store.missing(room.number, events)
+            for m in await self._receiver.store.missing(room.nid, events)
             if order.rank(order.grows(m.follower)) < order.rank(span)
         ]
         late = {event_id for event_id in here if known[event_id].lacks_content_of(events[event_id])}
@@ -248,7 +248,7 @@ class History:
                 below[checked.event_id] = max(found)
             runs.setdefault(max(found, default=None), []).append(checked.event_id)
         for under, run in runs.items():
-            above = await self._rooms.store.first_position(room.number, span.low if under is None else under, high)
+            above = await self._rooms.store.first_position(room.nid, span.low if under is None else under, high)
             above = high + 1 if above is None else above
             low = span.low if under is None else under
             step = min(SPACING, (above - low) // (len(run) + 1))
@@ -283,7 +283,7 @@ class History:
         earlier = (
             {
                 m.event_id
-                for m in await self._receiver.store.missing(room.number, missing)
+                for m in await self._receiver.store.missing(room.nid, missing)
                 if m.follower and order.key(m.follower) < order.key(position)
             }
             if missing
@@ -305,15 +305,15 @@ class _HistoryWrite(WithoutTimeline):
         checked = prepared.checked
         if prepared.was_outlier:
             self.add_row(PromotionRow(nid=prepared.nid))
-        self.add_row(FoundEventRow(room=room.number, event_id=checked.event_id))
+        self.add_row(FoundEventRow(room=room.nid, event_id=checked.event_id))
         for event_id in self._old.missing:
             depth, position = checked.pdu["depth"], self._old.position
-            self.add_row(OldMissingEventRow(room=room.number, event_id=event_id, depth=depth, position=position))
+            self.add_row(OldMissingEventRow(room=room.nid, event_id=event_id, depth=depth, position=position))
         if prepared.is_rejected:
             self.add_held(prepared.nid, checked, prepared.state_before, prepared.state_before, REJECTED)
             return
         for pack, data in prepared.packs:
-            self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
+            self.add_row(StatePackRow(pack=pack, room=room.nid, data=data))
         chain: ChainRow | None = prepared.chain
         if checked.key is not None and chain is None:
             self.add_chain(prepared.nid, prepared.auth_event_nids, prepared.chains)
@@ -334,7 +334,7 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row(
                 OldRelationRow(
                     nid=prepared.nid,
-                    room=room.number,
+                    room=room.nid,
                     target=relation.target,
                     rel_type=relation.rel_type,
                     type=checked.pdu["type"],
@@ -353,7 +353,7 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row(RedactionRow(event_id=target.event_id, redacted_by=checked.event_id, json=target.pdu))
         if prepared.unmet_target is not None:
             unmet = prepared.unmet_target
-            self.add_row(HeldRedactionRow(target=unmet, redaction=checked.event_id, room=room.number))
+            self.add_row(HeldRedactionRow(target=unmet, redaction=checked.event_id, room=room.nid))
 
 
 class _Jump(WithoutTimeline):
@@ -365,7 +365,7 @@ class _Jump(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self.add_row(JumpRow(room=self.lane.number, cut=self._cut, ordinal=self._ordinal, host=self._host))
+        self.add_row(JumpRow(room=self.lane.nid, cut=self._cut, ordinal=self._ordinal, host=self._host))
         self.adds_stretches = True
 
 

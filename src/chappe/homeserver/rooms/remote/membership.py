@@ -88,14 +88,14 @@ class RemoteMembership:
     async def _invitation(self, user_id: str, room_id: str) -> RoomEvent | None:
         """The invitation that waits for the person's answer, to a room that nobody here is in."""
         room = await self._rooms.live.find_any(room_id)
-        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        membership = (await self._rooms.memberships.of(user_id)).get(room.nid) if room is not None else None
         if room is None or membership is None or membership.membership != "invite":
             return None
         return room.beside(user_id) if membership.is_beside else room.state.get((MEMBER, user_id))
 
     async def _is_said_to_be_invited(self, user_id: str, room_id: str) -> bool:
         room = await self._rooms.live.find_any(room_id)
-        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        membership = (await self._rooms.memberships.of(user_id)).get(room.nid) if room is not None else None
         return membership is not None and membership.membership == "invite"
 
     async def join(self, user_id: str, room_id: str, servers: Sequence[str], content: Mapping[str, Any]) -> None:
@@ -127,7 +127,7 @@ class RemoteMembership:
     async def leave(self, user_id: str, room_id: str, content: Mapping[str, Any]) -> None:
         """Declines an invitation, or takes a knock back. Where the other servers are dead it is done here all the same."""
         room = await self._rooms.live.find_any(room_id)
-        membership = (await self._rooms.memberships.of(user_id)).get(room.number) if room is not None else None
+        membership = (await self._rooms.memberships.of(user_id)).get(room.nid) if room is not None else None
         if room is None or membership is None:
             raise Forbidden("You are not in this room")
         if membership.membership not in ("invite", "knock", "join"):
@@ -150,7 +150,7 @@ class RemoteMembership:
         except MatrixError as error:
             log.info("a room was left without its servers", extra={"fields": {"room": room_id, "why": error.message[:200]}})
             if is_worth_another_try(error):
-                await self.untold.keep_leave(user_id, room.number, servers, content)
+                await self.untold.keep_leave(user_id, room.nid, servers, content)
         await self._end(user_id, room, *ended)
 
     # ---------------------------------------------------------------------------------------------- inviting others
@@ -212,7 +212,7 @@ class RemoteMembership:
         target = raw.get("state_key") if type(raw) is dict else None
         if room is None or not self.is_elsewhere(room) or type(target) is not str or not self._rooms.is_hosted(target):
             return False
-        membership = (await self._rooms.memberships.of(target)).get(room.number)
+        membership = (await self._rooms.memberships.of(target)).get(room.nid)
         if membership is None or membership.membership not in ("invite", "knock") or raw.get("type") != MEMBER:
             return False
         checked = await self._checks.check(raw, room.version)
@@ -243,7 +243,7 @@ class RemoteMembership:
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
             user_id,
-            room.number,
+            room.nid,
             checked.event_id,
             checked.raw,
             orjson.dumps(stripped),
@@ -256,7 +256,7 @@ class RemoteMembership:
             """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
                ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
             user_id,
-            room.number,
+            room.nid,
             event_id,
             canonical_json(pdu),
         )
@@ -268,10 +268,10 @@ class RemoteMembership:
         write = Write()
         if room.is_stub:
             await room.reload()
-            write.add(summary_row(room.number, room.state.get, 0, 0))
+            write.add(summary_row(room.nid, room.state.get, 0, 0))
         write.positions = 1
-        write.add(MembershipRow(at=1, who=user_id, room=room.number, membership=membership, nid=0, sender=sender))
-        write.touch_room(room.number, "events")
+        write.add(MembershipRow(at=1, who=user_id, room=room.nid, membership=membership, nid=0, sender=sender))
+        write.touch_room(room.nid, "events")
         write.touch_user(user_id, "membership")
         await self._writer.submit(write)
 

@@ -53,7 +53,7 @@ class Outliers:
                 k.event_id, (k.type, k.state_key or ""), k.sender, orjson.loads(pdus[k.nid])["content"], k.status == REJECTED
             )
             for k in around.values()
-            if k.room == room.number
+            if k.room_nid == room.nid
         }
         numbers = {k.event_id: k.nid for k in around.values()}
         ordered = in_auth_order(fresh)
@@ -116,7 +116,7 @@ class Outliers:
     async def auth_events(self, room: LiveRoom, auth: Collection[str]) -> dict[str, AuthEvent]:
         """Those of some state events that are here."""
         known = {
-            i: k for i, k in (await self._store.stored_pdus(auth)).items() if k.room == room.number and k.state_key is not None
+            i: k for i, k in (await self._store.stored_pdus(auth)).items() if k.room_nid == room.nid and k.state_key is not None
         }
         return await self.auth_events_among(list(known), {}, known)
 

@@ -103,12 +103,12 @@ class PduPreparation:
         around = await self._surroundings(room, checked, lookup)
         me = around.me
         if me is not None:
-            if me.room != room.number:
+            if me.room_nid != room.nid:
                 raise Forbidden("The event's id is that of an event in another room")
             if _is_received(me, checked):
                 return me
             checked = await self._as_here(me, checked)
-        if any(event.room != room.number for event in around.known.values()):
+        if any(event.room_nid != room.nid for event in around.known.values()):
             raise Forbidden("The event refers to another room")
         unknown_auth = [a for a in around.auth_events if a not in around.at_hand and a not in around.known]
         unknown_prev = [p for p in around.prev_events if p not in around.roots] if state_before is None else []
@@ -238,7 +238,7 @@ class PduPreparation:
         found = {e.nid: e for e in _present(room, keys) if e.nid in wanted}
         missing = [n for n in wanted if n not in found]
         if missing:
-            rows = await self._rooms.store.events_by_number(missing)
+            rows = await self._rooms.store.events_by_nid(missing)
             found.update((e.nid, e) for e in await self._rooms.timeline.of_rows(room, rows))
         return found
 
@@ -259,7 +259,7 @@ class PduPreparation:
                 prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
         prepared.redaction, prepared.unmet_target = await self.what_it_redacts(room, checked, state)
         held = lookup.redactions.get(checked.event_id)
-        for row in await self._rooms.store.events_by_id(room.number, held, WHATEVER_IS_HERE) if held else ():
+        for row in await self._rooms.store.events_by_id(room.nid, held, WHATEVER_IS_HERE) if held else ():
             because = (await self._rooms.timeline.of_rows(room, [row]))[0]
             then = await self._entries(room, (CREATE, POWER_LEVELS), int_to_name(because.state_before))
             if self._may_redact(room, because.sender, pdu["sender"], then):
@@ -273,7 +273,7 @@ class PduPreparation:
         target = redacts_of(checked.pdu, room.version) if checked.pdu["type"] == "m.room.redaction" else None
         if target is None:
             return None, None
-        found = await self._rooms.store.events_by_id(room.number, [target], WHATEVER_IS_HERE)
+        found = await self._rooms.store.events_by_id(room.nid, [target], WHATEVER_IS_HERE)
         if not found:
             return None, target
         may = self._may_redact(room, checked.pdu["sender"], found[0].sender, state)

@@ -63,7 +63,7 @@ class Receiver:
 
     def lock(self, room: LiveRoom) -> asyncio.Lock:
         """The lock of a room, which this process holds while it receives events into it."""
-        return self._locks.setdefault(room.number, asyncio.Lock())
+        return self._locks.setdefault(room.nid, asyncio.Lock())
 
     async def receive(
         self,
@@ -147,7 +147,7 @@ class Receiver:
         here = [
             (k, e)
             for e in events
-            if (k := known.get(e.event_id)) is not None and k.room == room.number and e.room_id == room.room_id
+            if (k := known.get(e.event_id)) is not None and k.room_nid == room.nid and e.room_id == room.room_id
         ]
         if settled := [k.nid for k, e in here if k.is_settled_by(e)]:
             await self.store.settle(settled)

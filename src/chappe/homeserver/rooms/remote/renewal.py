@@ -50,7 +50,7 @@ class RenewalWrite(WithoutTimeline):
     def build(self) -> None:
         self.start_over()
         room = self.lane
-        self.rooms, self.positions = {room.number: {"events"}}, 1
+        self.rooms, self.positions = {room.nid: {"events"}}, 1
         self.has_decided = self._changes_state = False
         at_hand = {e.nid for e in room.tail} | {e.replaces.nid for e in room.tail if e.replaces is not None}
         now: dict[StateKey, RoomEvent] = {}
@@ -60,7 +60,7 @@ class RenewalWrite(WithoutTimeline):
             self._do_late(late)
         if not room.is_stub and any(kind in SHOWN for kind, _ in now):
             self.summary = summary_row(
-                room.number, lambda key: now.get(key) or room.get(key), self.ahead.joined, self.ahead.invited
+                room.nid, lambda key: now.get(key) or room.get(key), self.ahead.joined, self.ahead.invited
             )
         self._changes_state = self._changes_state or any(kind != "m.room.member" for kind, _ in now)
         self.state_changes = int(self._changes_state)  # what other processes have built on what was left is built again
@@ -106,7 +106,7 @@ class RenewalWrite(WithoutTimeline):
                 self._changes_state = True
         if late.unmet_target is not None:
             redaction = late.checked.event_id
-            self.add_row(HeldRedactionRow(target=late.unmet_target, redaction=redaction, room=self.lane.number))
+            self.add_row(HeldRedactionRow(target=late.unmet_target, redaction=redaction, room=self.lane.nid))
 
 
 class RetoldWrite(WithoutTimeline):
@@ -118,7 +118,7 @@ class RetoldWrite(WithoutTimeline):
 
     def build(self) -> None:
         self.start_over()
-        self.rooms, self.positions = {self.lane.number: {"events"}}, 1
-        self.add_row(RetoldRoomRow(room=self.lane.number, own=list(self._readers)))
+        self.rooms, self.positions = {self.lane.nid: {"events"}}, 1
+        self.add_row(RetoldRoomRow(room=self.lane.nid, own=list(self._readers)))
         for user in self._readers:
             self.touch_user(user, "membership")

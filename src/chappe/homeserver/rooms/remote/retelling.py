@@ -28,11 +28,11 @@ class Retelling:
 
     async def tell_members(self, room: LiveRoom) -> None:
         """Tells the members of a room now; or later, together with what comes until then."""
-        wait = self._not_before.get(room.number, 0.0) - asyncio.get_running_loop().time()
+        wait = self._not_before.get(room.nid, 0.0) - asyncio.get_running_loop().time()
         if wait <= 0:
-            await self._tell_members_now(room.number)
-        elif room.number not in self._waiting:
-            self._waiting[room.number] = asyncio.create_task(self._later(room.number, wait), name="retelling")
+            await self._tell_members_now(room.nid)
+        elif room.nid not in self._waiting:
+            self._waiting[room.nid] = asyncio.create_task(self._later(room.nid, wait), name="retelling")
 
     async def stop(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -55,7 +55,7 @@ class Retelling:
             self._not_before = {n: ts for n, ts in self._not_before.items() if ts > now}
         self._not_before[number] = now + EVERY
         try:
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             if readers := [user for user in room.joined if self._rooms.is_hosted(user)]:
                 await self._rooms.commit(RetoldWrite(room, readers))
         except Exception:  # the content is here: only what clients keep of the room is older

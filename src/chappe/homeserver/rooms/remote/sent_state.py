@@ -86,7 +86,7 @@ def _rows(number: int, judged: Judged, nids: Sequence[int], room: LiveRoom) -> t
 
 async def load(database: Database, room: LiveRoom, judged: Judged, nids: Sequence[int]) -> None:
     """Writes the events of a state and its auth chain in bulk, as outliers: nobody reads this room yet. `nids`: their numbers."""
-    rows, auth_rows, bases = await asyncio.to_thread(_rows, room.number, judged, nids, room)
+    rows, auth_rows, bases = await asyncio.to_thread(_rows, room.nid, judged, nids, room)
     async with database.transaction() as transaction:
         await transaction.copy_records_to_table("events", records=rows, columns=_EVENT_COLUMNS)
         await transaction.copy_records_to_table(

@@ -105,7 +105,7 @@ class Serving:
         come.
         """
         known = [
-            k for k in (await self._store.stored_pdus(event_ids)).values() if k.room == room.number and k.status == HISTORY
+            k for k in (await self._store.stored_pdus(event_ids)).values() if k.room_nid == room.nid and k.status == HISTORY
         ]
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         roots = {root for k in known for root in (k.state_before, k.state_after)}
@@ -176,7 +176,7 @@ class Serving:
         if refusal is not None:
             raise refusal
         for start in range(0, MOST_EVENTS, NEAR):
-            rows = await self._rooms.store.events_by_time(room.number, ts, backwards, start, NEAR)
+            rows = await self._rooms.store.events_by_time(room.nid, ts, backwards, start, NEAR)
             for row, is_seen in zip(rows, await self._seen_by(origin, room, rows), strict=True):
                 if is_seen:
                     return row.event_id, row.ts
@@ -190,14 +190,14 @@ class Serving:
         """
         room = await self._room_at(origin, room_id, event_id)
         known = (await self._store.stored_pdus([event_id])).get(event_id)
-        if known is None or known.room != room.number or known.status not in (HISTORY, SOFT_FAILED):
+        if known is None or known.room_nid != room.nid or known.status not in (HISTORY, SOFT_FAILED):
             raise NotFound("The state at this event is not known here")
         return room, known
 
     async def event_auth(self, origin: str, room_id: str, event_id: str) -> list[bytes]:
         """Returns the JSON of an event's auth events and of all that these cite (`/event_auth`). Raises M_NOT_FOUND."""
         room = await self._room_at(origin, room_id, event_id, needs_members=False)
-        rows = await self._rooms.store.events_by_id(room.number, [event_id], FOR_SERVERS)
+        rows = await self._rooms.store.events_by_id(room.nid, [event_id], FOR_SERVERS)
         if not rows:
             raise NotFound("There is no such event in the room")
         if rows[0].type == "m.room.create":
@@ -214,7 +214,7 @@ class Serving:
         number = await self._rooms.store.room_of_event(event_id)
         if number is None:
             raise NotFound("There is no such event here")
-        room = await self._rooms.live.by_number(number)
+        room = await self._rooms.live.by_nid(number)
         await self._room_at(origin, room.room_id, event_id, needs_members=False)
         rows = await self._rooms.store.events_by_id(number, [event_id], FOR_SERVERS)
         shown = await self.visible(origin, room, rows)
@@ -262,7 +262,7 @@ class Serving:
                 """SELECT event_id, type, state_key, sender, depth, state_before, json FROM events
                     WHERE event_id = ANY($1::text[]) AND room_nid = $2 AND status IN (0, 3) ORDER BY depth DESC""",
                 level,
-                room.number,
+                room.nid,
             )
             if includes_start or not first:
                 found += rows
@@ -307,7 +307,7 @@ class Serving:
         if not theirs:
             return set()
         members = [user for user in room.joined if domain_of(user) == origin]
-        since = await self._store.joined_since(room.number, members)
+        since = await self._store.joined_since(room.nid, members)
         return {row.event_id for row in theirs if since is None or since > erased_at[row.sender]}
 
     async def _seen_by(self, origin: str, room: LiveRoom, rows: Sequence[Served]) -> list[bool]:

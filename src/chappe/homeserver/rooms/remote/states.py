@@ -36,12 +36,12 @@ class States:
         resolver = StateResolver(
             self._rooms.trees,
             self._rooms.key_hash,
-            StoredAuth(self._store, room, self._known_of(room.number), unwritten),
+            StoredAuth(self._store, room, self._known_of(room.nid), unwritten),
             room.version,
             next(iter(create.values())),
         )
         base, changes = await resolver.resolve(sorted(distinct))
-        root = await self.store(room.number, base, changes)
+        root = await self.store(room.nid, base, changes)
         self._resolved[distinct] = root
         if len(self._resolved) > REMEMBERED:
             self._resolved.popitem(last=False)
@@ -81,7 +81,7 @@ class States:
             present = await self._rooms.trees.entries(near)
         changes: dict[bytes, int | None] = {k: v for k, v in entries.items() if present.get(k) != v}
         changes.update(dict.fromkeys(present.keys() - entries.keys()))
-        return await self.store(room.number, near, changes)
+        return await self.store(room.nid, near, changes)
 
     async def nodes_below(self, root: bytes, have: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
         """The nodes of a tree that are not among `have`, by name."""

@@ -33,7 +33,7 @@ class StoredPdu:
     """
 
     nid: int
-    room: int
+    room_nid: int
     event_id: str
     type: str
     state_key: str | None

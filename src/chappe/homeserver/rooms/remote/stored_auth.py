@@ -86,7 +86,7 @@ class StoredAuth:
     async def numbered(self, nums: Collection[int]) -> Mapping[int, AuthRow]:
         known = self._known.nids
         if missing := [num for num in nums if num not in known]:
-            await self._read("room_nid = $1 AND num = ANY($2::int[])", self._room.number, missing)
+            await self._read("room_nid = $1 AND num = ANY($2::int[])", self._room.nid, missing)
         return {num: self._known.rows[known[num]] for num in nums if num in known}
 
     async def _read(self, which: str, *arguments: Any) -> None:
@@ -101,7 +101,7 @@ class StoredAuth:
         bases = self._known.bases
         if base not in bases:
             rows = await read(
-                self._database, AuthBase, "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.number
+                self._database, AuthBase, "SELECT base, chain FROM auth_bases WHERE room_nid = $1", self._room.nid
             )
             bases.update((row.base, BitMap.deserialize(row.chain)) for row in rows)
         return bases[base]

@@ -93,8 +93,8 @@ class UntoldLeaves:
 
     async def _is_told(self, row: UntoldLeave) -> bool:
         """Whether nothing is left to do: it is told, or refused, or no longer so, or too long ago."""
-        room = await self._rooms.live.by_number(row.room_nid)
-        now = (await self._rooms.memberships.of(row.user_id)).get(room.number)
+        room = await self._rooms.live.by_nid(row.room_nid)
+        now = (await self._rooms.memberships.of(row.user_id)).get(room.nid)
         if now is None or now.membership != "leave" or not now.is_beside:
             return True  # invited again, or in the room
         try:

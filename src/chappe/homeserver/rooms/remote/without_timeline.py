@@ -30,7 +30,7 @@ class WithoutTimeline(EventWrite):
     def start_over(self) -> None:
         super().start_over()
         self.is_set_aside = False
-        self.rooms = {self.lane.number: {"beside"}}  # no news for anybody
+        self.rooms = {self.lane.nid: {"beside"}}  # no news for anybody
         self.related, self.threads = [], []
         self.root_after, self.depth, self.positions = self.ahead.root, 0, 0
         self.next_num = self.ahead.chains.next_num
@@ -50,7 +50,7 @@ class WithoutTimeline(EventWrite):
         self.add_row(
             HeldEventRow(
                 nid=nid,
-                room=self.lane.number,
+                room=self.lane.nid,
                 event_id=checked.event_id,
                 type=pdu["type"],
                 state_key=pdu.get("state_key"),
@@ -73,7 +73,7 @@ class WithoutTimeline(EventWrite):
         self.state_changes = 1  # other processes must not give the same number to another event
         chain = self.ahead.chains.add([chains[n] for n in auth_event_nids if n in chains])
         self.next_num = self.ahead.chains.next_num
-        self.add_row(auth_event_row(nid, self.lane.number, chain, auth_event_nids))
+        self.add_row(auth_event_row(nid, self.lane.nid, chain, auth_event_nids))
         return chain
 
 

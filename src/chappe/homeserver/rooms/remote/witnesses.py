@@ -53,11 +53,11 @@ class Witnesses:
             for event_id in wanted:
                 known[event_id] = any(event_id in answer.shown for answer in answers)
                 if any(event_id in answer.asked for answer in answers):
-                    self._answers.put((room.number, own, event_id), (bool(known[event_id]), self._now()))
+                    self._answers.put((room.nid, own, event_id), (bool(known[event_id]), self._now()))
         return [event_id for event_id in event_ids if known[event_id]]
 
     def _remembered(self, room: LiveRoom, own: str, event_id: str) -> bool | None:
-        was_shown, when = self._answers.get((room.number, own, event_id)) or (False, -REMEMBERED_SECONDS)
+        was_shown, when = self._answers.get((room.nid, own, event_id)) or (False, -REMEMBERED_SECONDS)
         return was_shown if self._now() < when + REMEMBERED_SECONDS else None
 
     async def _ask(self, room: LiveRoom, own: str, event_ids: Sequence[str], singly: Sequence[str]) -> list[_Answer]:

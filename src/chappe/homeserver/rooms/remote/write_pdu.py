@@ -127,20 +127,20 @@ class ReceivedWrite(WithoutTimeline):
         room = self.lane
         if prepared.was_outlier:
             self.add_row(PromotionRow(nid=prepared.nid))
-        self.add_row(FoundEventRow(room=room.number, event_id=prepared.checked.event_id))
+        self.add_row(FoundEventRow(room=room.nid, event_id=prepared.checked.event_id))
         status = REJECTED if prepared.is_rejected else self._judge_by_present(prepared)
         if status == REJECTED:
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_before, REJECTED)
             return Received(status)
         for pack, data in prepared.packs:
-            self.add_row(StatePackRow(pack=pack, room=room.number, data=data))
+            self.add_row(StatePackRow(pack=pack, room=room.nid, data=data))
         chain = prepared.chain
         if prepared.checked.key is not None and chain is None:
             chain = self.add_chain(prepared.nid, prepared.auth_event_nids, prepared.chains)
         if status == SOFT_FAILED:
             for event_id in prepared.missing:
                 depth = prepared.checked.pdu["depth"]
-                self.add_row(OldMissingEventRow(room=room.number, event_id=event_id, depth=depth, position=OF_NO_TIMELINE))
+                self.add_row(OldMissingEventRow(room=room.nid, event_id=event_id, depth=depth, position=OF_NO_TIMELINE))
             self.add_held(prepared.nid, prepared.checked, prepared.state_before, prepared.state_after, SOFT_FAILED)
             return Received(status)
         return self._into_timeline(prepared, chain)
@@ -199,7 +199,7 @@ class ReceivedWrite(WithoutTimeline):
         self._pdus.append(checked.raw)
         if checked.awaits_content:
             self.add_row(UnfitEventRow(nid=event.nid))
-        self.rooms = {room.number: {"events"}}
+        self.rooms = {room.nid: {"events"}}
         own = self.forward_extremities
         self.used += [event_id for event_id in followed if event_id in ahead.forward_extremities and event_id not in own]
         self.forward_extremities = {event_id: root for event_id, root in own.items() if event_id not in followed}
@@ -216,11 +216,11 @@ class ReceivedWrite(WithoutTimeline):
         room, checked = self.lane, prepared.checked
         for event_id in prepared.missing:
             depth = checked.pdu["depth"]
-            self.add_row(MissingEventRow(at=index + 1, room=room.number, event_id=event_id, depth=depth))
+            self.add_row(MissingEventRow(at=index + 1, room=room.nid, event_id=event_id, depth=depth))
         host = number_of_host(domain_of(checked.pdu["sender"]))
         if prepared.missing and self.ahead.forward_extremities and room.order.has_room_for(host):
             is_fork = not prepared.starts_afresh and not self.ahead.forward_extremities.keys().isdisjoint(checked.prev_events())
-            self.add_row(CutRow(at=index + 1, room=room.number, host=host, is_fork=is_fork))
+            self.add_row(CutRow(at=index + 1, room=room.nid, host=host, is_fork=is_fork))
             self.adds_stretches = True
 
     def _settle_state(
@@ -258,7 +258,7 @@ class ReceivedWrite(WithoutTimeline):
             self._note_change(index, event, key, was, now)
         self.revokes = self.revokes or event.state_delta is not None
         if any(kind in SHOWN or kind == "m.room.member" for kind, _ in delta):
-            self.summary = summary_row(self.lane.number, ahead.get, ahead.joined, ahead.invited)
+            self.summary = summary_row(self.lane.nid, ahead.get, ahead.joined, ahead.invited)
         return None
 
     def _note_change(self, index: int, event: RoomEvent, key: StateKey, was: RoomEvent | None, now: RoomEvent | None) -> None:
@@ -267,7 +267,7 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(
                 StateMoveRow(
                     at=index + 1,
-                    room=room.number,
+                    room=room.nid,
                     type=key[0],
                     state_key=key[1],
                     nid=now.nid if now else None,
@@ -282,7 +282,7 @@ class ReceivedWrite(WithoutTimeline):
         elif was is not None:
             self.ahead.change_members(before, "leave")
             self.add_row(
-                MembershipRow(at=index + 1, who=key[1], room=room.number, membership="leave", nid=was.nid, sender=was.sender)
+                MembershipRow(at=index + 1, who=key[1], room=room.nid, membership="leave", nid=was.nid, sender=was.sender)
             )
             self.touch_user(key[1], "membership")
 
@@ -299,7 +299,7 @@ class ReceivedWrite(WithoutTimeline):
                 RelationRow(
                     at=index + 1,
                     nid=event.nid,
-                    room=room.number,
+                    room=room.nid,
                     target=relation.target,
                     rel_type=relation.rel_type,
                     type=event.type,
@@ -315,7 +315,7 @@ class ReceivedWrite(WithoutTimeline):
             self.add_row(RedactionRow(event_id=target.event_id, redacted_by=event.event_id, json=target.pdu))
         if prepared.unmet_target is not None:
             unmet = prepared.unmet_target
-            self.add_row(HeldRedactionRow(target=unmet, redaction=event.event_id, room=room.number))
+            self.add_row(HeldRedactionRow(target=unmet, redaction=event.event_id, room=room.nid))
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
             event.set_head(pruned.head)

@@ -76,7 +76,7 @@ class DeviceNews:
         for server, room, since in self._newcomers(came, after):
             for user in await self._changed_since(connection, server, room, since):
                 told.setdefault(user, set()).add(server)
-            self._queued[server, room.number] = upto
+            self._queued[server, room.nid] = upto
         allowed = {
             user: {server for server in servers if self._boundaries.allows(server, domain_of(user))}
             for user, servers in told.items()
@@ -100,14 +100,14 @@ class DeviceNews:
         for c in came:
             if self._rooms.is_hosted(c.user_id):
                 continue
-            if c.room.number not in before:
+            if c.room.nid not in before:
                 members = c.room.joined.items()
-                before[c.room.number] = {domain_of(user) for user, event in members if event.position <= after}
+                before[c.room.nid] = {domain_of(user) for user, event in members if event.position <= after}
             server = domain_of(c.user_id)
-            if server not in before[c.room.number] and server in self._rooms.other_servers(c.room):
+            if server not in before[c.room.nid] and server in self._rooms.other_servers(c.room):
                 since = max(c.event.ts - SKEW_MS, self._now_ms() - LONGEST_MS)
-                known = found.get((server, c.room.number))
-                found[server, c.room.number] = server, c.room, since if known is None else min(since, known[2])
+                known = found.get((server, c.room.nid))
+                found[server, c.room.nid] = server, c.room, since if known is None else min(since, known[2])
         return list(found.values())
 
     async def _changed_since(self, connection: Any, server: str, room: LiveRoom, since_ms: int) -> list[str]:
@@ -121,7 +121,7 @@ class DeviceNews:
                 WHERE c.user_id = ANY($3::text[]) AND c.position > greatest($2, coalesce(
                    (SELECT d.position FROM device_list_changes d WHERE d.changed_ts < $1 ORDER BY d.position DESC LIMIT 1), 0))""",
             since_ms,
-            self._told_upto.get((server, room.number), 0),
+            self._told_upto.get((server, room.nid), 0),
             own,
         )
 

@@ -68,7 +68,7 @@ class FanOut:
 
     async def _of_room(self, number: int, after: int, upto: int, came: list[Came]) -> list[QueueRow]:
         """The rows for the queues, from one room's events in (after, upto]. Adds the joins among them to `came`."""
-        room = await self._rooms.live.by_number(number)
+        room = await self._rooms.live.by_nid(number)
         if room.is_stub or not (room.is_federated or self.servers(room)):
             return []
         came += [

@@ -176,7 +176,7 @@ class FederationSender(Onward):
             await asyncio.sleep(TOLD_EVERY)
 
     async def _has_untold(self, name: str, room: LiveRoom) -> bool:
-        return await self._queue.has_untold(name, room.number, room.last_position)
+        return await self._queue.has_untold(name, room.nid, room.last_position)
 
     async def release(self) -> None:
         """At shutdown: another process may go on at once."""

@@ -116,7 +116,7 @@ class PushGatherer:
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
         readers = {user for commit in commits for user in commit.users} & self._users
         for number in rooms:
-            room = await self._rooms.live.by_number(number)
+            room = await self._rooms.live.by_nid(number)
             find = functools.partial(self._of_room, room)
             for user, event, actions in await narrowed("push", room.room_id, since, upto, find):
                 if actions is None:
@@ -188,7 +188,7 @@ class PushGatherer:
                 at = event.position or upto
                 result += [
                     QueuedPush(
-                        pusher=p.id, room_nid=room.number, event_id=event.event_id, position=at, tweaks=tweaks, created_ts=now
+                        pusher=p.id, room_nid=room.nid, event_id=event.event_id, position=at, tweaks=tweaks, created_ts=now
                     )
                     for p in pushers
                 ]

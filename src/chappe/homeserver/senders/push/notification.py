@@ -89,7 +89,7 @@ class PushNotifications:
             # a number that rises comes with the event that raised it, unless that must not ring
             changed = unread != pusher.badge if row.tweaks != b"{}" else unread < pusher.badge
             return PushNotification(unread) if changed else None
-        room = await self._rooms.live.by_number(row.room_nid)
+        room = await self._rooms.live.by_nid(row.room_nid)
         present = room.known_to(user_id, (MEMBER, user_id))
         if present is not None and present.event_id == row.event_id and present.membership == "invite":
             hidden = await self._hides_invitation(user_id, present.sender)
@@ -106,13 +106,13 @@ class PushNotifications:
     async def _badge(self, user_id: str, number: int) -> int:
         """Rooms with unread notifications, and the invitations that are shown. `number`: the room with news; 0: any may have some."""
         memberships = await self._rooms.memberships.of(user_id)
-        joined = [m.number for m in memberships.values() if m.membership == "join"]
+        joined = [m.room_nid for m in memberships.values() if m.membership == "join"]
         known = self._badges.get(user_id)
         if known is None or number == 0:
             known, wanted = {}, joined
         else:
             wanted = [n for n in joined if n == number or n not in known]
-        rooms = [await self._rooms.live.by_number(n) for n in wanted]
+        rooms = [await self._rooms.live.by_nid(n) for n in wanted]
         for n, counts in (await self._counts.of(user_id, rooms)).items():
             known[n] = counts.total[0] > 0
         self._badges[user_id] = known

@@ -170,7 +170,7 @@ class SlidingSync:
 
     @staticmethod
     def _is_listed(m: Membership, user_id: str, start: SentState) -> bool:
-        since = start.from_position(m.number)
+        since = start.from_position(m.room_nid)
         if m.forgotten:
             return since is not None and m.position > since  # the client has not heard of the leave before it
         if m.membership in ("join", "invite", "knock", "ban"):
@@ -180,7 +180,7 @@ class SlidingSync:
     async def _hidden_invitations(self, user_id: str, shown: Mapping[int, Membership]) -> set[int]:
         invitations = [m for m in shown.values() if m.membership == "invite"]
         hides = self._ignored_users.hides_invitation
-        return {m.number for m in invitations if await hides(user_id, m.sender)}
+        return {m.room_nid for m in invitations if await hides(user_id, m.sender)}
 
     # -------------------------------------------------------------------------------------------------------- rules
 
@@ -195,13 +195,13 @@ class SlidingSync:
             rooms = await passing(listed, rule.filters, preferences, children)
             matched.counts[name] = len(rooms)
             config, end = config_of(rule), window_end(rule)
-            window = [r.number for i, r in enumerate(rooms[: None if end is None else end + 1]) if in_window(rule, i)]
+            window = [r.room_nid for i, r in enumerate(rooms[: None if end is None else end + 1]) if in_window(rule, i)]
             matched.windows[name] = window
             for number in window:
                 known = matched.configs.get(number)
                 matched.configs[number] = config if known is None else known | config
         if body.room_subscriptions:
-            numbers = {room.room_id: room.number for room in listed}
+            numbers = {room.room_id: room.room_nid for room in listed}
             for room_id, subscription in body.room_subscriptions.items():
                 if (found := numbers.get(room_id)) is not None:
                     config, known = config_of(subscription), matched.configs.get(found)

@@ -19,7 +19,7 @@ from chappe.matrix.search_words import fold
 class ListedRoom:
     """`activity`: the position by which rooms are ordered."""
 
-    number: int
+    room_nid: int
     room_id: str
     membership: str
     activity: int
@@ -42,7 +42,7 @@ class RoomList:
 
     async def build(self, memberships: Iterable[Membership]) -> dict[int, ListedRoom]:
         """The entries of some rooms, by number. One statement."""
-        wanted = {m.number: m for m in memberships}
+        wanted = {m.room_nid: m for m in memberships}
         rows = await self._rooms.store.listed(list(wanted))
         return {row.room_nid: _listed(wanted[row.room_nid], row) for row in rows}
 
@@ -73,7 +73,13 @@ def _listed(membership: Membership, row: RoomInLists) -> ListedRoom:
     activity = row.last_position if membership.membership == "join" else membership.position
     name = row.name or row.canonical_alias or ""
     return ListedRoom(
-        membership.number, membership.room_id, membership.membership, activity, row.room_type, row.encryption is not None, name
+        membership.room_nid,
+        membership.room_id,
+        membership.membership,
+        activity,
+        row.room_type,
+        row.encryption is not None,
+        name,
     )
 
 

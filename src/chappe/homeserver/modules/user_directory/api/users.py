@@ -46,8 +46,8 @@ class Users:
         start = request.query("from") or request.query("batch_token") or "0"
         if not start.isascii() or not start.isdigit() or len(start) > 9:
             raise BadRequest("This is not a token of this list", "M_INVALID_PARAM")
-        theirs = {m.number for m in await self._rooms.memberships.joined(other)}
-        shared = [m.room_id for m in await self._rooms.memberships.joined(request.user_id) if m.number in theirs]
+        theirs = {m.room_nid for m in await self._rooms.memberships.joined(other)}
+        shared = [m.room_id for m in await self._rooms.memberships.joined(request.user_id) if m.room_nid in theirs]
         page = shared[int(start) : int(start) + MUTUAL_PAGE]
         answer = {"joined": page, "count": len(shared)}
         if int(start) + MUTUAL_PAGE < len(shared):
