@@ -45,7 +45,7 @@ class RecordedEvent(Row):
 
 
 async def events_of(
-    database: Database, room: int, sender: str | None = None, spans: Sequence[Span] = (Span(BEGINNING, LAST),)
+    database: Database, room_nid: int, sender: str | None = None, spans: Sequence[Span] = (Span(BEGINNING, LAST),)
 ) -> AsyncIterator[bytes]:
     """Every event of a room (of one sender), a line each, as the servers of the room hold it. `spans`: of the room's order."""
     for span in spans:
@@ -55,7 +55,7 @@ async def events_of(
             RecordedEvent,
             """SELECT position, event_id, json FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                   AND ($4::text IS NULL OR sender = $4) ORDER BY position LIMIT $5""",
-            room,
+            room_nid,
             after,
             span.high,
             sender,

@@ -35,12 +35,12 @@ class LiveRooms:
 
     def _heard(self, commit: Commit) -> None:
         if commit.foreign:
-            for number in commit.rooms:
-                self.read_anew(number)
+            for room_nid in commit.rooms:
+                self.read_anew(room_nid)
 
-    def read_anew(self, number: int) -> None:
+    def read_anew(self, room_nid: int) -> None:
         """Its rows were changed by other means than a write of its own."""
-        if (room := self._by_nid.get(number)) is not None:
+        if (room := self._by_nid.get(room_nid)) is not None:
             room.make_stale()
             room.reset()
 
@@ -51,13 +51,13 @@ class LiveRooms:
 
     async def find_any(self, room_id: str) -> LiveRoom | None:
         """The same, with those of which only invitations are known."""
-        number = self._numbers.get(room_id)
-        if number is None:
-            number = await self._store.nid_of(room_id)
-            if number is None:
+        room_nid = self._numbers.get(room_id)
+        if room_nid is None:
+            room_nid = await self._store.nid_of(room_id)
+            if room_nid is None:
                 return None
-            self._numbers[room_id] = number
-        room = await self.by_nid(number)
+            self._numbers[room_id] = room_nid
+        room = await self.by_nid(room_nid)
         if room.exists:
             return room
         self.discard(room)
@@ -76,44 +76,46 @@ class LiveRooms:
             raise NotFound("This room is not known here")
         return room
 
-    async def by_nid(self, number: int) -> LiveRoom:
-        room = self._by_nid.get(number)
+    async def by_nid(self, room_nid: int) -> LiveRoom:
+        room = self._by_nid.get(room_nid)
         if room is None:
-            task = self._loading.get(number)
+            task = self._loading.get(room_nid)
             if task is None:
-                task = self._loading[number] = asyncio.create_task(self._load(number))
-                task.add_done_callback(lambda _: self._loading.pop(number, None))
+                task = self._loading[room_nid] = asyncio.create_task(self._load(room_nid))
+                task.add_done_callback(lambda _: self._loading.pop(room_nid, None))
             room = await asyncio.shield(task)
         else:
-            self._by_nid.move_to_end(number)
+            self._by_nid.move_to_end(room_nid)
         while room.stale:
             await room.reload()
         return room
 
-    async def many(self, numbers: Iterable[int]) -> dict[int, LiveRoom]:
+    async def many(self, room_nids: Iterable[int]) -> dict[int, LiveRoom]:
         """By nid, in the order given; those that are not in memory are read a few at a time."""
         found: dict[int, LiveRoom | None] = {}
         missing = []
-        for number in numbers:
-            room = self._by_nid.get(number)
-            found[number] = room if room is not None and not room.stale else None
-            if found[number] is None:
-                missing.append(number)
+        for room_nid in room_nids:
+            room = self._by_nid.get(room_nid)
+            found[room_nid] = room if room is not None and not room.stale else None
+            if found[room_nid] is None:
+                missing.append(room_nid)
         queue = iter(missing)
 
         async def work() -> None:
-            for number in queue:
-                found[number] = await self.by_nid(number)
+            for room_nid in queue:
+                found[room_nid] = await self.by_nid(room_nid)
 
         if missing:
             await asyncio.gather(*(work() for _ in range(min(READ_AT_ONCE, len(missing)))))
-        return {number: room for number, room in found.items() if room is not None}
+        return {room_nid: room for room_nid, room in found.items() if room is not None}
 
-    async def _load(self, number: int) -> LiveRoom:
-        row = await find(self._store.database, RoomVersionRow, "SELECT room_id, version FROM rooms WHERE room_nid = $1", number)
+    async def _load(self, room_nid: int) -> LiveRoom:
+        row = await find(
+            self._store.database, RoomVersionRow, "SELECT room_id, version FROM rooms WHERE room_nid = $1", room_nid
+        )
         if row is None:
             raise NotFound("This room is not known here")
-        room = LiveRoom(number, row.room_id, ROOM_VERSIONS[row.version], self._store.database)
+        room = LiveRoom(room_nid, row.room_id, ROOM_VERSIONS[row.version], self._store.database)
         self.add(room)
         return room
 
@@ -121,9 +123,9 @@ class LiveRooms:
         self._by_nid[room.nid] = room
         self._numbers[room.room_id] = room.nid
         excess = len(self._by_nid) - self._limit
-        for number, old in list(islice(self._by_nid.items(), LOOKED_AT + excess)) if excess > 0 else ():
+        for room_nid, old in list(islice(self._by_nid.items(), LOOKED_AT + excess)) if excess > 0 else ():
             if old.pending == 0 and old is not room:
-                del self._by_nid[number]
+                del self._by_nid[room_nid]
                 self._numbers.pop(old.room_id, None)
                 excess -= 1
                 if excess == 0:
@@ -134,9 +136,9 @@ class LiveRooms:
         self._by_nid.pop(room.nid, None)
         self._numbers.pop(room.room_id, None)
 
-    def live(self, number: int) -> LiveRoom | None:
+    def live(self, room_nid: int) -> LiveRoom | None:
         """The room if it is in memory, fresh or not: for waking its members."""
-        return self._by_nid.get(number)
+        return self._by_nid.get(room_nid)
 
     def __len__(self) -> int:
         return len(self._by_nid)

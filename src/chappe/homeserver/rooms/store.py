@@ -100,24 +100,24 @@ class RoomStore:
     async def state_hash_secret(self) -> bytes:
         return await self.database.fetchval("SELECT value FROM secrets WHERE name = 'state_hash'")  # type: ignore[no-any-return]
 
-    async def events_by_nid(self, numbers: Sequence[int]) -> list[StoredEvent]:
+    async def events_by_nid(self, nids: Sequence[int]) -> list[StoredEvent]:
         return await read(
-            self.database, StoredEvent, f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(numbers)
+            self.database, StoredEvent, f"SELECT {EVENT_COLUMNS} FROM events e WHERE e.nid = ANY($1::bigint[])", list(nids)
         )
 
-    async def places(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+    async def places(self, nids: Sequence[int]) -> dict[int, tuple[int, int]]:
         """By number of those events that are in a timeline: the position, and the root of the state before."""
-        if not numbers:
+        if not nids:
             return {}
         rows = await read(
             self.database,
             EventPlace,
             "SELECT nid, position, state_before FROM events WHERE nid = ANY($1::bigint[]) AND status = 0",
-            list(numbers),
+            list(nids),
         )
         return {row.nid: (row.position, row.state_before) for row in rows}
 
-    async def events_by_id(self, room: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> list[StoredEvent]:
+    async def events_by_id(self, room_nid: int, event_ids: Sequence[str], which: Statuses = IN_A_TIMELINE) -> list[StoredEvent]:
         """Events of a room by their ids: by default those that people may be shown."""
         return await read(
             self.database,
@@ -125,11 +125,11 @@ class RoomStore:
             f"""SELECT {EVENT_COLUMNS} FROM events e
                  WHERE e.event_id = ANY($1::text[]) AND e.room_nid = $2 AND e.status = ANY($3::smallint[])""",
             list(event_ids),
-            room,
+            room_nid,
             which,
         )
 
-    async def said_before(self, room: int, after: int, upto: int, before_ts: int, limit: int) -> list[SaidBefore]:
+    async def said_before(self, room_nid: int, after: int, upto: int, before_ts: int, limit: int) -> list[SaidBefore]:
         """What is no state and has not been erased, with positions in (after, upto], in their order. `before_ts`: a time, in ms."""
         return await read(
             self.database,
@@ -137,14 +137,14 @@ class RoomStore:
             """SELECT event_id, sender, position, json FROM events WHERE room_nid = $1 AND position > $2
                 AND position <= $3 AND ts < $4 AND state_key IS NULL AND redacted_by IS DISTINCT FROM ''
               ORDER BY position LIMIT $5""",
-            room,
+            room_nid,
             after,
             upto,
             before_ts,
             limit,
         )
 
-    async def events_between(self, room: int, after: int, upto: int, limit: int, backwards: bool) -> list[TimelineEvent]:
+    async def events_between(self, room_nid: int, after: int, upto: int, limit: int, backwards: bool) -> list[TimelineEvent]:
         """Events with positions in (after, upto]: the oldest `limit`, or with `backwards` the newest, newest first."""
         order = "DESC" if backwards else "ASC"
         return await read(
@@ -153,7 +153,7 @@ class RoomStore:
             f"""SELECT {EVENT_COLUMNS}, EXISTS (SELECT 1 FROM relations x WHERE x.target = e.event_id AND x.room_nid = $1) AS is_target
                   FROM events e WHERE e.room_nid = $1 AND e.position > $2 AND e.position <= $3
                 ORDER BY e.position {order} LIMIT $4""",
-            room,
+            room_nid,
             after,
             upto,
             limit,
@@ -186,17 +186,17 @@ class RoomStore:
         by_place = groupby(rows, key=itemgetter("place"))
         return [_scan(place, list(found)) for place, (_, found) in zip(places, by_place, strict=True)]
 
-    async def first_position(self, room: int, after: int, upto: int) -> int | None:
+    async def first_position(self, room_nid: int, after: int, upto: int) -> int | None:
         """Of the first event with a position in (after, upto]."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT position FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                 ORDER BY position LIMIT 1""",
-            room,
+            room_nid,
             after,
             upto,
         )
 
-    async def events_by_time(self, room: int, ts: int, backwards: bool, offset: int, limit: int) -> list[StoredEvent]:
+    async def events_by_time(self, room_nid: int, ts: int, backwards: bool, offset: int, limit: int) -> list[StoredEvent]:
         """Events at a time or beyond it, the nearest first."""
         comparison, order = ("<=", "DESC") if backwards else (">=", "ASC")
         return await read(
@@ -205,13 +205,13 @@ class RoomStore:
             f"""SELECT {EVENT_COLUMNS} FROM events e WHERE e.room_nid = $1 AND e.ts {comparison} $2
                    AND e.status = 0
                 ORDER BY e.ts {order}, e.position {order} OFFSET $3 LIMIT $4""",
-            room,
+            room_nid,
             ts,
             offset,
             limit,
         )
 
-    async def state_changes_between(self, room: int, after: int, upto: int) -> list[StateChange]:
+    async def state_changes_between(self, room_nid: int, after: int, upto: int) -> list[StateChange]:
         """What the room's state got with positions in (after, upto], in order: state events as they came, and what state
         resolution brought back."""
         return await read(
@@ -223,28 +223,28 @@ class RoomStore:
                 SELECT {EVENT_COLUMNS}, m.position FROM state_moves m JOIN events e ON e.nid = m.nid
                  WHERE m.room_nid = $1 AND m.position > $2 AND m.position <= $3
                 ORDER BY at""",
-            room,
+            room_nid,
             after,
             upto,
         )
 
-    async def state_before_next(self, room: int, after: int, upto: int) -> int | None:
+    async def state_before_next(self, room_nid: int, after: int, upto: int) -> int | None:
         """The root of the state before the first event with a position in (after, upto]."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT state_before FROM events WHERE room_nid = $1 AND position > $2 AND position <= $3
                 ORDER BY position LIMIT 1""",
-            room,
+            room_nid,
             after,
             upto,
         )
 
-    async def root_after(self, room: int, position: int) -> int:
+    async def root_after(self, room_nid: int, position: int) -> int:
         """The root of the room's state once everything up to `position` had happened."""
         sql = """SELECT coalesce(
             (SELECT coalesce(e.room_before, e.state_before) FROM events e WHERE e.room_nid = $1 AND e.position > $2
               ORDER BY e.position LIMIT 1),
             (SELECT r.root FROM rooms r WHERE r.room_nid = $1))"""
-        return await self.database.fetchval(sql, room, position)  # type: ignore[no-any-return]
+        return await self.database.fetchval(sql, room_nid, position)  # type: ignore[no-any-return]
 
     async def acquainted(self, user_id: str, people: Collection[str]) -> set[str]:
         """Those of some people who are in a room with a user: both joined, or one of them invited."""
@@ -279,36 +279,36 @@ class RoomStore:
             list(rooms),
         )
 
-    async def forget(self, user_id: str, room: int) -> None:
+    async def forget(self, user_id: str, room_nid: int) -> None:
         await self.database.execute(
-            "UPDATE memberships SET forgotten = true WHERE user_id = $1 AND room_nid = $2", user_id, room
+            "UPDATE memberships SET forgotten = true WHERE user_id = $1 AND room_nid = $2", user_id, room_nid
         )
 
-    async def count_messages(self, room: int, after: int) -> int:
+    async def count_messages(self, room_nid: int, after: int) -> int:
         """How many messages came after a position."""
         sql = """SELECT count(*) FROM events WHERE room_nid = $1 AND position > $2 AND state_key IS NULL
                    AND type IN ('m.room.message', 'm.room.encrypted', 'm.sticker')"""
-        return await self.database.fetchval(sql, room, after)  # type: ignore[no-any-return]
+        return await self.database.fetchval(sql, room_nid, after)  # type: ignore[no-any-return]
 
     async def last_positions(self, rooms: Sequence[int]) -> dict[int, int]:
         return await mapping(
             self.database, int, int, "SELECT room_nid, last_position FROM rooms WHERE room_nid = ANY($1::bigint[])", list(rooms)
         )
 
-    async def threads_of(self, room: int, event_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    async def threads_of(self, room_nid: int, event_ids: Sequence[str]) -> dict[str, tuple[str, bool]]:
         """By event: the thread that it belongs to, and whether it is itself related to another."""
         rows = await read(
             self.database,
             ThreadOf,
             """SELECT e.event_id, e.thread, EXISTS (SELECT 1 FROM relations x WHERE x.nid = e.nid) AS related
                  FROM events e WHERE e.room_nid = $1 AND e.event_id = ANY($2::text[])""",
-            room,
+            room_nid,
             list(event_ids),
         )
         return {row.event_id: (row.thread, row.related) for row in rows}
 
     async def related_targets(
-        self, room: int, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
+        self, room_nid: int, event_ids: Sequence[str], rel_types: Sequence[str] | None, senders: Sequence[str] | None
     ) -> set[str]:
         """Those of some events to which others relate, in given ways or by given people."""
         return set(
@@ -321,11 +321,11 @@ class RoomStore:
                 list(event_ids),
                 rel_types,
                 senders,
-                room,
+                room_nid,
             )
         )
 
-    async def annotated(self, room: int, target: str, sender: str, event_type: str, key: str) -> bool:
+    async def annotated(self, room_nid: int, target: str, sender: str, event_type: str, key: str) -> bool:
         """Whether somebody has put this annotation on an event already."""
         return bool(
             await self.database.fetchval(
@@ -335,7 +335,7 @@ class RoomStore:
                 sender,
                 event_type,
                 key,
-                room,
+                room_nid,
             )
         )
 
@@ -359,35 +359,37 @@ class RoomStore:
             self.database, str, str, "SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", asked
         )
 
-    async def published_in(self, room: int) -> list[str]:
+    async def published_in(self, room_nid: int) -> list[str]:
         """The domains in whose directories a room is listed."""
-        return await values(self.database, str, "SELECT server_name FROM published_rooms WHERE room_nid = $1", room)
+        return await values(self.database, str, "SELECT server_name FROM published_rooms WHERE room_nid = $1", room_nid)
 
-    async def is_listed(self, room: int) -> bool:
+    async def is_listed(self, room_nid: int) -> bool:
         """Whether a room is in any directory: a domain's, or that of a bridge's network."""
         return bool(
             await self.database.fetchval(
                 """SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1)
                    OR EXISTS (SELECT 1 FROM appservice_rooms JOIN rooms USING (room_id) WHERE room_nid = $1)""",
-                room,
+                room_nid,
             )
         )
 
-    async def unpublish(self, room: int) -> None:
-        await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room)
+    async def unpublish(self, room_nid: int) -> None:
+        await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room_nid)
 
     async def unlist(self, room_id: str) -> None:
         await self.database.execute(
             "DELETE FROM published_rooms WHERE room_nid = (SELECT room_nid FROM rooms WHERE room_id = $1)", room_id
         )
 
-    async def publish(self, server_name: str, room: int) -> None:
+    async def publish(self, server_name: str, room_nid: int) -> None:
         """In the directory of a domain."""
-        await self.database.execute("INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", server_name, room)
+        await self.database.execute("INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", server_name, room_nid)
 
-    async def withdraw(self, server_name: str, room: int) -> None:
+    async def withdraw(self, server_name: str, room_nid: int) -> None:
         """Out of the directory of a domain."""
-        await self.database.execute("DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", server_name, room)
+        await self.database.execute(
+            "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", server_name, room_nid
+        )
 
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""

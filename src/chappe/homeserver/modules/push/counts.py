@@ -160,24 +160,24 @@ class UnreadCounts:
         for user, changed in commit.users.items():
             if commit.foreign or not {"receipts", "mention", "membership"}.isdisjoint(changed):
                 self._loading.pop(user, None)
-        for number, kinds in commit.rooms.items():
-            states = self._states.get(number) or {}
+        for room_nid, kinds in commit.rooms.items():
+            states = self._states.get(room_nid) or {}
             if commit.foreign:
                 self._loading.clear()
-                self._states.drop(number)
+                self._states.drop(room_nid)
             elif states or self._loading:
                 for user, changed in commit.users.items():
                     if not {"receipts", "mention", "membership"}.isdisjoint(changed):
                         states.pop(user, None)
                 if "events" in kinds:
-                    self._heard_events(number, commit.since, states)
+                    self._heard_events(room_nid, commit.since, states)
 
-    def _heard_events(self, number: int, since: int, states: dict[str, _State]) -> None:
-        room = self._rooms.live.live(number)
+    def _heard_events(self, room_nid: int, since: int, states: dict[str, _State]) -> None:
+        room = self._rooms.live.live(room_nid)
         events = room.tail_after(since) if room is not None else None
         if room is None or events is None:
             self._loading.clear()
-            self._states.drop(number)
+            self._states.drop(room_nid)
             return
         self._own_messages_are_read(events, states)
         for event in events:
@@ -261,21 +261,21 @@ class UnreadCounts:
             states[row.room] = _State(moved[row.room][0], row.floor, _read(row))
         with_threads = [r.nid for r in rooms if r.threads]
         if with_threads:
-            floors = [states[number].floor for number in with_threads]
+            floors = [states[room_nid].floor for room_nid in with_threads]
             for thread in await read(self._database, ThreadCount, _THREADS, user_id, with_threads, floors):
                 states[thread.room].threads[thread.root] = _read(thread)
-        for number, state in states.items():
-            for root, totals in moved[number][1].items():
+        for room_nid, state in states.items():
+            for root, totals in moved[room_nid][1].items():
                 state.threads.setdefault(root, _Read(state.floor, *totals))
         if mark not in self._loading.get(user_id, ()):
             return {}
         self._loading[user_id].discard(mark)
         if not self._loading[user_id]:
             del self._loading[user_id]
-        for number, state in states.items():
-            readers = self._states.get(number) or {}
+        for room_nid, state in states.items():
+            readers = self._states.get(room_nid) or {}
             readers[user_id] = state
-            self._states.put(number, readers, len(readers))
+            self._states.put(room_nid, readers, len(readers))
         return states
 
     async def _evaluate(

@@ -55,7 +55,7 @@ class Receipts:
     async def set(
         self,
         user_id: str,
-        room: int,
+        room_nid: int,
         receipt_type: str,
         thread: str,
         event_id: str,
@@ -69,7 +69,7 @@ class Receipts:
         write = Write()
         write.add(
             ReceiptRow(
-                room=room,
+                room=room_nid,
                 who=user_id,
                 type=receipt_type,
                 thread=thread,
@@ -78,7 +78,7 @@ class Receipts:
                 ts=ts,
             )
         )
-        write.touch_room(room, "receipts" if receipt_type == READ else "private_receipts")
+        write.touch_room(room_nid, "receipts" if receipt_type == READ else "private_receipts")
         write.touch_user(user_id, "receipts")
         if tell is not None:
             tell(write)

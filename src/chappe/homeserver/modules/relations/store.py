@@ -79,21 +79,21 @@ class RelationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def kinds(self, room: int, targets: list[str]) -> dict[str, list[str]]:
+    async def kinds(self, room_nid: int, targets: list[str]) -> dict[str, list[str]]:
         """By relation type: the targets to which something relates like that."""
         rows = await read(
             self._database,
             RelationKind,
             "SELECT DISTINCT target, rel_type FROM relations WHERE target = ANY($1::text[]) AND room_nid = $2",
             targets,
-            room,
+            room_nid,
         )
         found: dict[str, list[str]] = {}
         for row in rows:
             found.setdefault(row.rel_type, []).append(row.target)
         return found
 
-    async def edits(self, room: int, targets: list[str], ignored: list[str], upto: int | None) -> list[Edit]:
+    async def edits(self, room_nid: int, targets: list[str], ignored: list[str], upto: int | None) -> list[Edit]:
         """(target, event_id), by the target's own author, latest first, of what came no later than a position."""
         return await read(
             self._database,
@@ -108,11 +108,11 @@ class RelationStore:
             targets,
             ignored,
             MAX_EDITS,
-            room,
+            room_nid,
             upto,
         )
 
-    async def references(self, room: int, targets: list[str], ignored: list[str]) -> list[Reference]:
+    async def references(self, room_nid: int, targets: list[str], ignored: list[str]) -> list[Reference]:
         return await read(
             self._database,
             Reference,
@@ -124,11 +124,11 @@ class RelationStore:
             targets,
             ignored,
             MAX_REFERENCES,
-            room,
+            room_nid,
         )
 
     async def threads(
-        self, room: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
+        self, room_nid: int, roots: list[str], user_id: str, ignored: list[str], upto: int | None
     ) -> list[ThreadSummary]:
         """Of what came no later than a position."""
         return await read(
@@ -145,10 +145,10 @@ class RelationStore:
             user_id,
             ignored,
             upto,
-            room,
+            room_nid,
         )
 
-    async def in_threads(self, room: int, roots: list[str], ignored: list[str], upto: int | None) -> list[ThreadEvent]:
+    async def in_threads(self, room_nid: int, roots: list[str], ignored: list[str], upto: int | None) -> list[ThreadEvent]:
         """(target, event_id, sender, position, state_before) of what is in threads, the latest first, at most 1,000."""
         return await read(
             self._database,
@@ -160,13 +160,13 @@ class RelationStore:
             roots,
             ignored,
             upto,
-            room,
+            room_nid,
             MAX_IN_THREADS,
         )
 
     async def related(
         self,
-        room: int,
+        room_nid: int,
         target: str,
         rel_type: str | None,
         event_type: str | None,
@@ -195,7 +195,7 @@ class RelationStore:
                    AND ($5::bigint[] IS NULL OR ARRAY[s.place, f.position] {beyond} $5)
                    AND ($6::bigint[] IS NULL OR ARRAY[s.place, f.position] {before} $6)
                  ORDER BY s.place {order}, f.position {order} LIMIT $7""",
-            room,
+            room_nid,
             target,
             rel_type,
             event_type,
@@ -206,19 +206,19 @@ class RelationStore:
             [s.high for s in spans],
         )
 
-    async def related_ids(self, room: int, target: str, rel_types: Sequence[str]) -> list[str]:
+    async def related_ids(self, room_nid: int, target: str, rel_types: Sequence[str]) -> list[str]:
         return await values(
             self._database,
             str,
             """SELECT event_id FROM relations WHERE room_nid = $1 AND target = $2
                 AND ('*' = ANY($3::text[]) OR rel_type = ANY($3::text[])) ORDER BY position LIMIT 1000""",
-            room,
+            room_nid,
             target,
             list(rel_types),
         )
 
     async def roots(
-        self, room: int, participant: str | None, start: int | None, upto: int | None, limit: int
+        self, room_nid: int, participant: str | None, start: int | None, upto: int | None, limit: int
     ) -> list[ThreadRoot]:
         """(root, latest) of threads as of a position, newest first; with a participant, those where they have written.
 
@@ -234,14 +234,14 @@ class RelationStore:
                       FROM threads WHERE room_nid = $1 AND latest <> 0) t
                 WHERE t.latest <> 0 AND ($3::bigint IS NULL OR t.latest < $3) AND {_PARTICIPATED}
                 ORDER BY t.latest DESC LIMIT $5""",
-            room,
+            room_nid,
             participant,
             start,
             upto,
             limit,
         )
 
-    async def latest_answers(self, room: int, participant: str | None, upto: int | None) -> list[ThreadAnswer]:
+    async def latest_answers(self, room_nid: int, participant: str | None, upto: int | None) -> list[ThreadAnswer]:
         """(root, position) of the latest answer in each thread: one in the log as of a position, and one in each stretch."""
         return await read(
             self._database,
@@ -250,7 +250,7 @@ class RelationStore:
                   JOIN relations x ON x.target = t.root AND x.room_nid = $1 AND x.rel_type = 'm.thread'
                  WHERE t.room_nid = $1 AND t.latest <> 0 AND ($3::bigint IS NULL OR x.position <= $3) AND {_PARTICIPATED}
                  GROUP BY t.root, CASE WHEN x.position < 0 THEN (-x.position - 1) / {BLOCK} ELSE -1 END""",
-            room,
+            room_nid,
             participant,
             upto,
         )

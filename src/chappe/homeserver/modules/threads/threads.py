@@ -70,14 +70,14 @@ class ThreadSubscriptions:
             raise NotFound("You do not follow this thread")
         return bool(row.automatic)
 
-    async def _row(self, user_id: str, room: int, root: str) -> SubscriptionState | None:
+    async def _row(self, user_id: str, room_nid: int, root: str) -> SubscriptionState | None:
         return await find(
             self._database,
             SubscriptionState,
             """SELECT automatic, subscribed, unsubscribed_after FROM thread_subscriptions
                 WHERE user_id = $1 AND room_nid = $2 AND root = $3""",
             user_id,
-            room,
+            room_nid,
             root,
         )
 
@@ -102,11 +102,11 @@ class ThreadSubscriptions:
         if row is not None and row.subscribed:
             await self._write(user_id, room.nid, root, False, False, room.last_position)
 
-    async def _write(self, user_id: str, room: int, root: str, automatic: bool, subscribed: bool, after: int) -> None:
+    async def _write(self, user_id: str, room_nid: int, root: str, automatic: bool, subscribed: bool, after: int) -> None:
         write = Write()
         write.add(
             SubscriptionRow(
-                who=user_id, room=room, root=root, automatic=automatic, subscribed=subscribed, unsubscribed_after=after
+                who=user_id, room=room_nid, root=root, automatic=automatic, subscribed=subscribed, unsubscribed_after=after
             )
         )
         write.touch_user(user_id, "thread_subscriptions")

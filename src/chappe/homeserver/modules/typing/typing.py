@@ -27,35 +27,35 @@ class Typing:
         """`listener` is called with the room's number after each change."""
         self._listeners.append(listener)
 
-    def set(self, room: int, user_id: str, timeout_ms: int) -> None:
+    def set(self, room_nid: int, user_id: str, timeout_ms: int) -> None:
         """Types for `timeout_ms` from now; 0 stops."""
-        users = self._rooms.setdefault(room, {})
+        users = self._rooms.setdefault(room_nid, {})
         running = users.pop(user_id, None)
         if running is not None:
             running.cancel()
         if timeout_ms > 0:
             delay = min(timeout_ms, MAX_TIMEOUT_MS) / 1000
-            users[user_id] = asyncio.get_running_loop().call_later(delay, self.set, room, user_id, 0)
+            users[user_id] = asyncio.get_running_loop().call_later(delay, self.set, room_nid, user_id, 0)
         if (running is None) == (timeout_ms > 0):
             self.serial = max(self.serial + 1, self._now_ms())
-            self._serials[room] = self.serial
+            self._serials[room_nid] = self.serial
             for listener in self._listeners:
-                listener(room)
-            asyncio.get_running_loop().call_later(FORGET_AFTER, self._forget, room, self.serial)
+                listener(room_nid)
+            asyncio.get_running_loop().call_later(FORGET_AFTER, self._forget, room_nid, self.serial)
         if not users:
-            del self._rooms[room]
+            del self._rooms[room_nid]
 
-    def _forget(self, room: int, serial: int) -> None:
-        if self._serials.get(room) == serial and room not in self._rooms:
-            del self._serials[room]
+    def _forget(self, room_nid: int, serial: int) -> None:
+        if self._serials.get(room_nid) == serial and room_nid not in self._rooms:
+            del self._serials[room_nid]
 
     def changed_since(self, serial: int) -> list[int]:
         """The rooms whose list changed after a serial number."""
         return [room for room, at in self._serials.items() if at > serial]
 
-    def users(self, room: int) -> list[str]:
+    def users(self, room_nid: int) -> list[str]:
         """The whole list, in no particular order."""
-        return list(self._rooms.get(room, ()))
+        return list(self._rooms.get(room_nid, ()))
 
     def close(self) -> None:
         for users in self._rooms.values():

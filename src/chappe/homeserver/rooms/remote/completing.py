@@ -125,9 +125,9 @@ class Completing:
         partial = await values(
             self._database, int, "SELECT p.room_nid FROM partial_rooms p JOIN rooms r USING (room_nid) WHERE NOT r.stub"
         )
-        for number in partial:
-            if number not in self._workers:
-                self.begin_fetching(number)
+        for room_nid in partial:
+            if room_nid not in self._workers:
+                self.begin_fetching(room_nid)
 
     async def stop(self) -> None:
         tasks = [*self._workers.values(), *self._looking]
@@ -146,18 +146,18 @@ class Completing:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.info("contents could not be looked for", extra={"fields": {"why": str(error)[:200]}})
 
-    def begin_fetching(self, number: int) -> asyncio.Task[None]:
+    def begin_fetching(self, room_nid: int) -> asyncio.Task[None]:
         """Asks for the members now, also where that has failed before: somebody of here may have been out of the room."""
-        task = self._workers.get(number)
+        task = self._workers.get(room_nid)
         if task is None:
-            self._news[number] = asyncio.Event()
-            task = self._workers[number] = in_background(self._work(number), name=f"members of room {number}")
-            task.add_done_callback(lambda _: self._ended(number))
-        self._news[number].set()
+            self._news[room_nid] = asyncio.Event()
+            task = self._workers[room_nid] = in_background(self._work(room_nid), name=f"members of room {room_nid}")
+            task.add_done_callback(lambda _: self._ended(room_nid))
+        self._news[room_nid].set()
         return task
 
-    def _ended(self, number: int) -> None:
-        del self._workers[number], self._news[number]
+    def _ended(self, room_nid: int) -> None:
+        del self._workers[room_nid], self._news[room_nid]
 
     async def await_all_members(self, room: LiveRoom, seconds: float = PATIENCE) -> None:
         """Returns once all members are here. Raises M_UNABLE_DUE_TO_PARTIAL_STATE (504) where that takes too long."""
@@ -177,41 +177,41 @@ class Completing:
                 await asyncio.sleep(min(0.5, left))  # another process fetches them
             room = await self._rooms.live.by_nid(room.nid)
 
-    async def _work(self, number: int) -> None:
-        wait, lease, failures, news = FIRST_WAIT, f"members of room {number}", 0, self._news[number]
+    async def _work(self, room_nid: int) -> None:
+        wait, lease, failures, news = FIRST_WAIT, f"members of room {room_nid}", 0, self._news[room_nid]
         while True:
             news.clear()
             try:
                 if not await self._leases.claim(lease):
                     return  # another process fetches them; if that one dies, `resume` takes the room up
                 async with self._leases.kept(lease):
-                    await self._complete(await self._rooms.live.by_nid(number))
+                    await self._complete(await self._rooms.live.by_nid(room_nid))
                 await self._leases.give_back(lease)
                 return
             except (MatrixError, TimeoutError, *DATABASE_LOST) as error:
-                log.info("members could not be fetched", extra={"fields": {"room": number, "why": str(error)[:200]}})
+                log.info("members could not be fetched", extra={"fields": {"room": room_nid, "why": str(error)[:200]}})
             except Exception:
-                log.exception("a room could not be made whole", extra={"fields": {"room": number}})
+                log.exception("a room could not be made whole", extra={"fields": {"room": room_nid}})
             failures += 1
             if failures >= BELIEVED_FOR:
-                await self._believe_less(number)
+                await self._believe_less(room_nid)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), wait)
             wait = FIRST_WAIT if news.is_set() else min(wait * 2, LONGEST_WAIT)
 
-    async def _believe_less(self, number: int) -> None:
+    async def _believe_less(self, room_nid: int) -> None:
         """Servers that nobody is known of get nothing more of what is said here, until the members say who they are."""
         try:
-            if len((await self._rooms.live.by_nid(number)).partial_servers) < 2:
+            if len((await self._rooms.live.by_nid(room_nid)).partial_servers) < 2:
                 return
             write = Write()
             write.positions = 1
-            write.touch_room(number, "events")  # the other processes read the room anew
-            write.add(BelievedLessRow(room=number))
+            write.touch_room(room_nid, "events")  # the other processes read the room anew
+            write.add(BelievedLessRow(room=room_nid))
             await self._writer.submit(write)
-            self._rooms.live.read_anew(number)
+            self._rooms.live.read_anew(room_nid)
         except DATABASE_LOST as error:
-            log.info("servers are still believed", extra={"fields": {"room": number, "why": str(error)[:200]}})
+            log.info("servers are still believed", extra={"fields": {"room": room_nid, "why": str(error)[:200]}})
 
     async def _complete(self, room: LiveRoom) -> None:
         row = await find(
@@ -365,7 +365,7 @@ def _membership(content: Mapping[str, Any]) -> str:
     return membership if type(membership) is str else "leave"
 
 
-async def save_memberships(transaction: Any, number: int, members: Sequence[tuple[str, str, int, str]]) -> None:
+async def save_memberships(transaction: Any, room_nid: int, members: Sequence[tuple[str, str, int, str]]) -> None:
     """(user, membership, event's number, sender), where nothing newer is known."""
     for start in range(0, len(members), WRITTEN_AT_ONCE):
         await transaction.execute(
@@ -374,7 +374,7 @@ async def save_memberships(transaction: Any, number: int, members: Sequence[tupl
                       m.membership = 'join'
                  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
                ON CONFLICT DO NOTHING""",
-            number,
+            room_nid,
             *map(list, zip(*members[start : start + WRITTEN_AT_ONCE], strict=True)),
         )
 

@@ -41,22 +41,22 @@ class Retelling:
         await asyncio.gather(*waiting.values(), return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                for number in waiting:
-                    await self._tell_members_now(number)
+                for room_nid in waiting:
+                    await self._tell_members_now(room_nid)
 
-    async def _later(self, number: int, wait: float) -> None:
+    async def _later(self, room_nid: int, wait: float) -> None:
         await asyncio.sleep(wait)
-        self._waiting.pop(number, None)
-        await self._tell_members_now(number)
+        self._waiting.pop(room_nid, None)
+        await self._tell_members_now(room_nid)
 
-    async def _tell_members_now(self, number: int) -> None:
+    async def _tell_members_now(self, room_nid: int) -> None:
         now = asyncio.get_running_loop().time()
         if len(self._not_before) >= REMEMBERED:
             self._not_before = {n: ts for n, ts in self._not_before.items() if ts > now}
-        self._not_before[number] = now + EVERY
+        self._not_before[room_nid] = now + EVERY
         try:
-            room = await self._rooms.live.by_nid(number)
+            room = await self._rooms.live.by_nid(room_nid)
             if readers := [user for user in room.joined if self._rooms.is_hosted(user)]:
                 await self._rooms.commit(RetoldWrite(room, readers))
         except Exception:  # the content is here: only what clients keep of the room is older
-            log.exception("a room could not be told anew", extra={"fields": {"room": number}})
+            log.exception("a room could not be told anew", extra={"fields": {"room": room_nid}})

@@ -211,12 +211,12 @@ class Serving:
 
     async def event(self, origin: str, event_id: str) -> bytes:
         """Returns the JSON of one event (`/event`), redacted where `origin` may not see it. Raises M_NOT_FOUND."""
-        number = await self._rooms.store.room_of_event(event_id)
-        if number is None:
+        room_nid = await self._rooms.store.room_of_event(event_id)
+        if room_nid is None:
             raise NotFound("There is no such event here")
-        room = await self._rooms.live.by_nid(number)
+        room = await self._rooms.live.by_nid(room_nid)
         await self._room_at(origin, room.room_id, event_id, needs_members=False)
-        rows = await self._rooms.store.events_by_id(number, [event_id], FOR_SERVERS)
+        rows = await self._rooms.store.events_by_id(room_nid, [event_id], FOR_SERVERS)
         shown = await self.visible(origin, room, rows)
         if not shown:
             raise NotFound("There is no such event here")
@@ -317,10 +317,10 @@ class Serving:
         keys = [self._rooms.key_hash(MEMBER, user) for user in _users_of(origin, room)]
         roots = {row.state_before: int_to_name(row.state_before) for row in rows}
         said = await self._rules.under(roots.values(), [self._rooms.key_hash(*VISIBILITY)])
-        rules = {number: parse_visibility(next(iter(said[root]), None)) for number, root in roots.items()}
-        closed = {number: root for number, root in roots.items() if rules[number] in ("invited", "joined")}
+        rules = {room_nid: parse_visibility(next(iter(said[root]), None)) for room_nid, root in roots.items()}
+        closed = {room_nid: root for room_nid, root in roots.items() if rules[room_nid] in ("invited", "joined")}
         then = await self._memberships.under(closed.values(), keys) if closed else {}
-        memberships = {number: then[root] for number, root in closed.items()}
+        memberships = {room_nid: then[root] for room_nid, root in closed.items()}
         result = []
         for row in rows:
             visibility = rules[row.state_before]

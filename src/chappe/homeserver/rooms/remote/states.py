@@ -66,12 +66,12 @@ class States:
             numbers = (*numbers, *await self._rooms.numbers.take(2 + len(changes) // 8))
         return await self._rooms.trees.edit(root, changes, list(numbers))
 
-    async def store(self, room: int, root: bytes, changes: Mapping[bytes, int | None]) -> bytes:
+    async def store(self, room_nid: int, root: bytes, changes: Mapping[bytes, int | None]) -> bytes:
         if not changes:
             return root
         new, packs = await self.edit(root, changes)
         if packs:
-            await self._store.save_packs(room, packs)
+            await self._store.save_packs(room_nid, packs)
         return new
 
     async def of_entries(self, room: LiveRoom, near: bytes, entries: Mapping[bytes, int]) -> bytes:

@@ -148,7 +148,7 @@ class RemoteStore:
             found[row.event_id] = _stored_pdu(row)
         return found
 
-    async def without_content(self, room: int, event_ids: Collection[str]) -> set[str]:
+    async def without_content(self, room_nid: int, event_ids: Collection[str]) -> set[str]:
         """Those of some events that are here without their content, which may still come."""
         if not event_ids:
             return set()
@@ -158,101 +158,99 @@ class RemoteStore:
                 str,
                 """SELECT event_id FROM events
                 WHERE event_id = ANY($2::text[]) AND room_nid = $1 AND is_unfit AND redacted_by IS NULL""",
-                room,
+                room_nid,
                 list(event_ids),
             )
         )
 
-    async def settle(self, numbers: Collection[int]) -> None:
+    async def settle(self, nids: Collection[int]) -> None:
         """What is here of some events is all that is left: no copy takes their place any more."""
-        await self.database.execute(
-            "UPDATE events SET is_unfit = false WHERE nid = ANY($1::bigint[]) AND is_unfit", list(numbers)
-        )
+        await self.database.execute("UPDATE events SET is_unfit = false WHERE nid = ANY($1::bigint[]) AND is_unfit", list(nids))
 
-    async def has_events(self, room: int) -> bool:
-        return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room))
+    async def has_events(self, room_nid: int) -> bool:
+        return bool(await self.database.fetchval("SELECT EXISTS (SELECT 1 FROM events WHERE room_nid = $1)", room_nid))
 
-    async def stored_pdus_by_nid(self, numbers: Collection[int]) -> dict[int, StoredPdu]:
-        if not numbers:
+    async def stored_pdus_by_nid(self, nids: Collection[int]) -> dict[int, StoredPdu]:
+        if not nids:
             return {}
         rows = await read(
-            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE nid = ANY($1::bigint[])", list(numbers)
+            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE nid = ANY($1::bigint[])", list(nids)
         )
         return {row.nid: _stored_pdu(row) for row in rows}
 
-    async def pdus(self, numbers: Collection[int]) -> dict[int, bytes]:
-        if not numbers:
+    async def pdus(self, nids: Collection[int]) -> dict[int, bytes]:
+        if not nids:
             return {}
         return await mapping(
-            self.database, int, bytes, "SELECT nid, json FROM events WHERE nid = ANY($1::bigint[])", list(numbers)
+            self.database, int, bytes, "SELECT nid, json FROM events WHERE nid = ANY($1::bigint[])", list(nids)
         )
 
-    async def chains(self, numbers: Collection[int]) -> dict[int, ChainRow]:
+    async def chains(self, nids: Collection[int]) -> dict[int, ChainRow]:
         """The auth chains of some state events, as they are stored."""
-        if not numbers:
+        if not nids:
             return {}
         rows = await read(
             self.database,
             StoredChain,
             "SELECT event_nid, num, base, rest FROM auth_events WHERE event_nid = ANY($1::bigint[])",
-            list(numbers),
+            list(nids),
         )
         return {r.event_nid: ChainRow(r.num, r.base, BitMap.deserialize(r.rest)) for r in rows}
 
-    async def save_packs(self, room: int, packs: Sequence[tuple[int, bytes]]) -> None:
+    async def save_packs(self, room_nid: int, packs: Sequence[tuple[int, bytes]]) -> None:
         await self.database.execute(
             "INSERT INTO state_packs (pack, room_nid, data) SELECT p, $1, d FROM unnest($2::bigint[], $3::bytea[]) x(p, d)",
-            room,
+            room_nid,
             [p for p, _ in packs],
             [d for _, d in packs],
         )
 
-    async def joined_since(self, room: int, users: Sequence[str]) -> int | None:
+    async def joined_since(self, room_nid: int, users: Sequence[str]) -> int | None:
         """The position at which the first of some members came in; None where none of them is in the room."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             """SELECT min(coalesce(joined_since, position)) FROM memberships
                 WHERE room_nid = $1 AND user_id = ANY($2::text[]) AND membership = 'join'""",
-            room,
+            room_nid,
             list(users),
         )
 
-    async def gap_between(self, room: int, after: int, upto: int, last: bool, now_ms: int) -> int | None:
+    async def gap_between(self, room_nid: int, after: int, upto: int, last: bool, now_ms: int) -> int | None:
         """The position of the first, or the last, event in (after, upto] before which something is missing that may be had."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
             f"""SELECT position FROM missing_events WHERE room_nid = $1 AND position > $2 AND position <= $3
                    AND position <> $5 AND {_may_be_had("$4")} ORDER BY position {"DESC" if last else "ASC"} LIMIT 1""",
-            room,
+            room_nid,
             after,
             upto,
             now_ms,
             OF_NO_TIMELINE,
         )
 
-    async def missing_before(self, room: int, follower: int | None, now_ms: int) -> list[str]:
+    async def missing_before(self, room_nid: int, follower: int | None, now_ms: int) -> list[str]:
         """What is not here and was before an event, by its position; None: before all of them."""
         return await values(
             self.database,
             str,
             f"""SELECT event_id FROM missing_events WHERE room_nid = $1 AND position IS NOT DISTINCT FROM $2
                    AND {_may_be_had("$3")} ORDER BY follower_depth DESC LIMIT 20""",
-            room,
+            room_nid,
             follower,
             now_ms,
         )
 
-    async def missing(self, room: int, event_ids: Collection[str]) -> list[MissingEvent]:
+    async def missing(self, room_nid: int, event_ids: Collection[str]) -> list[MissingEvent]:
         """Those of some events that are not here and are followed by others that members see."""
         return await read(
             self.database,
             MissingEvent,
             """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND event_id = ANY ($2::text[]) AND position IS DISTINCT FROM $3""",
-            room,
+            room_nid,
             list(event_ids),
             OF_NO_TIMELINE,
         )
 
-    async def missing_beside(self, room: int, event_id: str, depth: int) -> list[MissingEvent]:
+    async def missing_beside(self, room_nid: int, event_id: str, depth: int) -> list[MissingEvent]:
         """An event, where it is missing; and what else is, and is followed by something deeper, the nearest first."""
         return await read(
             self.database,
@@ -260,30 +258,30 @@ class RemoteStore:
             """SELECT event_id, follower_depth, position AS follower FROM missing_events
                 WHERE room_nid = $1 AND (event_id = $2 OR follower_depth > $3) AND position IS DISTINCT FROM $4
                 ORDER BY event_id <> $2, follower_depth LIMIT $5""",
-            room,
+            room_nid,
             event_id,
             depth,
             OF_NO_TIMELINE,
             MOST_BESIDE,
         )
 
-    async def forget_stretch(self, room: int, number: int) -> None:
+    async def forget_stretch(self, room_nid: int, number: int) -> None:
         """Of a jump into which nothing was written after all."""
         low, high = block_of(number)
         await self.database.execute(
             """DELETE FROM stretches WHERE room_nid = $1 AND number = $2 AND NOT EXISTS (
                    SELECT 1 FROM events WHERE room_nid = $1 AND position >= $3 AND position <= $4)""",
-            room,
+            room_nid,
             number,
             low,
             high,
         )
 
-    async def mark_failed(self, room: int, event_ids: Iterable[str], now_ms: int) -> None:
+    async def mark_failed(self, room_nid: int, event_ids: Iterable[str], now_ms: int) -> None:
         await self.database.execute(
             """UPDATE missing_events SET failed_ts = $3, attempts = attempts + 1
                 WHERE room_nid = $1 AND event_id = ANY($2::text[])""",
-            room,
+            room_nid,
             list(event_ids),
             now_ms,
         )

@@ -37,7 +37,7 @@ class UntoldLeaves:
     def __init__(self, database: Database, rooms: Rooms, handshakes: Handshakes, now_ms: NowMs) -> None:
         self._database, self._rooms, self._handshakes, self._now_ms = database, rooms, handshakes, now_ms
 
-    async def keep_leave(self, user_id: str, room: int, servers: Sequence[str], content: Mapping[str, Any]) -> None:
+    async def keep_leave(self, user_id: str, room_nid: int, servers: Sequence[str], content: Mapping[str, Any]) -> None:
         """`servers`: whom to tell; one of them is enough."""
         now = self._now_ms()
         await self._database.execute(
@@ -45,7 +45,7 @@ class UntoldLeaves:
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id, room_nid) DO UPDATE
                SET servers = $3, content = $4, since_ts = $5, next_try_ts = $6, attempts = 0""",
             user_id,
-            room,
+            room_nid,
             list(servers),
             orjson.dumps(content),
             now,

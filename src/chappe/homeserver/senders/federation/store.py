@@ -100,14 +100,14 @@ class FederationQueue:
             most,
         )
 
-    async def has_untold(self, server: str, room: int, upto: int) -> bool:
+    async def has_untold(self, server: str, room_nid: int, upto: int) -> bool:
         """Whether anything of a room waits, or the log has not been followed up to a position."""
         found = await self._database.fetchval(
             """SELECT EXISTS (SELECT 1 FROM federation_progress WHERE shard = 0 AND position < $3)
                    OR EXISTS (SELECT 1 FROM federation_queue q JOIN events e ON e.nid = q.event_nid
                                WHERE q.destination = $1 AND e.room_nid = $2)""",
             server,
-            room,
+            room_nid,
             upto,
         )
         return bool(found)

@@ -161,8 +161,8 @@ class SlidingSync:
             again = [m for n, m in shown.items() if n in touched or n not in old or old[n].membership != m.membership]
             if again:
                 old.update(await self._list.build(again))
-            for number in old.keys() - shown.keys():
-                del old[number]
+            for room_nid in old.keys() - shown.keys():
+                del old[room_nid]
         connection.listed_at = at
         hidden = await self._hidden_invitations(user_id, shown)
         rooms = [room for n, room in connection.listed.items() if n not in hidden]
@@ -197,9 +197,9 @@ class SlidingSync:
             config, end = config_of(rule), window_end(rule)
             window = [r.room_nid for i, r in enumerate(rooms[: None if end is None else end + 1]) if in_window(rule, i)]
             matched.windows[name] = window
-            for number in window:
-                known = matched.configs.get(number)
-                matched.configs[number] = config if known is None else known | config
+            for room_nid in window:
+                known = matched.configs.get(room_nid)
+                matched.configs[room_nid] = config if known is None else known | config
         if body.room_subscriptions:
             numbers = {room.room_id: room.room_nid for room in listed}
             for room_id, subscription in body.room_subscriptions.items():
@@ -229,47 +229,47 @@ class SlidingSync:
         direct = (await self._preferences.get(user_id)).direct
         results: dict[int, bytes] = {}
         fresh: set[int] = set()
-        for number in chosen:
-            membership, since = memberships[number], start.from_position(number)
+        for room_nid in chosen:
+            membership, since = memberships[room_nid], start.from_position(room_nid)
             raw = await self._results.of(
-                live[number],
+                live[room_nid],
                 Wanted(
                     user_id,
                     device_id,
                     membership,
-                    configs[number],
-                    start.rooms.get(number),
+                    configs[room_nid],
+                    start.rooms.get(room_nid),
                     since,
                     start.position if start.serial else None,
                     upto,
                     membership.room_id in direct,
-                    counts.get(number),
-                    connection.members.setdefault(number, {}),
+                    counts.get(room_nid),
+                    connection.members.setdefault(room_nid, {}),
                 ),
             )
             if raw is not None:
-                results[number] = raw
+                results[room_nid] = raw
                 if since is None or membership.told_since > since:
-                    fresh.add(number)
+                    fresh.add(room_nid)
         return results, fresh
 
     @staticmethod
     def _has_news(
-        number: int,
+        room_nid: int,
         config: RoomConfig,
         connection: Connection,
         start: SentState,
         memberships: Mapping[int, Membership],
         changes: Changes,
     ) -> bool:
-        since = start.from_position(number)
-        before = start.rooms.get(number)
+        since = start.from_position(room_nid)
+        before = start.rooms.get(room_nid)
         if since is None or before is None or config.limit > before.limit or not config.rules <= before.rules:
             return True
-        listed = (connection.listed or {})[number]
-        if listed.activity > since or memberships[number].position > since:
+        listed = (connection.listed or {})[room_nid]
+        if listed.activity > since or memberships[room_nid].position > since:
             return True
-        if memberships[number].membership != "join":
+        if memberships[room_nid].membership != "join":
             return False
         read = changes.concern_me("receipts") or not changes.known
-        return changes.known and read and bool({"receipts", "private_receipts", "*"} & changes.rooms.get(number, set()))
+        return changes.known and read and bool({"receipts", "private_receipts", "*"} & changes.rooms.get(room_nid, set()))
