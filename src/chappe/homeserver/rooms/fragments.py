@@ -102,9 +102,11 @@ class AuthEventRow(Row):
     rest: bytes
 
 
-def auth_event_row(nid: int, room_nid: int, chain: ChainRow, cited: Sequence[int]) -> AuthEventRow:
+def auth_event_row(nid: int, room_nid: int, chain: ChainRow, auth_event_nids: Sequence[int]) -> AuthEventRow:
     """Of a state event that cites others (their numbers) as its auth events."""
-    return AuthEventRow(nid=nid, room=room_nid, num=chain.num, auth=list(cited), base=chain.base, rest=chain.rest.serialize())
+    return AuthEventRow(
+        nid=nid, room=room_nid, num=chain.num, auth=list(auth_event_nids), base=chain.base, rest=chain.rest.serialize()
+    )
 
 
 class AuthBaseRow(Row):

@@ -191,7 +191,7 @@ class Entering:
 
         Raises Forbidden, and PeerUnreachable where what the join cites was not sent.
         """
-        auth_events = dict(judged.cited)
+        auth_events = dict(judged.auth_events)
         if present is not None and (missing := [a for a in join.auth_events() if a not in auth_events]):
             auth_events.update(await self._receiver.outliers.auth_events(present, missing))
         if not all(a in auth_events for a in join.auth_events()):

@@ -186,7 +186,7 @@ def _require_voucher(change: MembershipChange, room: LiveRoom, via: str) -> None
 class Accepted:
     """A membership event that was taken into a room for another server.
 
-    `known`: how the database has it. `cited`: the numbers (`nid`) of its `auth_events`.
+    `known`: how the database has it. `auth_event_nids`: of its auth events.
     """
 
     room: LiveRoom

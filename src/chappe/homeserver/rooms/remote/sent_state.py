@@ -41,13 +41,13 @@ class Judged:
     events. One is left out where an auth event was not sent."""
 
     ordered: Sequence[SignedPdu]
-    cited: Mapping[str, AuthEvent]
+    auth_events: Mapping[str, AuthEvent]
 
 
 def judge_all(events: Mapping[str, SignedPdu]) -> Judged:
     """`events`: a state and its auth chain, by id."""
-    cited: dict[str, AuthEvent] = {}
-    return Judged(list(judge(in_auth_order(events), cited)), cited)
+    auth_events: dict[str, AuthEvent] = {}
+    return Judged(list(judge(in_auth_order(events), auth_events)), auth_events)
 
 
 def _rows(number: int, judged: Judged, nids: Sequence[int], room: LiveRoom) -> tuple[list[Any], list[Any], list[Any]]:
@@ -56,7 +56,7 @@ def _rows(number: int, judged: Judged, nids: Sequence[int], room: LiveRoom) -> t
     chains = AuthChains(dict(room.ahead.chains.bases), room.ahead.chains.next_num)
     rows, auth_rows = [], []
     for checked, nid in zip(judged.ordered, nids, strict=True):
-        is_rejected, pdu = judged.cited[checked.event_id].is_rejected, checked.pdu
+        is_rejected, pdu = judged.auth_events[checked.event_id].is_rejected, checked.pdu
         numbers[checked.event_id] = nid
         rows.append(
             (

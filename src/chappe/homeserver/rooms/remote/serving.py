@@ -147,7 +147,7 @@ class Serving:
     ) -> tuple[list[bytes], list[bytes]]:
         """Returns the JSON of the events in the state before an event, and of those in that state's auth chain.
 
-        `without`: numbers that the state is sent without. `cited`: numbers that are added to the chain, with their own chains.
+        `without`: numbers that the state is sent without. `auth_event_nids`: those that are added to the chain, with their own chains.
         `is_brief`: what stands in the state is not repeated in the chain.
         """
         whole, _ = await self._rooms.trees.read_whole_tree(known.state_before)
