@@ -55,7 +55,7 @@ class Membership(Row):
 
 
 # every room that a user has to do with, forgotten ones included
-_OF = """SELECT m.room_nid AS number, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
+_OF = """SELECT m.room_nid, r.room_id, m.membership, m.event_nid, m.sender, m.position, m.joined_since, m.was_joined,
            m.forgotten, m.retold, m.state_retold
       FROM memberships m JOIN rooms r USING (room_nid) WHERE m.user_id = $1"""
 
