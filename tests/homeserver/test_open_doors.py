@@ -97,7 +97,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "whether a public key is valid, asked by anybody's server",
         "GET /_matrix/identity/v2/pubkey/ephemeral/isvalid",
     ),
-    "KeysQuery": ("keys of servers are public", "GET /_matrix/key/v2/query/{serverName}", "POST /_matrix/key/v2/query"),
+    "ServerKeysQuery": ("keys of servers are public", "GET /_matrix/key/v2/query/{serverName}", "POST /_matrix/key/v2/query"),
     "KeysServer": ("keys of servers are public", "GET /_matrix/key/v2/server", "GET /_matrix/key/v2/server/{keyId}"),
     "LegacySsoPages": (
         "a browser's cookie, asked for by `Pages`, with the account's standing",
@@ -198,7 +198,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "POST /login/second-factor",
         "POST /logout",
     ),
-    "ThirdPartyInvite": (
+    "ThirdPartyInviteApi": (
         "an identity service tells what it signed: the signature is the proof",
         "POST /_matrix/federation/v1/3pid/onbind",
         "PUT /_matrix/federation/v1/3pid/onbind",

@@ -224,10 +224,10 @@ class RemoteMembership:
                 return True
         return False
 
-    async def _was_before(self, user_id: str, room: LiveRoom, checked: Checked) -> bool:
+    async def _was_before(self, user_id: str, room: LiveRoom, checked: SignedPdu) -> bool:
         """Whether what stands of somebody beside a room was begun after an event: a refusal may come after the next try."""
         raw = await self._database.fetchval(
-            "SELECT event FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.number
+            "SELECT event FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.nid
         )
         standing = orjson.loads(raw) if raw is not None else {"auth_events": []}
         cited = references(standing, "auth_events", room.version)
