@@ -26,8 +26,8 @@ import { Polls } from "./polls";
 import { detailsOf } from "./room_details";
 import { RoomHistory } from "./room_history";
 import { RoomPeople } from "./room_people";
+import type { RoomReading } from "./room_reading";
 import { RoomSettings } from "./room_settings";
-import type { Rooms } from "./rooms";
 import { Scheduled } from "./scheduled";
 import { Timeline } from "./timeline";
 import type { Outgoing, RoomDetails } from "./types";
@@ -50,7 +50,7 @@ export class Conversation {
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
-    private readonly rooms: Rooms,
+    private readonly reading: RoomReading,
     private readonly media: Media,
     private readonly agency: Agency,
     readonly id: string,
@@ -177,6 +177,6 @@ export class Conversation {
     if (!event) return;
     await this.client.sendReadReceipt(event, privately ? ReceiptType.ReadPrivate : ReceiptType.Read, true);
     await this.client.setRoomReadMarkers(this.id, eventId);
-    if (room.getAccountData("m.marked_unread")?.getContent().unread) await this.rooms.markUnread(this.id, false);
+    if (room.getAccountData("m.marked_unread")?.getContent().unread) await this.reading.markUnread(this.id, false);
   }
 }

@@ -10,7 +10,7 @@ import {
   SyncState,
 } from "matrix-js-sdk";
 import type { Logger } from "matrix-js-sdk/lib/logger";
-import { clock } from "../platform/clock";
+import { clock, pause } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { Source, type Stream } from "../platform/stream";
 import { Account } from "./account";
@@ -20,6 +20,7 @@ import { Console } from "./console";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { type Ended, endedBy } from "./ended";
+import { KeptRooms } from "./kept_rooms";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
@@ -28,6 +29,8 @@ import { People } from "./people";
 import { RoomDirectory } from "./room_directory";
 import { RoomEntry } from "./room_entry";
 import { directs } from "./room_kind";
+import { RoomOrder } from "./room_order";
+import { RoomReading } from "./room_reading";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import type { SignedIn } from "./signed_in";
@@ -50,6 +53,8 @@ export class Matrix implements SignedIn {
   readonly accountDataChanged = new Signal();
   readonly people: People;
   readonly rooms: Rooms;
+  readonly order: RoomOrder;
+  readonly reading: RoomReading;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
   readonly media: Media;
@@ -57,6 +62,7 @@ export class Matrix implements SignedIn {
   readonly agency: Agency;
   readonly console: Console;
   private readonly outbox: Outbox;
+  private readonly kept: KeptRooms;
   private readonly link = new Source<Connection>("starting");
   private readonly bar = new Source<Barred | null>(null);
 
@@ -64,13 +70,17 @@ export class Matrix implements SignedIn {
     private readonly client: MatrixClient,
     readonly encryption: Encryption,
     private readonly session: Session,
+    private readonly store: IndexedDBStore,
     configuration: Configuration,
   ) {
     this.outbox = new Outbox(client);
     this.agency = new Agency(client);
     this.console = new Console(client);
     this.people = new People(client, configuration.organisations, this.agency);
-    this.rooms = new Rooms(client, this.people);
+    this.kept = new KeptRooms(session.userId);
+    this.rooms = new Rooms(client, this.people, this.kept);
+    this.order = new RoomOrder(client);
+    this.reading = new RoomReading(client);
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
@@ -82,6 +92,7 @@ export class Matrix implements SignedIn {
       if (state === SyncState.Syncing) this.outbox.resume(); // what the browser has kept is read while the first sync runs
       this.tell(() => {
         this.bar.set(barred);
+        this.rooms.open();
         if (online || failing) this.link.set(online ? "online" : "offline");
       });
     });
@@ -93,7 +104,7 @@ export class Matrix implements SignedIn {
     });
   }
 
-  /** Opens what this browser knows of the account and begins to follow the server. `ended`: the session is no more. */
+  /** An account of which the list of rooms is at hand, where this browser has kept it; `open` does the rest. `ended`: the session is no more. */
   static async start(session: Session, configuration: Configuration, ended: (why: Ended) => void): Promise<Matrix> {
     const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
     keepNoPending(store);
@@ -122,11 +133,19 @@ export class Matrix implements SignedIn {
       },
     });
     encryption = new Encryption(client);
-    const matrix = new Matrix(client, encryption, session, configuration);
+    const matrix = new Matrix(client, encryption, session, store, configuration);
     client.on(HttpApiEvent.SessionLoggedOut, (error) => {
       ended(endedBy(error.data as { soft_logout?: boolean; reason?: string }));
     });
-    await store.startup();
+    await matrix.rooms.showKept();
+    return matrix;
+  }
+
+  /** Reads what this browser has kept of the account and begins to follow the server. */
+  async open(): Promise<void> {
+    const { client, session } = this;
+    await pause(0); // what is at hand is drawn first
+    await this.store.startup();
     const storageKey = await cryptoStoreKey();
     await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}`, storageKey });
     await client.startClient({
@@ -136,7 +155,6 @@ export class Matrix implements SignedIn {
       pendingEventOrdering: PendingEventOrdering.Detached,
       includeArchivedRooms: false,
     });
-    return matrix;
   }
 
   /** In a turn of its own: what is drawn because of it holds up nothing of the SDK, and breaks nothing there. */
@@ -167,7 +185,7 @@ export class Matrix implements SignedIn {
   }
 
   conversation(id: string): Conversation {
-    return new Conversation(this.client, this.people, this.rooms, this.media, this.agency, id);
+    return new Conversation(this.client, this.people, this.reading, this.media, this.agency, id);
   }
 
   /** The account itself, for its settings. */
@@ -176,14 +194,14 @@ export class Matrix implements SignedIn {
   }
 
   async signOut(): Promise<void> {
-    this.client.stopClient();
+    this.end();
     await revoke(this.session);
     await this.client.clearStores().catch(() => {});
   }
 
   /** Leaves the session as it is, for another that comes of it. */
   async leave(): Promise<Session> {
-    this.client.stopClient();
+    this.end();
     await this.client.clearStores().catch(() => {});
     return this.session;
   }
@@ -194,6 +212,11 @@ export class Matrix implements SignedIn {
   }
 
   stop(): void {
+    this.end();
+  }
+
+  private end(): void {
+    this.kept.end();
     this.client.stopClient();
   }
 }

@@ -1,9 +1,10 @@
 /** What a room is, says of itself and lets one do there. */
 
-import { EventType, type MatrixClient, PushRuleActionName, type Room } from "matrix-js-sdk";
+import { EventType, type Room } from "matrix-js-sdk";
 import type { Agency } from "./agency";
 import type { People } from "./people";
 import type { Place } from "./place";
+import { toldByRoom } from "./room_facts";
 import { ACCESS_RULES, CLASSIFICATION, kindOf } from "./room_kind";
 import type { RoomDetails, RoomKind } from "./types";
 
@@ -49,7 +50,7 @@ export function detailsOf({ client, id, room }: Place, people: People, agency: A
       classify: may(CLASSIFICATION),
     },
     pinned: state.getStateEvents(EventType.RoomPinnedEvents, "")?.getContent().pinned ?? [],
-    notifications: notificationsOf(client, id),
+    notifications: toldByRoom(client).get(id) ?? "all",
     guests: kind === "guests",
     level: agency.level(state.getStateEvents(CLASSIFICATION, "")?.getContent().level),
     keptDays: keptDays(room, kind, agency),
@@ -73,13 +74,4 @@ function keptDays(room: Room, kind: RoomKind, agency: Agency): number | null {
   const days = [lifetime > 0 ? Math.ceil(lifetime / 86_400_000) : 0, level?.retention_days ?? 0, ofKind];
   const limits = days.filter((each) => each > 0);
   return limits.length ? Math.min(...limits) : null;
-}
-
-/** What of a room is told, by the push rules that bear its name. */
-function notificationsOf(client: MatrixClient, id: string): RoomDetails["notifications"] {
-  const rules = client.pushRules?.global;
-  const override = rules?.override?.find((each) => each.rule_id === id);
-  if (override?.enabled && !override.actions.includes(PushRuleActionName.Notify)) return "none";
-  const own = rules?.room?.find((each) => each.rule_id === id);
-  return own?.enabled && !own.actions.includes(PushRuleActionName.Notify) ? "mentions" : "all";
 }

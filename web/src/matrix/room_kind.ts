@@ -13,10 +13,11 @@ declare module "matrix-js-sdk/lib/@types/event" {
   }
 }
 
-export function kindOf(client: MatrixClient, room: Room): RoomKind {
+/** `known`: `directs`, where many rooms are asked about. */
+export function kindOf(client: MatrixClient, room: Room, known: ReadonlyMap<string, string> = directs(client)): RoomKind {
   if (room.isSpaceRoom()) return "space";
   const rule = room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent().rule;
-  if (directs(client).has(room.roomId) || rule === "direct") return "direct";
+  if (known.has(room.roomId) || rule === "direct") return "direct";
   if (room.getJoinRule() === JoinRule.Public && !room.hasEncryptionStateEvent()) return "forum";
   return rule === "unrestricted" ? "guests" : "private";
 }

@@ -1,9 +1,10 @@
 /** What may be set of a room, by those who have the right to. */
 
-import { ConditionKind, EventType, type HistoryVisibility, JoinRule, PushRuleKind } from "matrix-js-sdk";
+import { EventType, type HistoryVisibility, JoinRule } from "matrix-js-sdk";
 import type { Agency, Removed } from "./agency";
 import type { Place } from "./place";
 import { ACCESS_RULES, CLASSIFICATION } from "./room_kind";
+import { RoomReading } from "./room_reading";
 import type { RoomDetails } from "./types";
 
 export class RoomSettings {
@@ -64,18 +65,6 @@ export class RoomSettings {
   }
 
   async setNotifications(wanted: RoomDetails["notifications"]): Promise<void> {
-    const client = this.place.client;
-    const remove = (kind: PushRuleKind): Promise<unknown> =>
-      client.deletePushRule("global", kind, this.place.id).catch(() => {});
-    await remove(PushRuleKind.Override);
-    await remove(PushRuleKind.RoomSpecific);
-    if (wanted === "none") {
-      await client.addPushRule("global", PushRuleKind.Override, this.place.id, {
-        actions: [],
-        conditions: [{ kind: ConditionKind.EventMatch, key: "room_id", pattern: this.place.id }],
-      });
-    } else if (wanted === "mentions") {
-      await client.addPushRule("global", PushRuleKind.RoomSpecific, this.place.id, { actions: [] });
-    }
+    await new RoomReading(this.place.client).tell(this.place.id, wanted);
   }
 }

@@ -6,31 +6,43 @@ import {
   type MatrixClient,
   type MatrixEvent,
   NotificationCountType,
-  PushRuleActionName,
   type Room,
 } from "matrix-js-sdk";
 import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
 import type { People } from "./people";
+import type { RoomFacts } from "./room_facts";
 import { kindOf } from "./room_kind";
 import type { RoomSummary } from "./types";
 
+/** Of a room put away: the time of the message that was its last one then. */
+export const ARCHIVED = "org.chappe.archived";
+
+declare module "matrix-js-sdk/lib/@types/event" {
+  interface RoomAccountDataEvents {
+    [ARCHIVED]: { up_to?: number };
+  }
+}
+
 /** Null for a room that the account is not in, or that another one has taken the place of. */
-export function summaryOf(client: MatrixClient, people: People, room: Room): RoomSummary | null {
+export function summaryOf(client: MatrixClient, people: People, room: Room, facts: RoomFacts): RoomSummary | null {
   const membership = room.getMyMembership();
   if (membership !== KnownMembership.Join && membership !== KnownMembership.Invite && membership !== KnownMembership.Knock)
     return null;
   if (room.currentState.getStateEvents(EventType.RoomTombstone, "") && isSuccessorJoined(client, room)) return null;
-  const kind = kindOf(client, room);
+  const kind = kindOf(client, room, facts.directs);
   const otherId = kind === "direct" ? (room.guessDMUserId() ?? null) : null;
   const other = otherId ? people.of(room.getMember(otherId), otherId) : null;
   const me = client.getSafeUserId();
   const inviter = membership === KnownMembership.Invite ? room.getMember(me)?.events.member?.getSender() : null;
   const last = lastMessage(client, people, room);
   const mentions = room.getUnreadNotificationCount(NotificationCountType.Highlight);
-  const muted = isMuted(client, room.roomId);
+  const told = facts.told.get(room.roomId) ?? "all";
+  const muted = told === "none";
   const unread = muted ? 0 : room.getUnreadNotificationCount(NotificationCountType.Total);
   const marked = room.getAccountData("m.marked_unread")?.getContent().unread === true;
+  const ts = last?.ts ?? Math.max(room.getLastActiveTimestamp(), 0);
+  const isUnread = membership === KnownMembership.Invite || unread > 0 || mentions > 0 || marked;
   return {
     id: room.roomId,
     name: other && room.getInvitedAndJoinedMemberCount() <= 2 ? other.name : room.name,
@@ -41,17 +53,17 @@ export function summaryOf(client: MatrixClient, people: People, room: Room): Roo
     inviter: inviter ? people.of(room.getMember(inviter), inviter) : null,
     unread,
     mentions,
-    isUnread: membership === KnownMembership.Invite || unread > 0 || mentions > 0 || marked,
+    isUnread,
     muted,
-    favourite: "m.favourite" in room.tags,
-    low: "m.lowpriority" in room.tags,
-    spaces: spacesOf(client, room.roomId),
-    ts: last?.ts ?? Math.max(room.getLastActiveTimestamp(), 0),
+    told,
+    ...sortedBy(room.tags),
+    archived: isArchived(room, ts, muted),
+    spaces: facts.spaces.get(room.roomId) ?? [],
+    ts,
     last: last?.line ?? null,
-    typing: room.currentState
-      .getMembers()
-      .filter((each) => each.typing && each.userId !== me)
-      .map((each) => people.of(each, each.userId).name),
+    typing: [...(facts.typing.get(room.roomId) ?? [])]
+      .filter((each) => each !== me)
+      .map((each) => people.of(room.getMember(each), each).name),
   };
 }
 
@@ -78,22 +90,29 @@ function lastMessage(client: MatrixClient, people: People, room: Room): { ts: nu
   return newest ? { ts: newest.getTs(), line: null } : null;
 }
 
+/** Where in the list a room has its place, by its tags: one place only, whatever other clients have said. */
+function sortedBy(tags: Room["tags"]): Pick<RoomSummary, "favourite" | "low" | "section" | "order"> {
+  const favourite = "m.favourite" in tags;
+  const section = favourite
+    ? null
+    : (Object.keys(tags)
+        .sort()
+        .find((each) => each.startsWith("u.")) ?? null);
+  const low = !favourite && section === null && "m.lowpriority" in tags;
+  const tag = favourite ? "m.favourite" : section;
+  const order = tag === null ? undefined : tags[tag].order;
+  return { favourite, low, section, order: typeof order === "number" ? order : null };
+}
+
+/** A room that was put away comes back with what is said in it after that; a muted one stays. */
+function isArchived(room: Room, ts: number, muted: boolean): boolean {
+  const upTo = room.getAccountData(ARCHIVED)?.getContent().up_to;
+  return typeof upTo === "number" && (muted || ts <= upTo);
+}
+
 function isSuccessorJoined(client: MatrixClient, room: Room): boolean {
   const next = room.currentState.getStateEvents(EventType.RoomTombstone, "")?.getContent().replacement_room;
   return client.getRoom(next)?.getMyMembership() === KnownMembership.Join;
-}
-
-function spacesOf(client: MatrixClient, roomId: string): string[] {
-  return client
-    .getRooms()
-    .filter((each) => each.isSpaceRoom() && each.currentState.getStateEvents(EventType.SpaceChild, roomId)?.getContent().via)
-    .map((each) => each.roomId);
-}
-
-function isMuted(client: MatrixClient, roomId: string): boolean {
-  const rules = client.pushRules?.global;
-  const override = rules?.override?.find((each) => each.rule_id === roomId);
-  return override?.enabled === true && !override.actions.includes(PushRuleActionName.Notify);
 }
 
 function lineKey(event: MatrixEvent): string | null {

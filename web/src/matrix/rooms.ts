@@ -1,4 +1,4 @@
-/** The rooms of an account: a summary of each for the list. */
+/** The rooms of an account: a summary of each for the list. Only what has changed is looked at again. */
 
 import {
   ClientEvent,
@@ -7,13 +7,16 @@ import {
   type MatrixClient,
   type MatrixEvent,
   MatrixEventEvent,
+  type Room,
   RoomEvent,
   RoomMemberEvent,
   RoomStateEvent,
 } from "matrix-js-sdk";
 import type { EmittedEvents } from "matrix-js-sdk/lib/client";
 import { Signal } from "../platform/signal";
+import type { KeptRooms } from "./kept_rooms";
 import type { People } from "./people";
+import { factsOf, spacesByRoom } from "./room_facts";
 import { summaryOf } from "./room_summary";
 import type { RoomSummary } from "./types";
 
@@ -21,19 +24,36 @@ export class Rooms {
   readonly changed = new Signal(30);
   private readonly stale = new Set<string>();
   private readonly summaries = new Map<string, RoomSummary>();
+  private readonly typing = new Map<string, Set<string>>();
+  private spaces: Map<string, string[]> | null = null;
   private allStale = true;
+  private sorted: RoomSummary[] = [];
+  /** What this browser has kept of the list, until the account itself is read. */
+  private before: RoomSummary[] | null = null;
 
+  /** `summarise`: says what the list shows of a room. */
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
+    private readonly kept: Pick<KeptRooms, "load" | "keep">,
+    private readonly summarise = summaryOf,
   ) {
     const of = (roomId?: string | null): void => {
       if (roomId) this.stale.add(roomId);
       else this.allStale = true;
       this.changed.fire();
     };
-    client.on(ClientEvent.Room, (room) => of(room.roomId));
-    client.on(ClientEvent.DeleteRoom, () => of());
+    const entered = (room: Room): void => {
+      if (room.isSpaceRoom()) this.spaces = null;
+      of(room.findPredecessor()?.roomId ?? room.roomId); // the one whose place it takes is not shown any more
+      of(room.roomId);
+    };
+    client.on(ClientEvent.Room, entered);
+    client.on(RoomEvent.MyMembership, entered);
+    client.on(ClientEvent.DeleteRoom, (roomId) => {
+      this.spaces = null;
+      of(roomId);
+    });
     client.on(ClientEvent.AccountData, (event) => {
       if (event.getType() === EventType.Direct || event.getType() === EventType.PushRules) of();
     });
@@ -47,46 +67,63 @@ export class Rooms {
     client.on(RoomEvent.Receipt, (event, room) => {
       if (mentionsUser(event, client.getSafeUserId())) of(room.roomId);
     });
-    client.on(RoomEvent.MyMembership, (room) => of(room.roomId));
-    client.on(RoomEvent.UnreadNotifications as EmittedEvents, () => of()); // the SDK tells it, its types do not
+    // the SDK tells it with the room at the end; its types do not know
+    client.on(RoomEvent.UnreadNotifications as EmittedEvents, (...told: unknown[]) => of((told.at(-1) as Room)?.roomId));
     client.on(RoomStateEvent.Events, (event) => {
       of(event.getRoomId());
-      if (event.getType() === EventType.SpaceChild) of(event.getStateKey()); // the room that came in or went out
+      if (event.getType() !== EventType.SpaceChild) return;
+      this.spaces = null;
+      of(event.getStateKey()); // the room that came in or went out
     });
-    client.on(RoomMemberEvent.Typing, (_, member) => of(member.roomId));
+    client.on(RoomMemberEvent.Typing, (_, member) => {
+      const typing = this.typing.get(member.roomId) ?? new Set();
+      if (member.typing) typing.add(member.userId);
+      else typing.delete(member.userId);
+      this.typing.set(member.roomId, typing);
+      of(member.roomId);
+    });
     client.on(MatrixEventEvent.Decrypted, (event) => of(event.getRoomId()));
   }
 
-  /** Every room that somebody is in, was invited to or asks to enter; newest first. */
+  /** Shows what this browser has kept, until `open`. */
+  async showKept(): Promise<void> {
+    this.before = await this.kept.load();
+  }
+
+  /** From now on what the account itself says. */
+  open(): void {
+    if (this.before === null) return;
+    this.before = null;
+    this.changed.fire();
+  }
+
+  /** Every room that somebody is in, was invited to or asks to enter; newest first. The same list until something changes. */
   list(): RoomSummary[] {
-    const rooms = this.client.getRooms();
-    for (const room of rooms) {
-      if (this.allStale || this.stale.has(room.roomId) || !this.summaries.has(room.roomId)) {
-        const summary = summaryOf(this.client, this.people, room);
-        if (summary) this.summaries.set(room.roomId, summary);
-        else this.summaries.delete(room.roomId);
-      }
+    if (this.before?.length) return this.before;
+    if (this.allStale || this.stale.size) this.refresh();
+    return this.sorted;
+  }
+
+  private refresh(): void {
+    this.spaces ??= spacesByRoom(this.client);
+    const facts = factsOf(this.client, this.spaces, this.typing);
+    const all = this.allStale ? [...this.client.getRooms().map((each) => each.roomId), ...this.summaries.keys()] : this.stale;
+    for (const id of new Set(all)) {
+      const room = this.client.getRoom(id);
+      const summary = room && this.summarise(this.client, this.people, room, facts);
+      if (summary) this.summaries.set(id, summary);
+      else this.summaries.delete(id);
     }
     this.allStale = false;
     this.stale.clear();
-    const here = new Set(rooms.map((each) => each.roomId));
-    for (const id of this.summaries.keys()) if (!here.has(id)) this.summaries.delete(id);
-    return [...this.summaries.values()].sort((a, b) => b.ts - a.ts);
+    this.sorted = [...this.summaries.values()].sort((a, b) => b.ts - a.ts);
+    if (this.before === null) this.kept.keep(() => this.sorted);
   }
 
   /** The rooms of several people that somebody else is in as well. */
   sharedWith(userId: string): RoomSummary[] {
     const isThere = (id: string): boolean => this.client.getRoom(id)?.getMember(userId)?.membership === KnownMembership.Join;
     return this.list().filter((each) => each.kind !== "direct" && isThere(each.id));
-  }
-
-  async setFavourite(roomId: string, favourite: boolean): Promise<void> {
-    if (favourite) await this.client.setRoomTag(roomId, "m.favourite", { order: 0.5 });
-    else await this.client.deleteRoomTag(roomId, "m.favourite");
-  }
-
-  async markUnread(roomId: string, unread: boolean): Promise<void> {
-    await this.client.setRoomAccountData(roomId, EventType.MarkedUnread, { unread });
   }
 }
 

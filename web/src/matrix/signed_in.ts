@@ -17,7 +17,9 @@ import type { Recovery } from "./recovery";
 import type { RoomDirectory } from "./room_directory";
 import type { RoomEntry } from "./room_entry";
 import type { RoomHistory } from "./room_history";
+import type { RoomOrder } from "./room_order";
 import type { RoomPeople } from "./room_people";
+import type { RoomReading } from "./room_reading";
 import type { RoomSettings } from "./room_settings";
 import type { Rooms } from "./rooms";
 import type { Scheduled } from "./scheduled";
@@ -66,6 +68,8 @@ export interface SignedIn {
   readonly accountDataChanged: Signal;
   readonly people: Face<People>;
   readonly rooms: Face<Rooms>;
+  readonly order: Face<RoomOrder>;
+  readonly reading: Face<RoomReading>;
   readonly entry: Face<RoomEntry>;
   readonly directory: Face<RoomDirectory>;
   readonly media: Face<Media>;
@@ -73,6 +77,8 @@ export interface SignedIn {
   readonly console: Face<Console>;
   readonly encryption: SomeEncryption;
   readonly index: Face<MessageIndex>;
+  /** Reads what this browser has kept of the account and begins to follow the server. */
+  open(): Promise<void>;
   notices(): Face<Notices>;
   account(): Face<Account>;
   conversation(id: string): SomeConversation;

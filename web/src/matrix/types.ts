@@ -38,8 +38,16 @@ export interface RoomSummary {
   mentions: number;
   isUnread: boolean;
   muted: boolean;
+  /** What of it is told. */
+  told: "all" | "mentions" | "none";
   favourite: boolean;
   low: boolean;
+  /** The section of one's own that it is in, by its tag. */
+  section: string | null;
+  /** Its place among the favourites or in its section, from 0 to 1. */
+  order: number | null;
+  /** Put away until something is said in it. */
+  archived: boolean;
   spaces: string[];
   ts: number;
   last: { sender: string | null; mine: boolean; text: string; key: string | null } | null;

@@ -27,6 +27,7 @@ interface Given {
   finishes?: Error | null;
   holds?: boolean;
   starts?: boolean;
+  opens?: boolean;
   connection?: Connection;
   state?: SomeEncryption["state"];
   rooms?: number;
@@ -67,6 +68,9 @@ async function begun(given: Given = {}) {
     }),
     directory: { mayArrange: () => false, inSpace: async () => [] },
     index: { start: note("index starts"), stop: () => void done.push("index stops"), count: 0 },
+    open: async () => {
+      if (given.opens === false) throw new Error("no store");
+    },
     retry: () => void done.push("retry"),
     stop: () => void done.push("stop"),
     signOut: note("sign out"),
@@ -173,7 +177,9 @@ describe("beginning", () => {
     ["the server was never heard", { configuration: null }, "unreachable"],
     ["another tab has the session", { holds: false }, "other-tab"],
     ["the account cannot be opened", { starts: false }, "unreachable"],
-    ["the first sync is still awaited", { connection: "starting" }, "starting"],
+    ["the first sync is still awaited", { connection: "starting", rooms: 0 }, "starting"],
+    ["the list of last time is at hand, the account not yet", { connection: "starting" }, "main"],
+    ["what was kept cannot be read", { connection: "starting", opens: false }, "unreachable"],
     ["it is the first sign-in", { state: "new", rooms: 0 }, "first-run"],
     ["this device is not confirmed", { state: "unconfirmed" }, "confirm"],
     ["that was put off in this tab", { state: "unconfirmed", later: true }, "main"],

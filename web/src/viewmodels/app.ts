@@ -123,6 +123,13 @@ export class AppViewModel extends ViewModel<AppState> {
       return this.turn({ name: "unreachable" });
     }
     this.follow(this.matrix);
+    if (this.matrix.rooms.list().length) this.show(); // the list of last time, before the account itself is read
+    try {
+      await this.matrix.open();
+    } catch (error) {
+      console.error(error);
+      this.turn({ name: "unreachable" });
+    }
   }
 
   /** In this tab, where another one has the session. */
@@ -137,7 +144,8 @@ export class AppViewModel extends ViewModel<AppState> {
       this.set({ connection, me: matrix.people.me() });
       if (matrix.barred.value) return this.turn({ name: "barred" });
       if (this.now.stage.name === "barred") return this.page.leave("/"); // the account is open again: begin afresh
-      if (this.now.stage.name === "starting" && connection !== "starting") void this.synced(matrix);
+      const { name } = this.now.stage;
+      if ((name === "starting" || name === "main") && connection !== "starting") void this.synced(matrix);
     };
     this.scope.owns(matrix.connection.listen(moved));
     this.scope.owns(matrix.barred.listen(moved));

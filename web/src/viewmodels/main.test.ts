@@ -2,12 +2,15 @@ import { describe, expect, test, vi } from "vitest";
 import { encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
 import type { Rules } from "../matrix/agency";
 import type { SomeVerification } from "../matrix/signed_in";
+import type { Connection } from "../matrix/types";
+import { Source } from "../platform/stream";
 import { Drafts } from "./drafts";
 import { MainViewModel } from "./main";
 import { Preferences } from "./preferences";
 
-function opened(hash = "#/", given: { guest?: boolean; shown?: boolean } = {}) {
+function opened(hash = "#/", given: { guest?: boolean; shown?: boolean; connection?: Connection } = {}) {
   const changed = signal();
+  const connection = new Source<Connection>(given.connection ?? "online");
   const world = { hash, shown: given.shown ?? true, incoming: null as SomeVerification | null };
   let onHash = (): void => {};
   const page = {
@@ -31,6 +34,7 @@ function opened(hash = "#/", given: { guest?: boolean; shown?: boolean } = {}) {
   };
   const verification = new FakeVerification();
   const matrix = signedIn({
+    connection,
     rooms: { list: () => [summary({ id: "!a" }), summary({ id: "!b" })] },
     agency: { rules: given.guest ? ({ me: { is_guest: true } } as Rules) : null },
     entry: { direct: async (id) => `!with${id}` },
@@ -50,10 +54,18 @@ function opened(hash = "#/", given: { guest?: boolean; shown?: boolean } = {}) {
     world.hash = next;
     onHash();
   };
-  return { model, world, changed, verification, follow, room: () => model.snapshot().room };
+  return { model, world, connection, changed, verification, follow, room: () => model.snapshot().room };
 }
 
 describe("places", () => {
+  test("a room is opened once the account is read; the list was there before", () => {
+    const { model, connection, room } = opened("#/room/!a", { connection: "starting" });
+    model.look();
+    expect([model.snapshot().ready, room()]).toEqual([false, null]);
+    connection.set("offline"); // what this browser has kept is enough
+    expect([model.snapshot().ready, room()?.id]).toEqual([true, "!a"]);
+  });
+
   test("the page's address says where one is, and follows where one goes", () => {
     const { model, world, room } = opened("#/forums");
     expect(model.snapshot().route).toEqual({ screen: "forums" });

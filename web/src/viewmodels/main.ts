@@ -25,6 +25,8 @@ interface State {
   /** Something that was done, said once. */
   notice: { key: string; values?: Record<string, string>; turn: number } | null;
   shared: Shared | null;
+  /** Whether the account is read: until then there is the list of rooms as it was. */
+  ready: boolean;
 }
 
 /** Where one is, as the page's address. */
@@ -48,7 +50,14 @@ export class MainViewModel extends ViewModel<State> {
     private readonly preferences: Preferences,
     private readonly isShown: () => boolean,
   ) {
-    super({ route: readRoute(page.hash()), room: null, dialog: null, notice: null, shared: null });
+    super({
+      route: readRoute(page.hash()),
+      room: null,
+      dialog: null,
+      notice: null,
+      shared: null,
+      ready: matrix.connection.value !== "starting",
+    });
     this.list = new RoomListViewModel(matrix, drafts, (id) => this.openRoom(id));
     this.notifier = new Notifier(
       matrix,
@@ -59,10 +68,17 @@ export class MainViewModel extends ViewModel<State> {
       (id) => this.openRoom(id),
     );
     this.scope.owns(page.onHash(() => this.look()));
+    this.scope.owns(matrix.connection.listen((connection) => this.began(connection !== "starting")));
     this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
     this.scope.owns(() => this.now.room?.close());
     this.scope.owns(() => this.list.close());
     this.scope.owns(() => this.notifier.close());
+  }
+
+  private began(ready: boolean): void {
+    if (!ready || this.now.ready) return;
+    this.set({ ready });
+    this.look();
   }
 
   // ---------------------------------------------------------------------------------------------------- places to go
@@ -84,7 +100,7 @@ export class MainViewModel extends ViewModel<State> {
   readonly look = (): void => {
     const route = readRoute(this.page.hash());
     let { room } = this.now;
-    if (this.isShown() && route.screen === "room") {
+    if (this.isShown() && this.now.ready && route.screen === "room") {
       if (room?.id !== route.id) {
         room?.close();
         room = this.roomOf(route.id, route.event);

@@ -72,9 +72,9 @@ function opened(given: Given = {}) {
     rooms: {
       changed: roomsChanged,
       list: () => (world.summary ? [world.summary] : []),
-      setFavourite: note("favourite"),
-      markUnread: note("unread"),
     },
+    order: { place: async (id, { tag }) => note("favourite")(id, tag) },
+    reading: { markUnread: note("unread") },
     entry: {
       join: async (id) => {
         await note("join")(id);
@@ -184,7 +184,7 @@ describe("what is done there", () => {
     await model.settings.describe({ name: "a", topic: "" }, "b", "");
     expect(done).toEqual([
       ["redact", "$1", "r"], ["report", "$1", "r"], ["vote", "$1", ["2"]], ["end poll", "$1", "fin"], ["poll", "?", ["a", "b"], true, null],
-      ["retry", "k"], ["discard", "k"], ["unread", "!room", true], ["favourite", "!room", true], ["invite", "@x:b"], ["name", "b"],
+      ["retry", "k"], ["discard", "k"], ["unread", "!room", true], ["favourite", "!room", "m.favourite"], ["invite", "@x:b"], ["name", "b"],
     ]); // biome-ignore format: a table
     expect(await model.versions(one)).toEqual([{ ts: 1, body: "avant" }]);
   });

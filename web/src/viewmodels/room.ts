@@ -218,9 +218,11 @@ export class RoomViewModel extends ViewModel<State> {
   /** Its earlier forms, newest first. */
   readonly versions = (item: Item): Promise<Array<{ ts: number; body: string }>> =>
     this.conversation.history.versions(item.eventId);
-  readonly markUnread = (): void => void this.matrix.rooms.markUnread(this.id, true);
+  readonly markUnread = (): void => void this.matrix.reading.markUnread(this.id, true);
   readonly setFavourite = (favourite: boolean): Promise<boolean> =>
-    this.attempt(() => this.matrix.rooms.setFavourite(this.id, favourite));
+    this.attempt(() =>
+      this.matrix.order.place(this.id, favourite ? { tag: "m.favourite", order: 0.5 } : { tag: null, order: null }),
+    );
   readonly upgrade = (version: string): Promise<boolean> =>
     this.attempt(async () => this.go.room(await this.conversation.settings.upgrade(version)));
   /** Who had to leave, and what they could see. Null where it did not go well. */

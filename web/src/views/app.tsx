@@ -3,7 +3,6 @@ import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
 import { Barred } from "./barred";
 import { Rail } from "./frame";
-import { RoomList } from "./room_list";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
@@ -12,6 +11,8 @@ import { Welcome } from "./welcome";
 
 const loadRoom = () => import("./room").then((each) => ({ default: each.Room }));
 const Room = lazy(loadRoom);
+const loadList = () => import("./room_list").then((each) => ({ default: each.RoomList }));
+const RoomList = lazy(loadList);
 const FirstRun = lazy(() => import("./first_run").then((each) => ({ default: each.FirstRun })));
 const ConfirmDevice = lazy(() => import("./confirm_device").then((each) => ({ default: each.ConfirmDevice })));
 const CreateRoom = lazy(() => import("./create_room").then((each) => ({ default: each.CreateRoom })));
@@ -35,6 +36,9 @@ function Stage() {
   const { t } = useTranslation();
   const app = useApp();
   const { stage, configuration } = useSnapshot(app);
+  useEffect(() => {
+    if (stage.name === "starting") void loadList(); // somebody is signed in: it is at hand when the rooms are
+  }, [stage.name]);
   switch (stage.name) {
     case "loading":
     case "starting":
@@ -102,7 +106,7 @@ const Starting = () => {
 
 function Main() {
   const { t } = useTranslation();
-  const { route, room, dialog, notice, shared } = useSnapshot(useMain());
+  const { route, room, dialog, notice, shared, ready } = useSnapshot(useMain());
   const phone = useMedia("(max-width: 767px)");
   useKeys();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
@@ -127,15 +131,10 @@ function Main() {
         className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
       >
         {!phone && <Rail />}
-        {showList && <RoomList />}
-        {showRest && (
-          <Suspense
-            fallback={
-              <main className="panel" aria-busy="true">
-                <Skeleton />
-              </main>
-            }
-          >
+        <Suspense fallback={<section className="list" aria-busy="true" />}>{showList && <RoomList />}</Suspense>
+        {showRest && !ready && route.screen !== "home" && <Waiting />}
+        {showRest && (ready || route.screen === "home") && (
+          <Suspense fallback={<Waiting />}>
             {route.screen === "home" && <Welcome />}
             {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
             {route.screen === "forums" && <Forums />}
@@ -158,6 +157,12 @@ function Main() {
     </>
   );
 }
+
+const Waiting = () => (
+  <main className="panel" aria-busy="true">
+    <Skeleton />
+  </main>
+);
 
 /** Keys that work everywhere. */
 function useKeys(): void {

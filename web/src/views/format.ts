@@ -5,8 +5,17 @@ import { clock, dayOf } from "../platform/clock";
 
 const language = (): string => i18next.language || "fr";
 
-export const time = (ts: number): string =>
-  new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(ts);
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** A format of a list's line: to make one takes as long as to draw the line. */
+function formatted(ts: number, options: Intl.DateTimeFormatOptions): string {
+  const name = `${language()} ${JSON.stringify(options)}`;
+  const known = formats.get(name) ?? new Intl.DateTimeFormat(language(), options);
+  formats.set(name, known);
+  return known.format(ts);
+}
+
+export const time = (ts: number): string => formatted(ts, { hour: "2-digit", minute: "2-digit" });
 
 export const full = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(ts);
@@ -43,12 +52,8 @@ export function short(ts: number): string {
   const ago = days(ts);
   if (ago <= 0) return time(ts);
   if (ago === 1) return day(ts);
-  if (ago < 7) return capital(new Intl.DateTimeFormat(language(), { weekday: "short" }).format(ts));
-  return new Intl.DateTimeFormat(language(), {
-    day: "numeric",
-    month: "short",
-    ...(ago > 300 ? { year: "2-digit" } : {}),
-  }).format(ts);
+  if (ago < 7) return capital(formatted(ts, { weekday: "short" }));
+  return formatted(ts, { day: "numeric", month: "short", ...(ago > 300 ? { year: "2-digit" } : {}) });
 }
 
 /** "il y a 12 minutes". */
