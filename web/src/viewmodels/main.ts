@@ -5,8 +5,10 @@ import type { Shared } from "../platform/shared";
 import { CreateRoomViewModel, type Kind } from "./create_room";
 import type { Drafts } from "./drafts";
 import { Notifier, type Surroundings } from "./notifier";
+import { OwnSections } from "./own_sections";
 import type { Preferences } from "./preferences";
 import { RoomViewModel } from "./room";
+import { RoomActs } from "./room_acts";
 import { RoomListViewModel } from "./room_list";
 import { type Panel, type Route, readRoute, writeRoute } from "./route";
 import { SwitcherViewModel } from "./switcher";
@@ -39,6 +41,8 @@ export interface Surface {
 
 export class MainViewModel extends ViewModel<State> {
   readonly list: RoomListViewModel;
+  readonly acts: RoomActs;
+  readonly ownSections: OwnSections;
   readonly notifier: Notifier;
   /** The verification that was opened last: closed, it does not open again by itself. */
   private shown: SomeVerification | null = null;
@@ -59,6 +63,8 @@ export class MainViewModel extends ViewModel<State> {
       ready: matrix.connection.value !== "starting",
     });
     this.list = new RoomListViewModel(matrix, drafts, (id) => this.openRoom(id));
+    this.acts = new RoomActs(matrix, this.list, preferences, (id) => this.left(id));
+    this.ownSections = new OwnSections(this.list, this.acts);
     this.notifier = new Notifier(
       matrix,
       preferences,
@@ -71,6 +77,7 @@ export class MainViewModel extends ViewModel<State> {
     this.scope.owns(matrix.connection.listen((connection) => this.began(connection !== "starting")));
     this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
     this.scope.owns(() => this.now.room?.close());
+    this.scope.owns(() => this.acts.close());
     this.scope.owns(() => this.list.close());
     this.scope.owns(() => this.notifier.close());
   }
@@ -90,6 +97,12 @@ export class MainViewModel extends ViewModel<State> {
   };
 
   readonly openRoom = (id: string, event: string | null = null): void => this.go({ screen: "room", id, event, panel: null });
+
+  /** Whoever is in a room that is left from the list is at home then. */
+  private left(id: string): void {
+    const { route } = this.now;
+    if (route.screen === "room" && route.id === id) this.go({ screen: "home" });
+  }
 
   readonly openPanel = (panel: Panel | null): void => {
     const { route } = this.now;

@@ -10,6 +10,7 @@ function opened(rooms: RoomSummary[], refused = false) {
   const gone: string[] = [];
   const matrix = signedIn({
     rooms: { changed, list: () => rooms },
+    order: { choose: () => new Promise(() => {}) },
     entry: {
       join: async (id) => {
         if (refused) throw refusal("M_FORBIDDEN");
@@ -38,10 +39,16 @@ test("invitations first, then favourites, then what is recent, then the rest, wh
   expect(shown()).toEqual({ invites: ["!asked"], favourites: ["!fav"], recent: ["!recent", "!anne"], low: ["!low"] });
   expect(Object.keys(shown())).toEqual(["invites", "favourites", "recent", "low"]);
   const { closed, unread, mentions, total, spaces } = model.snapshot();
-  expect([[...closed], unread, mentions, total, spaces.map((each) => each.id)]).toEqual([["low"], 3, 2, 5, ["!space"]]);
+  expect([[...closed], unread, mentions, total, spaces.map((each) => each.id)]).toEqual([
+    ["low", "archived"],
+    3,
+    2,
+    5,
+    ["!space"],
+  ]);
   model.toggle("low");
   model.toggle("recent");
-  expect([...model.snapshot().closed]).toEqual(["recent"]);
+  expect([...model.snapshot().closed]).toEqual(["archived", "recent"]);
 });
 
 test.each([
@@ -61,6 +68,14 @@ test("a space shows its own rooms", () => {
   expect(shown()).toEqual({ recent: ["!recent"] });
   model.setSpace(null);
   expect(Object.keys(shown())).toHaveLength(4);
+});
+
+test("what is put away asks for nothing", () => {
+  const { model, shown } = opened([
+    ...ROOMS,
+    summary({ id: "!away", archived: true, muted: true, isUnread: true, mentions: 1 }),
+  ]);
+  expect([shown().archived, model.snapshot().unread, model.snapshot().mentions]).toEqual([["!away"], 3, 2]);
 });
 
 test("no room at all is no section", () => {

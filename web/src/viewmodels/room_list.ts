@@ -1,21 +1,18 @@
 import type { SignedIn } from "../matrix/signed_in";
 import type { RoomSummary } from "../matrix/types";
+import { Arrangement } from "./arrangement";
 import type { Drafts } from "./drafts";
+import { ownSections, type Section, sectionsOf } from "./list_sections";
 import { ViewModel } from "./view_model";
 
 export type Filter = "all" | "unread" | "mentions" | "direct";
-
-export interface Section {
-  name: "invites" | "favourites" | "recent" | "low";
-  rooms: RoomSummary[];
-}
 
 interface State {
   filter: Filter;
   space: string | null;
   spaces: RoomSummary[];
   sections: Section[];
-  closed: ReadonlySet<Section["name"]>;
+  closed: ReadonlySet<string>;
   unread: number;
   mentions: number;
   total: number;
@@ -23,8 +20,10 @@ interface State {
 }
 
 export class RoomListViewModel extends ViewModel<State> {
+  readonly arrangement: Arrangement;
+
   constructor(
-    private readonly matrix: Pick<SignedIn, "rooms" | "entry">,
+    private readonly matrix: Pick<SignedIn, "rooms" | "entry" | "order">,
     private readonly drafts: Pick<Drafts, "all" | "places">,
     private readonly open: (id: string) => void,
   ) {
@@ -33,13 +32,16 @@ export class RoomListViewModel extends ViewModel<State> {
       space: null,
       spaces: [],
       sections: [],
-      closed: new Set(["low"]),
+      closed: new Set(),
       unread: 0,
       mentions: 0,
       total: 0,
       drafts: {},
     });
+    this.arrangement = new Arrangement(matrix.order);
     this.scope.owns(matrix.rooms.changed.listen(() => this.look()));
+    this.scope.owns(matrix.order.changed.listen(() => this.look()));
+    this.scope.owns(this.arrangement.changed.listen(() => this.look()));
     this.scope.owns(drafts.places.listen(() => this.look()));
     this.look();
   }
@@ -54,10 +56,11 @@ export class RoomListViewModel extends ViewModel<State> {
     this.look();
   };
 
-  readonly toggle = (name: Section["name"]): void => {
-    const closed = new Set(this.now.closed);
-    if (!closed.delete(name)) closed.add(name);
-    this.set({ closed });
+  /** Opens a section or closes it, on every device. */
+  readonly toggle = (name: string): void => {
+    const others = this.arrangement.chosen.closed.filter((each) => each !== name);
+    const closed = this.now.closed.has(name) ? others : [...others, name];
+    this.arrangement.choose((before) => ({ ...before, closed })).catch(() => {}); // it is shown again as it was
   };
 
   /** Enters a room that somebody asks one into; what goes wrong is said there. */
@@ -74,21 +77,23 @@ export class RoomListViewModel extends ViewModel<State> {
     return this.matrix.rooms.list().filter((each) => each.membership === "join" && each.kind !== "space");
   }
 
+  /** A room as the list shows it. */
+  find(id: string): RoomSummary | null {
+    return this.arrangement.applied(this.matrix.rooms.list()).find((each) => each.id === id) ?? null;
+  }
+
   private look(): void {
-    const all = this.matrix.rooms.list();
+    const all = this.arrangement.applied(this.matrix.rooms.list());
     const rooms = all.filter((each) => each.kind !== "space" || each.membership === "invite");
     const shown = rooms.filter((each) => this.passes(each));
-    const sections: Section[] = [
-      { name: "invites", rooms: shown.filter((each) => each.membership === "invite") },
-      { name: "favourites", rooms: shown.filter((each) => each.membership !== "invite" && each.favourite) },
-      { name: "recent", rooms: shown.filter((each) => each.membership !== "invite" && !each.favourite && !each.low) },
-      { name: "low", rooms: shown.filter((each) => each.membership !== "invite" && !each.favourite && each.low) },
-    ];
+    const { sections: chosen, closed } = this.arrangement.chosen;
+    const counted = rooms.filter((each) => !each.archived);
     this.set({
-      sections: sections.filter((each) => each.rooms.length),
+      sections: sectionsOf(shown, ownSections(rooms, chosen), this.now.filter === "all" && !this.now.space),
+      closed: new Set(closed),
       spaces: all.filter((each) => each.kind === "space" && each.membership === "join"),
-      unread: rooms.filter((each) => each.isUnread).length,
-      mentions: rooms.reduce((sum, each) => sum + each.mentions, 0),
+      unread: counted.filter((each) => each.isUnread).length,
+      mentions: counted.reduce((sum, each) => sum + each.mentions, 0),
       total: rooms.length,
       drafts: this.drafts.all(),
     });

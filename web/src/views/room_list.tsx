@@ -1,11 +1,17 @@
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
+import "../styles/list.css";
 import type { Filter } from "../viewmodels/room_list";
 import { AccountMenu } from "./frame";
+import type { Asked } from "./list/dialogs";
+import { DoneBar, MovingHelp } from "./list/done";
 import { Sections } from "./list/sections";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty } from "./ui/parts";
 import { useApp, useMain, useMedia, useSnapshot } from "./use";
+
+const ListDialog = lazy(() => import("./list/dialogs").then((each) => ({ default: each.ListDialog })));
 
 const FILTERS: Filter[] = ["all", "unread", "mentions", "direct"];
 
@@ -18,6 +24,7 @@ export function RoomList() {
   const { filter, sections, unread, spaces, space, total } = useSnapshot(list);
   const { rules } = useSnapshot(app);
   const mayCreate = !rules?.me.is_guest;
+  const [asked, setAsked] = useState<Asked | null>(null);
   const Region = phone ? "main" : "section"; // on a phone the list is the screen
   const shown = spaces.find((each) => each.id === space);
   return (
@@ -31,6 +38,19 @@ export function RoomList() {
             choices={[
               { name: t("list.allRooms"), chosen: !space, run: () => list.setSpace(null) },
               ...spaces.map((each) => ({ name: each.name, chosen: each.id === space, run: () => list.setSpace(each.id) })),
+            ]}
+          />
+        )}
+        {total > 0 && (
+          <Menu
+            label={t("list.more")}
+            choices={[
+              { name: t("list.readAll"), icon: "check", run: () => void main.acts.markAllRead(list.joined()) },
+              {
+                name: t("list.newSection"),
+                icon: "plus",
+                run: () => setAsked({ what: "name", tag: null, name: "", room: null }),
+              },
             ]}
           />
         )}
@@ -70,7 +90,9 @@ export function RoomList() {
           </button>
         ))}
       </div>
+      <MovingHelp />
       <Sections
+        ask={setAsked}
         nothing={
           total === 0 ? (
             <p className="muted center pad">{t("list.empty")}</p>
@@ -79,6 +101,12 @@ export function RoomList() {
           )
         }
       />
+      <DoneBar />
+      {asked && (
+        <Suspense>
+          <ListDialog asked={asked} onClose={() => setAsked(null)} />
+        </Suspense>
+      )}
       {phone && mayCreate && (
         <button type="button" className="fab" aria-label={t("list.new")} onClick={() => main.openCreate()}>
           <Icon name="edit" size={24} />

@@ -1,7 +1,7 @@
 /** The list of rooms is one stop of the tab key: arrows, Home and End go through all of it, what is not drawn too. */
 
 import { type RefObject, useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { Section } from "../../viewmodels/room_list";
+import type { Section } from "../../viewmodels/list_sections";
 
 export const headOf = (section: string): string => `section ${section}`;
 

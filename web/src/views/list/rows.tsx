@@ -15,12 +15,15 @@ export const RoomLine = memo(function RoomLine({
   open,
   draft,
   current,
+  moving,
 }: {
   room: RoomSummary;
   open: boolean;
   draft: string | undefined;
   /** Whether it is the list's stop of the tab key. */
   current: boolean;
+  /** Whether the arrows are moving it. */
+  moving: boolean;
 }) {
   const { t } = useTranslation();
   const corner =
@@ -30,64 +33,78 @@ export const RoomLine = memo(function RoomLine({
       <Icon name="guest" size={13} />
     ) : undefined;
   return (
-    <a
-      className={room.isUnread ? "room new" : "room"}
-      href={writeRoute({ screen: "room", id: room.id, event: null, panel: null })}
-      aria-current={open ? "page" : undefined}
-      tabIndex={current ? 0 : -1}
-      data-stop={room.id}
-      data-current={current || undefined}
-    >
-      <Avatar
-        id={room.other?.id ?? room.id}
-        name={room.name}
-        picture={room.avatar}
-        size={40}
-        square={room.kind !== "direct"}
-        corner={corner}
-      />
-      <span className="min0">
-        <span className="n">
-          <span>{room.name}</span>
-          {room.muted && (
-            <span className="faint">
-              <Icon name="muted" size={14} />
-              <span className="sr">{t("list.muted")}</span>
-            </span>
-          )}
-        </span>
-        <span className="p">
-          {room.membership === "knock" ? (
-            t("list.knocked")
-          ) : room.typing.length ? (
-            <span className="typing">
-              {room.kind === "direct" ? t("list.typing") : t("list.typingName", { name: room.typing[0] })}
-            </span>
-          ) : draft && !open ? (
-            <>
-              <span className="draft">{t("list.draft")}</span> {draft}
-            </>
-          ) : (
-            <LastLine room={room} />
-          )}
-        </span>
-      </span>
-      <span className="m">
-        <span className="t">{short(room.ts)}</span>
-        {room.mentions > 0 ? (
-          <span className="count">
-            @ {room.mentions}
-            <span className="sr"> {t("mentions")}</span>
+    <>
+      <a
+        className={`room${room.isUnread ? " new" : ""}${moving ? " moving" : ""}`}
+        href={writeRoute({ screen: "room", id: room.id, event: null, panel: null })}
+        aria-current={open ? "page" : undefined}
+        tabIndex={current ? 0 : -1}
+        data-stop={room.id}
+        data-room={room.id}
+        data-current={current || undefined}
+        aria-keyshortcuts="Shift+F10 Alt+Shift+ArrowUp Alt+Shift+ArrowDown"
+      >
+        <Avatar
+          id={room.other?.id ?? room.id}
+          name={room.name}
+          picture={room.avatar}
+          size={40}
+          square={room.kind !== "direct"}
+          corner={corner}
+        />
+        <span className="min0">
+          <span className="n">
+            <span>{room.name}</span>
+            {room.muted && (
+              <span className="faint">
+                <Icon name="muted" size={14} />
+                <span className="sr">{t("list.muted")}</span>
+              </span>
+            )}
           </span>
-        ) : (
-          room.isUnread && (
-            <span className="udot">
-              <span className="sr">{t("list.unread")}</span>
+          <span className="p">
+            {room.membership === "knock" ? (
+              t("list.knocked")
+            ) : room.typing.length ? (
+              <span className="typing">
+                {room.kind === "direct" ? t("list.typing") : t("list.typingName", { name: room.typing[0] })}
+              </span>
+            ) : draft && !open ? (
+              <>
+                <span className="draft">{t("list.draft")}</span> {draft}
+              </>
+            ) : (
+              <LastLine room={room} />
+            )}
+          </span>
+        </span>
+        <span className="m">
+          <span className="t">{short(room.ts)}</span>
+          {room.mentions > 0 ? (
+            <span className="count">
+              @ {room.mentions}
+              <span className="sr"> {t("mentions")}</span>
             </span>
-          )
-        )}
-      </span>
-    </a>
+          ) : (
+            room.isUnread && (
+              <span className="udot">
+                <span className="sr">{t("list.unread")}</span>
+              </span>
+            )
+          )}
+        </span>
+      </a>
+      <button
+        type="button"
+        className="ib s rowmore"
+        tabIndex={-1}
+        data-more={room.id}
+        aria-haspopup="menu"
+        aria-label={t("list.menu", { name: room.name })}
+      >
+        <Icon name="more" size={18} />
+      </button>
+    </>
   );
 });
 
@@ -129,7 +146,7 @@ export function Invitation({ room, current }: { room: RoomSummary; current: bool
           {t("join")}
           <span className="sr"> {room.name}</span>
         </button>
-        <button type="button" className="btn small" tabIndex={current ? 0 : -1} onClick={() => main.list.decline(room.id)}>
+        <button type="button" className="btn small" tabIndex={-1} onClick={() => main.list.decline(room.id)}>
           {t("decline")}
           <span className="sr"> {room.name}</span>
         </button>

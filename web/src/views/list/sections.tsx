@@ -1,19 +1,28 @@
 /** The rooms, by section. */
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../../matrix/types";
-import { Icon } from "../ui/icon";
+import type { Section } from "../../viewmodels/list_sections";
 import { useMain, useSnapshot } from "../use";
+import type { Asked } from "./dialogs";
+import { useDragging } from "./dragging";
+import { onListKey } from "./keys";
+import { usePressing } from "./pressing";
+import type { Opened } from "./room_menu";
 import { headOf, stopsOf, useRoving } from "./roving";
 import { Invitation, RoomLine } from "./rows";
 import { Rooms } from "./section";
+import { SectionHead } from "./section_head";
 
-export function Sections({ nothing }: { nothing: React.ReactNode }) {
+const RoomMenu = lazy(() => import("./room_menu").then((each) => ({ default: each.RoomMenu })));
+
+export function Sections({ nothing, ask }: { nothing: React.ReactNode; ask: (what: Asked) => void }) {
   const { t } = useTranslation();
   const main = useMain();
-  const { list } = main;
+  const { list, acts } = main;
   const { sections, closed, drafts } = useSnapshot(list);
+  const { moving } = useSnapshot(acts);
   const { route } = useSnapshot(main);
   const open = route.screen === "room" ? route.id : null;
   const box = useRef<HTMLDivElement>(null);
@@ -22,56 +31,85 @@ export function Sections({ nothing }: { nothing: React.ReactNode }) {
   const stops = useMemo(() => stopsOf(sections, closed), [sections, closed]);
   const roving = useRoving(box, stops, open);
   const { current, goTo } = roving;
+  const [menu, setMenu] = useState<Opened | null>(null);
+  const inMenu = menu && list.find(menu.id);
+  const titleOf = (section: Section): string => section.title ?? t(`list.section.${section.name}`);
+
+  const openMenu = (opened: Opened): void => {
+    goTo(opened.id); // where the focus goes back to
+    setMenu(opened);
+  };
+  const pressing = usePressing(openMenu);
+  const { dragged, falling, handlers } = useDragging(inside, sections, (id, target) => {
+    const room = list.find(id);
+    const section = sections.find((each) => each.name === target.section);
+    if (room && section) void acts.put(room, section.name, titleOf(section), target.at);
+  });
 
   const row = useCallback(
     (room: RoomSummary) =>
       room.membership === "invite" ? (
         <Invitation key={room.id} room={room} current={room.id === current} />
       ) : (
-        <RoomLine key={room.id} room={room} open={room.id === open} draft={drafts[room.id]} current={room.id === current} />
+        <RoomLine
+          key={room.id}
+          room={room}
+          open={room.id === open}
+          draft={drafts[room.id]}
+          current={room.id === current}
+          moving={room.id === moving?.id || room.id === dragged}
+        />
       ),
-    [open, drafts, current],
+    [open, drafts, current, moving, dragged],
   );
 
-  const onKey = (event: React.KeyboardEvent): void => {
-    if (roving.onArrow(event)) return;
-    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    const stop = (event.target as HTMLElement).closest<HTMLElement>("[data-stop]")?.dataset.stop;
-    const section = sections.find((each) => stop === headOf(each.name) || each.rooms.some((room) => room.id === stop));
-    if (!section || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    if (stop !== headOf(section.name)) {
-      if (event.key === "ArrowLeft") goTo(headOf(section.name));
-    } else if (closed.has(section.name) === (event.key === "ArrowRight")) list.toggle(section.name);
-  };
-
   return (
-    <div className="rooms" ref={box} onKeyDown={onKey} onFocus={roving.onFocus}>
+    <div
+      className="rooms"
+      ref={box}
+      onKeyDown={(event) => onListKey(event, main, roving)}
+      onFocus={roving.onFocus}
+      onBlur={(event) => event.relatedTarget && !event.currentTarget.contains(event.relatedTarget) && acts.giveUp()}
+      {...pressing}
+      {...handlers}
+    >
       {nothing}
-      <div ref={inside}>
+      <div ref={inside} className="sections">
         {sections.map((section) => (
-          <section key={section.name} aria-labelledby={`section-${section.name}`}>
-            <h2 className="sect" id={`section-${section.name}`}>
-              <button
-                type="button"
-                aria-expanded={!closed.has(section.name)}
-                tabIndex={current === headOf(section.name) ? 0 : -1}
-                data-stop={headOf(section.name)}
-                data-current={current === headOf(section.name) || undefined}
-                onClick={() => list.toggle(section.name)}
-              >
-                <Icon name={closed.has(section.name) ? "right" : "down"} size={14} />
-                {t(`list.section.${section.name}`)}
-              </button>
-            </h2>
-            {!closed.has(section.name) && (
-              <Rooms rooms={section.rooms} scroller={box} current={current} turn={`${height} ${stops.length}`}>
-                {row}
-              </Rooms>
-            )}
+          <section key={section.name} aria-labelledby={`section-${section.name}`} data-section={section.name}>
+            <SectionHead
+              section={section}
+              title={titleOf(section)}
+              closed={closed.has(section.name)}
+              current={current === headOf(section.name)}
+              ask={ask}
+            />
+            {!closed.has(section.name) &&
+              (section.rooms.length ? (
+                <Rooms rooms={section.rooms} scroller={box} current={current} turn={`${height} ${stops.length}`}>
+                  {row}
+                </Rooms>
+              ) : (
+                <p className="emptysection">{t("list.emptySection")}</p>
+              ))}
           </section>
         ))}
+        {falling && <div className="drop" style={{ top: falling.y }} aria-hidden="true" />}
       </div>
+      {menu && inMenu && (
+        <Suspense>
+          <RoomMenu
+            room={inMenu}
+            at={menu}
+            onClose={() => setMenu(null)}
+            ask={ask}
+            onMove={(room) => {
+              acts.begin(room);
+              goTo(room.id);
+            }}
+          />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -18,17 +18,20 @@ export function Menu({
   icon,
   choices,
   className = "ib",
+  apart = false,
   children,
 }: {
   label: string;
   icon?: IconName;
   choices: Choice[];
   className?: string;
+  /** Not a stop of the tab key: the list that it stands in leads there by its arrows. */
+  apart?: boolean;
   children?: React.ReactNode;
 }) {
   return (
     <MenuTrigger>
-      <Button className={className} aria-label={label}>
+      <Button className={className} aria-label={label} excludeFromTabOrder={apart}>
         {children ?? <Icon name={icon ?? "more"} />}
       </Button>
       <Popover className="popover" placement="bottom end">
