@@ -40,7 +40,7 @@ export function DoneBar() {
     <div className="donebox">
       <div role="status">
         {done && (
-          <p className="done" key={done.turn}>
+          <p className="donebar" key={done.turn}>
             <span className="grow">{t(done.key, done.values)}</span>
             {done.undo && (
               <button type="button" className="link" aria-keyshortcuts="Control+Z" onClick={() => void acts.undo()}>
@@ -52,7 +52,7 @@ export function DoneBar() {
       </div>
       <div role="alert">
         {problem && (
-          <p className="done bad">
+          <p className="donebar bad">
             <Icon name="warn" size={18} />
             <span className="grow">{t(problem.key, problem.values)}</span>
             <button type="button" className="link" onClick={acts.dismiss}>

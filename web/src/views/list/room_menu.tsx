@@ -39,6 +39,7 @@ export function RoomMenu({
   const { acts, list } = useMain();
   const { sections } = useSnapshot(list);
   const anchor = useRef<HTMLSpanElement>(null);
+  const label = t("list.menu", { name: room.name });
   const own = sections.filter((each) => each.title !== null);
   const here = sectionOf(room);
   const titleOf = (name: string): string => own.find((each) => each.name === name)?.title ?? t(`list.section.${name}`);
@@ -60,27 +61,21 @@ export function RoomMenu({
   );
   if (room.membership !== "join")
     return (
-      <At at={at} anchor={anchor} onClose={onClose}>
-        <Menu className="menu" aria-label={t("list.menu", { name: room.name })} onAction={() => void acts.leave(room)}>
+      <At at={at} label={label} anchor={anchor} onClose={onClose}>
+        <Menu className="menu" aria-label={label} onAction={() => void acts.leave(room)}>
           {item("leave", "logout", t("list.withdraw"), true)}
         </Menu>
       </At>
     );
   return (
-    <At at={at} anchor={anchor} onClose={onClose}>
-      <Menu
-        className="menu"
-        aria-label={t("list.menu", { name: room.name })}
-        onAction={(key) => acting[String(key)]?.()}
-        onClose={onClose}
-        autoFocus="first"
-      >
+    <At at={at} label={label} anchor={anchor} onClose={onClose}>
+      <Menu className="menu" aria-label={label} onAction={(key) => acting[String(key)]?.()} onClose={onClose} autoFocus="first">
         {item("read", room.isUnread ? "check" : "bell", t(room.isUnread ? "list.markRead" : "list.markUnread"))}
         {item("favourite", "star", t(room.favourite ? "details.unfavourite" : "details.favourite"))}
         {item("low", "down", t(here === "low" ? "list.notLow" : "list.low"))}
         <SubmenuTrigger>
           {item("section", "folder", t("list.putInto"))}
-          <Popover className="popover">
+          <Popover className="popover" aria-label={t("list.putInto")}>
             <Menu className="menu" aria-label={t("list.putInto")} onAction={(key) => put(String(key))} onClose={onClose}>
               {own.map((each) => (
                 <MenuItem key={each.name} id={each.name} className="menuitem" textValue={each.title ?? ""}>
@@ -129,11 +124,13 @@ export function RoomMenu({
 
 function At({
   at,
+  label,
   anchor,
   onClose,
   children,
 }: {
   at: Opened;
+  label: string;
   anchor: React.RefObject<HTMLSpanElement | null>;
   onClose: () => void;
   children: React.ReactNode;
@@ -144,6 +141,8 @@ function At({
       <Popover
         className="popover"
         triggerRef={anchor}
+        trigger="MenuTrigger"
+        aria-label={label}
         isOpen
         onOpenChange={(open) => !open && onClose()}
         placement="bottom start"

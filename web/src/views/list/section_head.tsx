@@ -7,7 +7,7 @@ import { Icon } from "../ui/icon";
 import { type Choice, Menu } from "../ui/menu";
 import { useMain } from "../use";
 import type { Asked } from "./dialogs";
-import { headOf } from "./roving";
+import { headOf, idOf } from "./roving";
 
 const TOLD: Told[] = ["all", "mentions", "none"];
 
@@ -65,7 +65,7 @@ export function SectionHead({
   ];
   return (
     <div className="secthead">
-      <h2 className="sect" id={`section-${name}`}>
+      <h2 className="sect" id={idOf(name)}>
         <button
           type="button"
           aria-expanded={!closed}

@@ -10,7 +10,7 @@ import { useDragging } from "./dragging";
 import { onListKey } from "./keys";
 import { usePressing } from "./pressing";
 import type { Opened } from "./room_menu";
-import { headOf, stopsOf, useRoving } from "./roving";
+import { headOf, idOf, stopsOf, useRoving } from "./roving";
 import { Invitation, RoomLine } from "./rows";
 import { Rooms } from "./section";
 import { SectionHead } from "./section_head";
@@ -76,7 +76,7 @@ export function Sections({ nothing, ask }: { nothing: React.ReactNode; ask: (wha
       {nothing}
       <div ref={inside} className="sections">
         {sections.map((section) => (
-          <section key={section.name} aria-labelledby={`section-${section.name}`} data-section={section.name}>
+          <section key={section.name} aria-labelledby={idOf(section.name)} data-section={section.name}>
             <SectionHead
               section={section}
               title={titleOf(section)}
