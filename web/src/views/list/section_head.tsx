@@ -1,7 +1,7 @@
 /** The head of a section: what it is called, what is unread in it while it is closed, what can be done with it. */
 
 import { useTranslation } from "react-i18next";
-import type { Section } from "../../viewmodels/list_sections";
+import { type Section, tagOf } from "../../viewmodels/list_sections";
 import type { Told } from "../../viewmodels/room_acts";
 import { Icon } from "../ui/icon";
 import { type Choice, Menu } from "../ui/menu";
@@ -85,7 +85,7 @@ export function SectionHead({
           {closed && section.unread > 0 && <span className="count2">{t("list.unreadIn", { count: section.unread })}</span>}
         </button>
       </h2>
-      {name !== "invites" && <Menu apart label={t("list.sectionMenu", { name: title })} className="ib s" choices={choices} />}
+      {tagOf(name) && <Menu apart label={t("list.sectionMenu", { name: title })} className="ib s" choices={choices} />}
     </div>
   );
 }
