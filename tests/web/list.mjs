@@ -153,11 +153,11 @@ await play({
     const head = (page) => page.getByRole("button", { name: /^Crue de la Saône/ });
     await head(sophie).focus();
     await sophie.keyboard.press("ArrowLeft");
-    await other.locator('[data-section^="u."] [aria-expanded=false]').waitFor();
+    await other.locator('[data-stop^="section u."][aria-expanded=false]').waitFor();
     await head(other).getByText(/non lue/).waitFor();
     await look(other, "list-closed");
     await head(other).click();
-    await sophie.locator('[data-section^="u."] [aria-expanded=true]').waitFor();
+    await sophie.locator('[data-stop^="section u."][aria-expanded=true]').waitFor();
   },
   async "renamed, and taken away with its rooms kept, and undone"() {
     await sophie.getByRole("button", { name: "Actions sur la section Crue de la Saône" }).click();

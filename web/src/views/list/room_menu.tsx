@@ -54,7 +54,7 @@ export function RoomMenu({
     leave: () => ask({ what: "leave", room }),
   };
   const item = (key: string, icon: IconName, name: string, danger = false) => (
-    <MenuItem id={key} className={danger ? "menuitem danger" : "menuitem"} textValue={name}>
+    <MenuItem key={key} id={key} className={danger ? "menuitem danger" : "menuitem"} textValue={name}>
       <Icon name={icon} size={18} />
       <span className="grow">{name}</span>
       {key === "section" && <Icon name="right" size={16} />}
@@ -85,11 +85,11 @@ export function RoomMenu({
                 </MenuItem>
               ))}
               {here.startsWith("u.") && (
-                <MenuItem id="recent" className="menuitem" textValue={t("list.takeOut")}>
+                <MenuItem key="recent" id="recent" className="menuitem" textValue={t("list.takeOut")}>
                   <span className="grow">{t("list.takeOut")}</span>
                 </MenuItem>
               )}
-              <MenuItem id={NEW} className="menuitem" textValue={t("list.newSection")}>
+              <MenuItem key={NEW} id={NEW} className="menuitem" textValue={t("list.newSection")}>
                 <Icon name="plus" size={18} />
                 <span className="grow">{t("list.newSection")}</span>
               </MenuItem>

@@ -35,11 +35,11 @@ export function Menu({
         {children ?? <Icon name={icon ?? "more"} />}
       </Button>
       <Popover className="popover" placement="bottom end">
-        <AriaMenu className="menu" onAction={(key) => choices[Number(key)].run()}>
-          {choices.map((each, index) => (
+        <AriaMenu className="menu" onAction={(key) => choices.find((each) => each.name === key)?.run()}>
+          {choices.map((each) => (
             <MenuItem
               key={each.name}
-              id={String(index)}
+              id={each.name}
               className={each.danger ? "menuitem danger" : "menuitem"}
               textValue={each.name}
             >
