@@ -319,9 +319,7 @@ async def test_reports(server: Server, alice: Person, bob: Person, carol: Person
     await bob.call("POST", path, {"reason": "a bad place"})
     await bob.call("POST", f"/users/{segment(alice.id)}/report", {"reason": "a bad person"})
     await carol.call("POST", "/users/%40nobody%3Alocalhost/report", {})
-    kept = [
-        (r["reporter"], r["room_id"], r["event_id"], r["user_id"], r["reason"]) for r in await server.node.reports.latest(4)
-    ]
+    kept = [(r.reporter, r.room_id, r.event_id, r.user_id, r.reason) for r in await server.node.reports.latest(4)]
     assert kept == [
         (carol.id, None, None, "@nobody:localhost", None),
         (bob.id, None, None, alice.id, "a bad person"),

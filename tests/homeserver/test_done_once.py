@@ -12,8 +12,8 @@ import pytest
 from obstore.exceptions import BaseError
 
 from chappe.homeserver.accounts.endings import THE_WHOLE
-from chappe.homeserver.database.pool import Record
 from chappe.homeserver.modules.critical_acts.requests import CriticalRequests
+from chappe.homeserver.modules.delayed_events.delayed_events import DelayedEvent
 from tests.support import Person, Server, segment
 
 MSC4140 = "/_matrix/client/unstable/org.matrix.msc4140"
@@ -54,7 +54,7 @@ async def test_a_change_while_another_is_carried_is_not_lost(server: Server, ali
 # ------------------------------------------------------------------------------------------------------- delayed events
 
 
-async def _due(person: Person, room: str, is_state: bool, number: int) -> Record:
+async def _due(person: Person, room: str, is_state: bool, number: int) -> DelayedEvent:
     """A delayed event whose time has come, as the sender has read it."""
     kind = "state/x.call/" if is_state else "send/m.room.message/"
     path = f"/rooms/{segment(room)}/{kind}d{number}"
@@ -78,18 +78,18 @@ async def test_what_was_answered_while_the_sender_was_at_work_holds(alice: Perso
     alice.server.node.delayed_event_sender._delayed.due = _nothing_due  # type: ignore[method-assign]
     try:
         row = await _due(alice, room, is_state, 1)
-        await alice.call("POST", f"{MSC4140}/delayed_events/{row['delay_id']}", {"action": action})
+        await alice.call("POST", f"{MSC4140}/delayed_events/{row.delay_id}", {"action": action})
         await alice.server.node.send_delayed_event.send_due(row)
         assert await _sent(alice, room) == []
         late = await _due(alice, room, is_state, 2)
-        assert await alice.server.node.delayed_events.claim(late["delay_id"], is_due=True)
-        status, raw, _ = await alice.server.raw("POST", f"{MSC4140}/delayed_events/{late['delay_id']}", {"action": action})
+        assert await alice.server.node.delayed_events.claim(late.delay_id, is_due=True)
+        status, raw, _ = await alice.server.raw("POST", f"{MSC4140}/delayed_events/{late.delay_id}", {"action": action})
         assert status != 200, (raw, "it is being sent: nobody is told that it is not")
     finally:
         del alice.server.node.delayed_event_sender._delayed.due
 
 
-async def _nothing_due() -> tuple[list[Record], None]:
+async def _nothing_due() -> tuple[list[DelayedEvent], None]:
     return [], None
 
 
@@ -111,7 +111,7 @@ async def test_two_nodes_send_once_and_so_does_one_that_died(
     # sent, and dead before it was written down: another one takes over after a while
     last = await _due(alice, room, is_state, 4)
     sender = nodes[0].node.send_delayed_event
-    assert await nodes[0].node.delayed_events.claim(last["delay_id"], is_due=True)
+    assert await nodes[0].node.delayed_events.claim(last.delay_id, is_due=True)
     await sender._send(last, alice.id, {"body": "delayed 4"})  # type: ignore[arg-type]
     await nodes[0].node.database.execute("UPDATE delayed_events SET claimed_ts = 1 WHERE finalised_ts IS NULL")
     await nodes[1].node.clock.catch_up()
@@ -119,8 +119,8 @@ async def test_two_nodes_send_once_and_so_does_one_that_died(
     await nodes[1].node.clock.catch_up()
     await nodes[1].node.send_delayed_event.send_due(last)
     assert sorted(await _sent(alice, room)) == [*told, "delayed 4"]
-    done = await nodes[0].node.delayed_events.find(last["delay_id"], None)
-    assert done["outcome"] == "send" and done["event_id"] is not None
+    done = await nodes[0].node.delayed_events.find(last.delay_id, None)
+    assert done.outcome == "send" and done.event_id is not None
 
 
 # ------------------------------------------------------------------------------------------------------------ to-device

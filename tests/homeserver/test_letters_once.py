@@ -12,6 +12,7 @@ import pytest
 from chappe.config import Registration
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import totp
+from chappe.homeserver.modules.push.store import PusherStore, PushQueue
 from chappe.matrix.identifiers import UserId
 from tests.homeserver.test_fresh_proof import proven
 from tests.homeserver.test_push import a_room_of
@@ -197,8 +198,8 @@ async def test_a_digest_and_the_end_of_its_rows_are_one_commit(server: Server, m
     await bob.say(room, "réunion à 10 h")
     await until(lambda: database.fetchval("SELECT count(*) = 1 FROM push_queue"))
     await database.execute("UPDATE push_queue SET created_ts = created_ts - 3600000")
-    [row] = await database.fetch("SELECT * FROM pushers")
-    rows = await database.fetch("SELECT * FROM push_queue")
+    [row] = await PusherStore(database).of(alice.id)
+    rows = await PushQueue(database).of(row.id, 10)
     digest = server.node.push_deliverer._digest
     async with no_letters(server):
         with pytest.raises(Exception, match="no letters today"):

@@ -306,7 +306,9 @@ async def test_credentials_for_calls(new_server: Any) -> None:
     calls = Calls(
         turn_uris=["turn:turn.example:3478"], turn_shared_secret="secret", livekit_service_urls=["https://rtc.example"]
     )
-    server = await new_server(calls=calls, support=Support([Contact(email_address="a@b.example")], "https://help.example"))
+    server = await new_server(
+        calls=calls, support=Support(contacts=[Contact(email_address="a@b.example")], page="https://help.example")
+    )
     alice = await server.person()
     got = await alice.call("GET", "/voip/turnServer")
     expiry, user = got["username"].split(":", 1)

@@ -16,8 +16,10 @@ TYPE = "im.vector.hide_profile"
 
 
 class RedListRow(Row):
+    """`content`: JSON; None for an account that has ended."""
+
     user_id: str
-    content: bytes
+    content: bytes | None
 
 
 async def among(database: Database, people: Collection[str]) -> set[str]:
