@@ -1,5 +1,5 @@
 // Pictures of the screens, at three widths, light and dark: docs/gallery is made of them (make gallery).
-import { arrive, createRoom, messages, play, say, sees, server } from "./stage.mjs";
+import { arrive, attach, createRoom, messages, play, say, sees, server } from "./stage.mjs";
 
 const [, , , , folder] = process.argv;
 const WIDTHS = [[360, 740], [768, 1024], [1440, 900]];
@@ -34,7 +34,7 @@ await play({
     await say(mehdi, "Les deux ponts aval sont fermés. Claire, quelle est la cote ?");
     await sees(claire, "quelle est la cote");
     await say(claire, "Cote à **4,20 m**, encore en hausse. La zone à évacuer :\n\n- quai nord\n- zone d’activité");
-    await claire.getByTestId("file").setInputFiles({ name: "Releves-digues-22-nov.csv", mimeType: "text/csv", buffer: Buffer.alloc(18_000) });
+    await attach(claire, { name: "Releves-digues-22-nov.csv", mimeType: "text/csv", buffer: Buffer.alloc(18_000) });
     await sees(nadia, "Releves");
     await say(nadia, "La zone d’activité compte 46 entreprises. Je prépare la liste des contacts.");
     await sees(sophie, "46 entreprises");

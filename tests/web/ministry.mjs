@@ -1,6 +1,6 @@
 // A ministry with every rule on: who proves an address is named by it, guests have a sponsor and an end, files are scanned, rooms are
 // marked, and administrators see to it together.
-import { act, ask, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+import { act, ask, assert, attach, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 const ADDRESS = "Adresse e-mail professionnelle";
 const VIRUS = "X-CHAPPE-TEST-VIRUS-0123456789-X";
@@ -133,10 +133,10 @@ await play({
     await look(gaston, "guest-home");
   },
   async "a virus in an encrypted room is stopped, a clean file is not"() {
-    await sophie.getByTestId("file").first().setInputFiles({ name: "facture.doc", mimeType: "application/msword", buffer: Buffer.from(`facture ${VIRUS}`) });
+    await attach(sophie, { name: "facture.doc", mimeType: "application/msword", buffer: Buffer.from(`facture ${VIRUS}`) });
     for (const page of [sophie, gaston]) await messages(page).getByText("Fichier bloqué par l’antivirus").waitFor();
     await look(sophie, "virus-stopped");
-    await sophie.getByTestId("file").first().setInputFiles({ name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4 plan") });
+    await attach(sophie, { name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4 plan") });
     await messages(gaston).getByRole("button", { name: "Télécharger plan.pdf" }).waitFor();
   },
   async "the room is closed to guests again, with a list of what they could read"() {
@@ -196,7 +196,7 @@ await play({
     await sophie.keyboard.press("Escape");
     await sophie.getByTestId("file").first().setInputFiles({ name: "tout.zip", mimeType: "application/zip", buffer: Buffer.from("PK") });
     await sophie.getByText("n’admet pas ce type de fichier").waitFor();
-    await sophie.getByRole("button", { name: "Annuler l’envoi de tout.zip" }).click();
+    await sophie.getByRole("button", { name: "Ne pas envoyer tout.zip" }).click();
   },
   async "the last administrator leaves: somebody else looks after the room"() {
     await karim.goto(`${server}/#/`);

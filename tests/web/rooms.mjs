@@ -1,5 +1,5 @@
 // A room from its making to its end: what is said in it, by whom, how it is found again.
-import { act, arrive, assert, createRoom, look, messages, play, press, say, sees, server } from "./stage.mjs";
+import { act, arrive, assert, attach, createRoom, look, messages, play, press, say, sees, server } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
 const ROOM = "Cellule de crise";
@@ -87,7 +87,7 @@ await play({
     await messages(mehdi).getByText("Sondage terminé").waitFor();
   },
   async "pictures, voice messages and long pastes"() {
-    await claire.getByTestId("file").first().setInputFiles({ name: "carte.png", mimeType: "image/png", buffer: PICTURE });
+    await attach(claire, { name: "carte.png", mimeType: "image/png", buffer: PICTURE });
     await messages(mehdi).getByRole("img", { name: /carte.png/ }).waitFor();
     await messages(mehdi).getByRole("button", { name: /Ouvrir l’image/ }).click();
     await mehdi.getByRole("dialog").getByRole("img").waitFor();
@@ -100,7 +100,8 @@ await play({
     await claire.getByTestId("composer").focus();
     await claire.evaluate(() => navigator.clipboard.writeText("ligne de journal\n".repeat(400)));
     await claire.keyboard.press("Control+V");
-    await claire.getByRole("button", { name: "Envoyer en fichier" }).click();
+    await claire.getByRole("button", { name: "Joindre en fichier" }).click();
+    await claire.getByRole("button", { name: "Envoyer", exact: true }).click();
     await sees(mehdi, "texte.txt");
   },
   async "mentions, emoji and commands are completed"() {

@@ -1,5 +1,5 @@
 // What people set, what is told to them, and the client without a network.
-import { arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+import { arrive, assert, attach, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
 
 let sophie;
 let nadia;
@@ -141,15 +141,15 @@ await play({
     await sophie.getByText("Hors connexion. Vos messages partiront").waitFor({ state: "detached", timeout: 60_000 });
   },
   async "a file that fails is sent again, one that is unwanted is not sent"() {
-    await sophie.route("**/media/v3/upload*", (route) => route.abort());
-    await sophie.getByTestId("file").first().setInputFiles({ name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(2000) });
+    await sophie.route("**/media/v3/upload*", (route) => route.fulfill({ status: 403, json: { errcode: "M_FORBIDDEN", error: "not now" } }));
+    await attach(sophie, { name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(2000) });
     await sophie.getByText("L’envoi a échoué").waitFor();
     await look(sophie, "upload-failed");
     await sophie.unroute("**/media/v3/upload*");
     await sophie.getByRole("button", { name: "Réessayer" }).click();
     await sees(nadia, "plan.pdf");
     await sophie.route("**/media/v3/upload*", () => {}); // never answered
-    await sophie.getByTestId("file").first().setInputFiles({ name: "non.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(2000) });
+    await attach(sophie, { name: "non.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(2000) });
     await sophie.getByRole("button", { name: "Annuler l’envoi de non.pdf" }).click();
     await sophie.getByText("non.pdf").waitFor({ state: "detached" });
     await sophie.unroute("**/media/v3/upload*");

@@ -89,6 +89,12 @@ export async function say(page, text, where = page) {
   await where.getByTestId("composer").press("Enter");
 }
 
+/** Puts files into the tray and sends them, with what is written in the field. */
+export async function attach(page, files, where = page) {
+  await where.getByTestId("file").first().setInputFiles(files);
+  await where.getByRole("button", { name: "Envoyer", exact: true }).click();
+}
+
 export const messages = (page) => page.getByTestId("timeline").first();
 
 export async function sees(page, text) {

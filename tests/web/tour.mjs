@@ -1,5 +1,5 @@
 // Every screen once more, as those see it who need it otherwise: more contrast (AAA), a phone, twice the size, no movement.
-import { act, arrive, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+import { act, arrive, attach, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
 let lucie;
@@ -52,9 +52,9 @@ await play({
     await createRoom(lucie, "Exercice ORSEC");
     await say(lucie, "Une consigne **importante**, `code`, [lien](https://example.org)");
     await say(lucie, "> citation\n\n- liste\n- encore\n\n| a | b |\n|---|---|\n| 1 | 2 |");
-    await lucie.getByTestId("file").setInputFiles({ name: "plan.png", mimeType: "image/png", buffer: PICTURE });
+    await attach(lucie, { name: "plan.png", mimeType: "image/png", buffer: PICTURE });
     await messages(lucie).getByRole("img", { name: /plan.png/ }).waitFor();
-    await lucie.getByTestId("file").setInputFiles({ name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4") });
+    await attach(lucie, { name: "plan.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4") });
     await sees(lucie, "plan.pdf");
     await act(lucie, "Une consigne", "Épingler");
     await lucie.getByRole("button", { name: /^Joindre/ }).click();

@@ -254,6 +254,7 @@ export const conversation = (given: Parts<SomeConversation> = {}): SomeConversat
       markRead: async () => {},
       setTyping: () => {},
       members: { list: async () => [] },
+      outgoing: { changed: signal(), list: () => [] },
       scheduled: { list: async () => [] },
       settings: {},
       polls: {},

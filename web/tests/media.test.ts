@@ -23,7 +23,7 @@ async function described(bytes: Uint8Array<ArrayBuffer>, number: number, iv = IV
 }
 
 const attached = (source: string | EncryptedFile, thumbnail: string | EncryptedFile | null = null): Attachment => ({
-  name: "note.png", mime: "image/png", size: 9, width: null, height: null, duration: null, waveform: null, caption: null, source, thumbnail,
+  name: "note.png", mime: "image/png", size: 9, width: null, height: null, duration: null, waveform: null, caption: null, captionHtml: null, source, thumbnail,
 }); // biome-ignore format: one line
 
 let bytes: Uint8Array<ArrayBuffer>;

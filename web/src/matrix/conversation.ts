@@ -12,13 +12,12 @@ import {
   RoomMemberEvent,
   RoomStateEvent,
 } from "matrix-js-sdk";
-import type { PreparedFile } from "../platform/prepared_file";
 import { Signal } from "../platform/signal";
 import type { Agency } from "./agency";
+import { type FileOutbox, OutgoingFiles } from "./file_outbox";
 import { allowsFile } from "./file_types";
 import { hear } from "./listening";
-import type { Media } from "./media";
-import { fileContent, messageContent, sendable } from "./message_content";
+import { messageContent, sendable } from "./message_content";
 import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { Place } from "./place";
@@ -41,6 +40,7 @@ export class Conversation {
   readonly changed = new Signal(30);
   readonly history: RoomHistory;
   readonly members: RoomPeople;
+  readonly outgoing: OutgoingFiles;
   readonly polls: Polls;
   readonly scheduled: Scheduled;
   readonly settings: RoomSettings;
@@ -51,13 +51,14 @@ export class Conversation {
     private readonly client: MatrixClient,
     private readonly people: People,
     private readonly reading: RoomReading,
-    private readonly media: Media,
+    files: FileOutbox,
     private readonly agency: Agency,
     readonly id: string,
   ) {
     this.place = new Place(client, id);
     this.history = new RoomHistory(this.place, people);
     this.members = new RoomPeople(this.place, people);
+    this.outgoing = new OutgoingFiles(files, id);
     this.polls = new Polls(this.place);
     this.scheduled = new Scheduled(this.place);
     this.settings = new RoomSettings(this.place, agency);
@@ -105,24 +106,6 @@ export class Conversation {
 
   async send(message: Outgoing, threadId: string | null): Promise<void> {
     await unlessItWaits(this.client.sendMessage(this.id, threadId, messageContent(this.place.room, message, threadId)));
-  }
-
-  async sendFile(
-    file: PreparedFile,
-    caption: string,
-    threadId: string | null,
-    progress: (sent: number, of: number) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const encrypted = this.place.room.hasEncryptionStateEvent();
-    const thumbnail = file.thumbnail ? await this.media.upload(file.thumbnail.blob, encrypted, undefined, signal) : null;
-    const source = await this.media.upload(file.blob, encrypted, progress, signal);
-    const content = fileContent(this.place.room, file, { source, thumbnail }, caption, threadId);
-    const { event_id } = await this.client.sendMessage(this.id, threadId, content);
-    if (encrypted && this.agency.rules) {
-      const files = [source, thumbnail].flatMap((each) => (each && typeof each !== "string" ? [each.url] : []));
-      await this.agency.holds(this.id, event_id, files).catch(() => {}); // the message is there: its file outlives it, at worst
-    }
   }
 
   /** What was said here, to be said elsewhere. */

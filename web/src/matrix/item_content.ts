@@ -37,6 +37,14 @@ export function message(event: MatrixEvent): Content | null {
   }
 }
 
+/** A body that is not the name of the file is what is said of it ("Media captions"). */
+// biome-ignore lint/suspicious/noExplicitAny: contents come from other people's clients
+function captionOf(content: any): Pick<Attachment, "caption" | "captionHtml"> {
+  const body = withoutFallback(String(content.body ?? ""));
+  if (!content.filename || !body || body === content.filename) return { caption: null, captionHtml: null };
+  return { caption: body, captionHtml: formatted(content) };
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: contents come from other people's clients
 export function attachment(content: any): Attachment {
   const info = content.info ?? {};
@@ -53,7 +61,7 @@ export function attachment(content: any): Attachment {
     height: number(info.h),
     duration: number(info.duration) ?? number(content["org.matrix.msc1767.audio"]?.duration),
     waveform: Array.isArray(wave) ? wave.slice(0, 200).map(Number) : null,
-    caption: content.filename && content.body !== content.filename ? String(content.body) : null,
+    ...captionOf(content),
     source: source(content.url, content.file) ?? "",
     thumbnail: source(info.thumbnail_url, info.thumbnail_file),
   };

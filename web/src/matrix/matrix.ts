@@ -20,6 +20,7 @@ import { Console } from "./console";
 import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { type Ended, endedBy } from "./ended";
+import { FileOutbox } from "./file_outbox";
 import { KeptRooms } from "./kept_rooms";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
@@ -63,6 +64,7 @@ export class Matrix implements SignedIn {
   readonly console: Console;
   private readonly outbox: Outbox;
   private readonly kept: KeptRooms;
+  private readonly files: FileOutbox;
   private readonly link = new Source<Connection>("starting");
   private readonly bar = new Source<Barred | null>(null);
 
@@ -84,6 +86,7 @@ export class Matrix implements SignedIn {
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
+    this.files = new FileOutbox(client, this.media, this.agency);
     this.index = new MessageIndex(client, this.people);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
@@ -101,6 +104,7 @@ export class Matrix implements SignedIn {
     addEventListener("online", () => {
       client.retryImmediately();
       this.outbox.resume();
+      this.files.resume();
     });
   }
 
@@ -185,7 +189,7 @@ export class Matrix implements SignedIn {
   }
 
   conversation(id: string): Conversation {
-    return new Conversation(this.client, this.people, this.reading, this.media, this.agency, id);
+    return new Conversation(this.client, this.people, this.reading, this.files, this.agency, id);
   }
 
   /** The account itself, for its settings. */

@@ -13,10 +13,7 @@ export function messageContent(room: Room, message: Outgoing, threadId: string |
     msgtype: message.emote ? MsgType.Emote : MsgType.Text,
     body: message.body,
     ...(message.html ? { format: "org.matrix.custom.html", formatted_body: message.html } : {}),
-    "m.mentions": {
-      ...(message.mentions.length ? { user_ids: message.mentions } : {}),
-      ...(message.mentionsRoom ? { room: true } : {}),
-    },
+    "m.mentions": mentions(message),
   };
   if (message.edits) {
     return sendable({
@@ -29,6 +26,11 @@ export function messageContent(room: Room, message: Outgoing, threadId: string |
   }
   return sendable({ ...content, ...relation(room, message.replyTo, threadId) });
 }
+
+const mentions = (message: Outgoing | null): object => ({
+  ...(message?.mentions.length ? { user_ids: message.mentions } : {}),
+  ...(message?.mentionsRoom ? { room: true } : {}),
+});
 
 /** What a message belongs to: its thread, what it answers. */
 function relation(room: Room, replyTo: string | undefined, threadId: string | null): object {
@@ -56,18 +58,19 @@ export function fileContent(
   room: Room,
   file: PreparedFile,
   { source, thumbnail }: Placed,
-  caption: string,
+  caption: Outgoing | null,
   threadId: string | null,
 ): RoomMessageEventContent {
   const types = { image: MsgType.Image, video: MsgType.Video, audio: MsgType.Audio, voice: MsgType.Audio, file: MsgType.File };
   const content: Record<string, unknown> = {
     msgtype: types[file.kind],
-    body: caption || file.name,
-    filename: file.name,
+    body: caption?.body || file.name,
+    filename: file.name, // another body is what is said of it
+    ...(caption?.html ? { format: "org.matrix.custom.html", formatted_body: caption.html } : {}),
     info: infoOf(file, thumbnail),
     ...at(source, "url", "file"),
-    "m.mentions": {},
-    ...relation(room, undefined, threadId),
+    "m.mentions": mentions(caption),
+    ...relation(room, caption?.replyTo, threadId),
   };
   if (file.kind === "voice") {
     content["org.matrix.msc3245.voice"] = {};

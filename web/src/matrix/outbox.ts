@@ -141,7 +141,8 @@ function unsentOf(event: MatrixEvent, room: Room, txn: string): Unsent {
   return { txn, room: room.roomId, thread, type: event.getType(), content: event.getOriginalContent(), redacts };
 }
 
-function isThere(room: Room, txn: string): boolean {
+/** Whether a message was said, or waits to be. */
+export function isThere(room: Room, txn: string): boolean {
   return [...room.getPendingEvents(), ...room.getLiveTimeline().getEvents()].some(
     (each) => each.getTxnId() === txn || each.getUnsigned().transaction_id === txn,
   );

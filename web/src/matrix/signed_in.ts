@@ -8,6 +8,7 @@ import type { Console } from "./console";
 import type { Conversation } from "./conversation";
 import type { Devices } from "./devices";
 import type { Encryption } from "./encryption";
+import type { OutgoingFiles } from "./file_outbox";
 import type { Media } from "./media";
 import type { MessageIndex } from "./message_index";
 import type { Notices } from "./notices";
@@ -41,6 +42,7 @@ export type SomeConversation = Parted<
   {
     readonly history: Face<RoomHistory>;
     readonly members: Face<RoomPeople>;
+    readonly outgoing: Face<OutgoingFiles>;
     readonly polls: Face<Polls>;
     readonly scheduled: Face<Scheduled>;
     readonly settings: Face<RoomSettings>;

@@ -114,7 +114,9 @@ export interface Attachment {
   height: number | null;
   duration: number | null;
   waveform: number[] | null;
+  /** What is said of it, as text and, where it was formatted, as HTML. */
   caption: string | null;
+  captionHtml: string | null;
   source: string | EncryptedFile;
   thumbnail: string | EncryptedFile | null;
 }

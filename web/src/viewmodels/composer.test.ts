@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { conversation, details, FakeClock, item, person, refusal, settled } from "../../tests/fakes";
-import type { Item, Outgoing, RoomKind } from "../matrix/types";
+import type { Classification, Item, Outgoing, RoomKind } from "../matrix/types";
+import type { PreparedFile } from "../platform/prepared_file";
 import { ComposerViewModel, LARGE_PASTE } from "./composer";
 import { Drafts } from "./drafts";
 
@@ -14,12 +15,21 @@ interface Given {
   lastOwn?: Item | null;
   refused?: boolean;
   draft?: string;
+  level?: Classification | null;
 }
 
-async function opened({ kind = "private", typing = true, lastOwn = null, refused = false, draft = "" }: Given = {}) {
+async function opened({
+  kind = "private",
+  typing = true,
+  lastOwn = null,
+  refused = false,
+  draft = "",
+  level = null,
+}: Given = {}) {
   const clock = new FakeClock();
   const sent: Outgoing[] = [];
   const done: unknown[] = [];
+  const files: Array<[string, Outgoing | null]> = [];
   const waiting: Array<{ id: string; at: number }> = [];
   const drafts = new Drafts({ load: async () => ({ "!room": draft }), save: async () => {} }, clock);
   await drafts.open();
@@ -34,6 +44,7 @@ async function opened({ kind = "private", typing = true, lastOwn = null, refused
       if (refused) throw refusal("M_FORBIDDEN");
       sent.push(message);
     },
+    outgoing: { add: (_thread, file, caption) => void files.push([file.name, caption]) },
     setTyping: (is) => void done.push(["typing", is]),
     members: { invite: note("invite"), kick: note("kick"), ban: note("ban") },
     settings: { setTopic: note("topic"), setName: note("name") },
@@ -54,10 +65,15 @@ async function opened({ kind = "private", typing = true, lastOwn = null, refused
     {
       conversation: room,
       drafts,
-      details: () => details({ kind }),
+      details: () => details({ kind, level }),
       people: async () => [ANNE],
       emoji: async () => [{ emoji: "🐶", name: "chien" }],
-      prepare: async (file) => ({ blob: file, name: file.name, kind: "file" }),
+      choose: async (file) => ({
+        file: { blob: file, name: file.name, kind: "file" }, original: file, traces: [], keepsTraces: false, isReducible: false, picture: null,
+      }), // biome-ignore format: as it is
+      reduce: async () => null,
+      reducesImages: () => false,
+      reduceImages: () => {},
       fileLimit: async () => 0,
       lastOwn: () => lastOwn,
       sendTyping: () => typing,
@@ -72,7 +88,7 @@ async function opened({ kind = "private", typing = true, lastOwn = null, refused
     model.type(text, text);
     await model.send();
   };
-  return { clock, sent, done, drafts, model, say };
+  return { clock, sent, done, files, drafts, model, say };
 }
 
 describe("a draft", () => {
@@ -313,6 +329,45 @@ describe("the field", () => {
     model.paste(long);
     model.pasteAs("file", "notes.txt");
     await settled();
-    expect(model.uploads.snapshot().uploads).toMatchObject([{ name: "notes.txt", size: LARGE_PASTE }]);
+    expect(model.tray.snapshot().files).toMatchObject([{ name: "notes.txt", size: LARGE_PASTE }]);
+  });
+
+  test("files leave with what is written, through the warning about secrets too; an edit leaves them in the tray", async () => {
+    const { model, files } = await opened({ kind: "forum" });
+    model.tray.add([new File(["x"], "a.pdf")]);
+    await settled();
+    model.edit(item({ mine: true, content: { type: "text", body: "avant", html: null, emote: false, notice: false } }));
+    model.type("après", "");
+    await model.send();
+    expect([files.length, model.tray.count]).toEqual([0, 1]);
+    model.tray.caption(model.tray.snapshot().files[0].id, "mot de passe : soleil2026");
+    await model.send();
+    expect([files.length, model.snapshot().worry]).toEqual([0, "secret"]);
+    model.reply(item({ eventId: "$asked" }));
+    await model.send(true);
+    await settled();
+    expect(files.map(([name, caption]) => [name, caption?.body, caption?.replyTo])).toEqual([
+      ["a.pdf", "mot de passe : soleil2026", "$asked"],
+    ]);
+    expect(model.snapshot()).toMatchObject({ reply: null, text: "" });
+  });
+
+  test("what was recorded leaves at once, where such files may", async () => {
+    const level = {
+      name: "r",
+      labels: {},
+      guests: false,
+      retention_days: 0,
+      forwarding: false,
+      link_sharing: false,
+      calls: true,
+    };
+    const voice: PreparedFile = { blob: new Blob(["x"], { type: "audio/ogg" }), name: "voice.ogg", kind: "voice" };
+    const { model, files } = await opened();
+    model.sendRecorded(voice);
+    expect(files).toEqual([["voice.ogg", null]]);
+    const { model: bound, files: none } = await opened({ level: { ...level, files: true, file_types: ["application/pdf"] } });
+    bound.sendRecorded(voice);
+    expect([none, bound.snapshot().problem?.key]).toEqual([[], "tray.not-allowed"]);
   });
 });

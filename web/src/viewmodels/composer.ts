@@ -1,14 +1,18 @@
 /** The field to say something: text with its drafts, commands and warnings, an answer, an edit, what is sent later. */
 
 import { type Explanation, explain } from "../matrix/errors";
+import { allowsFile } from "../matrix/file_types";
 import type { SomeConversation } from "../matrix/signed_in";
-import type { Item } from "../matrix/types";
+import type { Item, Outgoing } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
+import type { PreparedFile } from "../platform/prepared_file";
+import { commandOf } from "./commands";
 import type { Drafts } from "./drafts";
 import { type Sources, type Suggestion, suggestionsFor } from "./suggestions";
-import { type UploadNeeds, UploadsViewModel } from "./uploads";
+import { type TrayNeeds, TrayViewModel } from "./tray";
+import { UploadsViewModel } from "./uploads";
 import { ViewModel } from "./view_model";
-import { type Mention, readCommand, type Worry, worryAbout } from "./words";
+import { type Mention, readCommand, type Worry, worryAbout, wrapped } from "./words";
 
 /** A paste longer than this is offered as a file. */
 export const LARGE_PASTE = 4000;
@@ -34,14 +38,17 @@ interface State {
   caret: { at: number; turn: number };
 }
 
-export interface ComposerNeeds extends Sources, UploadNeeds {
-  conversation: Pick<SomeConversation, "id" | "send" | "sendFile" | "setTyping" | "scheduled" | "members" | "settings">;
-  drafts: Pick<Drafts, "of" | "keep">;
+export interface ComposerNeeds extends Sources, Omit<TrayNeeds, "trays"> {
+  conversation: Pick<SomeConversation, "id" | "send" | "outgoing" | "setTyping" | "scheduled" | "members" | "settings">;
+  drafts: Pick<Drafts, "of" | "keep" | "filesOf" | "keepFiles">;
   lastOwn: () => Item | null;
   sendTyping: () => boolean;
   openPoll: () => void;
   left: () => void;
 }
+
+/** Files leave without a word; they may answer one. */
+const nothing = (): Outgoing => ({ body: "", html: null, mentions: [], mentionsRoom: false });
 
 let composing: typeof import("./markdown").compose | null = null;
 
@@ -56,6 +63,7 @@ export class ComposerViewModel extends ViewModel<State> {
   private typingSince = 0;
   private waiting = false;
   private asked = 0;
+  readonly tray: TrayViewModel;
   readonly uploads: UploadsViewModel;
 
   constructor(
@@ -78,7 +86,9 @@ export class ComposerViewModel extends ViewModel<State> {
       },
       clock,
     );
-    this.uploads = new UploadsViewModel(needs, threadId);
+    this.tray = new TrayViewModel({ ...needs, trays: needs.drafts }, threadId);
+    this.scope.owns(() => this.tray.close());
+    this.uploads = new UploadsViewModel(needs.conversation, threadId);
     this.scope.owns(() => this.uploads.close());
     void this.lookScheduled();
     loadMarkdown().catch(() => {}); // at hand before something is sent
@@ -135,12 +145,8 @@ export class ComposerViewModel extends ViewModel<State> {
 
   /** Puts signs around what is selected, or takes them away. */
   readonly wrap = (mark: string, from: number, to: number): void => {
-    const { text } = this.now;
-    const inside = text.slice(from, to);
-    const already = text.slice(from - mark.length, from) === mark && text.slice(to, to + mark.length) === mark;
-    if (already) this.put(text.slice(0, from - mark.length) + inside + text.slice(to + mark.length), to - mark.length);
-    else
-      this.put(text.slice(0, from) + mark + inside + mark + text.slice(to), inside ? to + 2 * mark.length : from + mark.length);
+    const { text, caret } = wrapped(this.now.text, mark, from, to);
+    this.put(text, caret);
   };
 
   private put(text: string, caret: number): void {
@@ -185,14 +191,20 @@ export class ComposerViewModel extends ViewModel<State> {
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
     const compose = composing ?? (await this.firstMarkdown());
     if (!compose) return;
-    const message = compose(text.startsWith("//") ? text.slice(1) : text, this.mentions, { id: this.needs.conversation.id });
+    const { mentions } = this;
+    const composed = (typed: string): Outgoing | null => compose(typed, mentions, { id: this.needs.conversation.id });
+    const files = at === null && !editing ? this.tray.count : 0;
+    const message = composed(text.startsWith("//") ? text.slice(1) : text) ?? (files ? nothing() : null);
     if (!message) return;
-    const worry = this.isOpen() ? worryAbout(message.body) : null;
+    const said = files ? [message.body, ...this.tray.captions].join("\n") : message.body;
+    const worry = this.isOpen() ? worryAbout(said) : null;
     if (worry && !sure) return this.set({ worry });
     if (reply) message.replyTo = reply.eventId;
     if (editing) message.edits = editing.eventId;
     if (reply && !reply.mine && !message.mentions.includes(reply.sender.id)) message.mentions.push(reply.sender.id);
+    if (files) void this.tray.send(message, composed);
     this.clear();
+    if (files) return;
     try {
       if (at !== null) {
         await this.needs.conversation.scheduled.add(message, this.threadId, at);
@@ -201,6 +213,13 @@ export class ComposerViewModel extends ViewModel<State> {
     } catch (error) {
       if (at !== null) this.set({ text, problem: explain(error) }); // a message that was not sent at once stays in the timeline, with "retry"
     }
+  };
+
+  /** What was recorded leaves at once: it was heard. */
+  readonly sendRecorded = (file: PreparedFile): void => {
+    if (allowsFile(this.needs.details()?.level ?? null, file.blob.type))
+      this.needs.conversation.outgoing.add(this.threadId, file, null);
+    else this.set({ problem: { key: "tray.not-allowed", values: {} } });
   };
 
   /** Rooms that others may enter later: forums and rooms open to guests. */
@@ -232,22 +251,10 @@ export class ComposerViewModel extends ViewModel<State> {
   }
 
   private async run(name: string, rest: string): Promise<void> {
-    const { conversation } = this.needs;
-    const [first, ...others] = rest.split(/\s+/);
-    const reason = others.join(" ");
-    const person = this.mentions.find((each) => rest.startsWith(`@${each.name}`))?.id ?? first;
-    const commands: Record<string, () => unknown> = {
-      invite: () => conversation.members.invite(person),
-      kick: () => conversation.members.kick(person, reason),
-      ban: () => conversation.members.ban(person, reason),
-      topic: () => conversation.settings.setTopic(rest),
-      name: () => conversation.settings.setName(rest),
-      poll: () => this.needs.openPoll(),
-      leave: () => this.needs.left(),
-    };
-    if (!commands[name]) return this.set({ problem: { key: "composer.unknownCommand", values: { name } } });
+    const command = commandOf(name, rest, this.mentions, this.needs);
+    if (!command) return this.set({ problem: { key: "composer.unknownCommand", values: { name } } });
     try {
-      await commands[name]();
+      await command();
       this.clear();
     } catch (error) {
       this.set({ problem: explain(error) });
@@ -277,7 +284,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const { pasted } = this.now;
     this.set({ pasted: null });
     if (pasted === null) return;
-    if (as === "file") void this.uploads.attach([new File([pasted], name, { type: "text/plain" })]);
+    if (as === "file") this.tray.add([new File([pasted], name, { type: "text/plain" })]);
     else this.put(this.now.text + pasted, this.now.text.length + pasted.length);
   };
 }

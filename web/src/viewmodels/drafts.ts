@@ -1,6 +1,7 @@
 /** What was begun and not sent, by room and thread. It survives a reload. */
 
 import { clock as browser, type Clock } from "../platform/clock";
+import type { ChosenFile, PreparedFile } from "../platform/prepared_file";
 import { Scope, type Timer } from "../platform/scope";
 import { load, save } from "../platform/store";
 import { Source, type Stream } from "../platform/stream";
@@ -9,6 +10,18 @@ const KEY = "drafts";
 const WRITE_AFTER = 300;
 
 type Texts = Readonly<Record<string, string>>;
+
+/** A file that is to leave with what is being written. */
+export interface TrayFile {
+  id: number;
+  given: File;
+  /** Null while it is read, and where it cannot be. */
+  chosen: ChosenFile | null;
+  isUnreadable: boolean;
+  /** The picture, smaller; null where nothing is gained, undefined where nobody has tried. */
+  reduced: PreparedFile | null | undefined;
+  caption: string;
+}
 
 /** Where this browser keeps them. */
 export interface Keeper {
@@ -20,6 +33,7 @@ const store: Keeper = { load: () => load<Texts>(KEY), save: (texts) => save(KEY,
 
 export class Drafts {
   private texts: Texts = {};
+  private readonly trays = new Map<string, readonly TrayFile[]>();
   private forgotten = false;
   private readonly begun = new Source<readonly string[]>([]);
   private readonly writing: Timer;
@@ -60,6 +74,16 @@ export class Drafts {
     if (had !== name in this.texts) this.begun.set(Object.keys(this.texts));
   }
 
+  /** What is in the tray there: until the page goes. */
+  filesOf(room: string, thread: string | null): readonly TrayFile[] {
+    return this.trays.get(key(room, thread)) ?? [];
+  }
+
+  keepFiles(room: string, thread: string | null, files: readonly TrayFile[]): void {
+    if (files.length) this.trays.set(key(room, thread), files);
+    else this.trays.delete(key(room, thread));
+  }
+
   /** At once: the page may be about to go. */
   async write(): Promise<void> {
     if (!this.forgotten) await this.keeper.save(this.texts);
@@ -70,6 +94,7 @@ export class Drafts {
     this.forgotten = true;
     this.writing.clear();
     this.texts = {};
+    this.trays.clear();
     this.begun.set([]);
   }
 }

@@ -207,3 +207,14 @@ describe("verification", () => {
     expect(isOpen(all)).toBe(true);
   });
 });
+
+test("what is dropped on a room of the list waits in its tray; where one may not write, that is said", async () => {
+  const { model } = opened();
+  model.bring("!a", [new File(["x"], "plan.pdf")], "à lire");
+  await settled();
+  const { composer } = model.snapshot().room!;
+  expect(composer!.tray.snapshot().files.map((each) => each.name)).toEqual(["plan.pdf"]);
+  expect(composer!.snapshot().text).toBe("à lire");
+  model.bring("!nowhere", [new File(["x"], "plan.pdf")]);
+  expect(model.snapshot()).toMatchObject({ route: { id: "!nowhere" }, notice: { key: "tray.readOnly" } });
+});

@@ -104,6 +104,16 @@ export class MainViewModel extends ViewModel<State> {
     if (route.screen === "room" && route.id === id) this.go({ screen: "home" });
   }
 
+  /** Opens a room with what was dropped on it, or shared with it, in its tray and its field. */
+  readonly bring = (id: string, files: File[], text = ""): void => {
+    this.openRoom(id);
+    const { room } = this.now;
+    const { composer } = room ?? {};
+    if (!composer || !room?.snapshot().details?.may.send) return this.say("tray.readOnly");
+    if (text) composer.insert(text, 0, 0);
+    if (files.length) composer.tray.add(files);
+  };
+
   readonly openPanel = (panel: Panel | null): void => {
     const { route } = this.now;
     if (route.screen === "room") this.go({ ...route, panel });

@@ -4,7 +4,7 @@ import type { Attachment } from "../matrix/types";
 import { MediaViewModel } from "./media";
 
 const file = (thumbnail: string | null = null): Attachment => ({
-  name: "a.mp4", mime: "video/mp4", size: 1, width: null, height: null, duration: null, waveform: null, caption: null,
+  name: "a.mp4", mime: "video/mp4", size: 1, width: null, height: null, duration: null, waveform: null, caption: null, captionHtml: null,
   source: "mxc://a/b", thumbnail,
 }); // biome-ignore format: one line
 

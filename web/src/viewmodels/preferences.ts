@@ -15,6 +15,8 @@ export interface Choices {
   enterSends: boolean;
   /** Formatting is seen while writing, instead of markdown's signs. */
   richText: boolean;
+  /** Pictures leave smaller than they were taken. */
+  reduceImages: boolean;
   sounds: boolean;
   desktopNotifications: boolean;
 }
@@ -33,6 +35,7 @@ export const DEFAULTS: Choices = {
   linkPreviews: true,
   enterSends: true,
   richText: false,
+  reduceImages: false,
   sounds: true,
   desktopNotifications: false,
 };

@@ -4,8 +4,8 @@ import type { Removed } from "../matrix/agency";
 import { type Explanation, explain } from "../matrix/errors";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Classification, Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
+import { choose, reduce } from "../platform/choose";
 import { findEmoji } from "../platform/emoji";
-import { prepare } from "../platform/files";
 import { ComposerViewModel } from "./composer";
 import type { Drafts } from "./drafts";
 import type { Preferences } from "./preferences";
@@ -130,7 +130,10 @@ export class RoomViewModel extends ViewModel<State> {
             (each) => each.membership === "join" && each.id !== this.matrix.userId,
           ),
         emoji: findEmoji,
-        prepare,
+        choose,
+        reduce,
+        reducesImages: () => this.preferences.snapshot().reduceImages,
+        reduceImages: (on) => this.preferences.choose({ reduceImages: on }),
         fileLimit: () => this.matrix.media.limit(),
         lastOwn: () => timeline.lastOwn(),
         sendTyping: () => this.preferences.snapshot().sendTyping,

@@ -4,7 +4,7 @@ import type { Attachment } from "../matrix/types";
 import { RoomFilesViewModel } from "./room_files";
 
 const file = (name: string): Attachment => ({
-  name, mime: "image/png", size: 1, width: null, height: null, duration: null, waveform: null, caption: null,
+  name, mime: "image/png", size: 1, width: null, height: null, duration: null, waveform: null, caption: null, captionHtml: null,
   source: "mxc://a/b", thumbnail: null,
 }); // biome-ignore format: one line
 const picture = (name: string) => item({ eventId: `$${name}`, content: { type: "image", file: file(name) } });

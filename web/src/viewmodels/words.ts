@@ -65,3 +65,11 @@ export function matching(people: Person[], word: string): Person[] {
 
 /** Without accents and case, for finding. */
 export const plainly = fold;
+
+/** A text with signs around a part of it, or without them where they were there; and where the caret is then. */
+export function wrapped(text: string, mark: string, from: number, to: number): { text: string; caret: number } {
+  const [before, inside, after] = [text.slice(0, from), text.slice(from, to), text.slice(to)];
+  if (before.endsWith(mark) && after.startsWith(mark))
+    return { text: before.slice(0, -mark.length) + inside + after.slice(mark.length), caret: to - mark.length };
+  return { text: before + mark + inside + mark + after, caret: inside ? to + 2 * mark.length : from + mark.length };
+}

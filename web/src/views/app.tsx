@@ -2,6 +2,7 @@ import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
 import { Barred } from "./barred";
+import { useDropsOnRooms } from "./drops";
 import { Rail } from "./frame";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
@@ -109,6 +110,7 @@ function Main() {
   const { route, room, dialog, notice, shared, ready } = useSnapshot(useMain());
   const phone = useMedia("(max-width: 767px)");
   useKeys();
+  useDropsOnRooms();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
   const listed = route.screen === "home" || route.screen === "room";

@@ -2,8 +2,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Attachment, Item } from "../matrix/types";
 import { keep } from "../platform/files";
+import { iconOf } from "./file_icon";
 import { size } from "./format";
-import type { IconName } from "./icons";
 import { ImageDialog } from "./image_dialog";
 import { Icon } from "./ui/icon";
 import { keyOf, useApp, useLater } from "./use";
@@ -19,21 +19,18 @@ export function Scanned({ item }: { item: Item }) {
   const verdict = useLater(async () => ({ why: sent ? await app.media.verdict(file) : null }), `scan ${keyOf(file)} ${sent}`);
   if (verdict?.why === null) return <Attached item={item} />;
   return (
-    <>
-      <div className="card" role="status">
-        <span className="ficon">
-          <Icon name={verdict?.why ? "shieldbad" : "shieldok"} size={22} />
-        </span>
-        <div className="grow min0">
-          <p className="strong cut">{file.name}</p>
-          <p className={verdict?.why || verdict === null ? "scan bad" : "scan"}>
-            {verdict === undefined ? t("scan.going") : verdict === null ? t("scan.failed") : t("scan.stopped")}
-          </p>
-          {verdict?.why && <p className="t12 muted">{verdictOf(verdict.why, t)}</p>}
-        </div>
+    <div className="card" role="status">
+      <span className="ficon">
+        <Icon name={verdict?.why ? "shieldbad" : "shieldok"} size={22} />
+      </span>
+      <div className="grow min0">
+        <p className="strong cut">{file.name}</p>
+        <p className={verdict?.why || verdict === null ? "scan bad" : "scan"}>
+          {verdict === undefined ? t("scan.going") : verdict === null ? t("scan.failed") : t("scan.stopped")}
+        </p>
+        {verdict?.why && <p className="t12 muted">{verdictOf(verdict.why, t)}</p>}
       </div>
-      <Caption file={file} />
-    </>
+    </div>
   );
 }
 
@@ -54,13 +51,10 @@ function Attached({ item }: { item: Item }) {
           ) : (
             <FileCard file={content.file} />
           )}
-          <Caption file={content.file} />
         </>
       );
   }
 }
-
-const Caption = ({ file }: { file: Attachment }) => (file.caption ? <p className="txt">{file.caption}</p> : null);
 
 function Image({ file, sender }: { file: Attachment; sender: string }) {
   const { t } = useTranslation();
@@ -139,17 +133,6 @@ function Sound({ file }: { file: Attachment }) {
       </audio>
     </div>
   );
-}
-
-export function iconOf(mime: string, name: string): IconName {
-  if (/sheet|excel|csv/.test(mime) || /\.(xlsx?|ods|csv)$/i.test(name)) return "sheet";
-  return mime.startsWith("image/")
-    ? "image"
-    : mime.startsWith("audio/")
-      ? "speaker"
-      : mime.startsWith("video/")
-        ? "video"
-        : "doc";
 }
 
 export function FileCard({ file, broken = false }: { file: Attachment; broken?: boolean }) {

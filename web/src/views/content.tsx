@@ -1,8 +1,9 @@
 import type { TFunction } from "i18next";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import type { Item, LockedReason, RoomDetails } from "../matrix/types";
+import type { Attachment, Item, LockedReason, RoomDetails } from "../matrix/types";
 import { escaped, harmless, pieces } from "../platform/html";
+import type { MainViewModel } from "../viewmodels/main";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Scanned } from "./attachment";
 import { Icon } from "./ui/icon";
@@ -19,7 +20,13 @@ interface Props {
 export function Contents({ item, room, details, again = false }: Props) {
   const { t } = useTranslation();
   const { content } = item;
-  if ("file" in content) return <Scanned item={item} />;
+  if ("file" in content)
+    return (
+      <>
+        <Scanned item={item} />
+        {content.file.caption !== null && <Caption file={content.file} room={room} />}
+      </>
+    );
   switch (content.type) {
     case "text":
       return <Text item={item} room={room} details={details} />;
@@ -42,6 +49,41 @@ export function Contents({ item, room, details, again = false }: Props) {
   }
 }
 
+/** What is said of a file. */
+function Caption({ file, room }: { file: Attachment; room: RoomViewModel }) {
+  const me = useApp().userId;
+  const main = useMain();
+  const { captionHtml } = file;
+  const html = useMemo(() => captionHtml && harmless(captionHtml, me, (id) => room.nameOf(id)), [captionHtml, me, room]);
+  if (!html) return <p className="txt">{linked(file.caption ?? "")}</p>;
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the list of members
+    <div
+      className="txt rich"
+      onClick={(event) => openPerson(event, main)}
+      // made harmless above
+      dangerouslySetInnerHTML={{ __html: html }}
+    />
+  );
+}
+
+function openPerson(event: React.MouseEvent, main: MainViewModel): void {
+  const person = (event.target as HTMLElement).closest<HTMLElement>("[data-person]")?.dataset.person;
+  if (person) main.openPanel({ name: "person", id: person });
+}
+
+/** Text whose links can be followed. */
+const linked = (text: string): React.ReactNode =>
+  pieces(text).map((each, index) =>
+    each.link ? (
+      <a key={index} href={each.text} target="_blank" rel="noreferrer">
+        {each.text}
+      </a>
+    ) : (
+      each.text
+    ),
+  );
+
 /** What an item says, in plain words: for announcements, copies and quotations. */
 export function textFor(item: Item, t: TFunction): string {
   const { content } = item;
@@ -63,32 +105,20 @@ function Text({ item, room, details }: { item: Item; room: RoomViewModel; detail
   const html = useMemo(() => (said ? harmless(said, me, (id) => room.nameOf(id)) : null), [said, me, room]);
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
-  const open = (event: React.MouseEvent | React.KeyboardEvent): void => {
-    const person = (event.target as HTMLElement).closest<HTMLElement>("[data-person]")?.dataset.person;
-    if (person) main.openPanel({ name: "person", id: person });
-  };
   return (
     <>
       {html !== null ? (
         // biome-ignore lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the sender and the list of members
         <div
           className={`${className} rich`}
-          onClick={open}
+          onClick={(event) => openPerson(event, main)}
           // made harmless above
           dangerouslySetInnerHTML={{ __html: html }}
         />
       ) : (
         <p className={className}>
           {content.emote && <em>{item.sender.name} </em>}
-          {pieces(content.body).map((each, index) =>
-            each.link ? (
-              <a key={index} href={each.text} target="_blank" rel="noreferrer">
-                {each.text}
-              </a>
-            ) : (
-              each.text
-            ),
-          )}
+          {linked(content.body)}
         </p>
       )}
       {item.link && linkPreviews && !details.encrypted && <Preview link={item.link} ts={item.ts} />}

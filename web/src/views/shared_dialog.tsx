@@ -16,25 +16,13 @@ export function SharedDialog({ shared }: { shared: Shared }) {
   const [room, setRoom] = useState<RoomSummary | null>(null);
   const go = (id: string): void => {
     main.dropShared();
-    main.openRoom(id);
-    const composer = main.snapshot().room?.composer;
-    if (!composer) return;
-    if (shared.text) composer.insert(shared.text, 0, 0);
-    if (shared.files.length) void composer.uploads.attach(shared.files);
+    main.bring(id, shared.files, shared.text);
   };
   return (
     <Dialog
       title={t("share.title")}
       onClose={main.dropShared}
-      foot={
-        room && (
-          <DialogActions
-            go={t(shared.files.length ? "share.send" : "share.write")}
-            onGo={() => go(room.id)}
-            onCancel={() => setRoom(null)}
-          />
-        )
-      }
+      foot={room && <DialogActions go={t("share.write")} onGo={() => go(room.id)} onCancel={() => setRoom(null)} />}
     >
       <p className="note warn">{t("share.from")}</p>
       {shared.text && <p className="txt anywhere mt2">{shared.text}</p>}

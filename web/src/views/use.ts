@@ -57,6 +57,19 @@ export function useMedia(query: string): boolean {
   );
 }
 
+/** An address that an <img> can show, for as long as it does. */
+export function useObjectUrl(blob: Blob | null): string | null {
+  const [url, setUrl] = useState<string | null>(null);
+  useEffect(() => {
+    const made = blob && URL.createObjectURL(blob);
+    setUrl(made);
+    return () => {
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [blob]);
+  return url;
+}
+
 /** The result of something that takes a while: undefined while it does, null when it failed. */
 export function useLater<T>(make: () => Promise<T>, key: string): T | null | undefined {
   const [value, setValue] = useState<{ key: string; value: T | null }>();

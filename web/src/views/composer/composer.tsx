@@ -11,6 +11,7 @@ import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Problem } from "../ui/parts";
 import { useApp, useMedia, useSnapshot } from "../use";
+import { useAttach } from "./attach";
 import type { Field } from "./field";
 import { PasteDialog } from "./paste_dialog";
 import { PlainField } from "./plain_field";
@@ -18,6 +19,7 @@ import { Scheduled } from "./scheduled";
 import { Suggestions } from "./suggestions";
 import { Uploads } from "./uploads";
 
+const Tray = lazy(() => import("./tray").then((each) => ({ default: each.Tray })));
 const EmojiPicker = lazy(() => import("../emoji_picker").then((each) => ({ default: each.EmojiPicker })));
 const VoiceRecorder = lazy(() => import("../voice_recorder").then((each) => ({ default: each.VoiceRecorder })));
 const RichField = lazy(() => import("./rich_field").then((each) => ({ default: each.RichField })));
@@ -31,12 +33,13 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const { enterSends, richText } = useSnapshot(app.preferences);
   const { configuration, connection } = useSnapshot(app);
   const field = useRef<Field>(null);
-  const file = useRef<HTMLInputElement>(null);
-  const camera = useRef<HTMLInputElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const { files } = useSnapshot(model.tray);
+  const { dragging, paste, choices, inputs } = useAttach(model, field, box);
+  const isReady = text.trim() !== "" || files.some((each) => !each.problem);
   const [switched, setSwitched] = useState(false);
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
-  const [dragging, setDragging] = useState(false);
   const list = useId();
   const phone = useMedia("(max-width: 767px)");
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
@@ -68,20 +71,6 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
     }
     return event.key === "ArrowUp" && text === "" && model.editLast();
   };
-  const drop = (event: React.DragEvent): void => {
-    event.preventDefault();
-    setDragging(false);
-    if (event.dataTransfer.files.length) void model.uploads.attach([...event.dataTransfer.files]);
-  };
-  const onPaste = (data: DataTransfer): boolean => {
-    if (data.files.length) void model.uploads.attach([...data.files]);
-    return data.files.length > 0 || model.paste(data.getData("text/plain"));
-  };
-  const pick = (input: HTMLInputElement): void => {
-    void model.uploads.attach([...(input.files ?? [])]);
-    input.value = "";
-  };
-
   const fieldProps = {
     ref: field,
     id: list,
@@ -91,20 +80,10 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
     enterSends,
     autoFocus: switched || (model.threadId !== null && !phone),
     onKey,
-    onPaste,
+    onPaste: paste,
   };
   return (
-    <div
-      className="composerbox"
-      data-region
-      tabIndex={-1}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setDragging(true);
-      }}
-      onDragLeave={() => setDragging(false)}
-      onDrop={drop}
-    >
+    <div className="composerbox" data-region tabIndex={-1} ref={box}>
       {uploads.length > 0 && <Uploads uploads={uploads} model={model.uploads} />}
       <Problem problem={problem} />
       {scheduled.length > 0 && <Scheduled scheduled={scheduled} model={model} />}
@@ -130,6 +109,12 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
           onPick={(each) => field.current?.complete(model.completion(each))}
         />
       )}
+      {files.length > 0 && (
+        <Suspense>
+          <Tray model={model.tray} onSend={() => send()} onEmpty={() => field.current?.focus()} />
+        </Suspense>
+      )}
+      {dragging && <p className="hint">{t("tray.drop")}</p>}
       <form
         className={dragging ? "composer dragging" : "composer"}
         aria-label={label}
@@ -160,7 +145,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
             <VoiceRecorder
               onDone={(recorded) => {
                 setRecording(false);
-                if (recorded) void model.uploads.attachPrepared(recorded);
+                if (recorded) model.sendRecorded(recorded);
               }}
             />
           </Suspense>
@@ -176,8 +161,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
               icon="plus"
               className="ib s"
               choices={[
-                { name: t("composer.file"), icon: "clip", run: () => file.current?.click() },
-                { name: t("composer.camera"), icon: "camera", run: () => camera.current?.click() },
+                ...choices,
                 ...(configuration?.features.polls !== false
                   ? [{ name: t("composer.poll"), icon: "poll" as const, run: () => room.openPoll(true) }]
                   : []),
@@ -224,36 +208,19 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
               <Icon name="at" />
             </button>
             <span className="grow" />
-            {!text.trim() && configuration?.features.voice_messages !== false && (
+            {!isReady && configuration?.features.voice_messages !== false && (
               <button type="button" className="ib s" aria-label={t("composer.voice")} onClick={() => setRecording(true)}>
                 <Icon name="mic" />
               </button>
             )}
-            <button type="submit" className="send" aria-label={editing ? t("save") : t("send")} disabled={!text.trim()}>
+            <button type="submit" className="send" aria-label={editing ? t("save") : t("send")} disabled={!isReady}>
               <Icon name={editing ? "check" : "send"} size={19} />
             </button>
           </div>
         )}
       </form>
-      <input
-        ref={file}
-        type="file"
-        multiple
-        hidden
-        aria-label={t("composer.file")}
-        onChange={(event) => pick(event.target)}
-        data-testid="file"
-      />
-      <input
-        ref={camera}
-        type="file"
-        accept="image/*"
-        capture="environment"
-        hidden
-        aria-label={t("composer.camera")}
-        onChange={(event) => pick(event.target)}
-      />
-      {connection === "offline" && text.trim() && <p className="hint">{t("composer.offline")}</p>}
+      {inputs}
+      {connection === "offline" && isReady && <p className="hint">{t("composer.offline")}</p>}
       {pasted !== null && <PasteDialog pasted={pasted} model={model} />}
       {scheduling && (
         <Suspense>

@@ -1,10 +1,11 @@
 import { useTranslation } from "react-i18next";
-import type { Upload, UploadsViewModel } from "../../viewmodels/uploads";
+import type { OutgoingFile } from "../../matrix/file_outbox";
+import type { UploadsViewModel } from "../../viewmodels/uploads";
 import { size } from "../format";
 import { Icon } from "../ui/icon";
 
 /** Files on their way: how far, and what to do about those that did not get there. */
-export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: UploadsViewModel }) => (
+export const Uploads = ({ uploads, model }: { uploads: OutgoingFile[]; model: UploadsViewModel }) => (
   <ul className="uploads">
     {uploads.map((each) => (
       <li key={each.id}>
@@ -14,7 +15,7 @@ export const Uploads = ({ uploads, model }: { uploads: Upload[]; model: UploadsV
   </ul>
 );
 
-function UploadRow({ upload, model }: { upload: Upload; model: UploadsViewModel }) {
+function UploadRow({ upload, model }: { upload: OutgoingFile; model: UploadsViewModel }) {
   const { t } = useTranslation();
   const percent = upload.size ? Math.min(100, Math.round((upload.sent / upload.size) * 100)) : 0;
   return (
@@ -41,22 +42,13 @@ function UploadRow({ upload, model }: { upload: Upload; model: UploadsViewModel 
         )}
         {upload.state === "failed" && (
           <p className="t12 bad" role="alert">
-            {t("upload.failed")}{" "}
+            {t("upload.failed")} {upload.refusal && t(upload.refusal.key, upload.refusal.values)}{" "}
             <button type="button" className="link t12 bad" onClick={() => model.retry(upload.id)}>
               {t("retry")}
             </button>
           </p>
         )}
-        {upload.state === "not-allowed" && (
-          <p className="t12 bad" role="alert">
-            {t("upload.notAllowed")}
-          </p>
-        )}
-        {upload.state === "too-large" && (
-          <p className="t12 bad" role="alert">
-            {t("upload.tooLarge", { size: size(upload.size) })}
-          </p>
-        )}
+        {upload.state === "waiting" && <p className="t12 muted">{t("upload.waiting")}</p>}
       </div>
       <button
         type="button"
