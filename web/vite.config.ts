@@ -1,4 +1,4 @@
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
@@ -7,14 +7,41 @@ import { defineConfig, type Plugin } from "vite";
 const OUT = "../src/chappe/webclient";
 const LICENCES = "licences.txt";
 
+/** The packages of what runs beside the page, which Vite does not list. */
+const inWorkers = new Set<string>();
+
+const noted: Plugin = {
+  name: "noted",
+  generateBundle(_options, bundle) {
+    for (const each of Object.values(bundle))
+      for (const id of each.type === "chunk" ? each.moduleIds : []) {
+        const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id)?.[1];
+        if (name) inWorkers.add(name);
+      }
+  },
+};
+
 /** The licences of what goes to the browser (docs/decisions/0016): Vite writes those of the packages, but for the font and us. */
 function licences(): Plugin {
-  const others = { "@fontsource-variable/inter (OFL-1.1)": "node_modules/@fontsource-variable/inter/LICENSE" };
+  const decoders = "node_modules/pdfjs-dist/wasm";
+  const others: Record<string, string> = {
+    "@fontsource-variable/inter (OFL-1.1)": "node_modules/@fontsource-variable/inter/LICENSE",
+    "OpenJPEG in pdfjs-dist (BSD-2-Clause)": `${decoders}/LICENSE_OPENJPEG`,
+    "JBIG2 of PDFium in pdfjs-dist (Apache-2.0)": `${decoders}/LICENSE_JBIG2`,
+    "qcms in pdfjs-dist (MIT)": `${decoders}/LICENSE_QCMS`,
+  };
   return {
     name: "licences",
     closeBundle() {
+      const known = readFileSync(join(OUT, LICENCES), "utf8");
+      for (const name of [...inWorkers].sort()) {
+        const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8"));
+        const title = `${name} - ${version} (${license})`;
+        const text = readdirSync(`node_modules/${name}`).find((each) => /^licen[cs]e/i.test(each));
+        if (!known.includes(`## ${title}`)) others[title] = text ? `node_modules/${name}/${text}` : "";
+      }
       for (const [name, path] of Object.entries({ ...others, "Chappe (AGPL-3.0-or-later)": "../LICENSE" }))
-        appendFileSync(join(OUT, LICENCES), `\n## ${name}\n\n${readFileSync(path, "utf8")}`);
+        appendFileSync(join(OUT, LICENCES), `\n## ${name}\n\n${existsSync(path) ? readFileSync(path, "utf8") : ""}`);
     },
   };
 }
@@ -40,6 +67,7 @@ function compressed(): Plugin {
 
 export default defineConfig({
   plugins: [react(), licences(), compressed()],
+  worker: { format: "es", plugins: () => [noted] },
   build: {
     outDir: OUT,
     license: { fileName: LICENCES },

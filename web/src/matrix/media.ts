@@ -11,7 +11,9 @@ const SHOWN =
   /^(image\/(png|jpe?g|gif|webp|avif|bmp)|video\/(mp4|webm|ogg|quicktime)|audio\/(mpeg|mp4|ogg|wav|webm|aac|flac|x-m4a|x-wav))$/;
 
 /** A file that the antivirus has stopped. */
-export class Stopped extends Error {}
+export class Stopped extends Error {
+  readonly isStopped = true;
+}
 
 /**
  * What tells one file from another. One address with another key is another file: whoever uploads chooses the keys, so that the
@@ -70,6 +72,11 @@ export class Media {
   /** The thumbnail of a picture; the picture itself where there is none, or none that may be shown. */
   small(file: Attachment): Promise<string> {
     return file.thumbnail ? this.url(file, true).catch(() => this.url(file)) : this.url(file);
+  }
+
+  /** What is in an attachment, to be looked at on this device. */
+  async bytes(file: Attachment): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await (await this.read(file.source, file.mime)).arrayBuffer());
   }
 
   /** The only way to the bytes of an attachment. Throws Stopped for what the antivirus has not found clean. */

@@ -21,11 +21,16 @@ interface State {
   problem: Explanation | null;
   changedIdentity: Person | null;
   poll: boolean;
+  /** A file that is looked at, as large as the screen. */
+  viewing: { item: Looked; thread: string | null } | null;
   busy: boolean;
 }
 
 /** Somebody who had to leave. */
 export type Left = Removed & { name: string };
+
+/** A file, where it was said. */
+export type Looked = Pick<Item, "eventId" | "sender" | "ts" | "content">;
 
 /** A pinned message; null for one that is gone. */
 export interface Pinned {
@@ -65,6 +70,7 @@ export class RoomViewModel extends ViewModel<State> {
       problem: null,
       changedIdentity: null,
       poll: false,
+      viewing: null,
       busy: false,
     });
     this.conversation = matrix.conversation(id);
@@ -183,6 +189,8 @@ export class RoomViewModel extends ViewModel<State> {
   }
 
   readonly dismiss = (): void => this.set({ problem: null });
+  readonly lookAt = (item: Looked, thread: string | null): void => this.set({ viewing: { item, thread } });
+  readonly lookAway = (): void => this.set({ viewing: null });
   readonly openPoll = (poll: boolean): void => this.set({ poll });
   readonly join = (): Promise<boolean> => this.attempt(() => this.matrix.entry.join(this.id));
   readonly decline = async (): Promise<void> => {

@@ -9,6 +9,7 @@ export interface RoomFile {
   sender: string;
   ts: number;
   file: Attachment;
+  item: Item;
 }
 
 interface State {
@@ -40,5 +41,7 @@ export class RoomFilesViewModel extends ViewModel<State> {
   };
 }
 
-const fileOf = ({ eventId, sender, ts, content }: Item): RoomFile[] =>
-  "file" in content ? [{ eventId, sender: sender.name, ts, file: content.file }] : [];
+const fileOf = (item: Item): RoomFile[] => {
+  const { eventId, sender, ts, content } = item;
+  return "file" in content ? [{ eventId, sender: sender.name, ts, file: content.file, item }] : [];
+};

@@ -2,22 +2,28 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Attachment, Item } from "../matrix/types";
 import { keep } from "../platform/files";
+import { kindOf } from "../viewmodels/preview";
 import { iconOf } from "./file_icon";
-import { size } from "./format";
-import { ImageDialog } from "./image_dialog";
+import { length, size } from "./format";
 import { Icon } from "./ui/icon";
 import { keyOf, useApp, useLater } from "./use";
 import { verdictOf } from "./verdict";
 import { Voice } from "./voice";
 
+interface Props {
+  item: Item;
+  /** Looks at the file, as large as the screen. */
+  onOpen: () => void;
+}
+
 /** Where there is an antivirus nothing of a file is shown before it has said that the file is clean. */
-export function Scanned({ item }: { item: Item }) {
+export function Scanned({ item, onOpen }: Props) {
   const { t } = useTranslation();
   const app = useApp();
   const { file } = item.content as Extract<Item["content"], { file: Attachment }>;
   const sent = item.state === "sent";
   const verdict = useLater(async () => ({ why: sent ? await app.media.verdict(file) : null }), `scan ${keyOf(file)} ${sent}`);
-  if (verdict?.why === null) return <Attached item={item} />;
+  if (verdict?.why === null) return <Attached item={item} onOpen={onOpen} />;
   return (
     <div className="card" role="status">
       <span className="ficon">
@@ -34,54 +40,44 @@ export function Scanned({ item }: { item: Item }) {
   );
 }
 
-function Attached({ item }: { item: Item }) {
+function Attached({ item, onOpen }: Props) {
   const content = item.content as Extract<Item["content"], { file: Attachment }>;
   switch (content.type) {
     case "audio":
       return <Sound file={content.file} />;
     case "voice":
       return <Voice file={content.file} />;
+    case "image":
+      return <Image file={content.file} sender={item.sender.name} onOpen={onOpen} />;
+    case "video":
+      return <Video file={content.file} onOpen={onOpen} />;
     default:
-      return (
-        <>
-          {content.type === "image" ? (
-            <Image file={content.file} sender={item.sender.name} />
-          ) : content.type === "video" ? (
-            <Video file={content.file} />
-          ) : (
-            <FileCard file={content.file} />
-          )}
-        </>
-      );
+      return <FileCard file={content.file} onOpen={item.state === "sent" ? onOpen : undefined} />;
   }
 }
 
-function Image({ file, sender }: { file: Attachment; sender: string }) {
+interface ShownProps {
+  file: Attachment;
+  onOpen: () => void;
+}
+
+function Image({ file, sender, onOpen }: ShownProps & { sender: string }) {
   const { t } = useTranslation();
   const app = useApp();
-  const [open, setOpen] = useState(false);
   const key = keyOf(file);
   const url = useLater(() => app.media.small(file), key);
   const { width, height } = fitted(file.width ?? 320, file.height ?? 200, 400, 300);
   const label = file.caption ?? t("file.imageFrom", { name: sender, file: file.name });
   if (url === null) return <FileCard file={file} broken />;
   return (
-    <>
-      <button
-        type="button"
-        className="pic"
-        style={{ width, aspectRatio: `${width} / ${height}` }}
-        onClick={() => setOpen(true)}
-      >
-        <span className="sr">{t("file.open")} </span>
-        {url ? (
-          <img src={url} alt={label} width={width} height={height} />
-        ) : (
-          <span className="shimmer" role="img" aria-label={label} />
-        )}
-      </button>
-      {open && <ImageDialog file={file} label={label} onClose={() => setOpen(false)} />}
-    </>
+    <button type="button" className="pic" style={{ width, aspectRatio: `${width} / ${height}` }} onClick={onOpen}>
+      <span className="sr">{t("file.open")} </span>
+      {url ? (
+        <img src={url} alt={label} width={width} height={height} />
+      ) : (
+        <span className="shimmer" role="img" aria-label={label} />
+      )}
+    </button>
   );
 }
 
@@ -90,33 +86,24 @@ export function fitted(width: number, height: number, most: number, tallest: num
   return { width: Math.max(48, Math.round(width * scale)), height: Math.max(48, Math.round(height * scale)) };
 }
 
-function Video({ file }: { file: Attachment }) {
+function Video({ file, onOpen }: ShownProps) {
   const { t } = useTranslation();
   const app = useApp();
-  const [wanted, setWanted] = useState(false);
-  const key = keyOf(file);
-  const poster = useLater(() => app.media.poster(file), `poster ${key}`);
-  const url = useLater(() => (wanted ? app.media.url(file) : Promise.resolve("")), `${key} ${wanted}`);
+  const poster = useLater(() => app.media.poster(file), `poster ${keyOf(file)}`);
   const { width, height } = fitted(file.width ?? 400, file.height ?? 225, 400, 300);
-  if (wanted && url === null) return <FileCard file={file} broken />;
-  if (url)
-    return (
-      <video className="pic" src={url} controls autoPlay width={width} height={height} aria-label={file.name}>
-        <track kind="captions" />
-      </video>
-    );
   return (
     <button
       type="button"
       className="pic video"
-      style={{ width, height }}
-      onClick={() => setWanted(true)}
+      style={{ width, aspectRatio: `${width} / ${height}` }}
+      onClick={onOpen}
       aria-label={t("file.play", { name: file.name })}
     >
       {poster && <img src={poster} alt="" width={width} height={height} />}
       <span className="playmark">
         <Icon name="play" size={28} />
       </span>
+      {file.duration !== null && <span className="filmlength num">{length(file.duration)}</span>}
     </button>
   );
 }
@@ -135,10 +122,18 @@ function Sound({ file }: { file: Attachment }) {
   );
 }
 
-export function FileCard({ file, broken = false }: { file: Attachment; broken?: boolean }) {
+interface CardProps {
+  file: Attachment;
+  broken?: boolean;
+  onOpen?: () => void;
+}
+
+/** A file by its name. What can be looked at in its place opens when its card is pressed. */
+export function FileCard({ file, broken = false, onOpen }: CardProps) {
   const { t } = useTranslation();
   const app = useApp();
   const [state, setState] = useState<"idle" | "busy" | "failed">(broken ? "failed" : "idle");
+  const opens = onOpen !== undefined && kindOf(file) !== null;
   const save = async (): Promise<void> => {
     setState("busy");
     try {
@@ -148,14 +143,14 @@ export function FileCard({ file, broken = false }: { file: Attachment; broken?: 
       setState("failed");
     }
   };
-  return (
-    <div className="card">
+  const told = (
+    <>
       <span className="ficon">
         <Icon name={iconOf(file.mime, file.name)} size={22} />
       </span>
-      <div className="grow min0">
-        <p className="strong cut">{file.name}</p>
-        <p className="row g2 t12 muted">
+      <span className="grow min0 block">
+        <span className="strong cut block">{file.name}</span>
+        <span className="row g2 t12 muted">
           <span className="num">{size(file.size)}</span>
           {state === "failed" && (
             <span className="scan bad" role="alert">
@@ -163,8 +158,20 @@ export function FileCard({ file, broken = false }: { file: Attachment; broken?: 
               {t("file.failed")}
             </span>
           )}
-        </p>
-      </div>
+        </span>
+      </span>
+    </>
+  );
+  return (
+    <div className="card">
+      {opens ? (
+        <button type="button" className="cardopen" onClick={onOpen}>
+          <span className="sr">{t("file.look")} </span>
+          {told}
+        </button>
+      ) : (
+        told
+      )}
       <button
         type="button"
         className="ib s"

@@ -13,17 +13,19 @@ interface Props {
   item: Item;
   room: RoomViewModel;
   details: RoomDetails;
+  /** Where it is said. */
+  thread: string | null;
   /** Locked like the message before it. */
   again?: boolean;
 }
 
-export function Contents({ item, room, details, again = false }: Props) {
+export function Contents({ item, room, details, thread, again = false }: Props) {
   const { t } = useTranslation();
   const { content } = item;
   if ("file" in content)
     return (
       <>
-        <Scanned item={item} />
+        <Scanned item={item} onOpen={() => room.lookAt(item, thread)} />
         {content.file.caption !== null && <Caption file={content.file} room={room} />}
       </>
     );

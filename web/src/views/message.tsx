@@ -85,7 +85,7 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
             )}
           </button>
         )}
-        <Contents item={item} room={room} details={details} again={again} />
+        <Contents item={item} room={room} details={details} thread={timeline.threadId} again={again} />
         {continues && item.edited && (
           <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
             {t("message.edited")}

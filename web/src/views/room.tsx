@@ -18,12 +18,13 @@ import { useApp, useMain, useMedia, useSnapshot } from "./use";
 
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
 const Space = lazy(() => import("./space").then((each) => ({ default: each.Space })));
+const Viewer = lazy(() => import("./viewer/viewer").then((each) => ({ default: each.Viewer })));
 const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default: each.PollDialog })));
 
 export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | null }) {
   const { t } = useTranslation();
   const main = useMain();
-  const { details, membership, summary, changedIdentity, poll } = useSnapshot(model);
+  const { details, membership, summary, changedIdentity, poll, viewing } = useSnapshot(model);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
   const { replacedBy } = details;
@@ -70,6 +71,11 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
           }
         >
           <SidePanel key={`${panel.name} ${"id" in panel ? panel.id : ""}`} room={model} details={details} panel={panel} />
+        </Suspense>
+      )}
+      {viewing && (
+        <Suspense>
+          <Viewer room={model} of={viewing.item} thread={viewing.thread} onClose={model.lookAway} />
         </Suspense>
       )}
       {poll && (

@@ -145,7 +145,7 @@ export function Files({ room }: { room: RoomViewModel }) {
             <p className="t12 muted">
               {each.sender} · {full(each.ts)}
             </p>
-            <FileCard file={each.file} />
+            <FileCard file={each.file} onOpen={() => room.lookAt(each.item, null)} />
           </li>
         ))}
       </ul>
