@@ -19,12 +19,12 @@ async function photo(page, name, colour, size = 400) {
     async ([colour, size]) => {
       const canvas = new OffscreenCanvas(size, size * 0.75);
       const pen = canvas.getContext("2d");
+      const noise = pen.createImageData(canvas.width, canvas.height);
+      const points = new Uint32Array(noise.data.buffer);
+      for (let at = 0; at < points.length; at++) points[at] = 0xff000000 | ((at * 2654435761) & 0x3f3f3f);
+      pen.putImageData(noise, 0, 0);
       pen.fillStyle = colour;
-      pen.fillRect(0, 0, size, size);
-      for (let at = 0; at < size; at += 3) {
-        pen.fillStyle = `hsl(${(at * 47) % 360} 60% 50%)`;
-        for (let down = 0; down < size; down += 3) pen.fillRect(at, down, ((at * down) % 3) + 1, 2);
-      }
+      pen.fillRect(size / 4, size / 4, size / 2, size / 4);
       const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg", quality: 1 })).arrayBuffer());
       return btoa(Array.from(bytes, (each) => String.fromCharCode(each)).join(""));
     },
@@ -185,6 +185,34 @@ await play({
     await tray(claire).getByRole("button", { name: "Ne pas envoyer photo.jpg" }).click();
     assert(await claire.evaluate(() => document.activeElement.dataset.testid === "composer"), "the hands do not go back to the field");
   },
+  async "pictures follow each other, grow by keys and wheel, and give the hands back"() {
+    const opener = messages(mehdi).getByRole("button", { name: /Ouvrir.*preuve.jpg/ });
+    await opener.focus();
+    await mehdi.keyboard.press("Enter");
+    await viewer(mehdi).getByText("preuve.jpg : 2 sur 3").waitFor();
+    await look(mehdi, "viewer-picture");
+    await mehdi.keyboard.press("ArrowLeft");
+    await viewer(mehdi).getByText("La digue vue du pont").waitFor();
+    await viewer(mehdi).getByText("digue.jpg : 1 sur 3").waitFor();
+    await mehdi.keyboard.press("ArrowRight");
+    await mehdi.keyboard.press("ArrowRight");
+    await viewer(mehdi).getByText("grande.jpg : 3 sur 3").waitFor();
+    await viewer(mehdi).getByRole("img", { name: /grande.jpg/ }).waitFor();
+    const scale = () => viewer(mehdi).getByRole("img").evaluate((each) => Number(/scale\((.+)\)/.exec(each.style.transform)[1]));
+    await mehdi.keyboard.press("+");
+    await viewer(mehdi).getByText("150 %").waitFor();
+    assert((await scale()) === 1.5, "a key does not make it larger");
+    await viewer(mehdi).getByRole("img").hover();
+    await mehdi.mouse.wheel(0, -400);
+    await viewer(mehdi).getByText(/^3\d\d %$/).waitFor();
+    await mehdi.keyboard.press("0");
+    await viewer(mehdi).getByText("100 %").waitFor();
+    await viewer(mehdi).getByRole("button", { name: "Image précédente" }).click();
+    await viewer(mehdi).getByText("preuve.jpg : 2 sur 3").waitFor();
+    await mehdi.keyboard.press("Escape");
+    await viewer(mehdi).waitFor({ state: "detached" });
+    assert(await opener.evaluate((each) => document.activeElement === each), "the hands are lost with the pictures");
+  },
   async "files are pasted several at once, dropped on the conversation, and on another room of the list"() {
     await createRoom(claire, "Logistique", "Privée", ["Mehdi"]);
     await mehdi.getByRole("button", { name: "Rejoindre Logistique" }).click();
@@ -239,6 +267,7 @@ await play({
   },
   async "documents are read in their place; nothing of them runs"() {
     await claire.getByTestId("file").setInputFiles([
+      file("carte.pdf", "application/pdf", pdf("Carte des digues")),
       file("moyens.csv", "text/csv", Buffer.from("commune;accès\nGivors;ferm\xe9\n", "latin1")),
       file("note.odt", "application/vnd.oasis.opendocument.text", odf("text", "<text:h text:outline-level=\"1\">Consigne</text:h><text:p>Deux ponts fermés</text:p>")),
       file("stocks.ods", "application/vnd.oasis.opendocument.spreadsheet", odf("spreadsheet", '<table:table table:name="Sacs"><table:table-row><table:table-cell><text:p>120 sacs</text:p></table:table-cell></table:table-row></table:table>')),
@@ -260,7 +289,7 @@ await play({
       await viewer(mehdi).waitFor({ state: "detached" });
       assert(await opener.evaluate((each) => document.activeElement === each), `the hands do not come back from ${name}`);
     };
-    await reads("plan.pdf", "Plan des digues", "viewer-pdf");
+    await reads("carte.pdf", "Carte des digues", "viewer-pdf");
     await reads("moyens.csv", "fermé", "viewer-table");
     await reads("note.odt", "Deux ponts fermés", "viewer-text");
     await reads("stocks.ods", "120 sacs");
@@ -273,34 +302,6 @@ await play({
       assert((await messages(mehdi).getByRole("button", { name: new RegExp(`^Ouvrir.*${name}`) }).count()) === 0, `${name} can be opened`);
     }
     assert(!(await mehdi.evaluate(() => window.hurt)), "something of a file ran");
-  },
-  async "pictures follow each other, grow by keys and wheel, and give the hands back"() {
-    const opener = messages(mehdi).getByRole("button", { name: /Ouvrir.*preuve.jpg/ });
-    await opener.focus();
-    await mehdi.keyboard.press("Enter");
-    await viewer(mehdi).getByText("preuve.jpg : 2 sur 3").waitFor();
-    await look(mehdi, "viewer-picture");
-    await mehdi.keyboard.press("ArrowLeft");
-    await viewer(mehdi).getByText("La digue vue du pont").waitFor();
-    await viewer(mehdi).getByText("digue.jpg : 1 sur 3").waitFor();
-    await mehdi.keyboard.press("ArrowRight");
-    await mehdi.keyboard.press("ArrowRight");
-    await viewer(mehdi).getByText("grande.jpg : 3 sur 3").waitFor();
-    await viewer(mehdi).getByRole("img", { name: /grande.jpg/ }).waitFor();
-    const scale = () => viewer(mehdi).getByRole("img").evaluate((each) => Number(/scale\((.+)\)/.exec(each.style.transform)[1]));
-    await mehdi.keyboard.press("+");
-    await viewer(mehdi).getByText("150 %").waitFor();
-    assert((await scale()) === 1.5, "a key does not make it larger");
-    await viewer(mehdi).getByRole("img").hover();
-    await mehdi.mouse.wheel(0, -400);
-    await viewer(mehdi).getByText(/^3\d\d %$/).waitFor();
-    await mehdi.keyboard.press("0");
-    await viewer(mehdi).getByText("100 %").waitFor();
-    await viewer(mehdi).getByRole("button", { name: "Image précédente" }).click();
-    await viewer(mehdi).getByText("preuve.jpg : 2 sur 3").waitFor();
-    await mehdi.keyboard.press("Escape");
-    await viewer(mehdi).waitFor({ state: "detached" });
-    assert(await opener.evaluate((each) => document.activeElement === each), "the hands are lost with the pictures");
   },
   async "what waits for the network outlives a reload and arrives once; what is taken back never does"() {
     await claire.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated");
