@@ -1,8 +1,9 @@
 import "../../styles/viewer.css";
-import { Suspense, useRef, useState } from "react";
+import { Suspense, useMemo, useRef, useState } from "react";
 import { Dialog as AriaDialog, Modal, ModalOverlay } from "react-aria-components/Modal";
 import { useTranslation } from "react-i18next";
 import { keep } from "../../platform/files";
+import { harmless } from "../../platform/html";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { type Viewed, ViewerViewModel } from "../../viewmodels/viewer";
 import { STEP, WHOLE, type Zoom } from "../../viewmodels/zoom";
@@ -104,7 +105,7 @@ export function Viewer({ room, of, thread, onClose }: Props) {
               )}
             </div>
             <footer className="viewerfoot">
-              {shown.file.caption && <p className="viewercaption">{shown.file.caption}</p>}
+              {shown.file.caption && <Caption file={shown.file} room={room} />}
               <p className="t13" role="status">
                 {isLooking
                   ? t("viewer.looking")
@@ -118,6 +119,15 @@ export function Viewer({ room, of, thread, onClose }: Props) {
       </Modal>
     </ModalOverlay>
   );
+}
+
+function Caption({ file, room }: { file: Viewed["file"]; room: RoomViewModel }) {
+  const { caption, captionHtml } = file;
+  const me = useApp().userId;
+  const html = useMemo(() => captionHtml && harmless(captionHtml, me, (id) => room.nameOf(id)), [captionHtml, me, room]);
+  if (!html) return <p className="viewercaption">{caption}</p>;
+  // made harmless above
+  return <div className="viewercaption txt rich" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
 /** Stays where it is at an end, so that the hands do. */
