@@ -101,7 +101,8 @@ await play({
     await claire.evaluate(() => navigator.clipboard.writeText("ligne de journal\n".repeat(400)));
     await claire.keyboard.press("Control+V");
     await claire.getByRole("button", { name: "Joindre en fichier" }).click();
-    await claire.getByRole("button", { name: "Envoyer", exact: true }).click();
+    await claire.getByText(/^1 fichier prêt/).waitFor();
+    await claire.getByTestId("composer").press("Enter");
     await sees(mehdi, "texte.txt");
   },
   async "mentions, emoji and commands are completed"() {

@@ -92,7 +92,8 @@ export async function say(page, text, where = page) {
 /** Puts files into the tray and sends them, with what is written in the field. */
 export async function attach(page, files, where = page) {
   await where.getByTestId("file").first().setInputFiles(files);
-  await where.getByRole("button", { name: "Envoyer", exact: true }).click();
+  await where.getByRole("region", { name: "Fichiers à envoyer" }).waitFor();
+  await where.getByTestId("composer").press("Enter");
 }
 
 export const messages = (page) => page.getByTestId("timeline").first();
