@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 NAME = "AGPL-3.0-or-later"
 # the text as the Free Software Foundation publishes it: https://www.gnu.org/licenses/agpl-3.0.txt
 SHA256 = "0d96a4ff68ad6d4b6f1f30f713b18d5184912ba8dd389f86aa7710db079abcb0"
-JOINS = re.compile(r"\b(MIT|MIT-0|0?BSD|ISCL?|Apache|PSF|Python|MPL|LGPL\w*|OFL)\b")
+# BlueOak-1.0.0 asks for its text to go along and nothing else, as MIT does
+JOINS = re.compile(r"\b(MIT|MIT-0|BlueOak|0?BSD|ISCL?|Apache|PSF|Python|MPL|LGPL\w*|OFL)\b")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
 

@@ -211,7 +211,7 @@ await play({
     await viewer(mehdi).getByText("preuve.jpg : 2 sur 3").waitFor();
     await mehdi.keyboard.press("Escape");
     await viewer(mehdi).waitFor({ state: "detached" });
-    assert(await opener.evaluate((each) => document.activeElement === each), "the hands are lost with the pictures");
+    await mehdi.waitForFunction((each) => document.activeElement === each, await opener.elementHandle()); // the hands come back
   },
   async "files are pasted several at once, dropped on the conversation, and on another room of the list"() {
     await createRoom(claire, "Logistique", "Privée", ["Mehdi"]);
@@ -273,7 +273,7 @@ await play({
       file("stocks.ods", "application/vnd.oasis.opendocument.spreadsheet", odf("spreadsheet", '<table:table table:name="Sacs"><table:table-row><table:table-cell><text:p>120 sacs</text:p></table:table-cell></table:table-row></table:table>')),
       file("rapport.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", docx("Rapport de la nuit")),
       file("effectifs.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx("Pompiers")),
-      file("lisez-moi.md", "text/markdown", "# Titre\n\n<img src=x onerror='window.hurt=1'>"),
+      file("lisez-moi.markdown", "text/markdown", "# Titre\n\n<img src=x onerror='window.hurt=1'>"),
       file("piege.html", "text/html", "<script>window.hurt=1</script>"),
       file("piege.svg", "image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg" onload="window.hurt=1"/>'),
       file("casse.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "PK nothing of the kind"),
@@ -287,7 +287,7 @@ await play({
       if (picture) await look(mehdi, picture);
       await mehdi.keyboard.press("Escape");
       await viewer(mehdi).waitFor({ state: "detached" });
-      assert(await opener.evaluate((each) => document.activeElement === each), `the hands do not come back from ${name}`);
+      await mehdi.waitForFunction((each) => document.activeElement === each, await opener.elementHandle()); // the hands come back
     };
     await reads("carte.pdf", "Carte des digues", "viewer-pdf");
     await reads("moyens.csv", "fermé", "viewer-table");
@@ -295,7 +295,7 @@ await play({
     await reads("stocks.ods", "120 sacs");
     await reads("rapport.docx", "Rapport de la nuit");
     await reads("effectifs.xlsx", "Pompiers");
-    await reads("lisez-moi.md", "Titre");
+    await reads("lisez-moi.markdown", "Titre");
     await reads("casse.docx", "ne peut pas être affiché ici");
     for (const name of ["piege.html", "piege.svg"]) {
       await messages(mehdi).getByRole("button", { name: `Télécharger ${name}` }).waitFor();

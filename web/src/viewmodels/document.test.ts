@@ -33,7 +33,7 @@ test("a text is shown as it is, whatever is in it; markdown as it is meant", asy
   const text = "<script>alert(1)</script>";
   expect((await opened("a.txt", "text", { text })).snapshot().opened).toEqual({ as: "text", text, isCut: false });
   const markdown = async (given: string): Promise<string> => `<p>${given}</p>`;
-  expect((await opened("a.md", "text", { text: "**b**", readers: { markdown } })).snapshot().opened).toMatchObject({
+  expect((await opened("a.markdown", "text", { text: "**b**", readers: { markdown } })).snapshot().opened).toMatchObject({
     as: "html",
     html: "<p>**b**</p>",
     isSimplified: false,
