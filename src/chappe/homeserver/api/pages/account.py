@@ -92,14 +92,15 @@ class AccountPages:
 
     async def _ask_about_device(self, visit: Visit, device_id: str) -> Response:
         session = await self._pages.require(visit)
-        if await self._accounts.store.sessions.device(session.user_id, device_id) is None:
+        device = await self._accounts.store.sessions.device(session.user_id, device_id)
+        if device is None:
             return await self._show(visit, visit.text("no_device"))
         return self._pages.render(
             visit,
             "field.html",
             title=visit.text("end_session_title"),
             text=visit.text("end_session_text"),
-            items=[device_id],
+            items=[device.display_name or device_id],
             fields=[],
             action=f"/account/devices/end?{_query(device_id)}",
             button=visit.text("end_session"),
@@ -114,9 +115,11 @@ class AccountPages:
     async def _end_device(self, visit: Visit) -> Response:
         await self._pages.form(visit)
         session = await self._pages.require(visit)
-        device = visit.request.query("device_id") or ""
-        await self._sessions.remove_devices(session.user_id, [device])
-        text = visit.text("session_ended", device=device)
+        device_id = visit.request.query("device_id") or ""
+        device = await self._accounts.store.sessions.device(session.user_id, device_id)
+        await self._sessions.remove_devices(session.user_id, [device_id])
+        called = (device.display_name if device is not None else None) or device_id
+        text = visit.text("session_ended", device=called)
         return self._pages.message(visit, visit.text("devices"), text, "/account", visit.text("back"))
 
     # ----------------------------------------------------------------------------------------------------- password

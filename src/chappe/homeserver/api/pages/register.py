@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.threepids import PATH, REGISTER, RESET, Threepids, TokenRequest
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.reset_password import ResetPassword
-from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
+from chappe.homeserver.api.pages.page import Pages, Visit, as_sent, safe_next
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
@@ -44,7 +44,7 @@ class RegisterPages:
             400 if error else 200,
             error=error,
             query=visit.request.query_string,
-            values=known,
+            values={"email": _hint(visit), **known},
             proven=proven,
             is_named=is_named,
             email_required=settings.email_required,
@@ -110,6 +110,13 @@ class RegisterPages:
         if address is not None:
             await self._bind_threepid(user_id, "email", address, self._pages.now_ms())
         return user_id
+
+
+def _hint(visit: Visit) -> str:
+    """The address that somebody has given already, to the application that they come from."""
+    asked = visit.request.query("next") or ""
+    hint = dict(parse_qsl(urlsplit(as_sent(asked)).query)).get("login_hint", "")
+    return hint if "@" in hint[1:] and not hint.startswith("@") else ""
 
 
 class MailLinkPages:

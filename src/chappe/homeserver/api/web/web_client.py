@@ -187,7 +187,7 @@ class WebClient:
 
     @endpoint("GET", "/_chappe/client/v1/configuration", auth=NO_AUTH)
     async def configuration(self, request: Request) -> Answer:
-        """Brand, links and features of the domain that the request came to."""
+        """Brand, links and features of the domain that the request came to; which questions of the public-sector layer it answers."""
         domain, brand = self._domains.of_host(request.host), self._brand(request)
         return {
             "server_name": domain,
@@ -202,6 +202,8 @@ class WebClient:
                 "links": brand.links,
             },
             "features": brand.features,
+            "rules": self._config.agency.enabled,
+            "reading_pace": self._config.read_guard.enabled,
             "organisations": {
                 name: self._config.brands[name].name for name in self._domains.names() if name in self._config.brands
             },

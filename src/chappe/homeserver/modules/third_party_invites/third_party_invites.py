@@ -181,7 +181,7 @@ class ThirdPartyInvites:
         who = (profile.profile.get("displayname") if profile else None) or user_id
         server_name = domain_of(user_id)
         base = (self._public_url or f"https://{server_name}").rstrip("/")
-        link = f"{base}/?{urlencode({'address': address})}"
+        link = f"{base}/?{urlencode({'address': address, 'invited': 1})}"
         return [self._mail.compose("invitation", address, server_name, None, link, who=who, what=what or "…")]
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
