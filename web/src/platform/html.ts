@@ -58,6 +58,7 @@ export function harmless(html: string, me: string, nameOf: (id: string) => strin
   const clean = purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ["href", "start", "class"],
+    ADD_URI_SAFE_ATTR: ["start"], // a number: it would not pass for an address
     ALLOWED_URI_REGEXP: /^(?:https?|mailto|matrix):/i,
     RETURN_DOM_FRAGMENT: true,
   });

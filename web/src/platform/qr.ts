@@ -2,6 +2,9 @@
 
 import { pause } from "./clock";
 
+const EVERY = 200;
+const WIDEST = 640; // enough for a code that fills a good part of the picture
+
 export async function drawQr(canvas: HTMLCanvasElement, bytes: Uint8ClampedArray): Promise<void> {
   const { toCanvas } = await import("qrcode");
   await toCanvas(canvas, [{ data: bytes, mode: "byte" }], {
@@ -29,11 +32,12 @@ export function scanQr(video: HTMLVideoElement, seen: (code: Uint8ClampedArray) 
       const canvas = document.createElement("canvas");
       const context = canvas.getContext("2d", { willReadFrequently: true })!;
       while (!stopped) {
-        await pause(200);
-        if (!video.videoWidth) continue;
-        canvas.width = video.videoWidth;
-        canvas.height = video.videoHeight;
-        context.drawImage(video, 0, 0);
+        await pause(EVERY);
+        if (!video.videoWidth || document.visibilityState !== "visible") continue; // nobody shows a code to what they do not see
+        const scale = Math.min(1, WIDEST / video.videoWidth);
+        canvas.width = Math.round(video.videoWidth * scale);
+        canvas.height = Math.round(video.videoHeight * scale);
+        context.drawImage(video, 0, 0, canvas.width, canvas.height);
         const image = context.getImageData(0, 0, canvas.width, canvas.height);
         const found = jsQR(image.data, image.width, image.height);
         if (found?.binaryData.length) {
