@@ -8,8 +8,9 @@ from typing import cast
 import pytest
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write, compose
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.rows import Row
+from chappe.homeserver.database.writing_function import Consequence, Fragment, compose
 from chappe.matrix.errors import Forbidden
 
 

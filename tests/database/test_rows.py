@@ -18,8 +18,8 @@ import pytest
 import chappe
 from chappe.agency.console.rights import UNDOES, Undone
 from chappe.homeserver.database import rows
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.rows import Column, Int, Row, SmallInt, columns, columns_of, type_of
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.matrix.identifiers import UserId
 
 # What fields of fragments are called after, where it is not the column.

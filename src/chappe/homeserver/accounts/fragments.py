@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.shared_rows import DirectoryEntryRow
+from chappe.homeserver.database.writing_function import Fragment
 
 
 class AccountChangeRow(Row):

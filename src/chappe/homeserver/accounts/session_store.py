@@ -10,9 +10,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.session_rows import AccessToken, Device, DeviceToken, RefreshToken, ReplacedToken, SessionKey
 from chappe.homeserver.accounts.standings import COLUMNS, OWNER
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read, values
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.matrix.errors import Forbidden
 
 InTransaction = Callable[[Any], Awaitable[None]]  # given the connection of a transaction

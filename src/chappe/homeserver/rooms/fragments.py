@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.rows import Int, Row
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.summary import FRAGMENT as SUMMARY
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.progress import locked_progress, set_progress
 from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.rooms.encryption import algorithm_of
 from chappe.matrix.event_auth import StateEvent, StateKey
 from chappe.matrix.history_visibility import parse_visibility

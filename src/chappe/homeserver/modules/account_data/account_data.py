@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.writing_function import Consequence, Fragment
 from chappe.homeserver.modules.account_data.kept import FRAGMENT as KEPT
 from chappe.homeserver.modules.account_data.kept import KeptSecretRow, KeptSecrets, is_secret
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Int, Row, read
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.holds import Holds
 from chappe.matrix.errors import MatrixError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chappe.homeserver.database.group_writer import Consequence, Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read, values
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
+from chappe.homeserver.database.writing_function import Consequence, Fragment
 
 
 class DeviceKeysRow(Row):

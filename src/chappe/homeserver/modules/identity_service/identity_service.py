@@ -15,10 +15,10 @@ from typing import Any
 from chappe.config import IdentityService as Settings
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.writing_function import Consequence
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.rooms.sight import Sight
 from chappe.matrix.account_standing import Doing

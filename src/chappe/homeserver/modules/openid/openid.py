@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.writing_function import Consequence
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import MatrixError
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, columns, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.identifiers import domain_of
 

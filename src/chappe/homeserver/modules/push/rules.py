@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.clock import Clock
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.user_cache import UserCache
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.globs import MAX_PATTERN
 from chappe.matrix.push_rules import KINDS, Rule, RuleSet, default_rules

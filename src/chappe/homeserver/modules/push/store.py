@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import astuple
 
-from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import Executor
 from chappe.homeserver.database.rows import Int, Row, columns, read, values
+from chappe.homeserver.database.writing_function import Consequence
 
 CONSEQUENCE = Consequence(  # whoever signs out is told nothing any more
     "devices_removed",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.writing_function import Fragment
 
 READ, PRIVATE = "m.read", "m.read.private"
 UNTHREADED = ""

@@ -16,10 +16,10 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.group_writer import Consequence
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.progress import progress, set_progress
 from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.writing_function import Consequence
 from chappe.homeserver.load.breath import Breath
 from chappe.matrix.relations import REPLACE, relation_of
 from chappe.matrix.search_lexemes import Vector

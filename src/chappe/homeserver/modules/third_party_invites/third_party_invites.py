@@ -17,9 +17,9 @@ from msgspec.structs import astuple
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, columns, read, values
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.rooms.create_event import Draft

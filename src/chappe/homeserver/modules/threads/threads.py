@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.group_writer import Consequence, Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.writing_function import Consequence, Fragment
 from chappe.homeserver.load.bounded import Recent
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.outbox import Outbox

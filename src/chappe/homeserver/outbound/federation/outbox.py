@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from chappe.homeserver.database.group_writer import Fragment, GroupWriter, Write
+from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database, Executor
 from chappe.homeserver.database.rows import Row, read
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.matrix.identifiers import domain_of
 

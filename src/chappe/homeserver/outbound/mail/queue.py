@@ -20,10 +20,11 @@ from asyncpg.pool import PoolConnectionProxy
 from msgspec.structs import astuple
 
 from chappe.config import Brand, Email
-from chappe.homeserver.database.group_writer import Fragment, Write
+from chappe.homeserver.database.group_writer import Write
 from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
 from chappe.matrix.email_address import EmailAddress, parse_email

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.database.group_writer import Fragment
 from chappe.homeserver.database.rows import Int, Row, SmallInt
+from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.rooms.fragments import PlacedRow
 from chappe.homeserver.rooms.stretches import MOST_STRETCHES
 
