@@ -10,7 +10,10 @@ const panel = (page) => page.getByRole("complementary");
 const tray = (page) => page.getByRole("region", { name: "Fichiers à envoyer" });
 const send = (page) => page.getByTestId("composer").first().press("Enter");
 const viewer = (page) => page.getByRole("dialog");
-const open = (page, name) => page.getByRole("link", { name: new RegExp(name) }).first().click();
+const open = async (page, name) => {
+  await page.getByRole("link", { name: new RegExp(name) }).first().click();
+  await page.getByRole("heading", { level: 1, name: new RegExp(name) }).waitFor(); // the field of the room before is not this one's
+};
 const file = (name, mimeType, content) => ({ name, mimeType, buffer: Buffer.from(content) });
 
 /** A photograph with the Exif of a telephone: where and when it was taken. */
