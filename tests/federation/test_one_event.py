@@ -36,7 +36,7 @@ DOORS: dict[str, tuple[str, str, Any, int, int]] = {
     "receipt by markers": ("POST", f"{V3}/rooms/{R}/read_markers", {"m.read": E}, 200, 200),
     "receipt in a thread": ("POST", f"{V3}/rooms/{R}/receipt/m.read/{E}", {"thread_id": E}, 200, 200),
     "thread": ("PUT", f"{THREADS}/rooms/{R}/thread/{E}/subscription", {}, 200, 404),
-    "thread by an event": ("PUT", f"{THREADS}/rooms/{R}/thread/{E}/subscription", {"automatic": E}, 200, 404),
+    "thread by an event": ("PUT", f"{THREADS}/rooms/{R}/thread/{E}/subscription", {"automatic": E}, 400, 404),  # in no thread
 }
 
 
