@@ -110,7 +110,7 @@ await look(page, "account");
 await page.getByRole("link", { name: "Déconnecter Client d'essai" }).click();
 await look(page, "revoke");
 await page.getByRole("button", { name: "Déconnecter" }).click();
-await page.getByText("PHONEAAAAA est déconnecté").waitFor();
+await page.getByText("Client d'essai est déconnecté").waitFor();
 assert((await whoami(phone.access_token)).status === 401, "the token still works");
 console.log("revoked a session");
 
