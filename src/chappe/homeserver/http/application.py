@@ -230,7 +230,7 @@ class Application:
             raise Forbidden("This application may not administer in your place: its scope does not say so")
         request.set_requester(requester)
         _check_account(requester, endpoint, self._now_ms())
-        request.is_current, request.judge_again = self._is_current, functools.partial(self._judge_again, request, endpoint)
+        request.judge_again = functools.partial(self._judge_again, request, endpoint)
 
     async def _judge_again(self, request: Request, endpoint: Endpoint) -> None:
         """Raises what the requester of a long poll would be told if they asked now. No statement while nothing has changed."""

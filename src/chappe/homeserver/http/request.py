@@ -67,10 +67,6 @@ def unquote(raw: bytes) -> str:
     return text
 
 
-def _never(requester: Requester) -> bool:
-    return False
-
-
 class Request:
     """A request as an endpoint sees it. `params`: the decoded parts of the path, by their names in the specification.
 
@@ -90,7 +86,6 @@ class Request:
         "body_limit",
         "closing",
         "id",
-        "is_current",
         "judge_again",
         "params",
         "user_label",
@@ -107,7 +102,6 @@ class Request:
         self._value: Any = _UNREAD
         self.id = ""
         self.user_label: str | None = None
-        self.is_current: Callable[[Requester], bool] = _never
         self.judge_again: Callable[[], Awaitable[None]] | None = None
 
     # -------------------------------------------------------------------------------------------------- who asks
@@ -151,11 +145,8 @@ class Request:
 
     async def still_allowed(self) -> None:
         """To be called after a wait: raises what a new request would be refused with now (signed out, locked, expired)."""
-        if self.judge_again is None:
-            return
-        if self.requester.standing.expires_ts is None and self.is_current(self.requester):
-            return  # judged when they came, and nothing has changed
-        await self.judge_again()
+        if self.judge_again is not None:
+            await self.judge_again()
 
     def set_server(self, origin: ServerName, destination: ServerName) -> None:
         """Notes which server has signed the request and which hosted domain it names; authentication calls it."""
