@@ -133,8 +133,21 @@ class NoteRow(Row):
 NOTES = Fragment("notes", NoteRow, "INSERT INTO notes SELECT r.n, upto FROM unnest(notes_rows) r WHERE r._lane <> ALL (bad);")
 
 
+class MarkRow(Row):
+    n: Int
+
+
+# As it should not be written: the same key twice in one commit is refused by PostgreSQL.
+MARKS = Fragment(
+    "marks",
+    MarkRow,
+    """INSERT INTO marks SELECT r.n, upto FROM unnest(marks_rows) r WHERE r._lane <> ALL (bad)
+       ON CONFLICT (n) DO UPDATE SET upto = excluded.upto;""",
+)
+
+
 class Desk:
-    """A writer and its clock on a database with one table."""
+    """A writer and its clock on a database with two tables."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -144,7 +157,8 @@ class Desk:
         await self.database.execute("CREATE TABLE IF NOT EXISTS notes (n int UNIQUE CHECK (n < 1000), upto bigint)")
         self.clock = Clock(self.database)
         self.writer = GroupWriter(self.url, self.clock)
-        self.writer.register(NOTES)
+        await self.database.execute("CREATE TABLE IF NOT EXISTS marks (n int PRIMARY KEY, upto bigint)")
+        self.writer.register(NOTES, MARKS)
         await self.clock.start()
         self.heard: list[Commit] = []
         self.clock.listen(self.heard.append)
@@ -156,6 +170,11 @@ class Desk:
         await asyncio.gather(self.task, return_exceptions=True)
         await self.writer.close()
         await self.database.close()
+
+    def mark(self, n: int) -> asyncio.Future[str | None]:
+        write = Write()
+        write.add(MarkRow(n))
+        return self.writer.submit(write)
 
     def write(self, n: int, txn: str | None = None) -> asyncio.Future[str | None]:
         write = Write(txn=txn)
@@ -198,6 +217,16 @@ async def test_a_repeated_transaction_gets_its_first_answer(new_database: Callab
         assert await desk.write(1, "t") is None
         assert await desk.write(2, "t") == "result 1"
         assert await desk.database.fetchval("SELECT array_agg(n) FROM notes") == [1]
+
+
+async def test_the_same_key_from_two_requests_is_written_twice_and_takes_nothing_with_it(
+    new_database: Callable[[], Awaitable[str]],
+) -> None:
+    async with Desk(await new_database()) as desk:
+        marks = [desk.mark(7) for _ in range(10)]
+        assert await asyncio.gather(*marks, *(desk.write(n) for n in range(5))) == [None] * 15
+        assert await desk.database.fetchval("SELECT count(*) FROM notes") == 5
+        assert await desk.database.fetchval("SELECT upto FROM marks WHERE n = 7") > 0
 
 
 async def test_one_bad_write_takes_no_other_with_it(new_database: Callable[[], Awaitable[str]]) -> None:

@@ -21,8 +21,15 @@ DATABASE_LOST = (
     asyncpg.OperatorInterventionError,
     OSError,
 )
-# A value that no column takes (U+0000 in a text), no index (8 KB of it), or that a rule of the table refuses.
-BAD_DATA = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError)
+# A value that no column takes (U+0000 in a text), no index (8 KB of it), or that a rule of the table refuses; the same key twice in one
+# statement (two requests that one commit has joined).
+BAD_DATA = (
+    asyncpg.DataError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.RaiseError,
+    asyncpg.CardinalityViolationError,
+)
 READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
 RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
 _WRITES = re.compile(r"\b(?:INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s.*?\bSET)\b", re.IGNORECASE | re.DOTALL)
