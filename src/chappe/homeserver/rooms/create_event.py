@@ -20,7 +20,6 @@ from chappe.homeserver.rooms.fragments import (
     NewRoomRow,
     PublishedRoomRow,
     RedactionRow,
-    RelationRow,
     StatePackRow,
     auth_event_row,
 )
@@ -157,21 +156,7 @@ class RoomWrite(EventWrite):
         if draft.state_key is not None:
             self._state(index, draft, event, pdu)
         elif (relation := relation_of(draft.content)) is not None:
-            event.relate(relation)
-            self.add_row(
-                RelationRow(
-                    at=index + 1,
-                    nid=event.nid,
-                    room=room.nid,
-                    target=relation.target,
-                    rel_type=relation.rel_type,
-                    type=event.type,
-                    sender=event.sender,
-                    key=relation.key,
-                    ts=event.ts,
-                    event_id=event.event_id,
-                )
-            )
+            self.add_relation(index, event, relation)
         if draft.redaction is not None:
             self.redacted.append((draft.redaction.event_id, draft.redaction.head, event))
             self.add_row(RedactionRow(event_id=draft.redaction.event_id, redacted_by=event_id, json=draft.redaction.pdu))

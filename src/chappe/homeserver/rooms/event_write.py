@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from chappe.homeserver.database.group_writer import Lane, Write
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.ahead import Ahead
-from chappe.homeserver.rooms.fragments import EventRow, MembershipRow, PlacedRow, PushHitRow
+from chappe.homeserver.rooms.fragments import EventRow, MembershipRow, PlacedRow, PushHitRow, RelationRow
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY
 from chappe.homeserver.rooms.summary import NEWS, SummaryRow
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.push_rules import PushContext, shared_verdict
+from chappe.matrix.relations import Relation
 
 
 class RoomLane(Lane, Protocol):
@@ -83,6 +84,23 @@ class EventWrite(Write):
         self.touch_user(target, "membership")
         if membership in ("leave", "ban"):
             self.revokes = True
+
+    def add_relation(self, index: int, event: RoomEvent, relation: Relation) -> None:
+        event.relate(relation)
+        self.add_row(
+            RelationRow(
+                at=index + 1,
+                nid=event.nid,
+                room=self.ahead.room.nid,
+                target=relation.target,
+                rel_type=relation.rel_type,
+                type=event.type,
+                sender=event.sender,
+                key=relation.key,
+                ts=event.ts,
+                event_id=event.event_id,
+            )
+        )
 
     def add_notifications(self, index: int, event: RoomEvent, content: Mapping[str, Any]) -> None:
         """Once for all readers, whatever the size of the room; a row only for those who are mentioned."""

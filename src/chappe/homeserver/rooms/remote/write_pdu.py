@@ -17,7 +17,6 @@ from chappe.homeserver.rooms.fragments import (
     MembershipRow,
     PromotionRow,
     RedactionRow,
-    RelationRow,
     StateMoveRow,
     StatePackRow,
 )
@@ -294,21 +293,7 @@ class ReceivedWrite(WithoutTimeline):
         if prepared.redacted is None:  # else it says nothing any more
             self.add_notifications(index, event, content)
         if event.state_key is None and (relation := relation_of(content)) is not None:
-            event.relate(relation)
-            self.add_row(
-                RelationRow(
-                    at=index + 1,
-                    nid=event.nid,
-                    room=room.nid,
-                    target=relation.target,
-                    rel_type=relation.rel_type,
-                    type=event.type,
-                    sender=event.sender,
-                    key=relation.key,
-                    ts=event.ts,
-                    event_id=event.event_id,
-                )
-            )
+            self.add_relation(index, event, relation)
         if prepared.redaction is not None:
             target = prepared.redaction
             self.redacted.append((target.event_id, target.head, event))
