@@ -223,7 +223,7 @@ async def test_deleting_a_device_needs_the_password_of_its_owner(server: Server,
     }
     with pytest.raises(Refused) as refused:
         await alice.call("DELETE", f"/devices/{phone.device}", {"auth": wrong})
-    assert refused.value.status == 401 and refused.value.errcode == "M_FORBIDDEN"
+    assert refused.value.status == 403 and refused.value.errcode == "M_FORBIDDEN"
     right = {**wrong, "identifier": {"type": "m.id.user", "user": alice.id}}
     with pytest.raises(Refused) as refused:  # proven for one device, asked for another
         await alice.call("DELETE", f"/devices/{alice.device}", {"auth": right})

@@ -7,21 +7,30 @@ from typing import Any
 from tests.support import PASSWORD, Person, joined, refused, segment
 
 
-async def test_a_failed_stage_is_401_whoever_it_names(alice: Person, bob: Person) -> None:
+async def test_a_failed_stage_is_401_and_another_persons_proof_403(alice: Person, bob: Person) -> None:
     phone = await alice.another_device()
-    session = (await refused(alice.call("DELETE", f"/devices/{phone.device}", {}))).body["session"]
-    someone_else = {"type": "m.login.password", "user": bob.id, "password": PASSWORD, "session": session}
-    answer = await refused(alice.call("DELETE", f"/devices/{phone.device}", {"auth": someone_else}))
+    path = f"/devices/{phone.device}"
+    session = (await refused(alice.call("DELETE", path, {}))).body["session"]
+    own = {"type": "m.login.password", "user": alice.id, "password": PASSWORD, "session": session}
+    answer = await refused(alice.call("DELETE", path, {"auth": own | {"password": "not this"}}))
     assert (answer.status, answer.errcode) == (401, "M_FORBIDDEN") and answer.body["flows"]
+    for word in (PASSWORD, "not this"):  # it says nothing of the other's password
+        answer = await refused(alice.call("DELETE", path, {"auth": own | {"user": bob.id, "password": word}}))
+        assert (answer.status, answer.errcode) == (403, "M_FORBIDDEN") and "flows" not in answer.body
+    await alice.call("DELETE", path, {"auth": own})  # the session went on
 
 
-async def test_a_last_page_has_no_token_for_another(alice: Person) -> None:
+async def test_a_full_page_of_a_search_has_a_token_and_a_last_page_of_a_room_none(alice: Person) -> None:
     room = await alice.create_room()
     for n in range(3):
         await alice.say(room, f"chanterelle {n}")
     wanted = {"search_categories": {"room_events": {"search_term": "chanterelle", "filter": {"limit": 3}}}}
-    found = (await alice.call("POST", "/search", wanted))["search_categories"]["room_events"]
-    assert len(found["results"]) == 3 and "next_batch" not in found
+    full = (await alice.call("POST", "/search", wanted))["search_categories"]["room_events"]
+    assert len(full["results"]) == full["count"] == 3
+    rest = (await alice.call("POST", "/search", wanted, next_batch=full["next_batch"]))["search_categories"]["room_events"]
+    assert (rest["results"], rest["count"], rest.get("next_batch")) == ([], 3, None)
+    wanted["search_categories"]["room_events"]["filter"]["limit"] = 4
+    assert "next_batch" not in (await alice.call("POST", "/search", wanted))["search_categories"]["room_events"]
     page = await alice.messages(room, limit=100)
     assert page["chunk"][-1]["type"] == "m.room.create" and "end" not in page
 
@@ -35,13 +44,14 @@ async def test_before_a_rooms_creation_nobody_is_in_it(alice: Person) -> None:
     assert [e["state_key"] for e in (await alice.call("GET", members, at=whole))["chunk"]] == [alice.id]
 
 
-async def test_a_malformed_request_is_malformed_whoever_sends_it(alice: Person, bob: Person) -> None:
+async def test_who_may_not_read_a_room_hears_so_before_what_was_malformed(alice: Person, bob: Person) -> None:
     room = await alice.create_room(preset="public_chat")
     await bob.join(room)
     await bob.leave(room)
     await bob.call("POST", f"/rooms/{segment(room)}/forget", {})
-    assert (await refused(bob.call("GET", f"/rooms/{segment(room)}/messages"))).errcode == "M_MISSING_PARAM"
-    assert (await refused(bob.messages(room))).errcode == "M_FORBIDDEN"
+    path = f"/rooms/{segment(room)}/messages"
+    assert (await refused(bob.call("GET", path))).errcode == (await refused(bob.messages(room))).errcode == "M_FORBIDDEN"
+    assert (await refused(alice.call("GET", path))).errcode == "M_MISSING_PARAM"
 
 
 async def test_a_picture_is_an_mxc_address(alice: Person) -> None:

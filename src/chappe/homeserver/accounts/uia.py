@@ -56,6 +56,10 @@ class AuthenticationNeeded(MatrixError):
         return self._body
 
 
+class AnotherPerson(Forbidden):
+    """The proof is of somebody else than whom is asked: 403, as no second attempt would make it theirs. The session stays."""
+
+
 class UiaSession(Row):
     purpose: str
     body: bytes
@@ -241,7 +245,7 @@ class UserInteractiveAuth:
         if stage is not None and stage not in completed:
             try:
                 facts.update(await self._counted(request, stage, auth, flows, user_id, server_name, purpose))
-            except LimitExceeded:
+            except (LimitExceeded, AnotherPerson):
                 raise
             except MatrixError as error:
                 raise self._ask(session, flows, completed, error, params) from None
@@ -343,7 +347,7 @@ class UserInteractiveAuth:
         if type(password) is not str or type(identifier) is not dict:
             raise MatrixError(400, "M_MISSING_PARAM", "The password is missing")
         if await self._accounts.identify(identifier, server_name) != user_id:
-            raise Forbidden("Please prove that you are the owner of this account")
+            raise AnotherPerson("Please prove that you are the owner of this account")
         await self._accounts.check_password(user_id or "", password)
         return {"password": True}
 

@@ -234,8 +234,9 @@ class RoomCreation:
         defaults = {
             "m.room.join_rules": {"join_rule": join_rule},
             "m.room.history_visibility": {"history_visibility": "shared"},
-            "m.room.guest_access": {"guest_access": guest_access},
         }
+        if guest_access != "forbidden":  # where the event is absent, that is what holds
+            defaults["m.room.guest_access"] = {"guest_access": guest_access}
         given = {(s.type, s.state_key) for s in request.initial_state}
         drafts += [state(kind, content) for kind, content in defaults.items() if (kind, "") not in given]
         for item in request.initial_state:

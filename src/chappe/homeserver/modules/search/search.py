@@ -60,7 +60,7 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class SearchResults:
     """`count`: how many of the best 2,000 the user may see, None where only each content says what was asked for;
-    `next`: the token of the next page."""
+    `next`: the token of the next page; a full page has one, though nothing may follow."""
 
     hits: list[Hit]
     count: int | None
@@ -103,9 +103,8 @@ class MessageSearch:
             hits += await self._hits(user_id, rows, wanted.filter)
             offset += len(rows)
         count = len(visible) if wanted.filter.contains_url is None else None
-        return SearchResults(
-            hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if offset < len(visible) else None
-        )
+        is_full = len(hits) == limit  # COMPAT: others tell so whether there may be more, and clients were written with them
+        return SearchResults(hits, count, _highlights(wanted.search_term, hits), f"q{offset}" if is_full else None)
 
     async def _searched_rooms(self, user_id: str, f: RoomEventFilter) -> dict[int, Membership]:
         memberships = (await self._rooms.memberships.of(user_id)).values()

@@ -43,11 +43,11 @@ class RoomReads:
 
     @endpoint("GET", _ROOM + "/messages", auth=GUEST_AUTH)
     async def messages(self, request: Request) -> Answer:
+        room = await self._room(request)  # who has forgotten it hears so, whatever else they said
         backwards = request.query_choice("dir", ("b", "f"), None) == "b"
         limit = request.query_int("limit", 10, 1, MAX_PAGE)
         start, stop = optional_position(request.query("from")), optional_position(request.query("to"))
         event_filter = _filter(request)
-        room = await self._room(request)
         page = await self._pagination.page(request.user_id, room, start, stop, backwards, limit, event_filter)
         parts = [
             b'{"chunk":[',
