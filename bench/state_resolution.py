@@ -60,7 +60,7 @@ def forked(members: int, forks: int, events: int) -> tuple[Any, Any, list[Any]]:
 
 async def with_chappe(room: Any, state: Any, ends: list[Any]) -> tuple[dict[str, str], list[float]]:
     from chappe.homeserver.rooms.state_conflict import StateResolver
-    from chappe.homeserver.rooms.state_tree import TreeReader
+    from chappe.homeserver.rooms.state_tree_reader import TreeReader
     from tests.rooms.test_state_conflict import HASH, Trees
 
     trees = Trees(room)

@@ -9,7 +9,9 @@ import pytest
 
 from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.state_conflict import AuthRow, StateResolver, StoredEvent
-from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, TreeReader
+from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash
+from chappe.homeserver.rooms.state_tree_editor import TreeEditor
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.matrix.event_auth import POWER_LEVELS, StateKey
 from chappe.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from chappe.matrix.state_resolution import ResolvableEvent

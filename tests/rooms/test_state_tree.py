@@ -8,7 +8,9 @@ import pytest
 from pyroaring import BitMap
 
 from chappe.homeserver.rooms.auth_chains import REST_LIMIT, AuthChains, ChainRow
-from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, TreeEditor, TreeReader, decode_pack, int_to_name, name_to_int
+from chappe.homeserver.rooms.state_tree import EMPTY, KeyHash, decode_pack, int_to_name, name_to_int
+from chappe.homeserver.rooms.state_tree_editor import TreeEditor
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 
 KEY = KeyHash(b"s" * 32)
 

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from chappe.homeserver.rooms.auth_chains import AuthChains
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import TreeEditor
+from chappe.homeserver.rooms.state_tree_editor import TreeEditor
 from chappe.matrix.event_auth import CREATE, StateKey, power_levels_of
 from chappe.matrix.power_levels import PowerLevels
 from chappe.matrix.room_versions import RoomVersion

@@ -30,7 +30,8 @@ from chappe.homeserver.rooms.policy_server import POLICY_SERVER
 from chappe.homeserver.rooms.registry import LiveRooms
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.sight import Sight
-from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
+from chappe.homeserver.rooms.state_tree import KeyHash
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.homeserver.rooms.store import WHATEVER_IS_HERE, RoomStore
 from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.homeserver.rooms.summary import summary_row

@@ -12,7 +12,8 @@ from chappe.homeserver.database.rows import Row, Source, find, mapping, read, va
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
-from chappe.homeserver.rooms.state_tree import TreeReader, int_to_name
+from chappe.homeserver.rooms.state_tree import int_to_name
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.homeserver.rooms.stored_event import EVENT_COLUMNS, StateEvent, StoredEvent
 from chappe.matrix.event_auth import StateKey
 from chappe.matrix.relations import BUNDLED

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader
+from chappe.homeserver.rooms.state_tree import KeyHash
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.matrix.event_auth import CREATE, JOIN_RULES, POWER_LEVELS, StateKey, auth_event_keys
 from chappe.matrix.room_versions import RoomVersion
 from chappe.matrix.state_resolution import Conflict, ResolvableEvent, resolve

@@ -12,7 +12,8 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.room_event import RoomEvent, event_of_row
 from chappe.homeserver.rooms.snapshot import attach_context
-from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
+from chappe.homeserver.rooms.state_tree import KeyHash, int_to_name
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.homeserver.rooms.store import NOT_HELD_BACK, OUTLIER, RoomStore, Scanned
 from chappe.homeserver.rooms.stored_event import StoredEvent
 from chappe.homeserver.rooms.stretches import cut_of

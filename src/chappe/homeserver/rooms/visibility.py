@@ -15,7 +15,8 @@ from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.room_event import RoomEvent
-from chappe.homeserver.rooms.state_tree import KeyHash, TreeReader, int_to_name
+from chappe.homeserver.rooms.state_tree import KeyHash, int_to_name
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 from chappe.homeserver.rooms.store import RoomStore
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.history_visibility import is_visible, more_open, parse_visibility

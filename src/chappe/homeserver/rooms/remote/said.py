@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.load.bounded import Recent
-from chappe.homeserver.rooms.state_tree import TreeReader
+from chappe.homeserver.rooms.state_tree_reader import TreeReader
 
 REMEMBERED = 100_000
 LONGEST_WORD = 32  # none that means anything is longer
