@@ -1,7 +1,7 @@
 /** What stands in for the rest of the client in the tests of view models: interfaces of the matrix layer, a clock moved by hand. */
 
 import type { SignedIn, SomeConversation, SomeEncryption, SomeTimeline, SomeVerification } from "../src/matrix/signed_in";
-import type { Item, Person, RoomDetails, RoomSummary } from "../src/matrix/types";
+import type { Item, Person, RoomDetails, RoomSummary, ThreadSummary } from "../src/matrix/types";
 import type { Clock } from "../src/platform/clock";
 import { Signal } from "../src/platform/signal";
 import { Source } from "../src/platform/stream";
@@ -182,6 +182,23 @@ export const details = (given: Partial<RoomDetails> = {}): RoomDetails => ({
   ...given,
 });
 
+/** A thread that one follows, all of it read. */
+export const threadSummary = (given: Partial<ThreadSummary> = {}): ThreadSummary => ({
+  roomId: "!room",
+  id: "$root",
+  room: "Salon",
+  avatar: null,
+  isDirect: false,
+  root: { sender: "Anne", mine: false, text: "Au début", key: null },
+  last: { sender: "Anne", mine: false, text: "À la fin", key: null },
+  ts: 0,
+  count: 1,
+  unread: 0,
+  mentions: 0,
+  follows: true,
+  ...given,
+});
+
 /** A timeline whose items a test puts there. */
 export class FakeTimeline implements SomeTimeline {
   readonly changed = signal();
@@ -302,6 +319,13 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
       rooms: { changed: signal(), list: () => [], sharedWith: () => [], showKept: async () => {}, open: () => {} },
       order: { changed: signal(), chosen: () => null },
       reading: {},
+      threads: {
+        changed: signal(),
+        hasMore: false,
+        list: () => [],
+        begin: async () => {},
+        look: async () => {},
+      },
       open: async () => {},
       entry: {},
       directory: {},

@@ -9,6 +9,7 @@ export function thisPage(): Page {
   const query = new URLSearchParams(location.search);
   return {
     query,
+    origin: location.origin,
     hash: () => location.hash,
     setHash: (hash, replace = false) => {
       if (replace || hash === location.hash) history.replaceState(null, "", `/${hash}`);

@@ -1,5 +1,8 @@
 /** The words of the interface, in English. */
+import { CONVERSATION } from "./en_conversation";
+
 export const TEXTS: Record<string, string> = {
+  ...CONVERSATION,
   close: "Close",
   continue: "Continue",
   cancel: "Cancel",

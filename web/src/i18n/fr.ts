@@ -1,5 +1,8 @@
 /** Les mots de l’interface, en français. */
+import { CONVERSATION } from "./fr_conversation";
+
 export const TEXTS: Record<string, string> = {
+  ...CONVERSATION,
   close: "Fermer",
   continue: "Continuer",
   cancel: "Annuler",

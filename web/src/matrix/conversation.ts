@@ -6,7 +6,6 @@ import {
   EventType,
   type IContent,
   type MatrixClient,
-  ReceiptType,
   RelationType,
   RoomEvent,
   RoomMemberEvent,
@@ -154,12 +153,10 @@ export class Conversation {
     void this.client.sendTyping(this.id, typing, 20_000).catch(() => {});
   }
 
-  async markRead(eventId: string, privately: boolean): Promise<void> {
-    const { room } = this.place;
-    const event = room.findEventById(eventId);
+  async markRead(eventId: string, privately: boolean, threadId: string | null): Promise<void> {
+    const event = this.place.room.findEventById(eventId);
     if (!event) return;
-    await this.client.sendReadReceipt(event, privately ? ReceiptType.ReadPrivate : ReceiptType.Read, true);
-    await this.client.setRoomReadMarkers(this.id, eventId);
-    if (room.getAccountData("m.marked_unread")?.getContent().unread) await this.reading.markUnread(this.id, false);
+    if (threadId) await this.reading.readThread(event, privately);
+    else await this.reading.readConversation(event, privately);
   }
 }

@@ -6,6 +6,7 @@ import {
   M_POLL_START,
   type MatrixClient,
   type MatrixEvent,
+  NotificationCountType,
   RelationType,
   type Room,
 } from "matrix-js-sdk";
@@ -137,6 +138,7 @@ export class Items {
     }
     return {
       count: thread.length,
+      unread: this.room.getThreadUnreadNotificationCount(thread.id, NotificationCountType.Total),
       lastTs: thread.replyToEvent?.getTs() ?? event.getTs(),
       people: [...people.values()].slice(-3),
     };

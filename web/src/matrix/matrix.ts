@@ -35,6 +35,8 @@ import { RoomReading } from "./room_reading";
 import { Rooms } from "./rooms";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import type { SignedIn } from "./signed_in";
+import { ThreadFollowing } from "./thread_following";
+import { Threads } from "./threads";
 import type { Barred, Connection } from "./types";
 import { keepNoPending } from "./unsent";
 
@@ -56,6 +58,7 @@ export class Matrix implements SignedIn {
   readonly rooms: Rooms;
   readonly order: RoomOrder;
   readonly reading: RoomReading;
+  readonly threads: Threads;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
   readonly media: Media;
@@ -82,7 +85,9 @@ export class Matrix implements SignedIn {
     this.kept = new KeptRooms(session.userId);
     this.rooms = new Rooms(client, this.people, this.kept);
     this.order = new RoomOrder(client);
-    this.reading = new RoomReading(client);
+    const following = new ThreadFollowing(client);
+    this.threads = new Threads(client, this.people, following);
+    this.reading = new RoomReading(client, following);
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);

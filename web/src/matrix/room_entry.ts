@@ -112,8 +112,14 @@ export class RoomEntry {
     return room.roomId;
   }
 
-  async knock(roomIdOrAlias: string, reason: string): Promise<void> {
-    await this.client.knockRoom(roomIdOrAlias, { reason: reason || undefined });
+  /** The room of an alias. */
+  async resolve(alias: string): Promise<{ id: string; via: string[] }> {
+    const { room_id: id, servers: via } = await this.client.getRoomIdForAlias(alias);
+    return { id, via: via.slice(0, 5) };
+  }
+
+  async knock(roomIdOrAlias: string, reason: string, via: string[] = []): Promise<void> {
+    await this.client.knockRoom(roomIdOrAlias, { reason: reason || undefined, viaServers: via });
   }
 
   async leave(roomId: string): Promise<void> {

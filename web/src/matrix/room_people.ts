@@ -5,6 +5,8 @@ import type { People } from "./people";
 import type { Place } from "./place";
 import type { Member } from "./types";
 
+const SERVERS = 3;
+
 export class RoomPeople {
   constructor(
     private readonly place: Place,
@@ -22,6 +24,18 @@ export class RoomPeople {
         level: Math.min(each.powerLevel, 1000),
       }))
       .sort((a, b) => b.level - a.level || a.name.localeCompare(b.name));
+  }
+
+  /** Servers by which others may come in: this one, then those with the most members. */
+  servers(): string[] {
+    const own = this.place.client.getDomain();
+    const counts = new Map<string, number>();
+    for (const { userId } of this.place.room.getJoinedMembers()) {
+      const server = userId.slice(userId.indexOf(":") + 1);
+      if (server !== own) counts.set(server, (counts.get(server) ?? 0) + 1);
+    }
+    const others = [...counts].sort((a, b) => b[1] - a[1]).map(([server]) => server);
+    return [...(own ? [own] : []), ...others].slice(0, SERVERS);
   }
 
   async invite(userId: string): Promise<void> {

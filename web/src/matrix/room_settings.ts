@@ -4,7 +4,7 @@ import { EventType, type HistoryVisibility, JoinRule } from "matrix-js-sdk";
 import type { Agency, Removed } from "./agency";
 import type { Place } from "./place";
 import { ACCESS_RULES, CLASSIFICATION } from "./room_kind";
-import { RoomReading } from "./room_reading";
+import { tellOf } from "./room_reading";
 import type { RoomDetails } from "./types";
 
 export class RoomSettings {
@@ -65,6 +65,6 @@ export class RoomSettings {
   }
 
   async setNotifications(wanted: RoomDetails["notifications"]): Promise<void> {
-    await new RoomReading(this.place.client).tell(this.place.id, wanted);
+    await tellOf(this.place.client, this.place.id, wanted);
   }
 }

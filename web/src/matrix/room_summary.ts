@@ -39,7 +39,8 @@ export function summaryOf(client: MatrixClient, people: People, room: Room, fact
   const mentions = room.getUnreadNotificationCount(NotificationCountType.Highlight);
   const told = facts.told.get(room.roomId) ?? "all";
   const muted = told === "none";
-  const unread = muted ? 0 : room.getUnreadNotificationCount(NotificationCountType.Total);
+  // what is new in its threads has a list of its own; only who is mentioned there sees it here
+  const unread = muted ? 0 : room.getRoomUnreadNotificationCount(NotificationCountType.Total);
   const marked = room.getAccountData("m.marked_unread")?.getContent().unread === true;
   const ts = last?.ts ?? Math.max(room.getLastActiveTimestamp(), 0);
   const isUnread = membership === KnownMembership.Invite || unread > 0 || mentions > 0 || marked;
@@ -115,7 +116,8 @@ function isSuccessorJoined(client: MatrixClient, room: Room): boolean {
   return client.getRoom(next)?.getMyMembership() === KnownMembership.Join;
 }
 
-function lineKey(event: MatrixEvent): string | null {
+/** The words for what has no text to show in a line. */
+export function lineKey(event: MatrixEvent): string | null {
   if (event.isRedacted()) return "line.deleted";
   if (event.isDecryptionFailure() || event.getType() === EventType.RoomMessageEncrypted) return "line.locked";
   const content = event.getContent();

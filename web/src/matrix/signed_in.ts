@@ -25,6 +25,8 @@ import type { RoomSettings } from "./room_settings";
 import type { Rooms } from "./rooms";
 import type { Scheduled } from "./scheduled";
 import type { Session } from "./session";
+import type { ThreadFollowing } from "./thread_following";
+import type { Threads } from "./threads";
 import type { Timeline } from "./timeline";
 import type { Barred, Connection } from "./types";
 import type { Verification } from "./verification";
@@ -61,6 +63,8 @@ export type SomeEncryption = Parted<
   }
 >;
 
+export type SomeThreads = Parted<Threads, { readonly following: Face<ThreadFollowing> }>;
+
 export interface SignedIn {
   readonly userId: string;
   readonly deviceId: string | null;
@@ -72,6 +76,7 @@ export interface SignedIn {
   readonly rooms: Face<Rooms>;
   readonly order: Face<RoomOrder>;
   readonly reading: Face<RoomReading>;
+  readonly threads: SomeThreads;
   readonly entry: Face<RoomEntry>;
   readonly directory: Face<RoomDirectory>;
   readonly media: Face<Media>;

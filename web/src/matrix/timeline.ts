@@ -6,6 +6,7 @@ import {
   type MatrixClient,
   type MatrixEvent,
   MatrixEventEvent,
+  NotificationCountType,
   type Room,
   RoomEvent,
   ThreadEvent,
@@ -30,8 +31,8 @@ export class Timeline {
   private window: TimelineWindow;
   private readonly items: Items;
   private readonly off: Array<() => void>;
-  /** Where the unread messages began when this was opened. */
-  readonly readUpTo: string | null;
+  /** Where the unread messages began when this was opened; of a thread: once it is open. */
+  readUpTo: string | null;
 
   constructor(
     private readonly client: MatrixClient,
@@ -40,7 +41,7 @@ export class Timeline {
     private readonly threadId: string | null,
   ) {
     this.items = new Items(client, people, room);
-    this.readUpTo = room.getEventReadUpTo(client.getSafeUserId());
+    this.readUpTo = threadId ? null : room.getEventReadUpTo(client.getSafeUserId());
     this.window = new TimelineWindow(client, this.set(), { windowLimit: WINDOW });
     const mine = (event: MatrixEvent): void => {
       if (event.getRoomId() === room.roomId) this.changed.fire();
@@ -55,6 +56,7 @@ export class Timeline {
       hear(client, RoomEvent.Redaction, mine),
       hearOf(room, RoomEvent.LocalEchoUpdated, any),
       hearOf(room, RoomEvent.Receipt, any),
+      hearOf(room, RoomEvent.UnreadNotifications, any),
       hearOf(room, RoomEvent.TimelineReset, () => void this.open(null)),
       hearOf(room, ThreadEvent.New, any),
       hearOf(room, ThreadEvent.Update, any),
@@ -64,11 +66,38 @@ export class Timeline {
 
   /** Loads around an event, or the newest messages. */
   async open(eventId: string | null): Promise<void> {
-    if (this.threadId) await this.begin(this.threadId);
+    if (this.threadId) {
+      await this.begin(this.threadId);
+      this.readUpTo ??= this.room.getThread(this.threadId)?.getEventReadUpTo(this.client.getSafeUserId()) ?? null;
+    }
     this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
     await this.window.load(eventId ?? undefined, AT_ONCE);
+    this.readUpTo = this.shownUpTo(this.readUpTo);
     this.decrypt();
     this.changed.fire();
+  }
+
+  /** The row of what was read last: reactions, edits and deletions are read too, and have none. */
+  private shownUpTo(id: string | null): string | null {
+    const events = this.window.getEvents();
+    if (!id) return this.threadId ? this.beforeUnread(this.threadId, events) : null;
+    const at = events.findIndex((each) => idOf(each) === id);
+    const read = at < 0 ? this.room.findEventById(id) : undefined;
+    if (at < 0 && !read) return id;
+    const before = read ? events.filter((each) => each.getTs() <= read.getTs()) : events.slice(0, at + 1);
+    const shown = before.findLast((each) => this.items.shows(each));
+    return shown ? idOf(shown) : id;
+  }
+
+  /** Where what was read is gone, the server still knows how many replies were not. */
+  private beforeUnread(thread: string, events: MatrixEvent[]): string | null {
+    let left = this.room.getThreadUnreadNotificationCount(thread, NotificationCountType.Total);
+    const me = this.client.getUserId();
+    const shown = events.filter((each) => this.items.shows(each));
+    if (!left) return null;
+    let at = shown.length;
+    while (left > 0 && at > 0) if (shown[--at].getSender() !== me) left--;
+    return at > 0 ? idOf(shown[at - 1]) : null;
   }
 
   /** Whether there was something older. */
@@ -116,7 +145,9 @@ export class Timeline {
     const events = this.set().getLiveTimeline().getEvents();
     for (let index = events.length - 1; index >= 0; index--) {
       const id = idOf(events[index]);
-      if (!id.startsWith("~")) return id;
+      // a thread has its replies in their order; edits and reactions come to it whenever they are found
+      const isOrdered = !this.threadId || id === this.threadId || events[index].isRelation("m.thread");
+      if (isOrdered && !id.startsWith("~")) return id;
     }
     return null;
   }

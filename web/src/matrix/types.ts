@@ -174,10 +174,34 @@ export interface Item {
   mentionsMe: boolean;
   reactions: Reaction[];
   reply: Quote | null;
-  thread: { count: number; lastTs: number; people: Person[] } | null;
+  thread: { count: number; unread: number; lastTs: number; people: Person[] } | null;
   seenBy: Person[];
   warning: "unverified-device" | "identity-changed" | "not-encrypted" | null;
   link: string | null;
+}
+
+/** What a line says of an event. `key`: words of the interface, where its text says nothing. */
+export interface Said {
+  sender: string;
+  mine: boolean;
+  text: string;
+  key: string | null;
+}
+
+export interface ThreadSummary {
+  roomId: string;
+  /** The event that it began with. */
+  id: string;
+  room: string;
+  avatar: string | null;
+  isDirect: boolean;
+  root: Said | null;
+  last: Said | null;
+  ts: number;
+  count: number;
+  unread: number;
+  mentions: number;
+  follows: boolean;
 }
 
 export interface Outgoing {

@@ -109,6 +109,7 @@ async function begun(given: Given = {}) {
   let hash = given.hash ?? "#/";
   const page = {
     query: new URLSearchParams(given.query ?? ""),
+    origin: "https://chappe.example",
     hash: () => hash,
     setHash: (next: string) => {
       hash = next;
@@ -144,6 +145,7 @@ async function begun(given: Given = {}) {
     world,
     stages,
     stage,
+    origin: "https://chappe.example",
     hash: () => hash,
     lose: () => lose(),
     end: (why: Ended) => end(why),

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
+import { conversation, encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
 import type { Rules } from "../matrix/agency";
 import type { SomeVerification } from "../matrix/signed_in";
 import type { Connection } from "../matrix/types";
@@ -14,6 +14,7 @@ function opened(hash = "#/", given: { guest?: boolean; shown?: boolean; connecti
   const world = { hash, shown: given.shown ?? true, incoming: null as SomeVerification | null };
   let onHash = (): void => {};
   const page = {
+    origin: "https://chappe.example",
     hash: () => world.hash,
     setHash: (next: string) => {
       world.hash = next;
@@ -37,7 +38,14 @@ function opened(hash = "#/", given: { guest?: boolean; shown?: boolean; connecti
     connection,
     rooms: { list: () => [summary({ id: "!a" }), summary({ id: "!b" })] },
     agency: { rules: given.guest ? ({ me: { is_guest: true } } as Rules) : null },
-    entry: { direct: async (id) => `!with${id}` },
+    entry: {
+      direct: async (id) => `!with${id}`,
+      resolve: async (alias) => {
+        if (alias !== "#known:here.example") throw new Error("not found");
+        return { id: "!a", via: ["here.example"] };
+      },
+    },
+    conversation: () => conversation({ history: { whereIs: async () => null } }),
     encryption: encryption({
       changed,
       get incoming() {
@@ -64,6 +72,37 @@ describe("places", () => {
     expect([model.snapshot().ready, room()]).toEqual([false, null]);
     connection.set("offline"); // what this browser has kept is enough
     expect([model.snapshot().ready, room()?.id]).toEqual([true, "!a"]);
+  });
+
+  test("links to rooms and messages are followed here, others are not", async () => {
+    const { model, world } = opened();
+    expect(model.follow("https://example.org/")).toBe(false);
+    expect(model.follow("https://matrix.to/#/!a/$event?via=one.example")).toBe(true);
+    await settled();
+    expect(world.hash).toBe("#/room/!a/%24event");
+    model.follow("https://chappe.example/#/room/!other/%24event?via=one.example"); // not a member: it is asked for there
+    await settled();
+    expect(world.hash).toBe("#/room/!other/%24event?via=one.example");
+    model.follow("https://matrix.to/#/%23known%3Ahere.example");
+    await settled();
+    expect(world.hash).toBe("#/room/!a");
+    model.follow("https://matrix.to/#/%23unknown%3Ahere.example");
+    await settled();
+    expect(model.snapshot().notice?.key).toBe("link.unknown");
+  });
+
+  test("a thread has the place of the conversation, which is not opened by it", () => {
+    const { model, room } = opened("#/threads");
+    expect(room()).toBeNull();
+    model.openThread("!a", "$root");
+    expect([room()?.id, room()?.timeline]).toEqual(["!a", null]);
+    model.openPanel({ name: "person", id: "@anne:here.example" }); // there is no room for it beside a thread
+    expect(model.snapshot().route).toMatchObject({ screen: "room", id: "!a", panel: { name: "person" } });
+    expect(room()?.timeline).not.toBeNull();
+    model.openThread("!a", "$root");
+    expect(room()?.timeline).toBeNull();
+    model.go({ screen: "threads", room: null, thread: null });
+    expect(room()).toBeNull();
   });
 
   test("the page's address says where one is, and follows where one goes", () => {

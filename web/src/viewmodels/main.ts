@@ -4,14 +4,16 @@ import type { SignedIn, SomeVerification } from "../matrix/signed_in";
 import type { Shared } from "../platform/shared";
 import { CreateRoomViewModel, type Kind } from "./create_room";
 import type { Drafts } from "./drafts";
+import { type Linked, readLink } from "./links";
 import { Notifier, type Surroundings } from "./notifier";
 import { OwnSections } from "./own_sections";
 import type { Preferences } from "./preferences";
-import { RoomViewModel } from "./room";
+import { type Entrance, RoomViewModel } from "./room";
 import { RoomActs } from "./room_acts";
 import { RoomListViewModel } from "./room_list";
 import { type Panel, type Route, readRoute, writeRoute } from "./route";
 import { SwitcherViewModel } from "./switcher";
+import { ThreadsViewModel } from "./threads";
 import { VerificationViewModel } from "./verification";
 import { ViewModel } from "./view_model";
 
@@ -33,6 +35,7 @@ interface State {
 
 /** Where one is, as the page's address. */
 export interface Surface {
+  origin: string;
   hash: () => string;
   setHash: (hash: string, replace?: boolean) => void;
   /** What is returned ends it. */
@@ -44,6 +47,7 @@ export class MainViewModel extends ViewModel<State> {
   readonly acts: RoomActs;
   readonly ownSections: OwnSections;
   readonly notifier: Notifier;
+  readonly threads: ThreadsViewModel;
   /** The verification that was opened last: closed, it does not open again by itself. */
   private shown: SomeVerification | null = null;
 
@@ -73,6 +77,8 @@ export class MainViewModel extends ViewModel<State> {
       () => (this.now.route.screen === "room" ? this.now.route.id : null),
       (id) => this.openRoom(id),
     );
+    this.threads = new ThreadsViewModel(matrix, preferences);
+    this.scope.owns(() => this.threads.close());
     this.scope.owns(page.onHash(() => this.look()));
     this.scope.owns(matrix.connection.listen((connection) => this.began(connection !== "starting")));
     this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
@@ -98,6 +104,25 @@ export class MainViewModel extends ViewModel<State> {
 
   readonly openRoom = (id: string, event: string | null = null): void => this.go({ screen: "room", id, event, panel: null });
 
+  /** Goes where a link leads, if that is a room or a message. */
+  readonly follow = (href: string): boolean => {
+    const linked = readLink(href, this.page.origin);
+    if (linked) void this.openLinked(linked);
+    return linked !== null;
+  };
+
+  private async openLinked({ room, event, via }: Linked): Promise<void> {
+    const found = room.startsWith("#") ? await this.matrix.entry.resolve(room).catch(() => null) : { id: room, via };
+    if (!found) return this.say("link.unknown");
+    const isMember = this.matrix.rooms.list().some((each) => each.id === found.id);
+    this.go({ screen: "room", id: found.id, event, panel: null, ...(isMember || !found.via.length ? {} : { via: found.via }) });
+  }
+
+  /** The address of this client, for links to it. */
+  get origin(): string {
+    return this.page.origin;
+  }
+
   /** Whoever is in a room that is left from the list is at home then. */
   private left(id: string): void {
     const { route } = this.now;
@@ -117,27 +142,39 @@ export class MainViewModel extends ViewModel<State> {
   readonly openPanel = (panel: Panel | null): void => {
     const { route } = this.now;
     if (route.screen === "room") this.go({ ...route, panel });
+    else if (route.screen === "threads" && route.room && panel) this.go({ screen: "room", id: route.room, event: null, panel }); // beside a thread there is no room for it
   };
+
+  readonly openThread = (room: string, thread: string): void => this.go({ screen: "threads", room, thread });
 
   /** Follows the page's address. A room is opened only where it is seen: what is open counts as read. */
   readonly look = (): void => {
+    const { route: before } = this.now;
     const route = readRoute(this.page.hash());
     let { room } = this.now;
-    if (this.isShown() && this.now.ready && route.screen === "room") {
-      if (room?.id !== route.id) {
-        room?.close();
-        room = this.roomOf(route.id, route.event);
-      } else if (route.event) void room.timeline?.jump(route.event);
-    } else if (room && route.screen !== "room") {
-      room.close();
+    const isThread = route.screen === "threads";
+    const id = route.screen === "room" ? route.id : isThread ? route.room : null;
+    const event = route.screen === "room" ? route.event : null;
+    if (id === null) {
+      room?.close();
       room = null;
+    } else if (this.isShown() && this.now.ready) {
+      if (room?.id !== id || room.isThread !== isThread) {
+        room?.close();
+        room = this.roomOf(id, { event, via: (route.screen === "room" && route.via) || [], isThread });
+      } else if (event && !isPanelOnly(before, route)) void room.timeline?.jump(event);
     }
+    this.threads.opened(isThread ? route.room : null, isThread ? route.thread : null);
     this.set({ route, room });
   };
 
-  private roomOf(id: string, event: string | null): RoomViewModel {
-    const go = { home: () => this.go({ screen: "home" }), room: (next: string) => this.openRoom(next) };
-    return new RoomViewModel(this.matrix, id, this.drafts, this.preferences, go, event);
+  private roomOf(id: string, at: Entrance): RoomViewModel {
+    const go = {
+      home: () => this.go({ screen: "home" }),
+      room: (next: string) => this.openRoom(next),
+      thread: (root: string) => this.openPanel({ name: "thread", id: root }),
+    };
+    return new RoomViewModel(this.matrix, id, this.drafts, this.preferences, go, at);
   }
 
   // ----------------------------------------------------------------------------------------------- what is open over it
@@ -193,4 +230,11 @@ export class MainViewModel extends ViewModel<State> {
 
   readonly verifyDevice = async (deviceId: string): Promise<void> =>
     this.openVerification(await this.matrix.encryption.verifyDevice(deviceId));
+}
+
+/** Whether only what is beside the conversation has changed: then one stays where one was in it. */
+function isPanelOnly(before: Route, after: Route): boolean {
+  if (before.screen !== "room" || after.screen !== "room" || before.id !== after.id || before.event !== after.event)
+    return false;
+  return JSON.stringify(before.panel) !== JSON.stringify(after.panel);
 }

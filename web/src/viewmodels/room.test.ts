@@ -16,13 +16,14 @@ import {
 import type { RoomDetails, RoomSummary } from "../matrix/types";
 import { Drafts } from "./drafts";
 import { Preferences } from "./preferences";
-import { RoomViewModel } from "./room";
+import { type Entrance, RoomViewModel } from "./room";
 
 interface Given {
   summary?: Partial<RoomSummary> | null;
   details?: Partial<RoomDetails>;
   trust?: "verified" | "changed" | "unknown";
   refused?: boolean;
+  at?: Entrance;
 }
 
 function opened(given: Given = {}) {
@@ -54,8 +55,9 @@ function opened(given: Given = {}) {
     copyOf: (id) => ({ content: { body: id } }),
     forward: note("forward"),
     polls: { vote: note("vote"), end: note("end poll"), start: note("poll") },
-    members: { list: async () => [], invite: note("invite") },
+    members: { list: async () => [], invite: note("invite"), servers: () => ["here.example"] },
     history: {
+      whereIs: async (eventId) => ({ eventId, thread: "$root", ts: 0 }),
       versions: async () => [{ ts: 1, body: "avant" }],
       event: async (id) => (id === "$gone" ? null : { sender: "Anne", ts: 1, text: id }),
     },
@@ -81,7 +83,7 @@ function opened(given: Given = {}) {
         return id;
       },
       leave: note("leave"),
-      knock: note("knock"),
+      knock: (id, reason) => note("knock")(id, reason),
     },
     encryption: encryption({ changed: trusted, trustOf: async () => world.trust, acceptIdentity: note("accept") }),
     agency: { higher: (than) => [{ ...LEVEL, name: than?.name ?? "none" }] },
@@ -90,8 +92,12 @@ function opened(given: Given = {}) {
   });
   const preferences = new Preferences({ getItem: () => null, setItem: () => {} }, "fr");
   const drafts = new Drafts({ load: async () => ({}), save: async () => {} }, new FakeClock());
-  const go = { home: () => void gone.push("home"), room: (id: string) => void gone.push(id) };
-  const model = new RoomViewModel(matrix, "!room", drafts, preferences, go, null);
+  const go = {
+    home: () => void gone.push("home"),
+    room: (id: string) => void gone.push(id),
+    thread: (root: string) => void gone.push(`thread ${root}`),
+  };
+  const model = new RoomViewModel(matrix, "!room", drafts, preferences, go, given.at);
   return { model, roomsChanged, trusted, done, gone, world, timelines };
 }
 
@@ -212,6 +218,22 @@ describe("what is done there", () => {
     const { model: refused, world: after } = opened({ refused: true });
     expect(await refused.forward(item(), ["!a", "!b"])).toBe(false);
     expect(after.closed).toBe(1);
+  });
+
+  test("what was looked for in a thread opens it, there", async () => {
+    const { model, gone, timelines } = opened({ at: { event: "$reply", via: [], isThread: false } });
+    await settled();
+    expect(gone).toEqual(["thread $root"]);
+    expect(timelines[1].opened).toContain("$reply");
+    expect(model.thread("$root").timeline.threadId).toBe("$root");
+  });
+
+  test("others come to a message with this client, or with any", () => {
+    const { model } = opened();
+    expect(model.linkTo(item({ eventId: "$1" }), "https://chappe.example")).toEqual({
+      own: "https://chappe.example/#/room/!room/%241?via=here.example",
+      any: "https://matrix.to/#/!room/%241?via=here.example",
+    });
   });
 
   test("pinned messages: at most fifty, newest first, those that are gone too", async () => {

@@ -8,6 +8,7 @@ import { choose, reduce } from "../platform/choose";
 import { findEmoji } from "../platform/emoji";
 import { ComposerViewModel } from "./composer";
 import type { Drafts } from "./drafts";
+import { matrixLink, ownLink } from "./links";
 import type { Preferences } from "./preferences";
 import { RoomSettings } from "./room_settings";
 import { TimelineViewModel } from "./timeline";
@@ -40,6 +41,16 @@ export interface Pinned {
 
 const PINS = 50;
 
+/** How one came to a room. */
+export interface Entrance {
+  /** The message that one wants to see. */
+  event: string | null;
+  /** Servers by which one may come in. */
+  via: string[];
+  /** Only a thread of it is on the screen: the conversation is not opened, and so not read. */
+  isThread: boolean;
+}
+
 /** A view model of a part of the room's page. */
 export type MadeOfRoom<V, Given extends unknown[]> = new (
   matrix: SignedIn,
@@ -52,6 +63,7 @@ export class RoomViewModel extends ViewModel<State> {
   composer: ComposerViewModel | null = null;
   readonly settings: RoomSettings;
   private readonly conversation: SomeConversation;
+  private entered: object | null = null;
   private threads = new Map<string, { timeline: TimelineViewModel; composer: ComposerViewModel }>();
 
   constructor(
@@ -59,8 +71,8 @@ export class RoomViewModel extends ViewModel<State> {
     readonly id: string,
     private readonly drafts: Drafts,
     private readonly preferences: Preferences,
-    private readonly go: { home: () => void; room: (id: string) => void },
-    event: string | null,
+    private readonly go: { home: () => void; room: (id: string) => void; thread: (root: string) => void },
+    private readonly at: Entrance = { event: null, via: [], isThread: false },
   ) {
     super({
       details: null,
@@ -80,7 +92,6 @@ export class RoomViewModel extends ViewModel<State> {
     this.scope.owns(matrix.rooms.changed.listen(() => this.look()));
     this.scope.owns(matrix.encryption.changed.listen(() => void this.lookIdentity()));
     this.look();
-    this.begin(event);
     void this.lookIdentity();
   }
 
@@ -98,16 +109,21 @@ export class RoomViewModel extends ViewModel<State> {
     return this.matrix.agency.higher(this.now.details?.level ?? null);
   }
 
-  private begin(event: string | null): void {
+  get isThread(): boolean {
+    return this.at.isThread;
+  }
+
+  private begin(): void {
     const { membership, summary } = this.now;
-    if (this.timeline || membership !== "join") return;
+    if (this.at.isThread || this.timeline || membership !== "join") return;
     this.timeline = new TimelineViewModel(
       this.conversation,
       null,
       () => this.preferences.snapshot().privateReceipts,
-      event,
+      this.at.event,
       summary?.isUnread ?? false,
     );
+    this.scope.owns(this.timeline.subscribe(() => this.enterThread()));
     this.composer = this.newComposer(null, this.timeline);
     this.scope.owns(() => this.timeline?.close());
     this.scope.owns(() => this.composer?.close());
@@ -123,6 +139,16 @@ export class RoomViewModel extends ViewModel<State> {
       this.scope.owns(() => timeline.close());
     }
     return found;
+  }
+
+  /** What was looked for is in a thread: that is opened, there. */
+  private enterThread(): void {
+    const inThread = this.timeline?.snapshot().inThread ?? null;
+    if (inThread === this.entered) return;
+    this.entered = inThread;
+    if (!inThread) return;
+    void this.thread(inThread.root).timeline.jump(inThread.event);
+    this.go.thread(inThread.root);
   }
 
   private newComposer(threadId: string | null, timeline: TimelineViewModel): ComposerViewModel {
@@ -159,7 +185,7 @@ export class RoomViewModel extends ViewModel<State> {
       details: this.conversation.details(),
       typing: this.conversation.typing(),
     });
-    this.begin(null);
+    this.begin();
   }
 
   private async lookIdentity(): Promise<void> {
@@ -192,7 +218,7 @@ export class RoomViewModel extends ViewModel<State> {
   readonly lookAt = (item: Looked, thread: string | null): void => this.set({ viewing: { item, thread } });
   readonly lookAway = (): void => this.set({ viewing: null });
   readonly openPoll = (poll: boolean): void => this.set({ poll });
-  readonly join = (): Promise<boolean> => this.attempt(() => this.matrix.entry.join(this.id));
+  readonly join = (): Promise<boolean> => this.attempt(() => this.matrix.entry.join(this.id, this.at.via));
   readonly decline = async (): Promise<void> => {
     if (await this.attempt(() => this.matrix.entry.leave(this.id))) this.go.home();
   };
@@ -201,7 +227,13 @@ export class RoomViewModel extends ViewModel<State> {
     if (left) this.go.home();
     return left;
   };
-  readonly knock = (reason: string): Promise<boolean> => this.attempt(() => this.matrix.entry.knock(this.id, reason));
+  readonly knock = (reason: string): Promise<boolean> =>
+    this.attempt(() => this.matrix.entry.knock(this.id, reason, this.at.via));
+  /** How others come to a message: with this client, with any. */
+  readonly linkTo = (item: Item, origin: string): { own: string; any: string } => {
+    const linked = { room: this.id, event: item.eventId, via: this.conversation.members.servers() };
+    return { own: ownLink(linked, origin), any: matrixLink(linked) };
+  };
   readonly react = (item: Item, key: string): Promise<boolean> => {
     const mine = item.reactions.find((each) => each.key === key)?.mine;
     return this.attempt(() => (mine ? this.conversation.redact(mine, "") : this.conversation.react(item.eventId, key)));

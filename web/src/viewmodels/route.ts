@@ -9,9 +9,10 @@ export type SettingsPage = "profile" | "notifications" | "appearance" | "devices
 
 export type Route =
   | { screen: "home" }
-  | { screen: "room"; id: string; event: string | null; panel: Panel | null }
+  | { screen: "room"; id: string; event: string | null; panel: Panel | null; via?: string[] }
   | { screen: "forums" }
   | { screen: "files" }
+  | { screen: "threads"; room: string | null; thread: string | null }
   | { screen: "settings"; page: SettingsPage | null }
   | { screen: "admin"; organisation: string | null; view: string | null };
 
@@ -20,8 +21,13 @@ const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "device
 export function readRoute(hash: string): Route {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const [screen, ...rest] = path.split("/").map(decodeURIComponent);
-  if (screen === "room" && rest[0])
-    return { screen: "room", id: rest[0], event: rest[1] ?? null, panel: readPanel(new URLSearchParams(query)) };
+  if (screen === "room" && rest[0]) {
+    const asked = new URLSearchParams(query);
+    const via = asked.getAll("via");
+    return { screen: "room", id: rest[0], event: rest[1] || null, panel: readPanel(asked), ...(via.length ? { via } : {}) };
+  }
+  if (screen === "threads")
+    return rest[0] && rest[1] ? { screen, room: rest[0], thread: rest[1] } : { screen, room: null, thread: null };
   if (screen === "forums" || screen === "files") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
   if (screen === "admin") return { screen: "admin", organisation: rest[0] || null, view: rest[1] || null };
@@ -34,11 +40,16 @@ export function writeRoute(route: Route): string {
       return "#/";
     case "room": {
       const event = route.event ? `/${encodeURIComponent(route.event)}` : "";
-      const panel = route.panel
-        ? `?${new URLSearchParams({ panel: route.panel.name, ...("id" in route.panel ? { id: route.panel.id } : {}) })}`
-        : "";
-      return `#/room/${encodeURIComponent(route.id)}${event}${panel}`;
+      const asked = new URLSearchParams(route.via?.map((each) => ["via", each]));
+      if (route.panel) asked.set("panel", route.panel.name);
+      if (route.panel && "id" in route.panel) asked.set("id", route.panel.id);
+      return `#/room/${encodeURIComponent(route.id)}${event}${asked.size ? `?${asked}` : ""}`;
     }
+    case "threads":
+      return ["#/threads", route.room, route.thread]
+        .map((each, at) => (at && each ? encodeURIComponent(each) : each))
+        .filter(Boolean)
+        .join("/");
     case "admin":
       return ["#/admin", route.organisation, route.view].filter((each) => each !== null).join("/");
     case "settings":

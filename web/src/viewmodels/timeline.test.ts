@@ -33,7 +33,18 @@ async function opened(given: Given = {}, opens: () => Promise<void> = async () =
       if (state.offline) throw new Error("offline");
       read.push([event, privately]);
     },
-    history: { eventAt: async (ts) => (ts === 0 ? "$first" : null) },
+    history: {
+      eventAt: async (ts) => (ts === 0 ? "$first" : null),
+      whereIs: async (eventId) => {
+        if (state.offline) throw new Error("offline");
+        if (eventId.startsWith("$gone")) return null;
+        return {
+          eventId: eventId.replace("$edit of ", ""),
+          thread: eventId.startsWith("$reply") ? "$root" : null,
+          ts: item().ts,
+        };
+      },
+    },
   });
   const { event = null, wasUnread = false, privately = false } = given;
   const model = new TimelineViewModel(room, null, () => privately, event, wasUnread, clock);
@@ -59,11 +70,11 @@ describe("opening", () => {
 
   test("where that cannot be had, the newest are; where nothing can, that is said, and tried again", async () => {
     let fails = 1;
-    const { model, timeline } = await opened({ event: "$gone" }, async () => {
+    const { model, timeline } = await opened({ event: "$far" }, async () => {
       if (fails-- > 0) throw new Error("offline");
     });
-    expect(timeline.opened).toEqual(["$gone", null]);
-    expect(model.snapshot()).toMatchObject({ loading: false, failed: false });
+    expect(timeline.opened).toEqual(["$far", null]);
+    expect(model.snapshot()).toMatchObject({ loading: false, failed: false, lost: true });
     fails = 0;
     const { model: failing } = await opened({}, () => Promise.reject(new Error("offline")));
     expect(failing.snapshot()).toMatchObject({ loading: false, failed: true });
@@ -94,6 +105,44 @@ describe("going elsewhere in it", () => {
     await model.jumpToDay(new Date(0));
     await model.jumpToDay(new Date(1)); // a day without any
     expect(timeline.opened).toEqual([null, "$far", "$first"]);
+  });
+
+  test("what is gone is said, and what is there stays", async () => {
+    const { model, timeline } = await opened({ items: three() });
+    await model.jump("$gone");
+    expect([model.snapshot().lost, timeline.opened, model.items.length]).toEqual([true, [null], 3]);
+    model.dismissLost();
+    expect(model.snapshot().lost).toBe(false);
+    const { model: other, timeline: newest } = await opened({ items: three(), event: "$gone" });
+    expect([other.snapshot().lost, other.snapshot().highlighted, newest.opened]).toEqual([true, null, [null]]);
+    await other.jump("$2"); // what is found is no longer lost
+    expect(other.snapshot()).toMatchObject({ lost: false, highlighted: "$2" });
+  });
+
+  test("what is in a thread is looked for there; an edit where its message is; what has no row, next to it", async () => {
+    const { model, timeline } = await opened({ items: three() });
+    await model.jump("$reply");
+    expect(model.snapshot()).toMatchObject({ inThread: { root: "$root", event: "$reply" }, loading: false });
+    await model.jump("$edit of $far");
+    expect(timeline.opened).toEqual([null, "$far"]);
+    expect(model.snapshot().target?.key).toBe("$1");
+  });
+
+  test("without a network it is tried all the same: it may be kept here", async () => {
+    const { model, timeline, state } = await opened({ items: three() });
+    state.offline = true;
+    await model.jump("$kept");
+    expect(timeline.opened).toEqual([null, "$kept"]);
+  });
+
+  test("of two places the one that was asked for last is shown", async () => {
+    const waiting: Array<() => void> = [];
+    const { model, timeline } = await opened({ items: three() }, () => new Promise((done) => void waiting.push(done)));
+    const [first, second] = [model.jump("$far"), model.jump("$further")];
+    await settled();
+    for (const each of waiting.reverse()) each();
+    await Promise.all([first, second]);
+    expect([timeline.opened.at(-1), model.snapshot().highlighted]).toEqual(["$further", "$further"]);
   });
 
   test("to what is unread, and back to the newest", async () => {

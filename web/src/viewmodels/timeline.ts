@@ -15,6 +15,10 @@ interface State {
   /** Nothing more is asked for, for a while: the last time it failed. */
   resting: boolean;
   failed: boolean;
+  /** What was looked for is not there, or not to be seen. */
+  lost: boolean;
+  /** What was looked for is in a thread. */
+  inThread: { root: string; event: string } | null;
   /** What to bring into view: set when something was jumped to. */
   target: { key: string; at: number } | null;
   /** How many rows were put before the others by the last change. */
@@ -34,6 +38,8 @@ export class TimelineViewModel extends ViewModel<State> {
   private readUpTo: string | null;
   private atBottom = true;
   private lastSeen = "";
+  private turn = 0;
+  private hasOpened = false;
   private pause = SHORTEST_PAUSE;
   private readonly rest = this.scope.timer();
 
@@ -54,6 +60,8 @@ export class TimelineViewModel extends ViewModel<State> {
         loadingOlder: false,
         resting: false,
         failed: false,
+        lost: false,
+        inThread: null,
         target: null,
         prepended: false,
         highlighted: event,
@@ -64,24 +72,30 @@ export class TimelineViewModel extends ViewModel<State> {
       clock,
     );
     this.timeline = conversation.timeline(threadId);
-    this.readUpTo = threadId ? null : this.timeline.readUpTo;
+    this.readUpTo = this.timeline.readUpTo;
     this.scope.owns(this.timeline.changed.listen(() => this.look()));
     this.scope.owns(() => this.timeline.close());
-    void this.open(event);
+    void (event ? this.find(event) : this.open(null));
   }
 
-  private async open(event: string | null): Promise<void> {
+  private async open(event: string | null, near: number | null = null): Promise<void> {
+    const turn = ++this.turn;
     this.set({ loading: true, failed: false });
     try {
       await this.timeline.open(event);
+      if (turn !== this.turn) return;
+      if (!this.hasOpened) this.readUpTo = this.timeline.readUpTo;
+      this.hasOpened = true;
       this.look();
-      this.set({ loading: false, target: event ? this.targetOf(event) : null, highlighted: event });
+      const target = event ? (this.targetOf(event) ?? this.nearest(near)) : null;
+      this.set({ loading: false, target, highlighted: target ? event : null });
       if (!event) {
         this.set({ unreadAbove: this.missed() });
         void this.read();
       }
     } catch {
-      if (event) return this.open(null);
+      if (turn !== this.turn) return;
+      if (event) return this.miss();
       this.set({ loading: false, failed: true });
     }
   }
@@ -89,10 +103,34 @@ export class TimelineViewModel extends ViewModel<State> {
   readonly retryOpening = (): void => void this.open(null);
 
   readonly jump = async (event: string): Promise<void> => {
-    const target = this.targetOf(event);
-    if (target) this.set({ target, highlighted: event });
-    else await this.open(event);
+    const target = this.now.loading ? null : this.targetOf(event);
+    if (target) this.set({ target, highlighted: event, lost: false });
+    else await this.find(event);
   };
+
+  /** Goes to what is not loaded: to where its row is, if it has one. */
+  private async find(event: string): Promise<void> {
+    const turn = ++this.turn;
+    this.set({ loading: true, lost: false });
+    const found = await this.conversation.history.whereIs(event).catch(() => undefined);
+    if (turn !== this.turn) return;
+    if (found === null) return this.miss();
+    if (found?.thread && found.thread !== this.threadId) {
+      if (this.now.rows.length) this.set({ loading: false });
+      else await this.open(null);
+      return this.set({ inThread: { root: found.thread, event: found.eventId } });
+    }
+    await this.open(found?.eventId ?? event, found?.ts);
+  }
+
+  /** It cannot be had: what is there stays. */
+  private async miss(): Promise<void> {
+    if (this.now.rows.length) this.set({ loading: false });
+    else await this.open(null);
+    this.set({ lost: true, highlighted: null });
+  }
+
+  readonly dismissLost = (): void => this.set({ lost: false });
 
   readonly jumpToDay = async (day: Date): Promise<void> => {
     const event = await this.conversation.history.eventAt(day.getTime());
@@ -159,7 +197,7 @@ export class TimelineViewModel extends ViewModel<State> {
     const newest = this.timeline.newest();
     if (!newest || newest === this.lastSeen) return;
     this.lastSeen = newest;
-    await this.conversation.markRead(newest, this.privateReceipts()).catch(() => {
+    await this.conversation.markRead(newest, this.privateReceipts(), this.threadId).catch(() => {
       this.lastSeen = "";
     });
   };
@@ -187,6 +225,12 @@ export class TimelineViewModel extends ViewModel<State> {
       unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
     });
     if (this.atBottom) void this.read();
+  }
+
+  /** What was said at a time, or next after it: some events have no row. */
+  private nearest(ts: number | null): State["target"] {
+    const item = ts === null ? undefined : this.items.find((each) => each.ts >= ts);
+    return item ? this.targetOf(item.eventId) : null;
   }
 
   private targetOf(event: string): State["target"] {

@@ -21,6 +21,8 @@ const Switcher = lazy(() => import("./switcher").then((each) => ({ default: each
 const VerificationDialog = lazy(() => import("./verification").then((each) => ({ default: each.VerificationDialog })));
 const Forums = lazy(() => import("./forums").then((each) => ({ default: each.Forums })));
 const FilesPage = lazy(() => import("./files").then((each) => ({ default: each.FilesPage })));
+const ThreadList = lazy(() => import("./threads").then((each) => ({ default: each.ThreadList })));
+const ThreadPlace = lazy(() => import("./threads").then((each) => ({ default: each.ThreadPlace })));
 const Settings = lazy(() => import("./settings/settings").then((each) => ({ default: each.Settings })));
 const Admin = lazy(() => import("./admin/admin").then((each) => ({ default: each.Admin })));
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
@@ -111,11 +113,13 @@ function Main() {
   const phone = useMedia("(max-width: 767px)");
   useKeys();
   useDropsOnRooms();
+  useLinks();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
   const listed = route.screen === "home" || route.screen === "room";
   const showList = listed && (!phone || route.screen === "home");
-  const showRest = !phone || route.screen !== "home";
+  const isThread = route.screen === "threads" && route.thread !== null;
+  const showRest = !phone || (route.screen !== "home" && (route.screen !== "threads" || isThread));
   return (
     <>
       <a
@@ -130,22 +134,28 @@ function Main() {
       </a>
       <div
         id="content"
-        className={`app${panel ? " withside" : ""}${listed || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
+        className={`app${panel ? " withside" : ""}${listed || route.screen === "threads" || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
       >
         {!phone && <Rail />}
-        <Suspense fallback={<section className="list" aria-busy="true" />}>{showList && <RoomList />}</Suspense>
+        <Suspense fallback={<section className="list" aria-busy="true" />}>
+          {showList && <RoomList />}
+          {route.screen === "threads" && ready && !(phone && isThread) && (
+            <ThreadList room={route.room} thread={route.thread} />
+          )}
+        </Suspense>
         {showRest && !ready && route.screen !== "home" && <Waiting />}
         {showRest && (ready || route.screen === "home") && (
           <Suspense fallback={<Waiting />}>
             {route.screen === "home" && <Welcome />}
             {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
+            {route.screen === "threads" && <ThreadPlace room={route.room} thread={route.thread} model={room} />}
             {route.screen === "forums" && <Forums />}
             {route.screen === "files" && <FilesPage />}
             {route.screen === "settings" && <Settings page={route.page} />}
             {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} />}
           </Suspense>
         )}
-        {phone && route.screen !== "room" && <Rail phone />}
+        {phone && route.screen !== "room" && !isThread && <Rail phone />}
       </div>
       <Suspense>
         {dialog?.name === "create" && <CreateRoom model={dialog.model} />}
@@ -165,6 +175,19 @@ const Waiting = () => (
     <Skeleton />
   </main>
 );
+
+/** Links to rooms and messages stay in the client, wherever they stand. */
+function useLinks(): void {
+  const main = useMain();
+  useEffect(() => {
+    const onClick = (event: MouseEvent): void => {
+      const link = (event.target as Element).closest?.<HTMLAnchorElement>('a[target="_blank"]');
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && main.follow(link.href)) event.preventDefault();
+    };
+    document.addEventListener("click", onClick);
+    return () => document.removeEventListener("click", onClick);
+  }, [main]);
+}
 
 /** Keys that work everywhere. */
 function useKeys(): void {

@@ -35,7 +35,8 @@ export function Rail({ phone = false }: { phone?: boolean }) {
     if (each.feature === "forums" && rules?.me.is_guest) return false;
     return (!each.feature || configuration?.features[each.feature] !== false) && (!each.admin || rights !== null);
   });
-  const current = (each: Route): boolean => each.screen === route.screen || (each.screen === "home" && route.screen === "room");
+  const current = (each: Route): boolean =>
+    each.screen === route.screen || (each.screen === "home" && (route.screen === "room" || route.screen === "threads"));
   const links = places.map((each) => (
     <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
       <span className="pill">

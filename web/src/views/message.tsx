@@ -120,6 +120,7 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
               ))}
             </span>
             {t("message.replies", { count: item.thread.count })}
+            {item.thread.unread > 0 && <b>{t("threads.new", { count: item.thread.unread })}</b>}
             <span className="faint">{t("message.lastReply", { time: time(item.thread.lastTs) })}</span>
             <Icon name="right" size={14} />
           </button>

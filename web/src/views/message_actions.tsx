@@ -33,10 +33,15 @@ export function Actions({ item, room, timeline, details, ask }: Props) {
   const pinned = details.pinned.includes(item.eventId);
   const isText = item.content.type === "text";
   const readable = item.content.type !== "locked";
+  const copyLink = (kind: "own" | "any"): void => {
+    void navigator.clipboard.writeText(room.linkTo(item, main.origin)[kind]).then(() => main.say("message.linkCopied"));
+  };
   const choices: Choice[] = [
     ...(isText
       ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
       : []),
+    { name: t("message.copyLink"), icon: "link", run: () => copyLink("own") },
+    { name: t("message.copyLinkAny"), icon: "globe", run: () => copyLink("any") },
     ...(item.mine && isText ? [{ name: t("message.edit"), icon: "edit" as const, run: () => composer?.edit(item) }] : []),
     ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
       ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]

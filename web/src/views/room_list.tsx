@@ -1,10 +1,12 @@
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import "../styles/list.css";
+import "../styles/threads.css";
 import type { Filter } from "../viewmodels/room_list";
 import { AccountMenu } from "./frame";
 import type { Asked } from "./list/dialogs";
 import { DoneBar, MovingHelp } from "./list/done";
+import { Entries } from "./list/entries";
 import { Sections } from "./list/sections";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
@@ -82,6 +84,7 @@ export function RoomList() {
         {t("list.seek")}
         <kbd>Ctrl K</kbd>
       </button>
+      <Entries />
       <div className="chips" role="group" aria-label={t("list.filter")}>
         {FILTERS.map((each) => (
           <button type="button" key={each} className="chip" aria-pressed={filter === each} onClick={() => list.setFilter(each)}>

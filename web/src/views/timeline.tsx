@@ -25,6 +25,7 @@ export function Timeline({ room, timeline, details }: Props) {
     rows,
     loading,
     failed,
+    lost,
     older,
     target,
     prepended,
@@ -132,6 +133,15 @@ export function Timeline({ room, timeline, details }: Props) {
     );
   return (
     <div className="tlbox">
+      {lost && (
+        <p className="banner warn" role="alert">
+          <Icon name="warn" size={18} />
+          <span className="grow">{t("timeline.lost")}</span>
+          <button type="button" className="link" onClick={timeline.dismissLost}>
+            {t("close")}
+          </button>
+        </p>
+      )}
       <section
         className="tl"
         aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}
@@ -195,7 +205,7 @@ const RowView = memo(function RowView({
   if (row.type === "unread")
     return (
       <div className="newline">
-        <span>{t("timeline.unread", { count: row.count })}</span>
+        <span>{t(timeline.threadId ? "threads.new" : "timeline.unread", { count: row.count })}</span>
       </div>
     );
   return (

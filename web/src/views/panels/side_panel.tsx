@@ -2,10 +2,12 @@ import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
 import type { RoomViewModel } from "../../viewmodels/room";
 import type { Panel } from "../../viewmodels/route";
+import { ThreadHead } from "../../viewmodels/thread_head";
 import { Composer } from "../composer/composer";
+import { Follow } from "../thread_follow";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
-import { useMain, useMedia } from "../use";
+import { useMain, useMedia, useOwned } from "../use";
 import { Details } from "./details";
 import { Files, Pins, SearchInRoom } from "./found";
 import { Members } from "./members";
@@ -41,6 +43,7 @@ export function SidePanel({ room, details, panel }: Props) {
           <h2>{title}</h2>
           <p className="sub cut">{details.name}</p>
         </div>
+        {panel.name === "thread" && <ThreadBell room={room} id={panel.id} />}
         <button type="button" className="ib" aria-label={t("close")} onClick={() => main.openPanel(null)}>
           <Icon name="x" />
         </button>
@@ -48,6 +51,11 @@ export function SidePanel({ room, details, panel }: Props) {
       <Body room={room} details={details} panel={panel} />
     </Region>
   );
+}
+
+function ThreadBell({ room, id }: { room: RoomViewModel; id: string }) {
+  const head = useOwned(() => room.make(ThreadHead, id), id);
+  return <Follow head={head} />;
 }
 
 function Body({ room, details, panel }: Props) {
