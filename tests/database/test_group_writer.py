@@ -96,9 +96,22 @@ class Removed(Row):
 
 
 def test_the_consequences_of_a_fragment_run_after_it_where_it_has_rows() -> None:
-    own = Fragment("devices_removed", Removed, "DELETE FROM devices;")
+    delete = "DELETE FROM devices d USING unnest(devices_removed_rows) r WHERE d.owner = r.who;"
+    own = Fragment("devices_removed", Removed, delete)
     text, order = compose([own], [Consequence("devices_removed", "DELETE FROM keys;")])
-    assert "IF cardinality(devices_removed_rows) > 0 THEN DELETE FROM devices;\nDELETE FROM keys; END IF;" in text
+    assert f"IF cardinality(devices_removed_rows) > 0 THEN {delete}\nDELETE FROM keys; END IF;" in text
     assert [fragment.name for fragment in order] == ["sent", "devices_removed"]  # no argument of its own
     with pytest.raises(ValueError, match="pushers_removed"):
         compose([own], [Consequence("pushers_removed", "DELETE FROM keys;")])
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("DELETE FROM devices d USING unnest(devices_rows) r;", "takes devices_rows: no fragment has that name"),
+        ("DELETE FROM devices;", "does not take its own rows, devices_removed_rows"),
+    ],
+)
+def test_a_fragment_that_takes_no_rows_of_its_own_is_refused_before_the_start(sql: str, says: str) -> None:
+    with pytest.raises(ValueError, match=f"^Fragment devices_removed {says}"):
+        compose([Fragment("devices_removed", Removed, sql)])

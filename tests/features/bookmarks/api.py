@@ -19,6 +19,7 @@ class BookmarksApi:
     @endpoint("PUT", _BOOKMARK, features=("example.bookmarks",))
     async def keep(self, request: Request) -> Answer:
         """Only what the person may see."""
+        await request.json_object(optional=True)
         return await self._set(request, True)
 
     @endpoint("DELETE", _BOOKMARK)

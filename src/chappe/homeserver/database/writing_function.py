@@ -7,6 +7,7 @@ database. The function takes the clock's lock first: commit order is position or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,13 +59,25 @@ def _has_rows(fragment: Fragment) -> str:
     return " OR ".join(f"cardinality({name}_rows) > 0" for name in (fragment.name, fragment.also) if name)
 
 
+def _require_rows_that_there_are(fragments: Sequence[Fragment]) -> None:
+    """PostgreSQL would refuse the function when the first batch is written, and name neither the fragment nor what there is."""
+    names = {f.name for f in fragments}
+    for fragment in fragments:
+        taken = {word.removesuffix("_rows") for word in re.findall(r"\w+", fragment.sql) if word.endswith("_rows")}
+        if strange := taken - names:
+            raise ValueError(f"Fragment {fragment.name} takes {', '.join(sorted(strange))}_rows: no fragment has that name")
+        if fragment.name not in taken:
+            raise ValueError(f"Fragment {fragment.name} does not take its own rows, {fragment.name}_rows")
+
+
 def compose(fragments: Sequence[Fragment], consequences: Sequence[Consequence] = ()) -> tuple[str, list[Fragment]]:
     """The SQL that makes the writing function, and the fragments in the order of its arguments.
 
-    Raises ValueError for consequences of a fragment that there is not.
+    Raises ValueError for consequences of a fragment that there is not, and for SQL that takes rows which are nobody's.
     """
     if alone := {c.fragment for c in consequences} - {f.name for f in fragments}:
         raise ValueError(f"Consequences of fragments that nobody has: {', '.join(sorted(alone))}")
+    _require_rows_that_there_are([*fragments, SENT])
     ordered = [*(f for f in fragments if f.checks), SENT, *(f for f in fragments if not f.checks)]
 
     def record(fragment: Fragment) -> str:
