@@ -147,7 +147,9 @@ MARKS = Fragment(
 
 
 class Desk:
-    """A writer and its clock on a database with two tables."""
+    """A writer and its clock on a database with two tables. `more`: what else it writes."""
+
+    more: tuple[Fragment, ...] = ()
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -158,7 +160,7 @@ class Desk:
         self.clock = Clock(self.database)
         self.writer = GroupWriter(self.url, self.clock)
         await self.database.execute("CREATE TABLE IF NOT EXISTS marks (n int PRIMARY KEY, upto bigint)")
-        self.writer.register(NOTES, MARKS)
+        self.writer.register(NOTES, MARKS, *self.more)
         await self.clock.start()
         self.heard: list[Commit] = []
         self.clock.listen(self.heard.append)

@@ -18,13 +18,14 @@ import asyncpg
 from msgspec.structs import astuple
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
+from chappe.homeserver.database.pool import DATABASE_LOST, ROLLED_BACK
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.database.writer_connection import WriterConnection
 from chappe.homeserver.database.writing_function import SENT, Consequence, Fragment, SentRow, compose
 
 log = logging.getLogger(__name__)
 MAX_BATCH = 400
+_NO_ROOM = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)  # a full disk: halves of the batch fare no better
 
 
 class Lane(Protocol):
@@ -198,12 +199,14 @@ class GroupWriter:
                 lane.make_stale()
             await asyncio.sleep(0.05)
             return ready  # unknown outcome: write again; `sent` tells what was already done
-        except asyncpg.DeadlockDetectedError:  # a transaction beside this one took the same rows in another order
+        except ROLLED_BACK:  # a transaction beside this one took the same rows in another order
             log.warning("a batch of writes waited for who waited for it, and is written again")
             for lane in {w.lane for w in ready if w.lane}:
                 lane.make_stale()
             return ready
-        except BAD_DATA as error:
+        except _NO_ROOM:
+            raise
+        except asyncpg.PostgresError as error:  # of whatever kind: it says who is refused better than a list of kinds does
             return await self._bisect(ready, error)
 
     async def _bisect(self, ready: list[Write], error: Exception) -> list[Write]:

@@ -21,14 +21,24 @@ DATABASE_LOST = (
     asyncpg.OperatorInterventionError,
     OSError,
 )
-# A value that no column takes (U+0000 in a text), no index (8 KB of it), or that a rule of the table refuses; the same key twice in one
-# statement (two requests that one commit has joined).
+# The transaction was rolled back for the sake of another (deadlock, serialization): nothing of it is written, and it may be made again.
+ROLLED_BACK = asyncpg.TransactionRollbackError
+# What is refused for its values, by class of SQLSTATE: a value that no column takes (22: U+0000 in a text), no index (54: 8 KB of it),
+# or that a rule of the table refuses (23, 27, 44); the same key twice in one statement (21: two requests that one commit has joined);
+# and what a function or trigger says to them (09, 20, 2F, 38, 39, P0).
 BAD_DATA = (
     asyncpg.DataError,
     asyncpg.ProgramLimitExceededError,
     asyncpg.IntegrityConstraintViolationError,
-    asyncpg.RaiseError,
     asyncpg.CardinalityViolationError,
+    asyncpg.TriggeredDataChangeViolationError,
+    asyncpg.WithCheckOptionViolationError,
+    asyncpg.TriggeredActionError,
+    asyncpg.CaseNotFoundError,
+    asyncpg.SQLRoutineError,
+    asyncpg.ExternalRoutineError,
+    asyncpg.ExternalRoutineInvocationError,
+    asyncpg.PLPGSQLError,
 )
 READER_SETTINGS = {"jit": "off", "plan_cache_mode": "auto", "application_name": "chappe"}
 RETRY_FOR = 15.0  # seconds that a read waits for a database that restarts
@@ -124,7 +134,7 @@ class Database:
         return await self._read("fetchval", sql, arguments)
 
     async def _read(self, method: str, sql: str, arguments: tuple[Any, ...]) -> Any:
-        """Waits for a database that is restarting. A read is repeated; a write only where it was not sent yet.
+        """Waits for a database that is restarting. A read is repeated; a write only where it was not sent yet, or was rolled back.
 
         Whoever loses the connection under a write cannot know whether it was carried out: it is raised, as by `execute`.
         """
@@ -137,16 +147,28 @@ class Database:
                 async with self._pool.acquire() as connection:
                     was_sent = True
                     return await getattr(connection, method)(sql, *arguments)
+            except ROLLED_BACK:
+                if time.monotonic() > deadline:
+                    raise
             except DATABASE_LOST:
                 if time.monotonic() > deadline or self._pool.is_closing() or (was_sent and changes(sql)):
                     raise
                 await asyncio.sleep(0.1)
 
     async def execute(self, sql: str, *arguments: Any) -> str:
-        """A single write. Not repeated on a lost connection: the caller learns that its outcome is unknown."""
+        """A single write. Not repeated on a lost connection: the caller learns that its outcome is unknown.
+
+        It is where it was rolled back: PostgreSQL gives up one of two transactions that wait for each other.
+        """
         self.statements += not IN_BACKGROUND.get()
         self._look_at_what_is_held()
-        return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
+        deadline = time.monotonic() + RETRY_FOR
+        while True:
+            try:
+                return await self._pool.execute(sql, *arguments)  # type: ignore[no-any-return]
+            except ROLLED_BACK:
+                if time.monotonic() > deadline:
+                    raise
 
     def _look_at_what_is_held(self, reads_beside: bool = False) -> None:
         """Raises RuntimeError, in tests."""

@@ -81,6 +81,7 @@ _DATABASE_AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,  # given up for another: what was asked may be asked again
     ConnectionError,
 )
 
