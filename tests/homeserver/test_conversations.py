@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from chappe.matrix.identifiers import UserId
 from tests.support import Person, Server, bodies, joined, refused, segment
+
+NewServer = Callable[..., Awaitable[Server]]
 
 
 async def account_data(person: Person, kind: str, content: Any) -> None:
@@ -307,6 +311,49 @@ async def test_server_notices(server: Server, alice: Person) -> None:
     ).errcode == "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"
     body = {"username": "notices", "password": "x", "auth": {"type": "m.login.dummy"}}
     status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", body)
+    assert status == 400 and b"M_EXCLUSIVE" in raw
+
+
+async def test_notices_by_invitation(new_server: NewServer) -> None:
+    """As the specification's servers should have it: invited, and free to leave once they have come in."""
+    server = await new_server(
+        server_notices_by_invitation=True, server_notices_account="_server", server_notices_name="Alertes"
+    )
+    alice, notices = await server.person("alice"), server.node.server_notices
+    event = await notices.send(UserId(alice.id), "Maintenance ce soir")
+    (room, shown), *_ = (await alice.call("GET", "/sync"))["rooms"]["invite"].items()
+    assert {e["sender"] for e in shown["invite_state"]["events"]} == {"@_server:localhost"}
+    assert (await alice.call("GET", "/profile/@_server:localhost"))["displayname"] == "Alertes"
+    answer = await refused(alice.leave(room))
+    assert (answer.status, answer.errcode) == (403, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")
+    await alice.join(room)
+    assert (await alice.call("GET", f"/rooms/{segment(room)}/event/{segment(event)}"))["content"][
+        "body"
+    ] == "Maintenance ce soir"
+    await alice.leave(room)
+    await notices.send(UserId(alice.id), "Encore")
+    assert list((await alice.call("GET", "/sync"))["rooms"]["invite"]) == [room]
+    for name, errcode in (("_server", "M_INVALID_USERNAME"), ("notices", "M_EXCLUSIVE")):
+        body = {"username": name, "password": "x", "auth": {"type": "m.login.dummy"}}
+        status, raw, _ = await server.raw("POST", "/_matrix/client/v3/register", body)
+        assert (status, json.loads(raw)["errcode"]) == (400, errcode)
+
+
+async def test_notices_under_another_name_come_in_a_room_of_their_own(new_server: NewServer) -> None:
+    """Who was not in the room that there is could not write there."""
+    server = await new_server()
+    alice = await server.person("alice")
+    await server.node.server_notices.send(UserId(alice.id), "avant")
+    renamed = await new_server(server.url, server_notices_account="information")
+    alice.server = renamed
+    event = await renamed.node.server_notices.send(UserId(alice.id), "après")
+    rooms = (await alice.call("GET", "/sync"))["rooms"]["join"]
+    assert len(rooms) == 2
+    (room,) = (name for name, shown in rooms.items() if event in [e["event_id"] for e in shown["timeline"]["events"]])
+    await renamed.node.server_notices.send(UserId(alice.id), "et encore")
+    assert [e["content"]["body"] for e in (await alice.messages(room, limit=2))["chunk"]] == ["et encore", "après"]
+    body = {"username": "information", "password": "x", "auth": {"type": "m.login.dummy"}}
+    status, raw, _ = await renamed.raw("POST", "/_matrix/client/v3/register", body)
     assert status == 400 and b"M_EXCLUSIVE" in raw
 
 

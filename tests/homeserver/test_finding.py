@@ -62,6 +62,26 @@ async def test_the_room_directory(new_server: Any) -> None:
     assert (await refused(bob.call("GET", "/publicRooms", since="nonsense"))).errcode == "M_INVALID_PARAM"
 
 
+async def test_where_colleagues_are_not_found(new_server: Any) -> None:
+    """By no part of their name or id: before they share a room with whoever searches, or are in a public one."""
+    for open_to_colleagues in (True, False):
+        server = await new_server(people_find_colleagues=open_to_colleagues)
+        alice, bob, carol = [await server.person(name) for name in ("user-alice", "user-bob", "user-carol")]
+        await bob.create_room(preset="public_chat")
+        shared = await carol.create_room(invite=[alice.id])
+        everybody = {bob.id, carol.id}
+
+        async def found(term: str, alice: Person = alice) -> set[str]:
+            answer = await alice.call("POST", "/user_directory/search", {"search_term": term})
+            return {each["user_id"] for each in answer["results"]}
+
+        assert await found("@user") == (everybody if open_to_colleagues else {bob.id})
+        assert await found(carol.id) >= {carol.id} if open_to_colleagues else await found(carol.id) == set()
+        await alice.join(shared)
+        assert await found("user") == everybody
+        assert await found(carol.id) == {carol.id}
+
+
 async def test_pages_of_the_room_directory(new_server: Any) -> None:
     server = await new_server()
     alice = await server.person()

@@ -18,7 +18,7 @@ from chappe.matrix.identifiers import UserId
 log = logging.getLogger(__name__)
 AT_ONCE, TEXT_AT_MOST = 200, 4000
 _AUDIENCE = """SELECT $1, u.user_id FROM users u WHERE NOT u.deactivated AND NOT u.is_guest AND NOT u.locked AND u.appservice IS NULL
-    AND coalesce(u.kind, 'function') = 'function' AND left(u.user_id, 9) <> '@notices:'
+    AND coalesce(u.kind, 'function') = 'function' AND split_part(u.user_id, ':', 1) <> '@' || $4::text
     AND ($2 = 'all' OR EXISTS (SELECT 1 FROM organisation_people p WHERE p.user_id = u.user_id AND p.organisation = $2))
     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN rooms r USING (room_nid)
                                       WHERE r.room_id = $3 AND m.user_id = u.user_id AND m.membership = 'join'))"""
@@ -64,6 +64,7 @@ class Announcements:
                 number,
                 EVERYWHERE if room_id is not None else organisation,
                 room_id,
+                self._notices.account,
             )
             recipients = int(queued.rpartition(" ")[2])
             await connection.execute("UPDATE announcements SET recipients = $2 WHERE id = $1", number, recipients)

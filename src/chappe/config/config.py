@@ -24,6 +24,7 @@ from chappe.config.push import Push
 from chappe.config.reading import ConfigError, located, parse_toml
 from chappe.config.values import ANY_TEXT, Positive, says
 
+_LOCALPART = re.compile(r"[a-z0-9._=\-/+]{1,64}")
 _SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9a-z.-]{1,230})(:[0-9]{1,5})?")  # checked fully when it is hosted
 
 
@@ -95,6 +96,26 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     server_notices_name: Annotated[
         str, says("Who writes to people in the name of the service (`chappe admin notice`).", wrong=ANY_TEXT)
     ] = "Notices"
+    server_notices_account: Annotated[
+        str,
+        says(
+            "The user name of whoever writes them, on each hosted domain.",
+            wrong="With the name of somebody's account, notices come from them. After a change, people get theirs in another room.",
+        ),
+    ] = "notices"
+    server_notices_by_invitation: Annotated[
+        bool,
+        says(
+            "People are invited to the room of these notices, and read them once they have accepted. Otherwise they are in it at once."
+        ),
+    ] = False
+    people_find_colleagues: Annotated[
+        bool,
+        says(
+            "People find everybody of their own domain by name. Otherwise whom they share a room with, and who is in a public room: "
+            "for a server where anybody may register."
+        ),
+    ] = True
     web_client: Annotated[bool, says("The web client is served at `/`.")] = True
     organisations_elsewhere: Annotated[
         dict[str, str],
@@ -156,6 +177,8 @@ def _mistakes(config: Config) -> list[tuple[str, str]]:
     found = []
     if not _SERVER_NAME.fullmatch(config.server_name):
         found.append(("server_name", f"{config.server_name!r} is not a server name"))
+    if not _LOCALPART.fullmatch(config.server_notices_account):
+        found.append(("server_notices_account", "a user name holds a-z, 0-9 and . _ = - / + only"))
     if config.default_room_version not in [str(v) for v in range(1, 13)]:
         found.append(("default_room_version", 'must be a room version from "1" to "12"'))
     if config.log_level.lower() not in ("debug", "info", "warning", "error"):

@@ -23,6 +23,9 @@ log_level = "${LOG_LEVEL:-warning}"
 web_client = false
 application_services = [$services]
 server_notices_name = "Server Alert"
+server_notices_account = "_server"
+server_notices_by_invitation = true
+people_find_colleagues = false
 
 [registration]
 open = true

@@ -38,7 +38,16 @@ MAX_PROFILE_BYTES = 65_536
 CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
 MAX_FIELD_NAME = 255
 BOT_MARK = "org.chappe.bot"  # profile field: what a bot is, and whose
-RESERVED = frozenset(("notices",))  # user names that the service itself uses
+
+
+class NoticesAccount(str):
+    """The localpart of each domain's account for server notices. Nobody can register it, nor the one that it has by default."""
+
+    __slots__ = ()
+    default = "notices"
+
+    def is_taken(self, localpart: str) -> bool:
+        return localpart in (self, self.default)
 
 
 class Accounts:
@@ -58,12 +67,14 @@ class Accounts:
         bridges: Bridges,
         queries: Queries,
         erased: ErasedAuthors,
+        notices: NoticesAccount,
         now_ms: NowMs,
     ) -> None:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         self._erased, self.registration_tokens = erased, RegistrationTokens(database, now_ms)
         self._services, self._bridges, self._queries = services, bridges, queries
+        self._notices = notices
         self._profiles: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
 
@@ -85,7 +96,7 @@ class Accounts:
         localpart = localpart.lower()
         if not is_new_localpart(localpart) or (localpart.startswith("_") and not is_service):
             raise BadRequest("User names may hold a-z, 0-9 and . _ = - / + only", "M_INVALID_USERNAME")
-        if localpart in RESERVED:
+        if self._notices.is_taken(localpart):
             raise BadRequest("This user name is the service's own", "M_EXCLUSIVE")
         if not self._domains.is_hosted(server_name):
             raise BadRequest(f"{server_name} is not hosted here", "M_INVALID_USERNAME")

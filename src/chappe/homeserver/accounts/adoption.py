@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from chappe.homeserver.accounts.accounts import RESERVED
+from chappe.homeserver.accounts.accounts import NoticesAccount
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import values
@@ -28,14 +28,14 @@ _WITHOUT_PERSON = """
        AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.user_id)"""
 
 
-async def adopt(database: Database, services: ApplicationServices) -> None:
+async def adopt(database: Database, services: ApplicationServices, notices: NoticesAccount) -> None:
     """Gives accounts to the one service that has their names for itself. No statement where none is installed."""
     if not services.services:
         return
     found: dict[str, list[str]] = {}
     for user_id in await values(database, str, _WITHOUT_PERSON, list(services.services)):
         service = services.sole_owner_of(user_id)
-        if service is not None and localpart_of(user_id) not in RESERVED:
+        if service is not None and not notices.is_taken(localpart_of(user_id)):
             found.setdefault(service.id, []).append(user_id)
     for service_id, user_ids in found.items():
         await database.execute(

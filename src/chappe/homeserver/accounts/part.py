@@ -11,7 +11,7 @@ from chappe.config import Config, SecondFactor, Shares
 from chappe.config import Passwords as PasswordRules
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.account_states import AccountStateEntry, AccountStates, End, of_user
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.accounts import Accounts, NoticesAccount
 from chappe.homeserver.accounts.api.account import Account
 from chappe.homeserver.accounts.api.admin import Admin
 from chappe.homeserver.accounts.api.administrative_contact import AdministrativeContact
@@ -75,6 +75,10 @@ def store(database: Database, writer: GroupWriter, secrets: Secrets) -> AccountS
 
 def passwords(rules: PasswordRules) -> Passwords:
     return Passwords(rules.memory_kib, rules.passes, rules.minimum_length, rules.requires)
+
+
+def notices_account(config: Config) -> NoticesAccount:
+    return NoticesAccount(config.server_notices_account)
 
 
 def application_services(config: Config, domains: Domains) -> ApplicationServices:
@@ -203,6 +207,7 @@ PART = Part(
         Bridges,
         bridged_aliases,
         ErasedAuthors,
+        notices_account,
         Accounts,
         sessions,
         Threepids,

@@ -20,7 +20,6 @@ from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
 from chappe.matrix.identifiers import UserId, domain_of, is_picture_url, parse_server_name
 
-NOTICES = "notices"  # the localpart of each domain's account for server notices
 VOUCHER = "join_authorised_via_users_server"
 NAMES = ("displayname", "avatar_url")
 COMING = frozenset(("join", "knock", "invite"))
@@ -87,8 +86,11 @@ class Rule:
 class Admission:
     """Raises MatrixError with the specification's codes."""
 
-    def __init__(self, rooms: Rooms, profile_of: ProfileOf, facts_of: AdmissionFactsOf, may_be_invited: MayBeInvited) -> None:
-        self._rooms, self._profile_of = rooms, profile_of
+    def __init__(
+        self, rooms: Rooms, profile_of: ProfileOf, facts_of: AdmissionFactsOf, may_be_invited: MayBeInvited, notices: str
+    ) -> None:
+        """`notices`: the localpart of each domain's account for server notices."""
+        self._rooms, self._profile_of, self._notices_account = rooms, profile_of, notices
         self._facts_of, self._may_be_invited = facts_of, may_be_invited
 
     # ---------------------------------------------------------------------------------------------------- the door
@@ -204,7 +206,11 @@ class Admission:
     async def _notices(self, change: MembershipChange) -> None:
         """Notices of the service cannot be declined unread."""
         now = change.room.get((MEMBER, change.target)) if change.room is not None and change.is_own else None
-        if now is not None and now.membership == "invite" and now.sender == f"@{NOTICES}:{domain_of(change.target)}":
+        if (
+            now is not None
+            and now.membership == "invite"
+            and now.sender == f"@{self._notices_account}:{domain_of(change.target)}"
+        ):
             raise Forbidden("Notices of the service cannot be declined", "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM")
 
     async def _hands_over(self, change: MembershipChange) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chappe.config import Config
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.accounts import Accounts, NoticesAccount
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
@@ -77,8 +77,10 @@ def following(rooms: Rooms) -> Following:
     return rooms.following
 
 
-def admission(rooms: Rooms, accounts: Accounts, administration: Administration, ignored: IgnoredUsers) -> Admission:
-    return Admission(rooms, accounts.membership_profile, administration.standing, ignored.require_may_invite)
+def admission(
+    rooms: Rooms, accounts: Accounts, administration: Administration, ignored: IgnoredUsers, notices: NoticesAccount
+) -> Admission:
+    return Admission(rooms, accounts.membership_profile, administration.standing, ignored.require_may_invite, notices)
 
 
 def creation(

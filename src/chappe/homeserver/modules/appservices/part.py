@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.accounts import Accounts, NoticesAccount
 from chappe.homeserver.accounts.adoption import adopt
 from chappe.homeserver.accounts.application_services import ApplicationServices
 from chappe.homeserver.accounts.store import AccountStore
@@ -33,9 +33,9 @@ def appservices(
     return Appservices(database, services, calls, accounts, rooms, directory.require_may_publish)
 
 
-async def start(database: Database, services: ApplicationServices, accounts: Accounts) -> None:
+async def start(database: Database, services: ApplicationServices, accounts: Accounts, notices: NoticesAccount) -> None:
     """Each application service's own user exists from the start, and what it has from before is its own."""
-    await adopt(database, services)
+    await adopt(database, services, notices)
     for service in services.services.values():
         user = await accounts.store.find_user(service.sender)
         if user is None:

@@ -24,8 +24,8 @@ def server_notices(
     notice_rooms: NoticeRooms,
     config: Config,
 ) -> ServerNotices:
-    name = config.server_notices_name
-    return ServerNotices(accounts, rooms, creation, membership, account_data, notice_rooms, name)
+    name, account, invited = config.server_notices_name, config.server_notices_account, config.server_notices_by_invitation
+    return ServerNotices(accounts, rooms, creation, membership, account_data, notice_rooms, name, account, invited)
 
 
 PART = Part("server notices", gives=(NoticeRooms, server_notices, TellOfTime), tables=TABLES)

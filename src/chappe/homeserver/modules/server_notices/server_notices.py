@@ -14,7 +14,13 @@ class NoticeRooms:
             "SELECT room_id FROM server_notice_rooms WHERE user_id = $1", user_id
         )
 
-    async def remember(self, user_id: str, room_id: str) -> str:
+    async def remember(self, user_id: str, room_id: str, instead_of: str | None) -> str:
         """Returns the user's room: this one, or one that was remembered meanwhile."""
-        await self._database.execute("INSERT INTO server_notice_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", user_id, room_id)
+        await self._database.execute(
+            """INSERT INTO server_notice_rooms AS known VALUES ($1, $2)
+               ON CONFLICT (user_id) DO UPDATE SET room_id = excluded.room_id WHERE known.room_id = $3""",
+            user_id,
+            room_id,
+            instead_of,
+        )
         return str(await self.find(user_id))

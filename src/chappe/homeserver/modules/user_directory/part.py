@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.config import Federation
+from chappe.config import Config, Federation
 from chappe.homeserver.actions.ask_servers import AskServers
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.user_directory.api.for_servers import PeopleForServers
@@ -12,8 +12,9 @@ from chappe.homeserver.part import Part
 from chappe.homeserver.rooms.rooms import Rooms
 
 
-def user_directory(database: Database, rooms: Rooms, federation: Federation, ask_servers: AskServers) -> UserDirectory:
-    return UserDirectory(database, rooms, ask_servers.people if federation.people_of else None)
+def user_directory(database: Database, rooms: Rooms, config: Config, ask_servers: AskServers) -> UserDirectory:
+    elsewhere = ask_servers.people if config.federation.people_of else None
+    return UserDirectory(database, rooms, elsewhere, config.people_find_colleagues)
 
 
 def for_servers(directory: UserDirectory, federation: Federation) -> PeopleForServers:

@@ -36,8 +36,12 @@ class KnownPerson(DirectoryPerson):
 
 
 class UserDirectory:
-    def __init__(self, database: Database, rooms: Rooms, ask_servers: AskServers | None = None) -> None:
+    def __init__(
+        self, database: Database, rooms: Rooms, ask_servers: AskServers | None = None, finds_colleagues: bool = True
+    ) -> None:
+        """`finds_colleagues`: who shares no room with whoever searches is found as well, where both are of one domain."""
         self._database, self._rooms, self._ask_servers = database, rooms, ask_servers
+        self._finds_colleagues = finds_colleagues
 
     async def search(self, reader: Person | Guest, term: str, limit: int) -> Found:
         """(people whose names hold every word of the term, or begin with it; whether there were more).
@@ -81,7 +85,7 @@ class UserDirectory:
             self._database,
             KnownPerson,
             f"""SELECT d.user_id, d.display_name, d.avatar_url,
-                      d.server_name = $6 OR EXISTS (
+                      $8 AND d.server_name = $6 OR EXISTS (
                         SELECT 1 FROM memberships m JOIN room_summaries s USING (room_nid)
                          WHERE m.user_id = d.user_id AND m.membership = 'join' AND s.join_rule = 'public') AS is_public
                  FROM user_directory d WHERE {_FOUND} AND d.user_id <> $7
@@ -90,6 +94,7 @@ class UserDirectory:
             CANDIDATES,
             domain_of(user_id),
             user_id,
+            self._finds_colleagues,
         )
         found: list[dict[str, Any]] = []
         for row in await self._shown(user_id, rows):
