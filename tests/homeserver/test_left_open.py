@@ -35,13 +35,14 @@ async def test_a_full_page_of_a_search_has_a_token_and_a_last_page_of_a_room_non
     assert page["chunk"][-1]["type"] == "m.room.create" and "end" not in page
 
 
-async def test_before_a_rooms_creation_nobody_is_in_it(alice: Person) -> None:
-    room = await alice.create_room()
+async def test_before_a_rooms_creation_its_creator_is_in_it(alice: Person, bob: Person) -> None:
+    room = await alice.create_room(invite=[bob.id])
     start, whole = joined(await alice.sync(), room)["timeline"], alice.since
     assert start["events"][0]["type"] == "m.room.create"
     members = f"/rooms/{segment(room)}/members"
-    assert (await alice.call("GET", members, at=start["prev_batch"]))["chunk"] == []
-    assert [e["state_key"] for e in (await alice.call("GET", members, at=whole))["chunk"]] == [alice.id]
+    assert [e["state_key"] for e in (await alice.call("GET", members, at=start["prev_batch"]))["chunk"]] == [alice.id]
+    assert (await alice.call("GET", members, at=start["prev_batch"], not_membership="join"))["chunk"] == []
+    assert {e["state_key"] for e in (await alice.call("GET", members, at=whole))["chunk"]} == {alice.id, bob.id}
 
 
 async def test_who_may_not_read_a_room_hears_so_before_what_was_malformed(alice: Person, bob: Person) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import random
 import struct
 import zlib
 from collections.abc import Awaitable, Callable
@@ -21,13 +22,13 @@ async def upload(person: Person, data: bytes, kind: str = "application/octet-str
     return str(json.loads(raw)["content_uri"])[6:]
 
 
-def png(width: int, height: int) -> bytes:
-    """A red picture."""
+def png(width: int, height: int, rows: bytes | None = None) -> bytes:
+    """A red picture, or one of rows that each begin with a zero byte."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = (b"\0" + b"\xff\0\0" * width) * height
+    rows = rows or (b"\0" + b"\xff\0\0" * width) * height
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
@@ -123,18 +124,30 @@ async def test_thumbnails(alice: Person) -> None:
     for query in ("width=90&height=90&method=crop", "width=300&height=200", "width=4000&height=4000"):
         status, body, headers = await alice.server.raw("GET", f"{V1}/thumbnail/{uri}?{query}", token=alice.token)
         assert status == 200 and headers["Content-Type"] in ("image/jpeg", "image/png")
-        sizes.append(jpeg_size(body))
+        sizes.append(size_of(body))
     assert sizes == [(96, 96), (320, 213), (800, 533)]
     small = await upload(alice, png(20, 10), "image/png")
     _, body, _ = await alice.server.raw("GET", f"{V1}/thumbnail/{small}?width=300&height=300", token=alice.token)
-    assert jpeg_size(body) == (20, 10)  # never enlarged
+    assert size_of(body) == (20, 10)  # never enlarged
     for data, kind in ((b"no picture", "image/png"), (b"<svg/>", "image/svg+xml")):
         broken = await upload(alice, data, kind)
         status, raw, _ = await alice.server.raw("GET", f"{V1}/thumbnail/{broken}?width=10&height=10", token=alice.token)
         assert (status, json.loads(raw)["errcode"]) == (400, "M_UNKNOWN")
 
 
-def jpeg_size(data: bytes) -> tuple[int, int]:
+async def test_what_was_drawn_stays_a_png_and_a_photograph_does_not(alice: Person) -> None:
+    grain = random.Random(7)
+    photograph = png(640, 480, b"".join(b"\0" + grain.randbytes(3 * 640) for _ in range(480)))
+    for picture, kind in ((png(640, 480), "image/png"), (photograph, "image/jpeg")):
+        uri = await upload(alice, picture, "image/png")
+        status, body, headers = await alice.server.raw("GET", f"{V1}/thumbnail/{uri}?width=320&height=240", token=alice.token)
+        assert (status, headers["Content-Type"], size_of(body)) == (200, kind, (320, 240))
+        assert len(body) < 80_000
+
+
+def size_of(data: bytes) -> tuple[int, int]:
+    if data.startswith(b"\x89PNG"):
+        return struct.unpack(">II", data[16:24])
     stream = io.BytesIO(data)
     assert stream.read(2) == b"\xff\xd8"
     while True:

@@ -20,10 +20,11 @@ from chappe.homeserver.sync.token import optional_position, position_token
 from chappe.matrix.canonical_json import parse_json
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.filters import RoomEventFilter, is_open, parse_room_event_filter, passes_event
-from chappe.matrix.identifiers import parse_event_id, parse_room_id
+from chappe.matrix.identifiers import UserId, parse_event_id, parse_room_id
 
 _ROOM = "/_matrix/client/v3/rooms/{roomId}"
 MAX_PAGE = 1000
+FIRST_MEMBER = RoomEventFilter(types=("m.room.member",))
 MEMBERSHIPS = ("join", "invite", "leave", "ban", "knock")
 
 
@@ -161,10 +162,18 @@ class RoomReads:
         position = optional_position(request.query("at"))
         room = await self._room(request)
         await self._completing.await_all_members(room)
-        state = await self._rooms.timeline.state_at(request.user_id, room, position)
+        members = await self._members_at(request.user_id, room, position)
         everybody = len(wanted) == len(MEMBERSHIPS)
-        members = (e for k, e in state.items() if k[0] == "m.room.member" and (everybody or e.membership in wanted))
-        return b'{"chunk":[' + b",".join([e.for_joined() for e in members]) + b"]}"
+        return b'{"chunk":[' + b",".join([e.for_joined() for e in members if everybody or e.membership in wanted]) + b"]}"
+
+    async def _members_at(self, user_id: UserId, room: LiveRoom, position: int | None) -> list[RoomEvent]:
+        """COMPAT: the `prev_batch` of a whole timeline names the time before the room: whoever made it is in it then, as elsewhere."""
+        state = await self._rooms.timeline.state_at(user_id, room, position)
+        members = [event for key, event in state.items() if key[0] == "m.room.member"]
+        if members or position is None:
+            return members
+        page = await self._pagination.page(user_id, room, position, None, False, 1, FIRST_MEMBER, 0)
+        return [event for event, _ in page.events]
 
     @endpoint("GET", _ROOM + "/joined_members")
     async def joined_members(self, request: Request) -> Answer:
