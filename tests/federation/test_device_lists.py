@@ -289,6 +289,33 @@ async def test_who_comes_into_a_room_is_told_to_the_servers_that_did_not_know_of
     assert await after(enter(alice, halls[2], there), halls[2], "five") == {(at[third], alice.id)}, "again"
 
 
+async def test_who_comes_into_a_room_is_news_once(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the join, and not again with what their server says of them then: unless somebody has asked for their devices."""
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await with_keys(await there.person("bob"))
+    for has_asked in (False, True):
+        room = await alice.create_room(preset="public_chat")
+        await alice.sync()
+        sent = updates_sent(monkeypatch, there)
+        await enter(bob, room, here)
+        await is_told(alice, bob)
+        await until(lambda sent=sent: _truth((here.config.server_name, bob.id) in sent))
+        for text in ("one", "two"):  # the update has come before the second
+            await bob.say(room, f"{text} {has_asked}")
+            await hears(alice, room, f"{text} {has_asked}")
+        changed = (await alice.sync()).get("device_lists", {}).get("changed", [])
+        assert (bob.id in changed) == has_asked
+        await new_device(bob, f"PHONE{has_asked}")
+        await is_told(alice, bob)
+        assert await devices(alice, bob) == await devices(bob, bob)
+        await bob.leave(room)
+        await sees(alice, room, bob, "leave")
+
+
+async def _truth(value: bool) -> bool:
+    return value
+
+
 @pytest.mark.parametrize("is_here", [True, False])
 async def test_who_has_invited_and_who_is_invited_are_told_of_each_other(
     peer: Peer, monkeypatch: pytest.MonkeyPatch, is_here: bool

@@ -70,6 +70,13 @@ class Following:
                 return True
         return any(self._is_hosted(user) for user in await self._store.invited_by(user_id))
 
+    async def came_to_ours(self, user_id: str) -> bool:
+        """Whether somebody of another server is in a room that they entered when somebody of here was in it: who was in it heard."""
+        async for room, membership in self._rooms(user_id):
+            if membership.joined_since is not None and self._ours_since(room) < membership.joined_since:
+                return True
+        return False
+
     # ------------------------------------------------------------------------------------- since when, without a break
 
     async def unbroken(self, reader: str, lists: Mapping[str, int]) -> set[str]:

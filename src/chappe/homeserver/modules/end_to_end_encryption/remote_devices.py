@@ -270,14 +270,29 @@ class RemoteDevices:
         return found, failures
 
     async def changed(self, user_id: str) -> None:
-        """Their server says that something changed: who is told of them asks anew."""
-        await self._database.execute("UPDATE remote_device_lists SET stale = true, news = news + 1 WHERE user_id = $1", user_id)
+        """Their server says that something changed: who is told of them asks anew.
+
+        Servers say so of whoever enters a room as well. Who was in it has been told with the join: as long as nobody of here has
+        asked for the list, that first word wakes nobody.
+        """
+        known = await self._database.execute(
+            "UPDATE remote_device_lists SET stale = true, news = news + 1 WHERE user_id = $1", user_id
+        )
         if not is_compliant(user_id) or not await self._following.is_followed(user_id):
+            return
+        if known == "UPDATE 0" and await self._following.came_to_ours(user_id) and await self._is_first_word(user_id):
             return
         write = Write()
         write.add(DeviceListChangeRow(who=user_id))
         write.touch_user(user_id, "device_list")
         await self._writer.submit(write)
+
+    async def _is_first_word(self, user_id: str) -> bool:
+        """Of a list that nobody has asked for. False where somebody has begun to meanwhile."""
+        made = await self._database.execute(
+            "INSERT INTO remote_device_lists (user_id, stale, fetched_ts) VALUES ($1, true, 0) ON CONFLICT DO NOTHING", user_id
+        )
+        return made == "INSERT 0 1"
 
 
 def _device(user_id: str, raw: object) -> tuple[str, bytes] | None:
