@@ -114,6 +114,30 @@ async def test_a_receipt_comes_with_the_event_that_it_names(peer: Peer) -> None:
     assert mallory.id in receipts["content"][forger.id_of(said)]["m.read"]
 
 
+async def test_a_receipt_waits_for_the_event_that_it_names(peer: Peer) -> None:
+    """Of the latest that somebody has read, and as long as they are in the room."""
+    alice, mallory, room, forger = await scene(peer)
+    said = [forger.event({"msgtype": "m.text", "body": f"read before it came: {n}"}) for n in range(2)]
+    first, second = map(forger.id_of, said)
+
+    def read(event_id: str) -> dict[str, Any]:
+        receipt = {"m.read": {mallory.id: {"event_ids": [event_id], "data": {"ts": 1}}}}
+        return {"edu_type": "m.receipt", "content": {room: receipt}}
+
+    await forger.send(edus=[read("$never"), read(first), read(second)])
+    await alice.sync()
+    for pdu, expected in zip(said, (set(), {second}), strict=True):
+        await forger.send(pdu)
+
+        async def look(expected: set[str] = expected, last: str = forger.id_of(pdu)) -> bool:
+            answer = joined(await alice.call("GET", "/sync"), room)
+            has_come = last in [event["event_id"] for event in answer["timeline"]["events"]]
+            named = {name for event in answer["ephemeral"]["events"] for name in event["content"]}
+            return has_come and named == expected
+
+        await until(look)
+
+
 async def test_receipts_and_typing(peer: Peer, neighbour: Any) -> None:
     alice, bob, room = await pair(peer, neighbour)
     for one, other in ((alice, bob), (bob, alice)):

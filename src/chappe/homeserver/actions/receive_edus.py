@@ -10,11 +10,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from chappe.homeserver.actions.early_receipts import EarlyReceipts, RemoteReceipt
 from chappe.homeserver.database.pool import BAD_DATA
 from chappe.homeserver.modules.end_to_end_encryption.keys import DeviceKeys
 from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
 from chappe.homeserver.modules.presence.presence import Presence
-from chappe.homeserver.modules.receipts.receipts import READ, UNTHREADED, Receipts
+from chappe.homeserver.modules.receipts.receipts import READ, UNTHREADED
 from chappe.homeserver.modules.to_device.to_device import ToDevice
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.live_room import LiveRoom
@@ -27,6 +28,7 @@ from chappe.matrix.identifiers import UserId, domain_of, is_compliant, is_user_i
 log = logging.getLogger(__name__)
 TYPING_MS = 30_000
 MOST_RECIPIENTS = 1000
+MOST_ID = 255
 
 
 class ReceiveEdus:
@@ -34,7 +36,7 @@ class ReceiveEdus:
         self,
         rooms: Rooms,
         typing: Typing,
-        receipts: Receipts,
+        receipts: EarlyReceipts,
         presence: Presence,
         to_device: ToDevice,
         keys: DeviceKeys,
@@ -106,10 +108,10 @@ class ReceiveEdus:
         thread, ts = data.get("thread_id", UNTHREADED), data.get("ts")
         if type(ids) is not list or not ids or type(ids[0]) is not str or type(thread) is not str:
             return
-        event = await self._rooms.timeline.find(room, ids[0])
-        if event is not None:
-            when = ts if type(ts) is int and ts >= 0 else self._rooms.now_ms()
-            await self._receipts.set(user, room.nid, READ, thread, ids[0], event.position, when)
+        if max(len(ids[0]), len(thread)) > MOST_ID:
+            return
+        when = ts if type(ts) is int and ts >= 0 else self._rooms.now_ms()
+        await self._receipts.take(room, RemoteReceipt(user, thread, ids[0], when))
 
     async def _take_presence(self, origin: str, content: dict[str, Any]) -> None:
         push = content.get("push")

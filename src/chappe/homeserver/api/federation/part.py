@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chappe.homeserver.actions.early_receipts import EarlyReceipts
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.api.federation.authentication import ServerAuthentication
 from chappe.homeserver.api.federation.keys_query import ServerKeysQuery
@@ -33,7 +34,7 @@ def keys_server(own: KeysServer) -> KeysServer:
 
 PART = Part(
     "server-server API",
-    gives=(authentication, PeerBudgets, KeysServer, ReceiveEdus),
+    gives=(authentication, PeerBudgets, KeysServer, EarlyReceipts, ReceiveEdus),
     endpoints=(
         keys_server,
         ServerKeysQuery,
