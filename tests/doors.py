@@ -249,8 +249,8 @@ def _refuses(question: str) -> Scene:
 
 
 async def _may_not_meet(server: Server, who: Person, host: Person, room: str) -> None:
-    server.node.rooms.may_share_room = lambda _server, _own: False  # type: ignore[method-assign]
-    server.node.rooms.other_servers = lambda _room: frozenset(("far.example",))  # type: ignore[method-assign]
+    server.node.rooms.servers.may_share_room = lambda _server, _own: False  # type: ignore[method-assign]
+    server.node.rooms.servers.others = lambda _room: frozenset(("far.example",))  # type: ignore[method-assign]
 
 
 async def _declines(server: Server, who: Person, host: Person, room: str) -> None:

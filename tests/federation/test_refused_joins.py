@@ -82,11 +82,11 @@ async def test_who_is_named_to_be_in_a_room_gets_little_and_not_for_long(
     monkeypatch.setattr(completing, "BELIEVED_FOR", 10**9)
     await enters(bob, hall)
     room = await here.node.rooms.require(hall.room_id)
-    assert room.is_partial and len(here.node.rooms.other_servers(room)) == MOST_SERVERS
+    assert room.is_partial and len(here.node.rooms.servers.others(room)) == MOST_SERVERS
     monkeypatch.setattr(completing, "BELIEVED_FOR", 1)
 
     async def few() -> bool:
         room = await here.node.rooms.require(hall.room_id)
-        return room.is_partial and here.node.rooms.other_servers(room) == {foreign.name}
+        return room.is_partial and here.node.rooms.servers.others(room) == {foreign.name}
 
     await until(few)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from chappe.homeserver.rooms.rooms import NUMBER_BLOCK, EventNumbers
+from chappe.homeserver.rooms.event_numbers import NUMBER_BLOCK, EventNumbers
 
 
 class Blocks:

@@ -33,7 +33,7 @@ class MarkRead:
         if event is not None:
             if thread is not None and event.thread != ("" if thread == "main" else thread) and event_id != thread:
                 raise BadRequest("This event is not in this thread", "M_INVALID_PARAM")
-            ts, servers = self._rooms.now_ms(), self._rooms.other_servers(room)
+            ts, servers = self._rooms.now_ms(), self._rooms.servers.others(room)
 
             def tell(write: Write) -> None:
                 data = {"ts": ts} if thread is None else {"ts": ts, "thread_id": thread}

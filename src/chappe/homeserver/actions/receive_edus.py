@@ -81,7 +81,7 @@ class ReceiveEdus:
         room = await self._rooms.live.find(room_id) if type(room_id) is str else None
         if room is not None:
             require_allowed_by_acl(room, origin)
-            self._rooms.require_may_enter(origin, room)
+            self._rooms.servers.require_may_enter(origin, room)
         return room
 
     async def _take_typing(self, origin: str, content: dict[str, Any]) -> None:
@@ -137,7 +137,7 @@ class ReceiveEdus:
 
     def _hears(self, user: str, origin: str) -> bool:
         """Whether somebody is of a domain of here that talks to the server: it may have written to a neighbour that does."""
-        return self._rooms.is_hosted(user) and self._rooms.may_share_room(origin, domain_of(user))
+        return self._rooms.is_hosted(user) and self._rooms.servers.may_share_room(origin, domain_of(user))
 
     async def _take_device_list(self, origin: str, content: dict[str, Any]) -> None:
         user = content.get("user_id")

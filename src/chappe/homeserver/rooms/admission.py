@@ -156,7 +156,7 @@ class Admission:
     async def _boundaries(self, change: MembershipChange) -> None:
         own, asking = domain_of(change.target), domain_of(change.sender)
         if not self._rooms.is_hosted(change.sender) and self._rooms.is_hosted(change.target):
-            if not self._rooms.may_share_room(asking, own):
+            if not self._rooms.servers.may_share_room(asking, own):
                 raise Forbidden(f"People of {own} are not invited by people of {asking}")
         for user in {change.sender, change.target}:
             if not self._rooms.is_hosted(user):
@@ -164,9 +164,9 @@ class Admission:
         if change.room is None:
             return
         if self._rooms.is_hosted(change.target):
-            self._rooms.require_may_meet(change.target, change.room)
+            self._rooms.servers.require_may_meet(change.target, change.room)
         else:
-            self._rooms.require_may_enter(own, change.room)
+            self._rooms.servers.require_may_enter(own, change.room)
 
     async def _may_join(self, change: MembershipChange) -> None:
         if not change.makes_room:
@@ -200,7 +200,7 @@ class Admission:
             return
         for other in allowed_rooms(room):
             known = await self._rooms.live.find(other)
-            if known is None or not self._rooms.has_own_member(known):
+            if known is None or not self._rooms.servers.has_own_member(known):
                 raise BadRequest("This server is not in the rooms whose members may join", "M_UNABLE_TO_AUTHORISE_JOIN")
 
     async def _notices(self, change: MembershipChange) -> None:

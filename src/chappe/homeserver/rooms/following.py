@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership, Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.room_servers import RoomServers
 from chappe.homeserver.rooms.sight import PRESENT
 from chappe.homeserver.rooms.store import RoomStore
 from chappe.matrix.identifiers import domain_of
@@ -25,12 +26,11 @@ class Following:
         store: RoomStore,
         live: LiveRooms,
         memberships: Memberships,
+        servers: RoomServers,
         is_hosted: Callable[[str], bool],
-        other_servers: Callable[[LiveRoom], frozenset[str]],
-        has_own_member: Callable[[LiveRoom], bool],
     ) -> None:
         self._store, self._live, self._memberships = store, live, memberships
-        self._is_hosted, self._other_servers, self._has_own_member = is_hosted, other_servers, has_own_member
+        self._servers, self._is_hosted = servers, is_hosted
 
     # ------------------------------------------------------------------------------------------------- who is told
 
@@ -58,7 +58,7 @@ class Following:
         found: set[str] = set()
         people = await self._store.invited_by(user_id)
         async for room, membership in self._rooms(user_id):
-            found |= self._other_servers(room)
+            found |= self._servers.others(room)
             if membership.membership == "invite":
                 people.add(membership.sender)
         return found | {domain_of(user) for user in people if not self._is_hosted(user)}
@@ -66,7 +66,7 @@ class Following:
     async def is_followed(self, user_id: str) -> bool:
         """Whether anybody of here is told of the devices of somebody of another server."""
         async for room, _ in self._rooms(user_id):
-            if self._has_own_member(room):
+            if self._servers.has_own_member(room):
                 return True
         return any(self._is_hosted(user) for user in await self._store.invited_by(user_id))
 
@@ -109,6 +109,6 @@ class Following:
         for membership in await self._memberships.joined(user_id):
             since = membership.joined_since or membership.position
             if since <= upto:
-                servers = self._other_servers(await self._live.by_nid(membership.room_nid))
+                servers = self._servers.others(await self._live.by_nid(membership.room_nid))
                 (found if since > after else had).update(servers)
         return found - had

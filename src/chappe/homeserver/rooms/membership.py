@@ -68,7 +68,7 @@ class MembershipChanges:
     async def _require_may_stay(self, user_id: UserId, room_id: str) -> None:
         """Who is in a room of other servers is known once one is in it: whoever may not meet them is out again."""
         try:
-            self._rooms.require_may_meet(user_id, await self._rooms.require(room_id))
+            self._rooms.servers.require_may_meet(user_id, await self._rooms.require(room_id))
         except Forbidden:
             await self.leave(user_id, room_id, None)
             raise

@@ -140,5 +140,9 @@ class LiveRooms:
         """The room if it is in memory, fresh or not: for waking its members."""
         return self._by_nid.get(room_nid)
 
+    def in_memory(self, room_nids: Iterable[int]) -> list[LiveRoom]:
+        """Those of some rooms that are in memory, fresh or not."""
+        return [room for nid in room_nids if (room := self._by_nid.get(nid)) is not None]
+
     def __len__(self) -> int:
         return len(self._by_nid)

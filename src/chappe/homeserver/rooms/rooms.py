@@ -18,8 +18,9 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
-from chappe.homeserver.rooms.create_event import Draft, Redaction, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
+from chappe.homeserver.rooms.create_event import Draft, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
+from chappe.homeserver.rooms.event_numbers import EventNumbers
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.following import Following
 from chappe.homeserver.rooms.fragments import FRAGMENTS
@@ -27,8 +28,11 @@ from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.policy_server import POLICY_SERVER
+from chappe.homeserver.rooms.redacting import redaction_of, require_may_redact
 from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.relating import Relating
 from chappe.homeserver.rooms.room_event import RoomEvent
+from chappe.homeserver.rooms.room_servers import RoomServers
 from chappe.homeserver.rooms.sight import Sight
 from chappe.homeserver.rooms.state_tree import KeyHash
 from chappe.homeserver.rooms.state_tree_reader import TreeReader
@@ -39,16 +43,13 @@ from chappe.homeserver.rooms.timeline import Timeline
 from chappe.homeserver.rooms.visibility import Visibility
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden, Malformed, NotFound
-from chappe.matrix.events import check_content, check_picture, client_event_head, may_be_event_id
+from chappe.matrix.events import check_content, check_picture, may_be_event_id
 from chappe.matrix.identifiers import UserId, domain_of
-from chappe.matrix.redaction import redact
-from chappe.matrix.relations import ANNOTATION, THREAD, relation_of
 
 MEMBER = "m.room.member"
 CANONICAL_ALIAS = "m.room.canonical_alias"
 THIRD_PARTY_INVITE = "m.room.third_party_invite"
 GUEST_ACCESS = ("m.room.guest_access", "")
-NUMBER_BLOCK = 10_000
 ProfileOf = Callable[[str], Awaitable[Mapping[str, Any]]]  # displayname and avatar_url for membership events
 
 
@@ -57,36 +58,6 @@ SendElsewhere = Callable[[LiveRoom, Draft, str | None], Awaitable[str | None]]
 Content = dict[str, Any]
 MayWrite = Callable[[UserId, str, str, Mapping[str, Any]], Awaitable[None]]  # who, room id, state key, content
 GuestAccessChanged = Callable[[LiveRoom], Awaitable[object] | None]
-
-
-class EventNumbers:
-    """Numbers for new events, taken from the database in blocks so that building an event asks nothing."""
-
-    def __init__(self, store: RoomStore) -> None:
-        self._store = store
-        self._next = self._end = 0
-        self._reserve = 0
-        self._fetching: asyncio.Lock = asyncio.Lock()
-
-    async def take(self, count: int) -> tuple[int, ...]:
-        """Strictly increasing numbers, with gaps."""
-        if self._end - self._next < count:
-            return await self._take_more(count)
-        first = self._next
-        self._next += count
-        return tuple(range(first, first + count))
-
-    async def _take_more(self, count: int) -> tuple[int, ...]:
-        async with self._fetching:
-            taken: list[int] = []
-            while True:
-                part = range(self._next, min(self._end, self._next + count - len(taken)))
-                taken += part
-                self._next += len(part)
-                if len(taken) == count:
-                    return tuple(taken)
-                start = await self._store.event_number_block()
-                self._next, self._end = start, start + NUMBER_BLOCK
 
 
 class Rooms:
@@ -108,7 +79,6 @@ class Rooms:
     ) -> None:
         writer.register(*FRAGMENTS)
         self.store = RoomStore(database)
-        self._boundaries = boundaries
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
         self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
@@ -116,18 +86,17 @@ class Rooms:
         self.memberships = Memberships(database, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.reading = Reading(policy)
-        self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.require_may_enter)
+        self.servers = RoomServers(domains, boundaries, self.live, self.memberships)
+        self.sight = Sight(self.store, self.live, self.memberships, policy, self.reading, self.servers)
         self.visibility = Visibility(
             self.store, self.trees, self.key_hash, self.memberships, self.sight.may_peek, ignoring, erased
         )
-        self.following = Following(
-            self.store, self.live, self.memberships, self.is_hosted, self.other_servers, self.has_own_member
-        )
+        self.following = Following(self.store, self.live, self.memberships, self.servers, self.is_hosted)
+        self.relating = Relating(self.store)
         self.timeline = Timeline(self.store, self.visibility, self.trees, self.key_hash)
         self._may_write: dict[str, MayWrite] = {}  # by type of state
         self._guest_access_listeners: list[GuestAccessChanged] = []
         self._send_elsewhere: SendElsewhere | None = None
-        self._servers: dict[int, tuple[tuple[int, int, int], frozenset[str], frozenset[str]]] = {}
         self._under_way: dict[str, asyncio.Task[str]] = {}
 
     # ------------------------------------------------------------------------------- what is made of rooms, later
@@ -196,7 +165,7 @@ class Rooms:
     async def _submit(
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None
     ) -> str:
-        await self._relate(room, drafts, txn)
+        await self.relating.relate(room, drafts, txn)
         if room.get(POLICY_SERVER) is not None and self._send_elsewhere is not None:
             for draft in drafts[:-1]:
                 await self._submit(room, [draft], None, prepare)
@@ -271,41 +240,6 @@ class Rooms:
             if room.get(event.key) is not event or room.state.get(event.key) is not event:
                 raise StateMoved
         return event.event_id
-
-    async def _relate(self, room: LiveRoom, drafts: list[Draft], txn: str | None) -> None:
-        """Finds the threads that drafts belong to; nothing is read where the related event is in the tail."""
-        for draft in drafts:
-            relation = relation_of(draft.content) if draft.state_key is None else None
-            if relation is None:
-                continue
-            if relation.rel_type == THREAD:
-                if relation.target not in room.threads:
-                    _, related = await self._thread_here(room, relation.target)
-                    if related:
-                        raise BadRequest("A thread cannot begin at an event that is itself related to another", "M_UNKNOWN")
-                draft.thread = relation.target
-                continue
-            draft.thread, _ = await self._thread_here(room, relation.target)
-            if relation.rel_type == ANNOTATION and relation.key is not None:
-                if await self.store.annotated(room.nid, relation.target, draft.sender, draft.type, relation.key):
-                    if txn is None or await self.store.sent(txn) is None:
-                        raise BadRequest("You have reacted like this already", "M_DUPLICATE_ANNOTATION")
-
-    async def thread_of(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
-        """(the thread of an event, "" for the main timeline; whether it is itself related to another)."""
-        return await self._known_thread(room, event_id) or ("", False)
-
-    async def _known_thread(self, room: LiveRoom, event_id: str) -> tuple[str, bool] | None:
-        if (event := room.recent(event_id)) is not None:
-            return event.thread, event.relates_to is not None
-        return (await self.store.threads_of(room.nid, [event_id])).get(event_id)
-
-    async def _thread_here(self, room: LiveRoom, event_id: str) -> tuple[str, bool]:
-        """The same for what somebody relates to. Raises M_INVALID_PARAM for an event of another room."""
-        known = await self._known_thread(room, event_id)
-        if known is None and await self.store.room_of_event(event_id) is not None:
-            raise BadRequest("An event can relate to events of its own room only", "M_INVALID_PARAM")
-        return known or ("", False)
 
     async def fill_summaries(self) -> None:
         """For rooms from before summaries were kept: once, at start."""
@@ -394,29 +328,18 @@ class Rooms:
                 return await self.submit(room, [Draft("m.room.redaction", user_id, content, redacts=event_id)], txn)
             return await self._answered(txn)
         target = target or (await self.timeline.of_rows(room, rows))[0]
-        self._require_may_redact(user_id, target, may_any)
-        pruned = redact(orjson.loads(rows[0].json), room.version)
+        require_may_redact(user_id, target, may_any, self.policy.never_redacted)
+        redaction = redaction_of(room, event_id, rows[0].json)
         now = room.get(target.key) if target.state_key is not None else None
         if now is not None and now.event_id == event_id:  # as if one set what is left
-            await self._require_may_send(user_id, room_id, target.type, pruned["content"], target.state_key)
-        head = client_event_head(pruned, event_id, room.room_id, room.version)
-        redaction = Redaction(event_id, canonical_json(pruned), head)
+            left = orjson.loads(redaction.pdu)["content"]
+            await self._require_may_send(user_id, room_id, target.type, left, target.state_key)
         draft = Draft("m.room.redaction", user_id, content, redacts=event_id, redaction=redaction)
         return await self.submit(room, [draft], txn)
 
-    def _require_may_redact(self, user_id: UserId, target: RoomEvent, may_any: bool) -> None:
-        if target.sender != user_id and not may_any:
-            raise Forbidden("You may not redact other people's messages in this room")
-        if target.type == "m.room.create":
-            raise Forbidden("The creation of a room cannot be redacted")
-        if target.state_key is not None and target.key == ENCRYPTION:
-            raise Forbidden("A room's encryption cannot be taken back")
-        if target.state_key is not None and target.type in self.policy.never_redacted:
-            raise Forbidden("The rules of a room are changed, not redacted")
-
     async def _may_be_elsewhere(self, room: LiveRoom, event_id: str) -> bool:
         """Whether an event that is not here may be with another server of the room."""
-        if not self.other_servers(room) or not may_be_event_id(event_id, room.version):
+        if not self.servers.others(room) or not may_be_event_id(event_id, room.version):
             return False
         return await self.store.room_of_event(event_id) is None
 
@@ -465,53 +388,3 @@ class Rooms:
     def is_hosted(self, user_id: str) -> bool:
         """Whether a user is of one of this installation's domains."""
         return self._domains.is_hosted(domain_of(user_id))
-
-    def other_servers(self, room: LiveRoom) -> frozenset[str]:
-        """The servers in a room that are not of here."""
-        return self._servers_in(room)[1]
-
-    def _servers_in(self, room: LiveRoom) -> tuple[tuple[int, int, int], frozenset[str], frozenset[str]]:
-        """(of which state, other servers, hosted domains). Found anew when the state has changed, or a domain has come."""
-        mark = (room.state_version, room.incarnation, self._domains.count)
-        known = self._servers.get(room.nid)
-        if known is None or known[0] != mark:
-            if len(self._servers) > 10_000:
-                self._servers.clear()
-            names = {domain_of(user) for user in room.joined}
-            own = frozenset(filter(self._domains.is_hosted, names))
-            others = {name for name in names | room.partial_servers if not self._domains.is_hosted(name)}
-            known = self._servers[room.nid] = mark, frozenset(others), own
-        return known
-
-    def may_share_room(self, server: str, own: str) -> bool:
-        """Whether people of a server and of a hosted domain may be in one room."""
-        return self._boundaries.may_share_room(server, own)
-
-    def require_may_meet(self, user_id: str, room: LiveRoom) -> None:
-        """Somebody of here comes into a room. Raises M_FORBIDDEN where their domain does not talk to a server in it."""
-        own = domain_of(user_id)
-        for server in self.other_servers(room):
-            if not self.may_share_room(server, own):
-                raise Forbidden(f"People of {own} may not be in a room with people of {server}")
-
-    def require_may_enter(self, server_name: str, room: LiveRoom) -> None:
-        """Somebody of another server comes into a room, is invited or writes to it. Raises M_FORBIDDEN where a domain in it
-        objects."""
-        for own in self._servers_in(room)[2]:
-            if not self.may_share_room(server_name, own):
-                raise Forbidden(f"People of {own}, who are in this room, may not be in a room with people of {server_name}")
-
-    def has_own_member(self, room: LiveRoom) -> bool:
-        """Whether anybody of here is in a room."""
-        return bool(self._servers_in(room)[2])
-
-    async def servers_sharing(self, user_id: str) -> set[str]:
-        """Every other server that is in a room with a user."""
-        found: set[str] = set()
-        for membership in await self.memberships.joined(user_id):
-            found |= self.other_servers(await self.live.by_nid(membership.room_nid))
-        return found
-
-    def live_rooms(self, numbers: Sequence[int]) -> list[LiveRoom]:
-        """Those of the rooms that are in memory."""
-        return [room for n in numbers if (room := self.live.live(n)) is not None]

@@ -5,7 +5,7 @@ Events are `visibility.py`'s. What is not for a reader is answered as if it were
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
@@ -13,19 +13,17 @@ from chappe.homeserver.rooms.join_rules import allowed_rooms, join_rule_of, may_
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.homeserver.rooms.registry import LiveRooms
+from chappe.homeserver.rooms.room_servers import RoomServers
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.homeserver.rooms.store import RoomStore
 from chappe.matrix.errors import Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.reader import Finds, Guest, Nobody, Person, Reader, ServerReader
 
-MayEnter = Callable[[str, LiveRoom], None]
 PRESENT = ("join", "invite")
 
 
 class Sight:
-    """`require_may_enter`: raises Forbidden where a server may have no part in a room."""
-
     def __init__(
         self,
         store: RoomStore,
@@ -33,10 +31,10 @@ class Sight:
         memberships: Memberships,
         policy: Policy,
         reading: Reading,
-        require_may_enter: MayEnter,
+        servers: RoomServers,
     ) -> None:
         self._store, self._live, self._memberships, self._policy = store, live, memberships, policy
-        self._reading, self._require_may_enter = reading, require_may_enter
+        self._reading, self._servers = reading, servers
 
     def finds(self, reader: Reader) -> Finds:
         """How far the reader sees beyond what they are told unasked."""
@@ -91,7 +89,7 @@ class Sight:
         """Whether neither the room's access list nor a domain in it objects to a server."""
         try:
             require_allowed_by_acl(room, server_name)
-            self._require_may_enter(server_name, room)
+            self._servers.require_may_enter(server_name, room)
         except Forbidden:
             return False
         return True

@@ -75,7 +75,7 @@ class Notifier:
         for user in users:
             self.waiters.wake([user])
             rooms.update(dict.fromkeys(m.room_nid for m in await self._rooms.memberships.joined(user)))
-        for room in self._rooms.live_rooms(list(rooms)):
+        for room in self._rooms.live.in_memory(rooms):
             self.waiters.wake_members(room.joined)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -51,7 +51,7 @@ class PresenceSection(Section):
     async def _sharing(self, reader: str, users: set[str]) -> list[str]:
         """Those of some people who share a room with the reader. Rooms in memory tell it at once."""
         joined = await self._rooms.memberships.joined(reader)
-        rooms = [room for room in self._rooms.live_rooms([m.room_nid for m in joined]) if not room.stale]
+        rooms = [room for room in self._rooms.live.in_memory(m.room_nid for m in joined) if not room.stale]
         found = users & {reader}
         for room in rooms:
             found |= room.joined.keys() & users

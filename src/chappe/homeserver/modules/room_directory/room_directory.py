@@ -97,7 +97,7 @@ class RoomDirectory:
         sight.require(reader)
         if not await sight.may_search(reader):
             return {"chunk": [], "total_room_count_estimate": 0}
-        if isinstance(reader, ServerReader) and not self._rooms.may_share_room(reader.server_name, query.server_name):
+        if isinstance(reader, ServerReader) and not self._rooms.servers.may_share_room(reader.server_name, query.server_name):
             return {"chunk": []}
         if not self._domains.is_hosted(query.server_name):
             if isinstance(reader, Nobody):  # nobody has other servers asked in this one's name

@@ -83,7 +83,7 @@ class Spaces:
         listed = _children(room, suggested_only)[:MOST_CHILDREN]
         for event in listed:
             child = await self._rooms.live.find(event.key[1])
-            if child is None or not self._rooms.has_own_member(child):
+            if child is None or not self._rooms.servers.has_own_member(child):
                 continue  # unknown is not hidden
             if await self._rooms.sight.knows(reader, child):
                 children.append(room_summary(child))
@@ -211,7 +211,7 @@ class Spaces:
         return {**summary, "children_state": children}
 
     def _is_here(self, room: LiveRoom) -> bool:
-        return not room.is_federated or self._rooms.has_own_member(room)
+        return not room.is_federated or self._rooms.servers.has_own_member(room)
 
 
 def _children(room: LiveRoom, suggested_only: bool) -> list[RoomEvent]:

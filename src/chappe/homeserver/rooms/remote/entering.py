@@ -125,7 +125,7 @@ class Entering:
 
     def is_here(self, room: LiveRoom) -> bool:
         """Whether a hosted domain takes part in the room."""
-        return self._rooms.has_own_member(room)
+        return self._rooms.servers.has_own_member(room)
 
     async def _through(self, signed: Signed, is_new_here: bool) -> LiveRoom:
         server, room_id = signed.server, signed.pdu["room_id"]

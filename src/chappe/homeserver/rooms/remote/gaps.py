@@ -90,7 +90,7 @@ class Gaps:
         others.
         """
         gap = _Gap(deliverer, host_of(deliverer), dict(waiting))
-        has_member = is_admitted or deliverer in self._rooms.other_servers(room)
+        has_member = is_admitted or deliverer in self._rooms.servers.others(room)
         self._open.append(gap)
         try:
             with self._errands.of(deliverer, has_member, is_retry):
@@ -191,7 +191,7 @@ class Gaps:
             return await self._calls.backfill(room, server, list(wanted)[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
         latest = list(dict.fromkeys(follower for followers in wanted.values() for follower in followers))
         # who is not in the room is not told what is newest in it
-        until = list(room.forward_extremities)[:FOLLOWED_AT_ONCE] if server in self._rooms.other_servers(room) else []
+        until = list(room.forward_extremities)[:FOLLOWED_AT_ONCE] if server in self._rooms.servers.others(room) else []
         return await self._calls.missing_events(room, server, until, latest[:FOLLOWED_AT_ONCE], ASKED_AT_ONCE)
 
     async def _fresh(self, room: LiveRoom, raws: Sequence[object], found: Mapping[str, SignedPdu]) -> dict[str, SignedPdu]:

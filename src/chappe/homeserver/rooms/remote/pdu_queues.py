@@ -121,7 +121,7 @@ class PduQueues:
         refusal = None
         try:
             require_allowed_by_acl(room, origin)
-            self._rooms.require_may_enter(origin, room)  # whichever domain the transaction was for
+            self._rooms.servers.require_may_enter(origin, room)  # whichever domain the transaction was for
         except Forbidden as error:
             refusal = error
         good: list[SignedPdu] = []
@@ -146,7 +146,7 @@ class PduQueues:
 
     def _is_elsewhere(self, room: LiveRoom | None) -> bool:
         """Whether nobody of here is in the room."""
-        return room is None or not self._rooms.has_own_member(room)
+        return room is None or not self._rooms.servers.has_own_member(room)
 
     async def _without_content(self, events: Sequence[SignedPdu]) -> set[str]:
         """Events that are not here, of which another server may have the content: it is asked before they are written."""
@@ -308,7 +308,7 @@ class PduQueues:
         rows = [row for row in rows if row.is_retry == is_retry]
         outcomes: dict[str, Fate] = {row.event_id: None for row in rows}
         room = await self._rooms.live.find(queue[0])
-        if room is not None and self._rooms.has_own_member(room):
+        if room is not None and self._rooms.servers.has_own_member(room):
             waiting = {row.event_id: kept(orjson.loads(row.pdu), row.event_id, room.version) for row in rows}
             judged = await self._policy_servers.judge(room, list(waiting.values()))
             waiting = {checked.event_id: checked for checked in judged}

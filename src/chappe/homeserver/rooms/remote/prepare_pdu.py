@@ -10,6 +10,7 @@ import orjson
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.create_event import Redaction
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.redacting import redaction_of
 from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
@@ -21,13 +22,11 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name
 from chappe.homeserver.rooms.store import WHATEVER_IS_HERE
-from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.event_auth import CREATE, POWER_LEVELS, StateKey, auth_event_keys, check_auth, power_levels_of
-from chappe.matrix.events import client_event_head, redacts_of
+from chappe.matrix.events import redacts_of
 from chappe.matrix.identifiers import domain_of
-from chappe.matrix.redaction import redact
 from chappe.matrix.relations import THREAD, relation_of
 
 
@@ -256,14 +255,14 @@ class PduPreparation:
             if relation.rel_type == THREAD:
                 prepared.thread = relation.target
             else:
-                prepared.thread, _ = await self._rooms.thread_of(room, relation.target)
+                prepared.thread, _ = await self._rooms.relating.thread_of(room, relation.target)
         prepared.redaction, prepared.unmet_target = await self.what_it_redacts(room, checked, state)
         held = lookup.redactions.get(checked.event_id)
         for row in await self._rooms.store.events_by_id(room.nid, held, WHATEVER_IS_HERE) if held else ():
             because = (await self._rooms.timeline.of_rows(room, [row]))[0]
             then = await self._entries(room, (CREATE, POWER_LEVELS), int_to_name(because.state_before))
             if self._may_redact(room, because.sender, pdu["sender"], then):
-                prepared.redacted = _pruned(room, checked.event_id, checked.raw), because
+                prepared.redacted = redaction_of(room, checked.event_id, checked.raw), because
                 break
 
     async def what_it_redacts(
@@ -277,7 +276,7 @@ class PduPreparation:
         if not found:
             return None, target
         may = self._may_redact(room, checked.pdu["sender"], found[0].sender, state)
-        return _pruned(room, target, found[0].json) if may else None, None
+        return redaction_of(room, target, found[0].json) if may else None, None
 
     @staticmethod
     def _may_redact(room: LiveRoom, sender: str, target: str, state: Mapping[StateKey, AuthEvent]) -> bool:
@@ -307,8 +306,3 @@ def _present(room: LiveRoom, keys: Iterable[StateKey] | None) -> Iterable[RoomEv
     if keys is None:
         return room.state.values()
     return [event for key in keys if (event := room.state.get(key)) is not None]
-
-
-def _pruned(room: LiveRoom, event_id: str, raw: bytes) -> Redaction:
-    pruned = redact(orjson.loads(raw), room.version)
-    return Redaction(event_id, canonical_json(pruned), client_event_head(pruned, event_id, room.room_id, room.version))

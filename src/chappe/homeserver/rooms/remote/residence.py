@@ -62,7 +62,7 @@ class Residence:
         out.
         """
         room = await self.known_room(room_id, origin)
-        if not self._rooms.has_own_member(room):
+        if not self._rooms.servers.has_own_member(room):
             raise NotFound(NOT_IN_THE_ROOM)
         return room
 
@@ -76,10 +76,10 @@ class Residence:
         if room is None:
             raise NotFound(NOT_IN_THE_ROOM)
         require_allowed_by_acl(room, origin)
-        self._rooms.require_may_enter(origin, room)
-        if not self._rooms.has_own_member(room):
+        self._rooms.servers.require_may_enter(origin, room)
+        if not self._rooms.servers.has_own_member(room):
             for own in {domain_of(key) for kind, key in room.state if kind == MEMBER}:
-                if self._domains.is_hosted(own) and not self._rooms.may_share_room(origin, own):
+                if self._domains.is_hosted(own) and not self._rooms.servers.may_share_room(origin, own):
                     raise NotFound(NOT_IN_THE_ROOM)
         return room
 

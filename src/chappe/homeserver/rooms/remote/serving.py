@@ -80,7 +80,7 @@ class Serving:
         if room.is_partial and needs_members:
             raise Forbidden("This server is still entering the room: ask another one", UNABLE)
         refusal: Forbidden | NotFound | None = None
-        if not self._rooms.has_own_member(room):
+        if not self._rooms.servers.has_own_member(room):
             refusal = NotFound(NOT_IN_THE_ROOM)
         elif origin not in room.partial_servers and not any(domain_of(user) == origin for user in room.joined):
             refusal = Forbidden("Your server is not in the room")

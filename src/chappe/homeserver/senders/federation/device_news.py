@@ -104,7 +104,7 @@ class DeviceNews:
                 members = c.room.joined.items()
                 before[c.room.nid] = {domain_of(user) for user, event in members if event.position <= after}
             server = domain_of(c.user_id)
-            if server not in before[c.room.nid] and server in self._rooms.other_servers(c.room):
+            if server not in before[c.room.nid] and server in self._rooms.servers.others(c.room):
                 since = max(c.event.ts - SKEW_MS, self._now_ms() - LONGEST_MS)
                 known = found.get((server, c.room.nid))
                 found[server, c.room.nid] = server, c.room, since if known is None else min(since, known[2])

@@ -91,12 +91,12 @@ class FanOut:
 
     def servers(self, room: LiveRoom) -> frozenset[str]:
         """The other servers in a room now that may be talked to."""
-        return frozenset(server for server in self._rooms.other_servers(room) if self._boundaries.allows(server))
+        return frozenset(server for server in self._rooms.servers.others(room) if self._boundaries.allows(server))
 
     async def _destinations(self, room: LiveRoom, event: RoomEvent) -> set[str]:
         """The servers in the room at the event, found from those in it now and the memberships that have changed since."""
         own = domain_of(event.sender)
-        servers = {server for server in self._rooms.other_servers(room) if self._boundaries.allows(server, own)}
+        servers = {server for server in self._rooms.servers.others(room) if self._boundaries.allows(server, own)}
         changed = await self._rooms.timeline.state_changes(room, event.position - 1, room.last_position)
         if self._came_through_another(room, event, changed):
             return set()

@@ -29,7 +29,7 @@ class FleetingSender:
         room = self._rooms.live.live(number)
         if room is None:
             return
-        servers = self._rooms.other_servers(room)
+        servers = self._rooms.servers.others(room)
         now = {user for user in self._typing.users(number) if self._rooms.is_hosted(user)} if servers else set()
         before = self._typists.pop(number, set())
         if now:
@@ -56,7 +56,7 @@ class FleetingSender:
             states = await self._presence.of(user for user in moved if self._rooms.is_hosted(user))
             for user, state in states.items():
                 entry: dict[str, Any] = {"user_id": user, **self._presence.content(state)}
-                for server in self._sender.allowed(await self._rooms.servers_sharing(user), user):
+                for server in self._sender.allowed(await self._rooms.servers.sharing(user), user):
                     self._sender.add_fleeting(
                         server, f"presence:{user}", {"edu_type": "m.presence", "content": {"push": [entry]}}
                     )
