@@ -55,7 +55,7 @@ WRITTEN_IN_SEVERAL = {
         "state_packs",
         "threads",
     ),  # rooms here and across servers
-    *("invitations", "room_aliases"),
+    "invitations",
     *("login_tokens", "oauth_sessions", "passkey_challenges", "users"),
     *("key_backup_sessions", "key_backups"),  # what is kept of them, and what the person sees
     *("journal", "sent"),  # by the writing function, and by whoever prunes them

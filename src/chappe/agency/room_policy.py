@@ -18,6 +18,7 @@ from chappe.agency.statistics import Statistics
 from chappe.config import Agency, Classification
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.policy import ContentOf, StateItem
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Content, Rooms
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -204,7 +205,7 @@ class RoomPolicy(ReadingPolicy):
             raise Forbidden(_TWO)
         elif event_type in access_rules.NOT_IN_DIRECT and kind.is_direct:
             raise Forbidden("A direct conversation has no name, picture or topic of its own")
-        if event_type in (EVENT, classification.EVENT) and await self._asked.rooms.store.is_listed(room.nid):
+        if event_type in (EVENT, classification.EVENT) and await self._asked.published.is_listed(room.nid):
             self._require_may_be_listed(lambda key: content if key == (event_type, "") else room.content_of(key))
 
     async def _may_classify(self, room: LiveRoom, content: Mapping[str, Any]) -> None:
@@ -309,8 +310,16 @@ class Asked:
     """What the policy asks about rooms and people. They are made of the engine, which asks the policy: so they come later, and tell it
     of themselves, before the first request."""
 
-    def __init__(self, policy: RoomPolicy, rooms: Rooms, people: People, sponsors: Sponsors, former: FormerAccounts) -> None:
-        self.rooms, self.people, self.sponsors, self.former = rooms, people, sponsors, former
+    def __init__(
+        self,
+        policy: RoomPolicy,
+        rooms: Rooms,
+        published: PublishedRooms,
+        people: People,
+        sponsors: Sponsors,
+        former: FormerAccounts,
+    ) -> None:
+        self.rooms, self.published, self.people, self.sponsors, self.former = rooms, published, people, sponsors, former
         policy.ask(self)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.modules.appservices.store import ListedRooms
 from chappe.homeserver.rooms.aliases import Aliases
-from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.rooms.listings import PublishedRooms
 
 
 class UnlistRoom:
-    def __init__(self, database: Database, rooms: Rooms, aliases: Aliases) -> None:
-        self._rooms, self._aliases, self._of_networks = rooms, aliases, ListedRooms(database)
+    def __init__(self, database: Database, published: PublishedRooms, aliases: Aliases) -> None:
+        self._published, self._aliases, self._of_networks = published, aliases, ListedRooms(database)
 
     async def __call__(self, room_id: str) -> list[str]:
         """Returns the aliases that it had."""
-        await self._rooms.store.unlist(room_id)
+        await self._published.withdraw_everywhere(room_id)
         await self._of_networks.remove_everywhere(room_id)
-        return await self._aliases.remove_all(room_id)
+        return await self._aliases.store.remove_all(room_id)

@@ -17,6 +17,7 @@ from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.encryption import ENCRYPTION, algorithm_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import MEMBER, Content, Rooms
@@ -48,10 +49,16 @@ POWER_LEVELS, TOMBSTONE, ALIAS = "m.room.power_levels", "m.room.tombstone", "m.r
 
 class UpgradeRoom:
     def __init__(
-        self, rooms: Rooms, creation: RoomCreation, membership: MembershipChanges, aliases: Aliases, admission: Admission
+        self,
+        rooms: Rooms,
+        creation: RoomCreation,
+        membership: MembershipChanges,
+        aliases: Aliases,
+        published: PublishedRooms,
+        admission: Admission,
     ) -> None:
         self._rooms, self._creation, self._membership = rooms, creation, membership
-        self._aliases, self._admission = aliases, admission
+        self._aliases, self._published, self._admission = aliases, published, admission
 
     async def __call__(self, user_id: UserId, room_id: str, new_version: str, additional_creators: list[str]) -> str:
         """Returns the id of the new room. Raises M_UNSUPPORTED_ROOM_VERSION, or Forbidden before anything is done."""
@@ -66,12 +73,12 @@ class UpgradeRoom:
             raise Forbidden("You may not upgrade this room")
         await self._creation.require_may_create(user_id, {"room_version": new_version, "predecessor": room_id})
         drafts = await self._drafts(user_id, old, version, additional_creators)
-        published = await self._rooms.store.published_in(old.nid)
+        published = await self._published.domains_of(old.nid)
         new_id = await self._creation.write(user_id, version, drafts, None, published)
         text = "This room has been replaced"
         await self._rooms.submit(old, [Draft(TOMBSTONE, user_id, {"body": text, "replacement_room": new_id}, "")])
-        await self._aliases.move(room_id, new_id)
-        await self._rooms.store.unpublish(old.nid)
+        await self._aliases.store.move(room_id, new_id)
+        await self._published.withdraw_everywhere(room_id)
         await self._quieten(user_id, old)
         await self._move_canonical_alias(user_id, old, new_id)
         await self._invite_members(user_id, old, new_id)

@@ -10,11 +10,10 @@ from typing import Any
 import asyncpg
 
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import find, values
 from chappe.homeserver.outbound.bridged_aliases import BridgedAliases
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.queries import Queries
-from chappe.homeserver.rooms.fragments import AliasRow
+from chappe.homeserver.rooms.listings import AliasStore
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, Content, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -35,12 +34,12 @@ class Alias:
 
 class Aliases:
     def __init__(self, database: Database, rooms: Rooms, domains: Domains, bridged: BridgedAliases, queries: Queries) -> None:
-        self._database, self._rooms, self._domains = database, rooms, domains
+        self.store, self._rooms, self._domains = AliasStore(database), rooms, domains
         self._bridged, self._queries = bridged, queries
         rooms.ask_before(CANONICAL_ALIAS, self._require_own)
 
     async def find(self, alias: str) -> Alias | None:
-        row = await find(self._database, AliasRow, "SELECT alias, room_id, creator FROM room_aliases WHERE alias = $1", alias)
+        row = await self.store.find(alias)
         return Alias(row.alias, row.room_id, row.creator) if row else None
 
     async def resolve(self, alias: RoomAlias) -> Alias:
@@ -92,9 +91,7 @@ class Aliases:
         else:
             await self._rooms.require_joined(user_id, room_id)
         try:
-            await self._database.execute(
-                "INSERT INTO room_aliases (alias, room_id, creator) VALUES ($1, $2, $3)", alias, room_id, user_id
-            )
+            await self.store.add(alias, room_id, user_id)
         except asyncpg.UniqueViolationError:
             raise MatrixError(409, "M_UNKNOWN", f"{alias} is already taken") from None
 
@@ -108,7 +105,7 @@ class Aliases:
             may = levels.of(user_id) >= levels.required("m.room.canonical_alias", True)
         if not may:
             raise Forbidden("You may not delete this alias")
-        await self._database.execute("DELETE FROM room_aliases WHERE alias = $1", alias)
+        await self.store.remove(alias)
         await self._name_no_more(user_id, alias, found.room_id)
 
     async def _name_no_more(self, user_id: UserId, alias: RoomAlias, room_id: str) -> None:
@@ -126,9 +123,6 @@ class Aliases:
             await self._rooms.change_state(user_id, room_id, CANONICAL_ALIAS, without)
         except MatrixError as error:
             log.info("a room still names an alias that is gone", extra={"fields": {"why": error.message[:200]}})
-
-    async def of_room(self, room_id: str) -> list[str]:
-        return await values(self._database, str, "SELECT alias FROM room_aliases WHERE room_id = $1 ORDER BY created", room_id)
 
     async def _require_own(self, user_id: UserId, room_id: str, state_key: str, content: Mapping[str, Any]) -> None:
         """Other servers are asked only for those who may call the room anything: the rest is refused when it is written."""
@@ -152,7 +146,7 @@ class Aliases:
         other servers lead to the room that was before."""
         alias, others = content.get("alias"), content.get("alt_aliases")
         named = dict.fromkeys(value for value in _values(content) if type(value) is str)
-        found = await self._rooms.store.are_called([*named])
+        found = await self.store.rooms_of([*named])
         led = [value for value in named if found.get(value) == room_id]
         rest = {key: value for key, value in content.items() if key not in ("alias", "alt_aliases")}
         if alias in led:
@@ -165,7 +159,7 @@ class Aliases:
         """A room may still name an alias of here that is gone, or is another's: whoever is told of the room is not told of that,
         since they would find nothing there. `entries`: what is told of some rooms."""
         named = [e for e in entries if (alias := e.get("canonical_alias")) and self._domains.is_hosted(domain_of(alias))]
-        leads_to = await self._rooms.store.are_called([e["canonical_alias"] for e in named]) if named else {}
+        leads_to = await self.store.rooms_of([e["canonical_alias"] for e in named]) if named else {}
         for entry in named:
             if leads_to.get(entry["canonical_alias"]) != entry["room_id"]:
                 del entry["canonical_alias"]
@@ -179,14 +173,6 @@ class Aliases:
             return (await self._queries.alias(alias))[0] == room_id
         except MatrixError:
             return False
-
-    async def remove_all(self, room_id: str) -> list[str]:
-        """Returns those that led to the room."""
-        return await values(self._database, str, "DELETE FROM room_aliases WHERE room_id = $1 RETURNING alias", room_id)
-
-    async def move(self, room_id: str, new_id: str) -> None:
-        """All of a room's aliases to the room that replaces it."""
-        await self._database.execute("UPDATE room_aliases SET room_id = $2 WHERE room_id = $1", room_id, new_id)
 
 
 def aliases_in(content: Mapping[str, Any]) -> list[RoomAlias]:

@@ -14,15 +14,8 @@ from chappe.homeserver.database.rows import Row
 from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
-from chappe.homeserver.rooms.fragments import (
-    AliasRow,
-    HeldRedactionRow,
-    NewRoomRow,
-    PublishedRoomRow,
-    RedactionRow,
-    StatePackRow,
-    auth_event_row,
-)
+from chappe.homeserver.rooms.fragments import HeldRedactionRow, NewRoomRow, RedactionRow, StatePackRow, auth_event_row
+from chappe.homeserver.rooms.listings import AliasRow, PublishedRoomRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int

@@ -153,17 +153,6 @@ class StateMoveRow(PlacedRow):
     was: int | None
 
 
-class AliasRow(Row):
-    alias: str
-    room_id: str
-    creator: str
-
-
-class PublishedRoomRow(Row):
-    server_name: str
-    room: int
-
-
 # Loops and scalar subqueries, not joins: a join planned while a table was empty scans it ever after.
 FRAGMENTS = (
     Fragment(
@@ -336,20 +325,6 @@ FRAGMENTS = (
         INSERT INTO state_moves (room_nid, position, type, state_key, nid, was)
         SELECT m.room, since + m.at, m.type, m.state_key, m.nid, m.was
           FROM unnest(state_moves_rows) m WHERE m._lane <> ALL (bad);""",
-    ),
-    Fragment(
-        "aliases",
-        AliasRow,
-        """
-        INSERT INTO room_aliases (alias, room_id, creator) SELECT a.alias, a.room_id, a.creator
-          FROM unnest(aliases_rows) a WHERE a._lane <> ALL (bad);""",
-    ),
-    Fragment(
-        "published_rooms",
-        PublishedRoomRow,
-        """
-        INSERT INTO published_rooms (server_name, room_nid) SELECT p.server_name, p.room
-          FROM unnest(published_rooms_rows) p WHERE p._lane <> ALL (bad);""",
     ),
     SUMMARY,
 )

@@ -38,6 +38,7 @@ from chappe.homeserver.rooms.api.rooms import RoomReads
 from chappe.homeserver.rooms.create_room import RoomCreation
 from chappe.homeserver.rooms.following import Following
 from chappe.homeserver.rooms.ignoring import Ignoring
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.sight import Sight
@@ -114,6 +115,7 @@ PART = Part(
         sight,
         reading,
         following,
+        PublishedRooms,
         Aliases,
         admission,
         MembershipChanges,

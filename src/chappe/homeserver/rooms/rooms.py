@@ -18,6 +18,7 @@ from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
+from chappe.homeserver.rooms import listings
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_numbers import EventNumbers
@@ -77,7 +78,7 @@ class Rooms:
         secret: bytes,
         live_limit: int = 5000,
     ) -> None:
-        writer.register(*FRAGMENTS)
+        writer.register(*FRAGMENTS, *listings.FRAGMENTS)
         self.store = RoomStore(database)
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
         self.numbers = EventNumbers(self.store)

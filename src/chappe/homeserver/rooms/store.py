@@ -352,45 +352,6 @@ class RoomStore:
     async def room_of_event(self, event_id: str) -> int | None:
         return await self.database.fetchval("SELECT room_nid FROM events WHERE event_id = $1", event_id)  # type: ignore[no-any-return]
 
-    async def are_called(self, aliases: Sequence[str]) -> dict[str, str]:
-        """The rooms of some aliases, by alias: those that are there. What no alias can be (others write what they like) is not."""
-        asked = [alias for alias in aliases if "\x00" not in alias]
-        return await mapping(
-            self.database, str, str, "SELECT alias, room_id FROM room_aliases WHERE alias = ANY($1::text[])", asked
-        )
-
-    async def published_in(self, room_nid: int) -> list[str]:
-        """The domains in whose directories a room is listed."""
-        return await values(self.database, str, "SELECT server_name FROM published_rooms WHERE room_nid = $1", room_nid)
-
-    async def is_listed(self, room_nid: int) -> bool:
-        """Whether a room is in any directory: a domain's, or that of a bridge's network."""
-        return bool(
-            await self.database.fetchval(
-                """SELECT EXISTS (SELECT 1 FROM published_rooms WHERE room_nid = $1)
-                   OR EXISTS (SELECT 1 FROM appservice_rooms JOIN rooms USING (room_id) WHERE room_nid = $1)""",
-                room_nid,
-            )
-        )
-
-    async def unpublish(self, room_nid: int) -> None:
-        await self.database.execute("DELETE FROM published_rooms WHERE room_nid = $1", room_nid)
-
-    async def unlist(self, room_id: str) -> None:
-        await self.database.execute(
-            "DELETE FROM published_rooms WHERE room_nid = (SELECT room_nid FROM rooms WHERE room_id = $1)", room_id
-        )
-
-    async def publish(self, server_name: str, room_nid: int) -> None:
-        """In the directory of a domain."""
-        await self.database.execute("INSERT INTO published_rooms VALUES ($1, $2) ON CONFLICT DO NOTHING", server_name, room_nid)
-
-    async def withdraw(self, server_name: str, room_nid: int) -> None:
-        """Out of the directory of a domain."""
-        await self.database.execute(
-            "DELETE FROM published_rooms WHERE server_name = $1 AND room_nid = $2", server_name, room_nid
-        )
-
     async def without_summary(self) -> list[int]:
         """Rooms from before summaries were kept."""
         return await values(

@@ -248,7 +248,7 @@ class AppserviceSender:
         if service.has_room(room.room_id) or any(served.has_user(user) for user in room.joined):
             return True
         if service.aliases:
-            return any(service.has_alias(alias) for alias in await self._aliases.of_room(room.room_id))
+            return any(service.has_alias(alias) for alias in await self._aliases.store.of_room(room.room_id))
         return False
 
     @staticmethod

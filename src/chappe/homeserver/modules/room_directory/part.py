@@ -12,6 +12,7 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
 from chappe.homeserver.part import Part
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.rooms import Rooms
 
 
@@ -20,9 +21,9 @@ def ask_servers(client: FederationClient, domains: Domains, boundaries: Boundari
 
 
 def room_directory(
-    database: Database, rooms: Rooms, aliases: Aliases, domains: Domains, ask_servers: AskServers
+    database: Database, rooms: Rooms, published: PublishedRooms, aliases: Aliases, domains: Domains, ask_servers: AskServers
 ) -> RoomDirectory:
-    return RoomDirectory(database, rooms, aliases, domains, ask_servers.directory)
+    return RoomDirectory(database, rooms, published, aliases, domains, ask_servers.directory)
 
 
 PART = Part("room directory", gives=(ask_servers, room_directory), endpoints=(ListPublicRooms, PublicRoomsForServers))

@@ -12,6 +12,7 @@ from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.policy import ContentOf
 from chappe.homeserver.rooms.aliases import Aliases
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -57,8 +58,16 @@ class PublishedRoom(Row):
 class RoomDirectory:
     """`ask_server`: another one, for its directory."""
 
-    def __init__(self, database: Database, rooms: Rooms, aliases: Aliases, domains: Domains, ask_server: AskServer) -> None:
-        self._database, self._rooms, self._aliases = database, rooms, aliases
+    def __init__(
+        self,
+        database: Database,
+        rooms: Rooms,
+        published: PublishedRooms,
+        aliases: Aliases,
+        domains: Domains,
+        ask_server: AskServer,
+    ) -> None:
+        self._database, self._rooms, self._published, self._aliases = database, rooms, published, aliases
         self._domains, self._ask_server = domains, ask_server
 
     async def is_published(self, reader: Reader, room_id: str, server_name: str) -> bool:
@@ -67,7 +76,7 @@ class RoomDirectory:
         room = await self._rooms.require(room_id)
         if self._rooms.sight.finds(reader) is Finds.SHARED and not await self._rooms.sight.knows(reader, room):
             raise NotFound("This room is not known here")
-        return server_name in await self._rooms.store.published_in(room.nid)
+        return server_name in await self._published.domains_of(room.nid)
 
     async def publish(self, user_id: UserId, room_id: str, listed: bool, is_admin: bool) -> None:
         """In the directory of the user's own domain: by those who may change the room's address."""
@@ -80,9 +89,9 @@ class RoomDirectory:
                 raise Forbidden("You may not change where this room is listed")
         if listed:
             await self.require_may_publish(user_id, room.content_of)
-            await self._rooms.store.publish(domain_of(user_id), room.nid)
+            await self._published.publish(domain_of(user_id), room.nid)
         else:
-            await self._rooms.store.withdraw(domain_of(user_id), room.nid)
+            await self._published.withdraw(domain_of(user_id), room.nid)
 
     async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None:
         """Raises what the policy refuses a listing with, in this directory or another: of a room that is there, or is being made."""

@@ -48,4 +48,4 @@ class Directory:
             room = await self._rooms.require(room_id)
         else:
             room = await self._rooms.require_readable(request.user_id, room_id)
-        return {"aliases": await self._aliases.of_room(room.room_id)}
+        return {"aliases": await self._aliases.store.of_room(room.room_id)}

@@ -15,6 +15,7 @@ from chappe.homeserver.modules.account_data.account_data import GLOBAL, AccountD
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.receipts.receipts import Receipts, receipt_content
 from chappe.homeserver.modules.relations.relations import Relations
+from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.pagination import Pagination
@@ -36,6 +37,7 @@ class OldSync:
     def __init__(
         self,
         rooms: Rooms,
+        published: PublishedRooms,
         pagination: Pagination,
         relations: Relations,
         account_data: AccountData,
@@ -44,7 +46,7 @@ class OldSync:
         notifier: Notifier,
     ) -> None:
         self._rooms, self._relations, self._account_data, self._notifier = rooms, relations, account_data, notifier
-        self._receipts, self._presence, self._pagination = receipts, presence, pagination
+        self._receipts, self._presence, self._pagination, self._published = receipts, presence, pagination, published
 
     @endpoint("GET", "/_matrix/client/v3/events", auth=GUEST_AUTH)
     async def events(self, request: Request) -> Answer:
@@ -168,7 +170,7 @@ class OldSync:
         data = await self._account_data.of_rooms(request.user_id, [room.room_id])
         start = room.order.before(page.events[-1][0].position) if page.events else upto
         events = await self._present(request, room, page.events[::-1]) if limit else []
-        listed = await self._rooms.store.published_in(room.nid)
+        listed = await self._published.domains_of(room.nid)
         return {
             "room_id": room.room_id,
             "membership": membership,
