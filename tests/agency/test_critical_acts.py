@@ -250,7 +250,7 @@ async def test_what_is_done_to_an_administrator_is_critical_at_every_api(
     for one in (second, head):
         assert (await one.call("GET", "/account/whoami"))["user_id"] == one.id
         assert (await one.call("GET", "/devices"))["devices"]
-        assert await ministry.node.accounts.profile(one.id) == {"displayname": one.id[1:].split(":")[0]}
+        assert await ministry.node.profiles.of(one.id) == {"displayname": one.id[1:].split(":")[0]}
 
 
 async def test_what_is_done_to_an_administrator_is_critical_in_the_console(

@@ -105,7 +105,7 @@ async def test_a_held_account_ends_but_is_not_erased(ministry: Server, holds: Le
     assert await ministry.node.media.delete([(server_name, media_id)], right=THE_WHOLE) == []
     await ministry.node.deactivate_account(UserId(alice.id), False)
     with pytest.raises(MatrixError):
-        await ministry.node.accounts.profile(alice.id)
+        await ministry.node.profiles.of(alice.id)
 
 
 HOLDS = {"the room": True, "who has sent it": True, "who has uploaded it": True, "another room": False, "lifted": False}

@@ -32,7 +32,7 @@ def former_of(server: Server) -> FormerAccounts:
 
 
 async def name_of(server: Server, user_id: str) -> str:
-    return str((await server.node.accounts.profile(user_id)).get("displayname"))
+    return str((await server.node.profiles.of(user_id)).get("displayname"))
 
 
 async def addresses_of(server: Server, user_id: str) -> list[str]:
@@ -174,7 +174,7 @@ async def test_an_account_that_comes_back_is_who_it_was(ministry: Server, anne: 
         await anne.call("GET", "/account/whoami")
     answer = await former_of(ministry).reactivate(UserId(anne.id))
     assert answer == {"user_id": anne.id, "addresses": [OLD]}
-    profile = await ministry.node.accounts.profile(anne.id)
+    profile = await ministry.node.profiles.of(anne.id)
     assert profile == {"displayname": "Anne Roy [Culture]", "avatar_url": "mxc://localhost/anne"}
     assert await people_of(ministry).organisation_of(anne.id) == "culture"
     with pytest.raises(BadRequest):

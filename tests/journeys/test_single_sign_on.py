@@ -75,7 +75,7 @@ async def test_an_account_is_made_then_found_again(stage: Stage) -> None:
     assert "Continue with ProConnect" in (await Browser(server).open("/login")).page
     browser = await through_the_provider(server, "zoe")
     assert browser.heading == "My account" and "@zoe:localhost" in browser.page and "zoe@example.org" in browser.page
-    assert (await server.node.accounts.profile("@zoe:localhost"))["displayname"] == "zoe Martin"
+    assert (await server.node.profiles.of("@zoe:localhost"))["displayname"] == "zoe Martin"
     again = await through_the_provider(server, "zoe")
     assert "@zoe:localhost" in again.page
     # the old API leads to the same account
@@ -242,7 +242,7 @@ async def test_passwords_of_a_directory(new_server: NewServer, directory: Ldap) 
     assert (
         browser.heading == "My account" and "@jdupont:localhost" in browser.page and "jeanne.dupont@example.org" in browser.page
     )
-    assert (await server.node.accounts.profile("@jdupont:localhost"))["displayname"] == "Jeanne Dupont"
+    assert (await server.node.profiles.of("@jdupont:localhost"))["displayname"] == "Jeanne Dupont"
     for login in ("jdupont", "@jdupont:localhost", "JDUPONT"):
         body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": login}, "password": "mot de passe"}
         status, raw, _ = await server.raw("POST", "/_matrix/client/v3/login", body)

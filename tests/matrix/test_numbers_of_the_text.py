@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chappe.homeserver.accounts.accounts import MAX_FIELD_NAME, MAX_PROFILE_BYTES
 from chappe.homeserver.accounts.api.registration import RegisterRequest
+from chappe.homeserver.accounts.profiles import MAX_FIELD_NAME, MAX_PROFILE_BYTES
 from chappe.homeserver.api.federation import transactions
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.room_directory.api import DirectoryVisibility, PublicRoomsQuery

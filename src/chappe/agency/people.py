@@ -16,6 +16,7 @@ from chappe.agency.guests import Guests
 from chappe.agency.names import display_name, label_of, name_of_address, without_brackets
 from chappe.agency.organisations import Organisation, Organisations
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
@@ -55,13 +56,14 @@ class People:
         self,
         database: Database,
         accounts: Accounts,
+        profiles: Profiles,
         organisations: Organisations,
         guests: Guests,
         set_name: SetProfileField,
         now_ms: NowMs,
     ) -> None:
         self._database, self._accounts, self._organisations, self._guests = database, accounts, organisations, guests
-        self._set_name, self._now_ms = set_name, now_ms
+        self._profiles, self._set_name, self._now_ms = profiles, set_name, now_ms
         self._registry: str | None = None  # as it was when accounts were last compared with it
 
     async def organisation_of(self, user_id: str) -> str | None:
@@ -165,7 +167,7 @@ class People:
 
     async def _name_after(self, user_id: UserId, organisation: Organisation, address: str | None) -> None:
         """Whoever had an account before it was of an organisation bears its name from now on."""
-        display = (await self._accounts.profile(user_id)).get("displayname") or ""
+        display = (await self._profiles.of(user_id)).get("displayname") or ""
         if label_of(display) == organisation.label:
             return
         called = _without_label(display) or (name_of_address(address) if address is not None else "")
@@ -191,7 +193,7 @@ class People:
                 old_addresses.append(row.address)
                 if address is not None:
                     await self._accounts.store.remove_threepid(user_id, "email", row.address)
-        profile = await self._accounts.profile(user_id)
+        profile = await self._profiles.of(user_id)
         called = _without_label(profile.get("displayname") or "")
         derived = {name_of_address(old) for old in old_addresses}
         if address is not None and (called in derived or not called):

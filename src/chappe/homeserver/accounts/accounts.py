@@ -11,34 +11,24 @@ import orjson
 
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.application_services import ApplicationServices
-from chappe.homeserver.accounts.bridges import Bridges
-from chappe.homeserver.accounts.fragments import AccountChangeRow, AccountStateRow, ProfileCarryRow
+from chappe.homeserver.accounts.fragments import AccountChangeRow, AccountStateRow
 from chappe.homeserver.accounts.fresh_proof import Notice
 from chappe.homeserver.accounts.passwords import Passwords
-from chappe.homeserver.accounts.profile_fields import check_shown
 from chappe.homeserver.accounts.registration_tokens import RegistrationTokens
 from chappe.homeserver.accounts.session_store import InTransaction
 from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.bus.erased import ErasedAuthors
-from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.shared_rows import DirectoryEntryRow
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.federation.queries import Queries
 from chappe.homeserver.policy import Policy
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
-
-MAX_PROFILE_BYTES = 65_536
-CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
-MAX_FIELD_NAME = 255
-BOT_MARK = "org.chappe.bot"  # profile field: what a bot is, and whose
-
 
 class NoticesAccount(str):
     """The localpart of each domain's account for server notices. Nobody can register it, nor the one that it has by default."""
@@ -58,14 +48,11 @@ class Accounts:
         database: Database,
         store: AccountStore,
         writer: GroupWriter,
-        clock: Clock,
         domains: Domains,
         passwords: Passwords,
         policy: Policy,
         states: AccountStates,
         services: ApplicationServices,
-        bridges: Bridges,
-        queries: Queries,
         erased: ErasedAuthors,
         notices: NoticesAccount,
         now_ms: NowMs,
@@ -73,14 +60,7 @@ class Accounts:
         self._database, self.store, self._writer, self._domains = database, store, writer, domains
         self.passwords, self.policy, self.states, self.now_ms = passwords, policy, states, now_ms
         self._erased, self.registration_tokens = erased, RegistrationTokens(database, now_ms)
-        self._services, self._bridges, self._queries = services, bridges, queries
-        self._notices = notices
-        self._profiles: dict[str, dict[str, Any]] = {}
-        clock.listen(self._heard)
-
-    def _heard(self, commit: Commit) -> None:
-        for user in commit.users:
-            self._profiles.pop(user, None)
+        self._services, self._notices = services, notices
 
     # -------------------------------------------------------------------------------------------------- registering
 
@@ -248,12 +228,11 @@ class Accounts:
         deactivated: bool | None = None,
         erased: bool | None = None,
         profile: dict[str, Any] | None = None,
-        is_carried: bool = False,
         notice: Notice | None = None,
     ) -> None:
         """Changes what is given; every process learns of it through the log, and everything by which the account acts.
 
-        `is_carried`: the profile is to be carried into rooms. `notice`: the letters about it.
+        `profile`: with the end of an account, or its return; else it is changed by `Profiles`. `notice`: the letters about it.
         Raises M_FORBIDDEN for a password of an account that has none.
 
         Complex: there is one write: what comes before it, with it and after it for each argument shows its order only side by side.
@@ -276,14 +255,11 @@ class Accounts:
             )
         elif profile is not None:
             write.add(DirectoryEntryRow(*directory_entry(user_id, profile)))
-        if is_carried:
-            write.add(ProfileCarryRow(who=user_id))
         if notice is not None:
             notice.put_with(write)
         if profile is not None:
             write.touch_user(user_id, "profile")
-        if profile is None or password is not None or is_admin is not None or deactivated is not None:
-            await self._touch_account(write, user_id)
+        await self._touch_account(write, user_id)
         await self._writer.submit(write)
         if erased is not None:
             await self.load_erased()
@@ -347,72 +323,6 @@ class Accounts:
             await self.states.enter(user_id, AccountState.SUSPENDED)
         if expires_ts and expires_ts <= self.now_ms():
             await self.states.enter(user_id, AccountState.EXPIRED)
-
-    # ----------------------------------------------------------------------------------------------------- profile
-
-    async def profile(self, user_id: str) -> dict[str, Any]:
-        """All fields. Raises M_NOT_FOUND for unknown and deactivated users."""
-        found = self._profiles.get(user_id)
-        if found is None and not self._domains.is_hosted(domain_of(user_id)):
-            return await self._queries.profile(user_id)
-        if found is None:
-            user = await self.store.find_user(user_id)
-            if user is None and await self._bridges.ask_for_user(user_id):
-                user = await self.store.find_user(user_id)
-            if user is None or user.deactivated:
-                raise NotFound("There is no such person here")
-            found = self._profiles[user_id] = user.profile
-            if len(self._profiles) > 50_000:
-                self._profiles.clear()
-        return found
-
-    async def membership_profile(self, user_id: str) -> Mapping[str, Any]:
-        """`displayname` and `avatar_url` as membership events carry them; empty for people who are not here."""
-        try:
-            profile = await self.profile(user_id)
-        except NotFound:
-            return {}
-        return {k: profile[k] for k in ("displayname", "avatar_url") if profile.get(k)}
-
-    async def set_profile_field(self, user_id: str, name: str, value: Any, by_owner: bool = False) -> bool:
-        """Sets (None: deletes) a field. Returns whether it changed. Raises M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE.
-
-        `by_owner`: the person changes it, who may not change everything everywhere.
-        """
-        if by_owner:
-            await self._require_own_name(user_id, name)
-            await self.policy.may_set_profile(UserId(user_id), name, value)
-        if len(name.encode()) > MAX_FIELD_NAME:
-            raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
-        if name in ("displayname", "avatar_url"):
-            check_shown(name, value)
-            value = value or None
-        profile = dict(await self.profile(user_id))
-        if profile.get(name) == value and (value is not None or name not in profile):
-            return False
-        if value is None:
-            profile.pop(name, None)
-        else:
-            profile[name] = value
-        if len(orjson.dumps(profile)) > MAX_PROFILE_BYTES:
-            raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
-        await self.change(user_id, profile=profile, is_carried=name in CARRIED)
-        return True
-
-    async def name_by_administrator(self, user_id: UserId, wanted: str | None) -> str | None:
-        """The name that an account gets where an administrator wants one. Raises M_FORBIDDEN for bots, which are their owner's."""
-        user = await self.store.find_user(user_id)
-        if user is not None and user.kind == "bot" and user.owner is not None:
-            if wanted == user.profile.get("displayname"):
-                return wanted
-            raise Forbidden("A bot's name says that it is one: its owner has given it")
-        return await self.policy.name_given(user_id, wanted or None)
-
-    async def _require_own_name(self, user_id: str, field: str) -> None:
-        """What a bot is called says that it is one: its owner gave the name. Raises M_FORBIDDEN."""
-        user = await self.store.find_user(user_id) if field in ("displayname", BOT_MARK) else None
-        if field == BOT_MARK or (user is not None and user.is_nobodys):
-            raise Forbidden("This name was given by whoever answers for the account: it cannot be changed here")
 
     # --------------------------------------------------------------------------------------- the first administrator
 

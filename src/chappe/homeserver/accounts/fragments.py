@@ -9,11 +9,11 @@ from chappe.homeserver.database.writing_function import Fragment
 
 class AccountChangeRow(Row):
     who: str
-    password_hash: str | None
-    is_admin: bool | None
-    deactivated: bool | None
-    erased: bool | None
-    profile: bytes | None
+    password_hash: str | None = None
+    is_admin: bool | None = None
+    deactivated: bool | None = None
+    erased: bool | None = None
+    profile: bytes | None = None
 
 
 class ProfileCarryRow(Row):

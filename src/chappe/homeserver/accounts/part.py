@@ -31,6 +31,7 @@ from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.clients import Clients
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.passwords import Passwords
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.accounts.rendezvous import Rendezvous
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.session_store import DEVICES_REMOVED
@@ -209,6 +210,7 @@ PART = Part(
         ErasedAuthors,
         notices_account,
         Accounts,
+        Profiles,
         sessions,
         Threepids,
         Guesses,

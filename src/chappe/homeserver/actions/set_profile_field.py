@@ -10,7 +10,8 @@ import asyncio
 import logging
 from typing import Any
 
-from chappe.homeserver.accounts.accounts import CARRIED, Accounts
+from chappe.homeserver.accounts.profiles import CARRIED, Profiles
+from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
@@ -24,19 +25,19 @@ ROOMS_AT_ONCE = 4
 class SetProfileField:
     """`wait` returns once all rooms know what this process has begun to carry."""
 
-    def __init__(self, accounts: Accounts, rooms: Rooms, membership: MembershipChanges) -> None:
-        self._accounts, self._rooms, self._membership = accounts, rooms, membership
+    def __init__(self, profiles: Profiles, store: AccountStore, rooms: Rooms, membership: MembershipChanges) -> None:
+        self._profiles, self._store, self._rooms, self._membership = profiles, store, rooms, membership
         self._tasks: dict[UserId, asyncio.Task[None]] = {}
         self._begun: set[UserId] = set()  # since a task last asked what is to be carried
 
     async def __call__(self, user_id: UserId, name: str, value: Any, by_owner: bool = False) -> None:
         """`by_owner`: not an administrator, nor the server itself."""
-        if await self._accounts.set_profile_field(user_id, name, value, by_owner) and name in CARRIED:
+        if await self._profiles.set_field(user_id, name, value, by_owner) and name in CARRIED:
             self._begin(user_id)
 
     async def resume(self) -> None:
         """What no process has finished; a job, and at start."""
-        for user_id, _ in await self._accounts.store.profile_carries():
+        for user_id, _ in await self._store.profile_carries():
             self._begin(user_id)
 
     def _begin(self, user_id: UserId) -> None:
@@ -49,9 +50,9 @@ class SetProfileField:
         try:
             while user_id in self._begun:  # what began while the database was asked is not in its answer
                 self._begun.discard(user_id)
-                while due := await self._accounts.store.profile_carries(user_id):
+                while due := await self._store.profile_carries(user_id):
                     await self._carry_into_rooms(user_id)
-                    await self._accounts.store.profile_carried(user_id, due[0][1])
+                    await self._store.profile_carried(user_id, due[0][1])
         except (TimeoutError, *DATABASE_LOST) as error:
             log.warning("a profile waits to be carried into rooms", extra={"fields": {"error": type(error).__name__}})
         except Exception:

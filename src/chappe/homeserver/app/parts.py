@@ -15,6 +15,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.accounts.rendezvous import Rendezvous
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.sessions import Sessions
@@ -204,6 +205,7 @@ class Parts:
         self.peer_budgets = assembly.of(PeerBudgets)
         self.policy = assembly.of(Policy)
         self.presence = assembly.of(Presence)
+        self.profiles = assembly.of(Profiles)
         self.push_deliverer = assembly.of(PushDeliverer)
         self.pushers = assembly.of(Pushers)
         self.rendezvous = assembly.of(Rendezvous)

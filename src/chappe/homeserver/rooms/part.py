@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chappe.config import Config
-from chappe.homeserver.accounts.accounts import Accounts, NoticesAccount
+from chappe.homeserver.accounts.accounts import NoticesAccount
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.actions.evict_guests import EvictGuests
 from chappe.homeserver.actions.join_room import JoinRoom
 from chappe.homeserver.actions.shut_down_room import MakeRoomAdmin
@@ -79,9 +80,9 @@ def following(rooms: Rooms) -> Following:
 
 
 def admission(
-    rooms: Rooms, accounts: Accounts, administration: Administration, ignored: IgnoredUsers, notices: NoticesAccount
+    rooms: Rooms, profiles: Profiles, administration: Administration, ignored: IgnoredUsers, notices: NoticesAccount
 ) -> Admission:
-    return Admission(rooms, accounts.membership_profile, administration.standing, ignored.require_may_invite, notices)
+    return Admission(rooms, profiles.in_memberships, administration.standing, ignored.require_may_invite, notices)
 
 
 def creation(

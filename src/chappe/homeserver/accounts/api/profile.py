@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import EVENT_BODY, OPTIONAL_AUTH, Answer, endpoint
@@ -18,8 +18,8 @@ _MSC4133 = "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{userId}/{keyName}
 
 
 class Profile:
-    def __init__(self, accounts: Accounts, set_field: SetProfileField, sight: Sight) -> None:
-        self._accounts, self._set_field, self._sight = accounts, set_field, sight
+    def __init__(self, profiles: Profiles, set_field: SetProfileField, sight: Sight) -> None:
+        self._profiles, self._set_field, self._sight = profiles, set_field, sight
 
     async def _profile(self, request: Request) -> dict[str, Any]:
         """Raises M_NOT_FOUND for people who are not there, or not for the reader to look up."""
@@ -28,7 +28,7 @@ class Profile:
         if not await self._sight.known(request.reader, [user_id]):
             raise NotFound("There is no such person here")
         try:
-            return await self._accounts.profile(user_id)
+            return await self._profiles.of(user_id)
         except NotFound:
             await self._sight.looked_for_in_vain(request.reader, [user_id])
             raise

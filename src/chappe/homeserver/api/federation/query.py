@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
 from chappe.homeserver.rooms.aliases import Aliases
@@ -12,8 +12,8 @@ from chappe.matrix.identifiers import domain_of, parse_room_alias, parse_user_id
 
 
 class FederationQuery:
-    def __init__(self, accounts: Accounts, aliases: Aliases, sight: Sight) -> None:
-        self._accounts, self._aliases, self._sight = accounts, aliases, sight
+    def __init__(self, profiles: Profiles, aliases: Aliases, sight: Sight) -> None:
+        self._profiles, self._aliases, self._sight = profiles, aliases, sight
 
     @endpoint("GET", "/_matrix/federation/v1/query/profile", auth=SERVER_AUTH, api="federation")
     async def profile(self, request: Request) -> Answer:
@@ -22,7 +22,7 @@ class FederationQuery:
             raise BadRequest(f"{user_id} is not of {request.destination}", "M_INVALID_PARAM")
         if not await self._sight.known(request.reader, [user_id]):
             raise NotFound("There is no such person here")
-        profile = await self._accounts.profile(user_id)
+        profile = await self._profiles.of(user_id)
         field = request.query("field")
         return {field: profile[field]} if field in profile else {} if field else dict(profile)
 

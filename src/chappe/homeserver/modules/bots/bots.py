@@ -11,9 +11,10 @@ from typing import Any
 from asyncpg.pool import PoolConnectionProxy
 
 from chappe.config import Bots as Settings
-from chappe.homeserver.accounts.accounts import BOT_MARK, Accounts
+from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.fresh_proof import FreshProof, Notice, OwnerMail
 from chappe.homeserver.accounts.kinds import set_scope
+from chappe.homeserver.accounts.profiles import BOT_MARK, Profiles
 from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.database.pool import Database
@@ -42,13 +43,14 @@ class Bots:
         self,
         database: Database,
         accounts: Accounts,
+        profiles: Profiles,
         sessions: Sessions,
         settings: Settings,
         tell_owner: OwnerMail,
         now_ms: NowMs,
     ) -> None:
-        self._database, self._accounts, self._sessions, self._settings = database, accounts, sessions, settings
-        self.tell_owner, self._now_ms = tell_owner, now_ms
+        self._database, self._accounts, self._profiles, self._sessions = database, accounts, profiles, sessions
+        self._settings, self.tell_owner, self._now_ms = settings, tell_owner, now_ms
         self.max_webhooks = settings.max_webhooks_per_user
 
     async def create(
@@ -129,7 +131,7 @@ class Bots:
             limit=self._room_for(owner) if kind == "bot" else None,
             beside=notice.put if notice is not None else None,
         )
-        await self._accounts.set_profile_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
+        await self._profiles.set_field(user_id, MARK, {"kind": kind, "owner": owner, "purpose": purpose})
         if expires_ts is not None:
             await self._accounts.set_state(user_id, expires_ts=expires_ts)
         return user_id
@@ -186,7 +188,7 @@ class Bots:
             self._database, BotRow, "SELECT user_id, owner, purpose, scope, expires_ts FROM users WHERE user_id = $1", user_id
         )
         assert row is not None
-        name = (await self._accounts.profile(user_id)).get("displayname")
+        name = (await self._profiles.of(user_id)).get("displayname")
         return {
             "user_id": user_id,
             "name": name,

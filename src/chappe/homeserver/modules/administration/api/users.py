@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.endings import THE_WHOLE
 from chappe.homeserver.accounts.fresh_proof import ADMINISTRATOR, FreshProof
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.accounts.session_store import Origin
 from chappe.homeserver.accounts.sessions import Sessions
@@ -210,6 +211,7 @@ class AdminUserChanges:
         self,
         administration: Administration,
         accounts: Accounts,
+        profiles: Profiles,
         sessions: Sessions,
         reset_password: ResetPassword,
         deactivate: DeactivateAccount,
@@ -217,7 +219,7 @@ class AdminUserChanges:
         bind_threepid: BindThreepid,
         notices: ServerNotices,
     ) -> None:
-        self._administration, self._accounts, self._sessions = administration, accounts, sessions
+        self._administration, self._accounts, self._profiles, self._sessions = administration, accounts, profiles, sessions
         self._reset_password, self._deactivate = reset_password, deactivate
         self._set_profile_field, self._bind_threepid, self._notices = set_profile_field, bind_threepid, notices
 
@@ -234,7 +236,7 @@ class AdminUserChanges:
             localpart, server_name = user_id[1:].split(":", 1)
             self._accounts.user_id_for(localpart, server_name)
             wanted = body.displayname if type(body.displayname) is str else None
-            name = await self._accounts.name_by_administrator(user_id, wanted)
+            name = await self._profiles.name_by_administrator(user_id, wanted)
             await self._accounts.register(user_id, body.password, is_admin=bool(body.admin), display_name=name)
         await self._change(request.user_id, user_id, body, is_new)
         return Response(201 if is_new else 200, orjson.dumps(await self._administration.user(user_id)))
@@ -248,7 +250,7 @@ class AdminUserChanges:
             return
         shown: dict[str, str | None] = {}
         if not is_new and body.displayname is not msgspec.UNSET:  # refused before anything is written
-            shown["displayname"] = await self._accounts.name_by_administrator(user_id, body.displayname)
+            shown["displayname"] = await self._profiles.name_by_administrator(user_id, body.displayname)
         if body.avatar_url is not msgspec.UNSET:
             shown["avatar_url"] = body.avatar_url or None
         await self._change_state(user_id, body, is_new)
