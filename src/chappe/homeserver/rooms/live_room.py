@@ -20,12 +20,12 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row
 from chappe.homeserver.rooms.ahead import Ahead
 from chappe.homeserver.rooms.auth_chains import EMPTY_BASE
+from chappe.homeserver.rooms.batch import change_of, rows_of
 from chappe.homeserver.rooms.change import RoomChange
 from chappe.homeserver.rooms.event_write import EventWrite
-from chappe.homeserver.rooms.fragments import AuthBaseRow, LaneRow, ThreadRow
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.snapshot import TAIL_LENGTH, Snapshot, shown_state
-from chappe.homeserver.rooms.state_tree import EMPTY, children, int_to_name, name_to_int
+from chappe.homeserver.rooms.state_tree import EMPTY, children, int_to_name
 from chappe.homeserver.rooms.stretches import ReadingOrder, Stretch
 from chappe.homeserver.rooms.summary import NEWS
 from chappe.matrix.event_auth import StateKey
@@ -239,102 +239,14 @@ class LiveRoom:
         self.shared[key] = chunk
 
     def batch_rows(self, writes: Sequence[Write], starts: Sequence[int]) -> Iterable[Row]:
-        mine: list[EventWrite] = writes  # type: ignore[assignment]
-        totals: dict[str, list[int]] = {"": [0, 0, 0]}
-        used: list[str] = []
-        state_changes = revokes = depth = last = bump = 0
-        for write, start in zip(mine, starts, strict=True):
-            yield from write.fragment_rows(start, totals)
-            bump = start + offset if (offset := write.bump_offset()) else bump
-            if write.events:
-                last = start + len(write.events)
-            used += write.used
-            state_changes += write.state_changes
-            revokes += write.revokes
-            if write.depth > depth:
-                depth = write.depth
-        main = totals.pop("")
-        extremity = next((extremity for write in reversed(mine) for extremity in write.forward_extremities), None)
-        strict = self.is_federated and not self.is_new
-        yield LaneRow(
-            room=self.nid,
-            state_version=-1 if self.is_new else self.state_version,
-            revoke_version=self.revoke_version,
-            state_bump=state_changes,
-            revoke_bump=revokes,
-            used=list(dict.fromkeys(used)),
-            leaf=extremity,
-            root=name_to_int(mine[-1].root_after),
-            depth=depth,
-            notify_bump=main[0],
-            highlight_bump=main[1],
-            last_offset=last,
-            bump_offset=bump,
-            leaves_before=list(self.forward_extremities) if strict else None,
-            leaves_after=list(self._extremities_after(mine)) if self.is_federated else None,
-        )
-        for root, (notify, highlight, offset) in totals.items():
-            yield ThreadRow(room=self.nid, root=root, notify_bump=notify, highlight_bump=highlight, last_offset=offset)
-        if (summary := next((write.summary for write in reversed(mine) if write.summary is not None), None)) is not None:
-            yield summary
+        mine: Sequence[EventWrite] = writes  # type: ignore[assignment]
         self._new_bases = self.ahead.chains.take_new_bases()
-        for base, chain in self._new_bases:
-            yield AuthBaseRow(room=self.nid, base=base, chain=chain)
+        return rows_of(self, mine, starts, self._new_bases)
 
     def committed(self, writes: Sequence[Write], positions: Sequence[int]) -> None:
         """Own writes became durable; `positions`: the position before each write's first event."""
-        self.apply(self._change(writes, positions))  # type: ignore[arg-type]
-
-    def _change(self, writes: Sequence[EventWrite], positions: Sequence[int]) -> RoomChange:
-        """What a commit of own writes makes of the room; its events get their positions and totals."""
-        totals = {"": (self.notify_total, self.highlight_total)}
-        events: list[RoomEvent] = []
-        redacted: list[tuple[str, bytes, RoomEvent | None]] = []
-        related: list[str] = []
-        threads: list[str] = []
-        nodes: dict[bytes, bytes] = {}
-        state_version, revoke_version = self.state_version, self.revoke_version
-        depth, is_stub, is_read_anew = self.depth, self.is_stub, False
-        for write, before in zip(writes, positions, strict=True):
-            for position, event in enumerate(write.events, before + 1):
-                notify, highlight = totals.get(event.thread) or self.threads.get(event.thread, (0, 0))
-                event.position = position
-                event.notify_total += notify
-                event.highlight_total += highlight
-                totals[event.thread] = event.notify_total, event.highlight_total
-            events += write.events
-            redacted += write.redacted
-            related += write.related
-            threads += write.threads
-            if write.nodes:
-                nodes.update(write.nodes)
-            state_version += write.state_changes
-            revoke_version += write.revokes
-            if write.depth > depth:
-                depth = write.depth
-            is_stub = is_stub and not write.forward_extremities
-            # the numbers of stretches are given with the commit; before anybody hears of it, who waits for news among them
-            if write.adds_stretches or write.is_read_anew:
-                is_read_anew = True
-        return RoomChange(
-            upto=positions[-1] + max(1, writes[-1].positions),  # a commit takes one position at least
-            events=events,
-            redacted=redacted,
-            related=related,
-            threads=threads,
-            totals=totals,
-            forward_extremities=self._extremities_after(writes),
-            root=writes[-1].root_after,
-            depth=depth,
-            state_version=state_version,
-            revoke_version=revoke_version,
-            is_federated=self.is_federated,
-            is_stub=is_stub,
-            nodes=nodes,
-            next_num=max(self.next_num, writes[-1].next_num),
-            bases=self._new_bases,
-            is_read_anew=is_read_anew,
-        )
+        mine: Sequence[EventWrite] = writes  # type: ignore[assignment]
+        self.apply(change_of(self, mine, positions, self._new_bases))
 
     def apply(self, change: RoomChange) -> None:
         """Makes the room what a commit has made of it. Where another process made it, what is in flight has to be built again
@@ -363,14 +275,6 @@ class LiveRoom:
         self.shared.clear()
         if len(self.nodes) > 400 and len(self.nodes) > 4 * max(100, len(self.state) // 4):
             self._forget_old_nodes()
-
-    def _extremities_after(self, writes: Sequence[EventWrite]) -> dict[str, bytes]:
-        extremities = dict(self.forward_extremities)
-        for write in writes:
-            for used in write.used:
-                extremities.pop(used, None)
-            extremities.update(write.forward_extremities)
-        return extremities
 
     def _append(self, event: RoomEvent) -> None:
         self.last_position = event.position
