@@ -45,8 +45,9 @@ class PromotionRow(Row):
     nid: int
 
 
-class EventRow(Row):
-    at: Int
+class NewEventRow(Row):
+    """Of an event that the timeline gets, or that is held."""
+
     nid: int
     room: int
     event_id: str
@@ -56,15 +57,21 @@ class EventRow(Row):
     ts: int
     depth: int
     state_before: int
+    state_after: int | None
     replaces: int | None
     thread: str
+    json: bytes
+
+
+class EventRow(NewEventRow):
+    """`at`: its place in the commit, counted from 1."""
+
+    at: Int
     notify: Int
     highlight: Int
     txn: str | None
-    state_after: int | None
     room_before: int | None
     moved: bool
-    json: bytes
 
 
 class ThreadRow(Row):

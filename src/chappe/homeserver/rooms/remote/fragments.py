@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from chappe.homeserver.database.rows import Int, Row, SmallInt
 from chappe.homeserver.database.writing_function import Fragment
-from chappe.homeserver.rooms.fragments import PlacedRow
+from chappe.homeserver.rooms.fragments import NewEventRow, PlacedRow
 from chappe.homeserver.rooms.stretches import MOST_STRETCHES
 
 OF_NO_TIMELINE = 0  # missing_events.position: what follows it is kept from the members
 
 
-class HeldEventRow(Row):
-    nid: int
-    room: int
-    event_id: str
-    type: str
-    state_key: str | None
-    sender: str
-    ts: int
-    depth: int
-    state_before: int
-    state_after: int | None
+class HeldEventRow(NewEventRow):
     status: SmallInt
     position: int
-    replaces: int | None
-    thread: str
-    json: bytes
 
 
 class UnfitEventRow(Row):

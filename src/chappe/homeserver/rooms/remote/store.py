@@ -6,7 +6,6 @@ What a commit writes: `fragments.py`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from pyroaring import BitMap
 
@@ -25,12 +24,8 @@ LONGEST_PAUSE_MS = 86_400_000
 MOST_BESIDE = 100  # missing events beside which a place in the past is looked for
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPdu:
-    """An event that is stored. `state_after`: the root of the state after it (before it, where it was rejected).
-
-    `is_unfit`: it is kept redacted for its hash alone.
-    """
+class StoredPdu(Row):
+    """An event that is stored. `is_unfit`: it is kept redacted for its hash alone."""
 
     nid: int
     room_nid: int
@@ -40,10 +35,20 @@ class StoredPdu:
     sender: str
     depth: int
     status: int
-    state_before: bytes
-    state_after: bytes
+    root_before: int
+    root_after: int
     position: int
-    is_unfit: bool = False
+    is_unfit: bool
+
+    @property
+    def state_before(self) -> bytes:
+        """The root of the state before it."""
+        return int_to_name(self.root_before)
+
+    @property
+    def state_after(self) -> bytes:
+        """The root of the state after it; before it, where it was rejected."""
+        return int_to_name(self.root_after)
 
     def gives_way_to(self, copy: SignedPdu) -> bool:
         """Whether a copy takes its place: it has the content that is not here, and that was not redacted as far as can be known."""
@@ -61,7 +66,7 @@ class StoredPdu:
     @property
     def has_state(self) -> bool:
         """Whether the state at it is known: an outlier's is not."""
-        return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.state_before != bytes(6))
+        return self.status in (HISTORY, SOFT_FAILED) or (self.status == REJECTED and self.root_before != 0)
 
 
 class MissingEvent(Row):
@@ -75,8 +80,8 @@ class MissingEvent(Row):
     follower: int | None
 
 
-_STORED_PDU = """nid, room_nid, event_id, type, state_key, sender, depth, status, state_before,
-            coalesce(state_after, state_before) AS state_after, position,
+_STORED_PDU = """nid, room_nid, event_id, type, state_key, sender, depth, status,
+            state_before AS root_before, coalesce(state_after, state_before) AS root_after, position,
             is_unfit AND redacted_by IS NULL AS is_unfit"""
 
 
@@ -84,21 +89,6 @@ def _may_be_had(now: str) -> str:
     """Of what is missing: whether others are asked for it (again) by now, which is a parameter of the statement."""
     pause = f"least({ASKED_AGAIN_MS} * 2 ^ least(greatest(attempts - 1, 0), 20), {LONGEST_PAUSE_MS})::bigint"
     return f"(failed_ts IS NULL OR failed_ts + {pause} < {now})"
-
-
-class KnownRow(Row):
-    nid: int
-    room_nid: int
-    event_id: str
-    type: str
-    state_key: str | None
-    sender: str
-    depth: int
-    status: int
-    state_before: int
-    state_after: int
-    position: int
-    is_unfit: bool
 
 
 class StoredChain(Row):
@@ -113,23 +103,6 @@ class HeldRedaction(Row):
     redaction: str
 
 
-def _stored_pdu(row: KnownRow) -> StoredPdu:
-    return StoredPdu(
-        row.nid,
-        row.room_nid,
-        row.event_id,
-        row.type,
-        row.state_key,
-        row.sender,
-        row.depth,
-        row.status,
-        int_to_name(row.state_before),
-        int_to_name(row.state_after),
-        row.position,
-        row.is_unfit,
-    )
-
-
 class RemoteStore:
     """Each method is one statement unless it says otherwise."""
 
@@ -140,12 +113,12 @@ class RemoteStore:
         if not event_ids:
             return {}
         rows = await read(
-            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
+            self.database, StoredPdu, f"SELECT {_STORED_PDU} FROM events WHERE event_id = ANY($1::text[])", list(event_ids)
         )
         found, breath = {}, Breath()
         for row in rows:  # hundreds of thousands, of a room that is entered
             await breath.take()
-            found[row.event_id] = _stored_pdu(row)
+            found[row.event_id] = row
         return found
 
     async def without_content(self, room_nid: int, event_ids: Collection[str]) -> set[str]:
@@ -174,9 +147,9 @@ class RemoteStore:
         if not nids:
             return {}
         rows = await read(
-            self.database, KnownRow, f"SELECT {_STORED_PDU} FROM events WHERE nid = ANY($1::bigint[])", list(nids)
+            self.database, StoredPdu, f"SELECT {_STORED_PDU} FROM events WHERE nid = ANY($1::bigint[])", list(nids)
         )
-        return {row.nid: _stored_pdu(row) for row in rows}
+        return {row.nid: row for row in rows}
 
     async def pdus(self, nids: Collection[int]) -> dict[int, bytes]:
         if not nids:
