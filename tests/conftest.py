@@ -18,6 +18,7 @@ from chappe.homeserver.database import rows
 from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.pool import Database
+from tests import lost_tasks
 from tests.conformance.operations import ANSWERED, never_answered
 from tests.neighbours import Gateway, Mailbox
 from tests.support import Person, Server, test_config
@@ -150,11 +151,15 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """After a whole run: operations that no test got an answer from fail it."""
+    """A task that was lost fails a run. After a whole run, operations that no test got an answer from do, too."""
+    lost = lost_tasks.lost()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:  # a worker tells the controller
-        output["operations"] = sorted(ANSWERED)
+        output["operations"], output["lost"] = sorted(ANSWERED), lost
         return
+    if lost:
+        print("\nTasks that nobody ended:", *lost, sep="\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if (
         whole
@@ -170,4 +175,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """From pytest-xdist: a worker has ended."""
-    ANSWERED.update(getattr(node, "workeroutput", {}).get("operations", ()))
+    output = getattr(node, "workeroutput", {})
+    ANSWERED.update(output.get("operations", ()))
+    lost_tasks.found += output.get("lost", ())

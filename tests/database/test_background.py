@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/database/pool.py": (1, "`in_background` itself: who calls it is listed here"),
     "homeserver/gateway/outgoing.py": (2, "a connection's two directions"),
     "homeserver/http/server.py": (1, "the listener"),
+    "homeserver/load/tasks.py": (1, "`Tasks` itself: who calls it is listed here"),
     "homeserver/modules/end_to_end_encryption/remote_devices.py": (1, "requests wait for it; asked again"),
     "homeserver/modules/media/remote.py": (1, "requests wait for it; fetched again"),
     "homeserver/modules/presence/presence.py": (1, "who is online, told anew by the next request"),
@@ -41,19 +43,16 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/senders/jobs.py": (1, "jobs run again"),
     "homeserver/senders/push/deliver.py": (1, "push_queue: taken up after a start"),
     "homeserver/sync/long_poll.py": (1, "waits for the client to go away"),
-    "homeserver/sync/notifier.py": (1, "wakes waiting clients"),
+    "homeserver/sync/notifier.py": (2, "wakes waiting clients"),
 }
+BEGINS = re.compile(r"(^|[._])(create_task|ensure_future|in_background|tasks\.(start|keep))$")
 
 
 def test_every_task_beside_a_request_says_why_it_may_die() -> None:
     found: Counter[str] = Counter()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in (
-                "create_task",
-                "ensure_future",
-                "in_background",
-            ):
+            if isinstance(node, ast.Call) and BEGINS.search(ast.unparse(node.func)):
                 found[str(path.relative_to(SOURCE))] += 1
     assert dict(found) == {name: count for name, (count, _) in BACKGROUND.items()}, (
         "what follows an answer must be durable: write it with the answer, then list the task here with what holds it"

@@ -115,3 +115,11 @@ def test_the_consequences_of_a_fragment_run_after_it_where_it_has_rows() -> None
 def test_a_fragment_that_takes_no_rows_of_its_own_is_refused_before_the_start(sql: str, says: str) -> None:
     with pytest.raises(ValueError, match=f"^Fragment devices_removed {says}"):
         compose([Fragment("devices_removed", Removed, sql)])
+
+
+async def test_nobody_waits_for_a_writer_that_has_ended() -> None:
+    writer = GroupWriter("", cast(Clock, None))
+    queued = writer.submit(Write())
+    await writer.close()
+    assert queued.cancelled()
+    assert writer.submit(Write()).cancelled()

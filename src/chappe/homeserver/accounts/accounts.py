@@ -30,6 +30,7 @@ from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_new_localpart, localpart_of, parse_user_id
 
+
 class NoticesAccount(str):
     """The localpart of each domain's account for server notices. Nobody can register it, nor the one that it has by default."""
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable
 
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
@@ -22,11 +23,10 @@ class EvictGuests:
     """At once where this process writes the change; whom that missed, as a process died say, by a job (`sweep`)."""
 
     def __init__(
-        self, accounts: AccountStore, administration: Administration, rooms: Rooms, membership: MembershipChanges
+        self, accounts: AccountStore, administration: Administration, rooms: Rooms, membership: MembershipChanges, tasks: Tasks
     ) -> None:
         self._accounts, self._administration = accounts, administration
-        self._rooms, self._membership = rooms, membership
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rooms, self._membership, self._tasks = rooms, membership, tasks
         rooms.listen_to_guest_access(self._told)
 
     def _told(self, room: LiveRoom) -> Awaitable[None] | None:
@@ -34,10 +34,7 @@ class EvictGuests:
         access = room.get(GUEST_ACCESS)
         if access is not None and access.content.get("guest_access") == "can_join":
             return None
-        task = asyncio.create_task(self._evict(room))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return asyncio.shield(task)
+        return asyncio.shield(self._tasks.start(self._evict(room), f"guests of room {room.nid}"))
 
     async def _evict(self, room: LiveRoom) -> None:
         for guest in await self._accounts.guests_among(list(room.joined)):

@@ -111,6 +111,7 @@ class Homeserver(Parts):
     async def _close_parts(self) -> None:
         """While the loops still run: what is under way ends, what is queued is written."""
         await self.assembly.close()
+        await self.tasks.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
 

@@ -25,6 +25,7 @@ from chappe.homeserver.database.table import AllTables
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.server import Listener
 from chappe.homeserver.http.unread import UnreadAnswers
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.load.watchdog import Watchdog
 from chappe.homeserver.part import DataFolder, Job, Part
 from chappe.homeserver.senders.jobs import Jobs
@@ -65,6 +66,7 @@ class Parts(NamedParts):
         """Makes what the parts give. What is there before them is given to all: the database, the clocks, the configuration."""
         config, database = self.config, self.database
         self.metrics, self.limits, self.watchdog = Metrics(), RateLimits(limits_of(config)), Watchdog()
+        self.tasks = Tasks()
         self.unread = UnreadAnswers(config.shares.unread_mib_per_account << 20, config.shares.unread_mib << 20)
         self.clock, self.time_evidence = Clock(database), TimeEvidence(database, self.time)
         self.writer, self.leases = GroupWriter(self._database_url, self.clock), Leases(database)
@@ -84,6 +86,7 @@ class Parts(NamedParts):
             Leases: self.leases,
             Metrics: self.metrics,
             RateLimits: self.limits,
+            Tasks: self.tasks,
         }
         self.assembly = Assembly(self.parts, given)
         self.assembly.make()

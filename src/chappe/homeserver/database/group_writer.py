@@ -89,7 +89,7 @@ class GroupWriter:
         self._batch: Sequence[Write] = ()  # that is being committed
         self._kick = asyncio.Event()
         self._connection: WriterConnection | None = None
-        self.busy = False
+        self.busy = self._is_closed = False
         self.commits = 0
 
     def register(self, *fragments: Fragment) -> None:
@@ -107,8 +107,11 @@ class GroupWriter:
 
     def submit(self, write: Write) -> asyncio.Future[str | None]:
         """Queues a built write. The future's value: None once it is durable, or the remembered result of its `txn`."""
-        self._queue.append(write)
-        self._kick.set()
+        if self._is_closed:
+            write.future.cancel()
+        else:
+            self._queue.append(write)
+            self._kick.set()
         return write.future
 
     def announce(self, write: Write) -> None:
@@ -177,7 +180,12 @@ class GroupWriter:
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:
+        """After `run` has ended. Whoever waits for a write that will not be made is cancelled, and so is whoever submits one later."""
+        self._is_closed = True
         self._disconnect()
+        for write in (*self._batch, *self._queue):
+            write.future.cancel()
+        self._queue.clear()
 
     def _disconnect(self) -> None:
         if self._connection is not None:

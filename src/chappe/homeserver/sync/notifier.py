@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from chappe.homeserver.bus.waiters import Waiters
 from chappe.homeserver.database.clock import Clock, Commit
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.polls import MostWaiting, Polls
 
@@ -18,10 +17,9 @@ WAKE_AFTER = 0.002
 
 
 class Notifier:
-    def __init__(self, clock: Clock, rooms: Rooms, most_waiting: MostWaiting) -> None:
+    def __init__(self, clock: Clock, rooms: Rooms, tasks: Tasks, most_waiting: MostWaiting) -> None:
         self.waiters, self.polls = Waiters(), Polls(most_waiting)
-        self._rooms = rooms
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rooms, self._tasks = rooms, tasks
         self._moved: set[str] = set()
         self.presence_after = PRESENCE_AFTER
         self._commits: list[Commit] = []
@@ -31,7 +29,7 @@ class Notifier:
         if not len(self.waiters):
             return
         if not self._commits:
-            asyncio.get_running_loop().call_later(WAKE_AFTER, self._tell)
+            self._tasks.later(WAKE_AFTER, self._tell)
         self._commits.append(commit)
 
     def _tell(self) -> None:
@@ -44,7 +42,7 @@ class Notifier:
             for user, kinds in commit.users.items():
                 if commit.foreign or "device_list" in kinds:  # of another process's commit nobody knows which it was
                     following = self._rooms.following
-                    self._start(self._wake(following.people_around if commit.foreign else following.people, user))
+                    self._tasks.start(self._wake(following.people_around if commit.foreign else following.people, user), "news")
                 elif "presence" in kinds:
                     self._presence_changed(user)
         for number in rooms:
@@ -61,13 +59,13 @@ class Notifier:
     def _presence_changed(self, user_id: str) -> None:
         """Presence can wait a moment: many changes wake people once."""
         if not self._moved:
-            asyncio.get_running_loop().call_later(self.presence_after, self._tell_presence)
+            self._tasks.later(self.presence_after, self._tell_presence)
         self._moved.add(user_id)
 
     def _tell_presence(self) -> None:
         moved, self._moved = self._moved, set()
         if len(self.waiters):
-            self._start(self._wake_around(moved))
+            self._tasks.start(self._wake_around(moved), "news of presence")
 
     async def _wake_around(self, users: set[str]) -> None:
         """Wakes these users and who shares a room with one. Rooms that are not in memory are left out."""
@@ -77,11 +75,6 @@ class Notifier:
             rooms.update(dict.fromkeys(m.room_nid for m in await self._rooms.memberships.joined(user)))
         for room in self._rooms.live.in_memory(rooms):
             self.waiters.wake_members(room.joined)
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _wake(self, people: Callable[[str], Awaitable[set[str]]], user_id: str) -> None:
         self.waiters.wake(await people(user_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chappe.config import Config, waiting_of
 from chappe.homeserver.database.clock import Clock
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.part import Part
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.sync.api.sliding_sync import SlidingSyncApi
@@ -15,8 +16,8 @@ from chappe.homeserver.sync.sliding.engine import SlidingSync
 from chappe.telemetry import Metrics
 
 
-def notifier(clock: Clock, rooms: Rooms, config: Config) -> Notifier:
-    return Notifier(clock, rooms, MostWaiting(*waiting_of(config)))
+def notifier(clock: Clock, rooms: Rooms, tasks: Tasks, config: Config) -> Notifier:
+    return Notifier(clock, rooms, tasks, MostWaiting(*waiting_of(config)))
 
 
 def measures(metrics: Metrics, notifier: Notifier) -> None:

@@ -9,6 +9,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.presence.api import PresenceApi
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.presence.section import PresenceSection
@@ -18,10 +19,10 @@ from chappe.homeserver.part import Job, Part
 EXPIRE_EVERY = 300  # seconds
 
 
-def presence(database: Database, writer: GroupWriter, clock: Clock, now_ms: NowMs, config: Config) -> Presence:
+def presence(database: Database, writer: GroupWriter, clock: Clock, now_ms: NowMs, tasks: Tasks, config: Config) -> Presence:
     settings = config.presence
     disabled = frozenset(settings.disabled_domains)
-    return Presence(database, writer, clock, now_ms, lambda domain: settings.enabled and domain not in disabled)
+    return Presence(database, writer, clock, now_ms, tasks, lambda domain: settings.enabled and domain not in disabled)
 
 
 def runs(presence: Presence) -> Iterator[Job]:

@@ -18,6 +18,7 @@ from chappe.homeserver.database.rows import Row, columns, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.database.writing_function import Fragment
+from chappe.homeserver.load.tasks import Tasks
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.identifiers import domain_of
 
@@ -74,9 +75,16 @@ class Presence:
     """`is_enabled`: whether a domain wants presence at all."""
 
     def __init__(
-        self, database: Database, writer: GroupWriter, clock: Clock, now_ms: NowMs, is_enabled: Callable[[str], bool]
+        self,
+        database: Database,
+        writer: GroupWriter,
+        clock: Clock,
+        now_ms: NowMs,
+        tasks: Tasks,
+        is_enabled: Callable[[str], bool],
     ) -> None:
         self._database, self._writer, self._now_ms, self._is_enabled = database, writer, now_ms, is_enabled
+        self._tasks = tasks
         self._states = UserCache(clock, ("presence", SEEN), self._load)
         self._devices: dict[str, dict[str, str]] = {}  # of people who sync here: what each device says
         self._syncing: dict[tuple[str, str], int] = {}
@@ -84,7 +92,6 @@ class Presence:
         self._to_follow: set[str] = set()
         self._following: set[str] = set()  # what devices say of them is being written
         self.follow_after = FOLLOW_AFTER
-        self._tasks: set[asyncio.Task[None]] = set()
         writer.register(FRAGMENT)
 
     def enabled_for(self, user_id: str) -> bool:
@@ -167,7 +174,7 @@ class Presence:
     def _moved(self, user_id: str) -> None:
         """Some device came or went: what that means is written a moment later, for all who moved together."""
         if not self._to_follow:
-            asyncio.get_running_loop().call_later(self.follow_after, lambda: self._start(self._follow()))
+            self._tasks.later(self.follow_after, lambda: self._tasks.start(self._follow(), "presence"))
         self._to_follow.add(user_id)
 
     async def _follow(self) -> None:
@@ -210,22 +217,10 @@ class Presence:
                 state = await self._states.get(user_id)
                 await self._write(user_id, replace(state, presence=OFFLINE))
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # a lost change of presence is no failure
-
     async def close(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        for task in list(self._tasks):
-            task.cancel()
 
     # ------------------------------------------------------------------------------------------------------ reading
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.pool import DATABASE_LOST
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.presence.presence import SEEN, Presence
 from chappe.homeserver.modules.typing.typing import Typing
 from chappe.homeserver.rooms.rooms import Rooms
@@ -17,11 +18,13 @@ TOGETHER = 0.2  # seconds in which changes of presence are gathered
 
 
 class FleetingSender:
-    def __init__(self, rooms: Rooms, typing: Typing, presence: Presence, sender: FederationSender, clock: Clock) -> None:
+    def __init__(
+        self, rooms: Rooms, typing: Typing, presence: Presence, sender: FederationSender, clock: Clock, tasks: Tasks
+    ) -> None:
         self._rooms, self._typing, self._presence, self._sender = rooms, typing, presence, sender
         self._typists: dict[int, set[str]] = {}
         self._moved: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks
         clock.listen(self._heard)
         typing.listen(self._typing_changed)
 
@@ -44,9 +47,7 @@ class FleetingSender:
         if not users:
             return
         if not self._moved:
-            task = asyncio.get_running_loop().create_task(self._tell())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._tell(), "presence for other servers")
         self._moved |= users
 
     async def _tell(self) -> None:
