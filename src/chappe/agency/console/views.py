@@ -89,13 +89,6 @@ class Views:
         self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
         self._functions, self._actions = functions, actions
 
-        def simple(fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
-            async def view(actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-                found = await self._holds.untold(actor.user_id, list(await fetch(actor.organisation)))
-                return found[start : start + PAGE], start + PAGE < len(found)
-
-            return view
-
         self.all = {
             "people": self.people,
             "leavers": self.leavers,
@@ -108,13 +101,22 @@ class Views:
             "audit": self.audit,
             "holds": self.legal_holds,
             "organisations": self.organisations,
-            "functions": simple(functions.all),
-            "administrators": simple(scope.administrators),
+            "functions": self._whole(functions.all),
+            "administrators": self._whole(scope.administrators),
             "requests": self.requests,
-            "exports": simple(exports.all),
-            "announcements": simple(announcements.all),
-            "statistics": simple(statistics.months),
+            "exports": self._whole(exports.all),
+            "announcements": self._whole(announcements.all),
+            "statistics": self._whole(statistics.months),
         }
+
+    def _whole(self, fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
+        """The view of a list that is small enough to be read whole."""
+
+        async def view(actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+            found = await self._holds.untold(actor.user_id, list(await fetch(actor.organisation)))
+            return found[start : start + PAGE], start + PAGE < len(found)
+
+        return view
 
     async def people(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """By name."""

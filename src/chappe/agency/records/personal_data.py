@@ -10,7 +10,7 @@ import orjson
 from chappe.agency.legal_holds import LegalHolds
 from chappe.agency.records.bag import Bag
 from chappe.agency.records.contents import FileInPackage, add_files, events_of, json_of, lines_of
-from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.accounts.store import AccountStore, User
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, columns, read
 from chappe.homeserver.database.server_time import NowMs
@@ -64,22 +64,7 @@ class PersonalData:
             raise NotFound("There is no such account")
         with Bag(path) as bag:
             await bag.add("LISEZ-MOI.txt", _READ_ME.format(user_id=user_id).encode())
-            organisation = await self._database.fetchval(
-                "SELECT organisation FROM organisation_people WHERE user_id = $1", user_id
-            )
-            account = {
-                "user_id": user_id,
-                "created": user.created,
-                "profile": user.profile,
-                "administrator": user.is_admin,
-                "deactivated": user.deactivated,
-                "locked": user.locked,
-                "suspended": user.suspended,
-                "expires_ts": user.expires_ts,
-                "kind": user.kind,
-                "organisation": organisation,
-            }
-            await bag.add("account.json", json_of(account))
+            await bag.add("account.json", json_of(await self._account(user)))
             for table in self._tables:
                 if table.package and (rows := await self._database.fetch(table.package, user_id)):
                     await bag.add(f"{table.file or table.name}.json", json_of([dict(row) for row in rows]))
@@ -108,6 +93,23 @@ class PersonalData:
                 self._now_ms(),
             )
         return {**counts, "files": len(files)}
+
+    async def _account(self, user: User) -> dict[str, Any]:
+        organisation = await self._database.fetchval(
+            "SELECT organisation FROM organisation_people WHERE user_id = $1", user.user_id
+        )
+        return {
+            "user_id": user.user_id,
+            "created": user.created,
+            "profile": user.profile,
+            "administrator": user.is_admin,
+            "deactivated": user.deactivated,
+            "locked": user.locked,
+            "suspended": user.suspended,
+            "expires_ts": user.expires_ts,
+            "kind": user.kind,
+            "organisation": organisation,
+        }
 
     async def _add_held(self, bag: Bag, user_id: UserId) -> None:
         """The holds and what they have kept aside. Whoever is held is not told by their own package."""

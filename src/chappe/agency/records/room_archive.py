@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -71,14 +72,7 @@ class RoomArchive:
                 files.update({(s.decode(), n.decode()): None for s, n in _MXC.findall(before)})
                 await bag.add("state.jsonl", before)
             files.update(dict.fromkeys(await self._encrypted_files(room)))
-            rows = await read(
-                self._database,
-                FileInPackage,
-                f"""SELECT {columns(FileInPackage, "m")} FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
-                     ON f.server_name = m.server_name AND f.media_id = m.media_id WHERE m.size IS NOT NULL ORDER BY created_ts""",
-                [server for server, _ in files],
-                [name for _, name in files],
-            )
+            rows = await self._files_here(files)
             await bag.add("files.json", json_of(await add_files(bag, self._media, rows)))
             about = self._description(room)
             if with_held:  # for the authority: another archive does not tell that there is a hold
@@ -113,6 +107,16 @@ class RoomArchive:
             [event.nid for event in room.state.values()],
         )
         return lines_of({"event_id": row.event_id, "event": orjson.loads(row.json)} for row in rows)
+
+    async def _files_here(self, files: Collection[tuple[str, str]]) -> list[FileInPackage]:
+        return await read(
+            self._database,
+            FileInPackage,
+            f"""SELECT {columns(FileInPackage, "m")} FROM media m JOIN unnest($1::text[], $2::text[]) AS f(server_name, media_id)
+                 ON f.server_name = m.server_name AND f.media_id = m.media_id WHERE m.size IS NOT NULL ORDER BY created_ts""",
+            [server for server, _ in files],
+            [name for _, name in files],
+        )
 
     async def _encrypted_files(self, room: LiveRoom) -> list[tuple[str, str]]:
         rows = await read(

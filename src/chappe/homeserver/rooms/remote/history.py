@@ -345,6 +345,11 @@ class _HistoryWrite(WithoutTimeline):
                     position=self._old.position,
                 )
             )
+        self._add_redactions(prepared)
+
+    def _add_redactions(self, prepared: ReceivedPdu) -> None:
+        """What it is redacted by, and what it redacts."""
+        checked = prepared.checked
         if prepared.redacted is not None:
             pruned, because = prepared.redacted
             self.add_row(RedactionRow(event_id=checked.event_id, redacted_by=because.event_id, json=pruned.pdu))
@@ -353,7 +358,7 @@ class _HistoryWrite(WithoutTimeline):
             self.add_row(RedactionRow(event_id=target.event_id, redacted_by=checked.event_id, json=target.pdu))
         if prepared.unmet_target is not None:
             unmet = prepared.unmet_target
-            self.add_row(HeldRedactionRow(target=unmet, redaction=checked.event_id, room=room.nid))
+            self.add_row(HeldRedactionRow(target=unmet, redaction=checked.event_id, room=self.lane.nid))
 
 
 class _Jump(WithoutTimeline):
