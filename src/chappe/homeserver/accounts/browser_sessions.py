@@ -165,7 +165,6 @@ class BrowserSessions:
 
     async def end_all(self, user_id: str, but: bytes | None = None) -> None:
         await self._end("user_id = $2 AND ($3::bytea IS NULL OR id_hash <> $3)", user_id, but)
-        await self._database.execute("DELETE FROM passkey_challenges WHERE user_id = $1", user_id)
 
     async def _end(self, which: str, *arguments: object) -> None:
         """`which`: a condition on `arguments`, from $2 on. What is not needed to find what the session granted is forgotten."""

@@ -182,6 +182,7 @@ def ends(
 ) -> Mapping[str, End]:
     async def end_browser_sessions(entry: AccountStateEntry) -> None:
         await browser_sessions.end_all(entry.user_id, entry.but_browser)
+        await second_factors.forget_challenges(entry.user_id)
 
     return {
         "access tokens": sessions.end,

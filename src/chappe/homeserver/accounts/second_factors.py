@@ -334,6 +334,10 @@ class SecondFactors:
             if had_one:
                 await notice.put(connection)
 
+    async def forget_challenges(self, user_id: str) -> None:
+        """No browser signs in by the passkey that it was asked for."""
+        await self._database.execute("DELETE FROM passkey_challenges WHERE user_id = $1", user_id)
+
     async def prune(self) -> None:
         await self._database.execute("DELETE FROM passkey_challenges WHERE expires_ts < $1", self._now_ms())
 

@@ -93,6 +93,14 @@ class RoomStore:
             self.database, int, bytes, "SELECT pack, data FROM state_packs WHERE pack = ANY($1::bigint[])", packs
         )
 
+    async def save_packs(self, room_nid: int, packs: Sequence[tuple[int, bytes]]) -> None:
+        await self.database.execute(
+            "INSERT INTO state_packs (pack, room_nid, data) SELECT p, $1, d FROM unnest($2::bigint[], $3::bytea[]) x(p, d)",
+            room_nid,
+            [p for p, _ in packs],
+            [d for _, d in packs],
+        )
+
     async def sent(self, txn: str) -> str | None:
         """What a transaction id was answered before."""
         return await self.database.fetchval("SELECT result FROM sent WHERE txn = $1", txn)  # type: ignore[no-any-return]

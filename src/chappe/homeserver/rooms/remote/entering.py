@@ -250,9 +250,7 @@ class Entering:
                 raise PeerUnreachable(server, UNSENT)
             if outcome.status == REJECTED:
                 raise Forbidden(NOT_LET_IN)
-            await self._database.execute(
-                "DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room.nid, join.pdu["state_key"]
-            )
+            await self._receiver.store.forget_invitation(join.pdu["state_key"], room.nid)
             if is_new:
                 await save_entries(self._database, await self._names(members))
         return room

@@ -63,7 +63,7 @@ class RemoteMembership:
         self._policy_servers, self._completing, self._admission = policy_servers, completing, admission
         self.entering = Entering(rooms, receiver, checks, handshakes, completing, admission.uninvited, leases)
         self.shown = ShownState(receiver.store, checks)
-        self._database = receiver.store.database
+        self._store = receiver.store
         self.untold = UntoldLeaves(receiver.store.database, rooms, handshakes, now_ms)
 
     def is_elsewhere(self, room: LiveRoom | None) -> bool:
@@ -226,9 +226,7 @@ class RemoteMembership:
 
     async def _was_before(self, user_id: str, room: LiveRoom, checked: SignedPdu) -> bool:
         """Whether what stands of somebody beside a room was begun after an event: a refusal may come after the next try."""
-        raw = await self._database.fetchval(
-            "SELECT event FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room.nid
-        )
+        raw = await self._store.invitation(user_id, room.nid)
         standing = orjson.loads(raw) if raw is not None else {"auth_events": []}
         cited = references(standing, "auth_events", room.version)
         return checked.event_id in cited or checked.pdu["depth"] < standing.get("depth", 0)
@@ -239,27 +237,12 @@ class RemoteMembership:
         self, user_id: str, room_id: str, version: RoomVersion, checked: SignedPdu, stripped: list[Stripped]
     ) -> None:
         room = await self.entering.claim(room_id, version)
-        await self._database.execute(
-            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
-               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
-            user_id,
-            room.nid,
-            checked.event_id,
-            checked.raw,
-            orjson.dumps(stripped),
-        )
+        await self._store.keep_invitation(user_id, room.nid, checked.event_id, checked.raw, orjson.dumps(stripped))
         await self._change(user_id, room, checked.pdu["content"]["membership"], checked.pdu["sender"])
 
     async def _end(self, user_id: str, room: LiveRoom, event_id: str, pdu: Pdu) -> None:
         """Ends a membership beside a room: the event that ends it takes the place of the one that began it, and clients are told it."""
-        await self._database.execute(
-            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
-               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
-            user_id,
-            room.nid,
-            event_id,
-            canonical_json(pdu),
-        )
+        await self._store.end_invitation(user_id, room.nid, event_id, canonical_json(pdu))
         await self._change(user_id, room, pdu["content"]["membership"], pdu["sender"])
 
     async def _change(self, user_id: str, room: LiveRoom, membership: str, sender: str) -> None:

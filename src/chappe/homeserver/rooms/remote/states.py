@@ -71,7 +71,7 @@ class States:
             return root
         new, packs = await self.edit(root, changes)
         if packs:
-            await self._store.save_packs(room_nid, packs)
+            await self._rooms.store.save_packs(room_nid, packs)
         return new
 
     async def of_entries(self, room: LiveRoom, near: bytes, entries: Mapping[bytes, int]) -> bytes:

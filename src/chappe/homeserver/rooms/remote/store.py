@@ -170,14 +170,6 @@ class RemoteStore:
         )
         return {r.event_nid: ChainRow(r.num, r.base, BitMap.deserialize(r.rest)) for r in rows}
 
-    async def save_packs(self, room_nid: int, packs: Sequence[tuple[int, bytes]]) -> None:
-        await self.database.execute(
-            "INSERT INTO state_packs (pack, room_nid, data) SELECT p, $1, d FROM unnest($2::bigint[], $3::bytea[]) x(p, d)",
-            room_nid,
-            [p for p, _ in packs],
-            [d for _, d in packs],
-        )
-
     async def joined_since(self, room_nid: int, users: Sequence[str]) -> int | None:
         """The position at which the first of some members came in; None where none of them is in the room."""
         return await self.database.fetchval(  # type: ignore[no-any-return]
@@ -258,6 +250,38 @@ class RemoteStore:
             list(event_ids),
             now_ms,
         )
+
+    async def invitation(self, user_id: str, room_nid: int) -> bytes | None:
+        """The event of a membership beside a room."""
+        return await self.database.fetchval(  # type: ignore[no-any-return]
+            "SELECT event FROM invitations WHERE user_id = $1 AND room_nid = $2", user_id, room_nid
+        )
+
+    async def keep_invitation(self, user_id: str, room_nid: int, event_id: str, event: bytes, stripped: bytes) -> None:
+        """`stripped`: what the other server showed of the room, as JSON."""
+        await self.database.execute(
+            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4, stripped = $5""",
+            user_id,
+            room_nid,
+            event_id,
+            event,
+            stripped,
+        )
+
+    async def end_invitation(self, user_id: str, room_nid: int, event_id: str, event: bytes) -> None:
+        """The event that ends it takes its place; what was shown of the room stays."""
+        await self.database.execute(
+            """INSERT INTO invitations (user_id, room_nid, event_id, event, stripped) VALUES ($1, $2, $3, $4, '[]')
+               ON CONFLICT (user_id, room_nid) DO UPDATE SET event_id = $3, event = $4""",
+            user_id,
+            room_nid,
+            event_id,
+            event,
+        )
+
+    async def forget_invitation(self, user_id: str, room_nid: int) -> None:
+        await self.database.execute("DELETE FROM invitations WHERE room_nid = $1 AND user_id = $2", room_nid, user_id)
 
     async def redactions_held(self, event_ids: Collection[str]) -> dict[str, list[str]]:
         rows = await read(
