@@ -46,7 +46,7 @@ NO_PEOPLE = {  # the same names for something else
 FOREIGN_WRITERS: dict[str, set[str]] = {"user_directory": {"homeserver.rooms"}}  # argued in docs/decisions/0017
 # What several files of its owner write. This list shrinks: the statements go into a `store.py`, or one file whose matter the table is.
 WRITTEN_IN_SEVERAL = {
-    *("events", "memberships", "partial_rooms", "relations", "rooms", "threads"),  # rooms here and across servers
+    *("events", "memberships", "relations", "rooms", "threads"),  # rooms here and across servers
     *("login_tokens", "oauth_sessions", "users"),
     *("key_backup_sessions", "key_backups"),  # what is kept of them, and what the person sees
     *("journal", "sent"),  # by the writing function, and by whoever prunes them

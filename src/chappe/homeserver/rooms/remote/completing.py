@@ -25,17 +25,17 @@ from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
+from chappe.homeserver.rooms.remote.saved_members import save_entries, save_memberships
 from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int
 from chappe.homeserver.rooms.summary import summary_row
-from chappe.matrix.directory_entries import DirectoryEntry, directory_entry
+from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import domain_of
 
 log = logging.getLogger(__name__)
-WRITTEN_AT_ONCE = 5000  # rows: what is handed to the database is encoded in one go
 FIRST_WAIT, LONGEST_WAIT = 2.0, 300.0
 PATIENCE = 55.0  # seconds that a request waits for a room to be whole
 KEPT_AT_ONCE = 1000
@@ -366,25 +366,16 @@ def _membership(content: Mapping[str, Any]) -> str:
     return membership if type(membership) is str else "leave"
 
 
-async def save_memberships(transaction: Any, room_nid: int, members: Sequence[tuple[str, str, int, str]]) -> None:
-    """(user, membership, event's number, sender), where nothing newer is known."""
-    for start in range(0, len(members), WRITTEN_AT_ONCE):
-        await transaction.execute(
-            """INSERT INTO memberships (user_id, room_nid, membership, event_nid, sender, position, joined_since, was_joined)
-               SELECT m.who, $1, m.membership, m.nid, m.sender, 0, CASE WHEN m.membership = 'join' THEN 0 END,
-                      m.membership = 'join'
-                 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[]) m(who, membership, nid, sender)
-               ON CONFLICT DO NOTHING""",
-            room_nid,
-            *map(list, zip(*members[start : start + WRITTEN_AT_ONCE], strict=True)),
-        )
+async def begin_partial(transaction: Any, room_nid: int, event_id: str, servers: Sequence[str]) -> None:
+    """The members of a room are not here yet. `event_id`: of the join with which they are asked for; `servers`: those in the room."""
+    await transaction.execute(
+        """INSERT INTO partial_rooms VALUES ($1, $2, $3)
+           ON CONFLICT (room_nid) DO UPDATE SET event_id = $2, servers = $3""",
+        room_nid,
+        event_id,
+        servers,
+    )
 
 
-async def save_entries(transaction: Any, entries: Sequence[DirectoryEntry]) -> None:
-    """How people of other servers are found by name."""
-    for start in range(0, len(entries), WRITTEN_AT_ONCE):
-        await transaction.execute(
-            """INSERT INTO user_directory (user_id, server_name, display_name, avatar_url, search)
-               SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING""",
-            *map(list, zip(*entries[start : start + WRITTEN_AT_ONCE], strict=True)),
-        )
+async def end_partial(transaction: Any, room_nid: int) -> None:
+    await transaction.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room_nid)

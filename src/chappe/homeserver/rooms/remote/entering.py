@@ -16,10 +16,11 @@ from chappe.homeserver.rooms.create_event import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
-from chappe.homeserver.rooms.remote.completing import Completing, save_entries, save_memberships
+from chappe.homeserver.rooms.remote.completing import Completing, begin_partial, end_partial
 from chappe.homeserver.rooms.remote.handshakes import MEMBER, Handshakes, Signed
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
+from chappe.homeserver.rooms.remote.saved_members import save_entries, save_memberships
 from chappe.homeserver.rooms.remote.sent_state import Judged, judge_all, load
 from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
@@ -290,12 +291,7 @@ class Entering:
         async with self._database.transaction() as transaction:
             await save_memberships(transaction, room.nid, rows)
             if partial is not None:
-                await transaction.execute(
-                    """INSERT INTO partial_rooms VALUES ($1, $2, $3)
-                       ON CONFLICT (room_nid) DO UPDATE SET event_id = $2, servers = $3""",
-                    room.nid,
-                    *partial,
-                )
+                await begin_partial(transaction, room.nid, *partial)
             await transaction.execute(
                 """UPDATE rooms SET federated = true, root = $2, state_version = state_version + 1
                     WHERE room_nid = $1 AND stub""",
@@ -311,7 +307,7 @@ class Entering:
         others = [user for m in members if not self._rooms.is_hosted(user := m.event.pdu["state_key"])]
         async with self._database.transaction() as transaction:
             if await transaction.fetchval("SELECT stub FROM rooms WHERE room_nid = $1 FOR UPDATE", room.nid):
-                await transaction.execute("DELETE FROM partial_rooms WHERE room_nid = $1", room.nid)
+                await end_partial(transaction, room.nid)
                 await transaction.execute(
                     "DELETE FROM memberships WHERE room_nid = $1 AND user_id = ANY($2::text[])", room.nid, others
                 )
