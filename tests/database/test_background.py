@@ -21,7 +21,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/database/pool.py": (1, "`in_background` itself: who calls it is listed here"),
     "homeserver/gateway/outgoing.py": (2, "a connection's two directions"),
     "homeserver/http/server.py": (1, "the listener"),
-    "homeserver/load/tasks.py": (1, "`Tasks` itself: who calls it is listed here"),
+    "homeserver/load/tasks.py": (2, "`Tasks` and `SharedWork` themselves: who calls them is listed here"),
     "homeserver/modules/end_to_end_encryption/remote_devices.py": (1, "requests wait for it; asked again"),
     "homeserver/modules/media/remote.py": (1, "requests wait for it; fetched again"),
     "homeserver/modules/presence/presence.py": (1, "who is online, told anew by the next request"),
@@ -45,7 +45,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/sync/long_poll.py": (1, "waits for the client to go away"),
     "homeserver/sync/notifier.py": (2, "wakes waiting clients"),
 }
-BEGINS = re.compile(r"(^|[._])(create_task|ensure_future|in_background|tasks\.(start|keep))$")
+BEGINS = re.compile(r"(^|[._])(create_task|ensure_future|in_background|tasks\.(start|keep)|SharedWork\[.*\])$")
 
 
 def test_every_task_beside_a_request_says_why_it_may_die() -> None:

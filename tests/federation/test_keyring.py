@@ -34,7 +34,7 @@ class World:
         self.documents: dict[str, dict[str, Any]] = {}
         self.notarised: list[dict[str, Any]] = []  # what the notary answers
         node = server.node
-        self.ring = Keyring(node.database, node.domains, self, [NOTARY], lambda: self.now)
+        self.ring = Keyring(node.database, node.domains, self, [NOTARY], lambda: self.now, node.tasks)
 
     def answers(self, until: int, *keys: SigningKey, by: str = OTHER) -> None:
         document: dict[str, Any] = {

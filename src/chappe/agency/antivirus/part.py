@@ -10,13 +10,14 @@ from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.secrets import Secrets
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.media.media import ContentRepository, Scanning
 from chappe.homeserver.part import Part
 
 
-def scanner(database: Database, settings: Antivirus, now_ms: NowMs) -> Scanner:
+def scanner(database: Database, settings: Antivirus, now_ms: NowMs, tasks: Tasks) -> Scanner:
     assert settings.engine is not None
-    return Scanner(database, engine_of(settings.engine), settings, now_ms)
+    return Scanner(database, engine_of(settings.engine), settings, now_ms, tasks)
 
 
 def scanning(scanner: Scanner) -> Scanning:

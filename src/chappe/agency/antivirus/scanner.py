@@ -17,6 +17,7 @@ from chappe.config import Antivirus
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.modules.media.media import Media, ReadWhole, Scanning
 from chappe.matrix.errors import Forbidden, MatrixError
 
@@ -78,11 +79,11 @@ class StoppedFile(Row):
 
 
 class Scanner(Scanning):
-    def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: NowMs) -> None:
+    def __init__(self, database: Database, engine: Engine, settings: Antivirus, now_ms: NowMs, tasks: Tasks) -> None:
         self._database, self._engine = database, engine
         self._settings, self._now_ms = settings, now_ms
         self._gate = asyncio.Semaphore(settings.scans_at_once)
-        self._under_way: dict[tuple[str, str, bytes], asyncio.Task[ScanVerdict]] = {}
+        self._under_way = SharedWork[tuple[str, str, bytes], ScanVerdict](tasks, "scan of a file")
 
     async def require_clean(self, media: Media, read: ReadWhole) -> None:
         try:
@@ -96,11 +97,8 @@ class Scanner(Scanning):
         """Raises ScanFailed where there is none, NotDecrypted where the key is not the file's, M_NOT_FOUND for a damaged one."""
         fingerprint = PLAIN if file is None else file.fingerprint
         key = (media.server_name, media.media_id, fingerprint)
-        task = self._under_way.get(key)
-        if task is None:  # many ask for a new file at once: it is scanned for all of them
-            task = self._under_way[key] = asyncio.create_task(self._known_or_scanned(media, read, file, fingerprint))
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        # many ask for a new file at once: it is scanned for all of them
+        return await self._under_way.result(key, lambda: self._known_or_scanned(media, read, file, fingerprint))
 
     async def _known_or_scanned(
         self, media: Media, read: ReadWhole, file: EncryptedFile | None, fingerprint: bytes

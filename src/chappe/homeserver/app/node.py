@@ -103,6 +103,7 @@ class Homeserver(Parts):
             await self._close_parts()
             self.watchdog.stop()
             await self.loops.stop()
+            await self.tasks.close()
             await self._release()
             await self.writer.close()
         if self._database is not None:
@@ -111,7 +112,6 @@ class Homeserver(Parts):
     async def _close_parts(self) -> None:
         """While the loops still run: what is under way ends, what is queued is written."""
         await self.assembly.close()
-        await self.tasks.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.writer.drain(), SHUTDOWN_PATIENCE)
 

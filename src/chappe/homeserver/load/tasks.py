@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -20,9 +22,15 @@ class Tasks:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """What it fails with is logged."""
+        task = self.keep(work, name)
+        task.add_done_callback(_log_failure)
+        return task
+
+    def keep(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """The same for what somebody waits for, who is told."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._tasks.discard)
         if self._is_closed:
             task.cancel()
         return task
@@ -49,7 +57,22 @@ class Tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("what went on by itself failed", extra={"fields": {"task": task.get_name()}}, exc_info=error)
+
+class SharedWork(Generic[K, T]):
+    """What several want at once, by key: who comes while it is under way waits for the same, and who goes does not end it."""
+
+    def __init__(self, tasks: Tasks, name: str) -> None:
+        self._tasks, self._name = tasks, name
+        self._under_way: dict[K, asyncio.Task[T]] = {}
+
+    async def result(self, key: K, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = self._tasks.keep(begin(), self._name)
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("what went on by itself failed", extra={"fields": {"task": task.get_name()}}, exc_info=error)

@@ -18,6 +18,7 @@ from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.secrets import Secrets
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
 from chappe.homeserver.modules.room_directory.room_directory import RoomDirectory
@@ -60,11 +61,12 @@ def rooms(
     ignoring: Ignoring,
     erased: ErasedAuthors,
     now_ms: NowMs,
+    tasks: Tasks,
     secrets: Secrets,
     config: Config,
 ) -> Rooms:
     secret, limit = secrets.state_hash, config.live_rooms
-    return Rooms(database, clock, writer, domains, boundaries, policy, ignoring, erased, now_ms, secret, limit)
+    return Rooms(database, clock, writer, domains, boundaries, policy, ignoring, erased, now_ms, tasks, secret, limit)
 
 
 def sight(rooms: Rooms) -> Sight:

@@ -9,6 +9,7 @@ from itertools import islice
 
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.rows import Row, find
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.store import RoomStore
 from chappe.matrix.errors import NotFound
@@ -26,11 +27,11 @@ class RoomVersionRow(Row):
 class LiveRooms:
     """`limit`: how many are kept; the least recently used go first, never one with writes under way."""
 
-    def __init__(self, store: RoomStore, clock: Clock, limit: int) -> None:
+    def __init__(self, store: RoomStore, clock: Clock, tasks: Tasks, limit: int) -> None:
         self._store, self._limit = store, limit
         self._by_nid: OrderedDict[int, LiveRoom] = OrderedDict()
         self._numbers: dict[str, int] = {}
-        self._loading: dict[int, asyncio.Task[LiveRoom]] = {}
+        self._loading = SharedWork[int, LiveRoom](tasks, "reading a room")
         clock.listen(self._heard)
 
     def _heard(self, commit: Commit) -> None:
@@ -79,11 +80,7 @@ class LiveRooms:
     async def by_nid(self, room_nid: int) -> LiveRoom:
         room = self._by_nid.get(room_nid)
         if room is None:
-            task = self._loading.get(room_nid)
-            if task is None:
-                task = self._loading[room_nid] = asyncio.create_task(self._load(room_nid))
-                task.add_done_callback(lambda _: self._loading.pop(room_nid, None))
-            room = await asyncio.shield(task)
+            room = await self._loading.result(room_nid, lambda: self._load(room_nid))
         else:
             self._by_nid.move_to_end(room_nid)
         while room.stale:

@@ -14,6 +14,7 @@ from chappe.homeserver.database.clock import Clock
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
@@ -75,6 +76,7 @@ class Rooms:
         ignoring: Ignoring,
         erased: ErasedAuthors,
         now_ms: NowMs,
+        tasks: Tasks,
         secret: bytes,
         live_limit: int = 5000,
     ) -> None:
@@ -83,7 +85,7 @@ class Rooms:
         self._writer, self._domains, self.policy, self.now_ms, self.clock = writer, domains, policy, now_ms, clock
         self.numbers = EventNumbers(self.store)
         self.key_hash = KeyHash(secret)
-        self.live = LiveRooms(self.store, clock, live_limit)
+        self.live = LiveRooms(self.store, clock, tasks, live_limit)
         self.memberships = Memberships(database, clock, self.is_hosted)
         self.trees = TreeReader(self.store.load_packs)
         self.reading = Reading(policy)
@@ -98,7 +100,7 @@ class Rooms:
         self._may_write: dict[str, MayWrite] = {}  # by type of state
         self._guest_access_listeners: list[GuestAccessChanged] = []
         self._send_elsewhere: SendElsewhere | None = None
-        self._under_way: dict[str, asyncio.Task[str]] = {}
+        self._under_way = SharedWork[str, str](tasks, "event of a transaction id")
 
     # ------------------------------------------------------------------------------- what is made of rooms, later
 
@@ -157,11 +159,8 @@ class Rooms:
                 raise RuntimeError("a membership event that Admission was not asked about")
         if txn is None:
             return await self._submit(room, drafts, None, prepare)
-        task = self._under_way.get(txn)
-        if task is None:  # a client that repeats itself while its first request is under way joins it
-            task = self._under_way[txn] = asyncio.create_task(self._submit(room, drafts, txn, prepare))
-            task.add_done_callback(lambda _: self._under_way.pop(txn, None))
-        return await asyncio.shield(task)
+        # a client that repeats itself while its first request is under way joins it
+        return await self._under_way.result(txn, lambda: self._submit(room, drafts, txn, prepare))
 
     async def _submit(
         self, room: LiveRoom, drafts: list[Draft], txn: str | None, prepare: Callable[[RoomWrite], None] | None

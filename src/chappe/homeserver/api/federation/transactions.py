@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from chappe.homeserver.actions.receive_edus import ReceiveEdus
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SERVER_AUTH, Answer, endpoint
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.rooms.remote.pdu_queues import PduQueues
 from chappe.matrix.errors import BadRequest
 
@@ -15,9 +15,9 @@ MOST_PDUS, MOST_EDUS = 50, 100
 
 
 class Transactions:
-    def __init__(self, pdu_queues: PduQueues, receive_edus: ReceiveEdus) -> None:
+    def __init__(self, pdu_queues: PduQueues, receive_edus: ReceiveEdus, tasks: Tasks) -> None:
         self._pdu_queues, self._receive_edus = pdu_queues, receive_edus
-        self._under_way: dict[tuple[str, str], asyncio.Task[dict[str, Any]]] = {}
+        self._under_way = SharedWork[tuple[str, str], dict[str, Any]](tasks, "transaction of another server")
 
     @endpoint(
         "PUT",
@@ -36,11 +36,8 @@ class Transactions:
         if len(pdus) > MOST_PDUS or len(edus) > MOST_EDUS:
             raise BadRequest(f"A transaction has at most {MOST_PDUS} PDUs and {MOST_EDUS} EDUs", "M_TOO_LARGE")
         key = (request.origin, request.params["txnId"])
-        task = self._under_way.get(key)
-        if task is None:  # a sender that repeats itself while its first request is under way gets the same answer
-            task = self._under_way[key] = asyncio.create_task(self._take(request.origin, pdus, edus))
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        # a sender that repeats itself while its first request is under way gets the same answer
+        return await self._under_way.result(key, lambda: self._take(request.origin, pdus, edus))
 
     async def _take(self, origin: str, pdus: list[Any], edus: list[Any]) -> dict[str, Any]:
         receipts = [edu for edu in edus if type(edu) is dict and edu.get("edu_type") == "m.receipt"]

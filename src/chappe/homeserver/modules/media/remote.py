@@ -5,7 +5,6 @@ The answer is `multipart/mixed`: metadata as JSON, then the file itself or the a
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from email.message import Message
@@ -13,6 +12,7 @@ from typing import Protocol
 
 import aiohttp
 
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.client import FederationClient, PeerUnreachable
 from chappe.homeserver.outbound.fetchers import PreviewFetcher
@@ -36,20 +36,16 @@ class Repository(Protocol):
 
 
 class RemoteMedia:
-    def __init__(self, client: FederationClient, domains: Domains, fetcher: PreviewFetcher) -> None:
+    def __init__(self, client: FederationClient, domains: Domains, fetcher: PreviewFetcher, tasks: Tasks) -> None:
         self._client, self._domains, self._fetcher = client, domains, fetcher
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._under_way = SharedWork[tuple[str, str], None](tasks, "file of another server")
 
     async def fetch(self, into: Repository, reader: UserId, server_name: str, media_id: str) -> None:
         """Once for all who want it now. Does nothing for files of here. Raises M_NOT_FOUND, M_TOO_LARGE (502)."""
         if self._domains.is_hosted(server_name) or not is_server_name(server_name) or not is_opaque_id(media_id):
             return
-        key = (server_name, media_id)
-        task = self._under_way.get(key)
-        if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._fetch(into, domain_of(reader), server_name, media_id))
-            task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        await asyncio.shield(task)
+        own = domain_of(reader)
+        await self._under_way.result((server_name, media_id), lambda: self._fetch(into, own, server_name, media_id))
 
     async def _fetch(self, into: Repository, own: str, server_name: str, media_id: str) -> None:
         async def use(answer: aiohttp.ClientResponse) -> None:

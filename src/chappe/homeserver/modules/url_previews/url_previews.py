@@ -3,7 +3,6 @@ not learn who reads the link."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urldefrag, urljoin
@@ -14,6 +13,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.load.parsing import off_the_loop
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.modules.url_previews.page import open_graph
 from chappe.homeserver.modules.url_previews.picture import dimensions
 from chappe.homeserver.outbound.fetchers import PreviewFetcher
@@ -34,11 +34,18 @@ class StoredPreview(Row):
 
 class UrlPreviews:
     def __init__(
-        self, database: Database, fetcher: PreviewFetcher, store_image: StoreImage, now_ms: NowMs, enabled: bool, cache_ms: int
+        self,
+        database: Database,
+        fetcher: PreviewFetcher,
+        store_image: StoreImage,
+        now_ms: NowMs,
+        tasks: Tasks,
+        enabled: bool,
+        cache_ms: int,
     ) -> None:
         self._database, self._fetcher, self._store_image = database, fetcher, store_image
         self._now_ms, self.enabled, self._cache_ms = now_ms, enabled, cache_ms
-        self._under_way: dict[str, asyncio.Task[bytes]] = {}
+        self._under_way = SharedWork[str, bytes](tasks, "preview of a link")
 
     async def preview(self, user_id: UserId, url: str, languages: str | None) -> bytes:
         """Open Graph data as JSON; `og:image` is stored here. Raises M_FORBIDDEN, M_INVALID_PARAM, M_UNKNOWN (502)."""
@@ -50,11 +57,7 @@ class UrlPreviews:
             if not row.preview:
                 raise MatrixError(502, "M_UNKNOWN", "The address could not be opened")
             return bytes(row.preview)
-        task = self._under_way.get(url)
-        if task is None:  # many readers of one link ask for it once
-            task = self._under_way[url] = asyncio.create_task(self._make(user_id, url, languages))
-            task.add_done_callback(lambda _: self._under_way.pop(url, None))
-        return await asyncio.shield(task)
+        return await self._under_way.result(url, lambda: self._make(user_id, url, languages))
 
     async def _make(self, user_id: UserId, url: str, languages: str | None) -> bytes:
         try:

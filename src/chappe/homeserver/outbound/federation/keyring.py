@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import orjson
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import SharedWork, Tasks
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import is_plain_server_name, plain_form
@@ -61,14 +61,16 @@ class StoredDocument(Row):
 
 
 class Keyring:
-    def __init__(self, database: Database, domains: Domains, peers: Peers, notaries: Iterable[str], now_ms: NowMs) -> None:
+    def __init__(
+        self, database: Database, domains: Domains, peers: Peers, notaries: Iterable[str], now_ms: NowMs, tasks: Tasks
+    ) -> None:
         self._database, self._domains, self._peers, self._now_ms = database, domains, peers, now_ms
         self._notaries = list(notaries)
         self._keys: OrderedDict[tuple[str, str], ServerKey] = OrderedDict()
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()  # how often, and until when nobody is asked
         self._answered: OrderedDict[str, int] = OrderedDict()  # when
         self._misspelt: OrderedDict[str, int] = OrderedDict()  # when a server was asked under another form of its name
-        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._fetching = SharedWork[str, None](tasks, "keys of another server")
 
     async def for_request(self, server_name: str, key_id: str) -> str:
         """The key that signs a server's requests now. Raises M_UNAUTHORIZED (401)."""
@@ -160,12 +162,7 @@ class Keyring:
             or 0 <= now - self._answered.get(server_name, -JUST_ASKED) < JUST_ASKED
         ):
             return
-        task = self._fetching.get(server_name)
-        if task is None:
-            task = asyncio.create_task(self._ask(server_name), name=f"keys of {server_name}")
-            self._fetching[server_name] = task
-            task.add_done_callback(lambda _: self._fetching.pop(server_name, None))
-        await asyncio.shield(task)
+        await self._fetching.result(server_name, lambda: self._ask(server_name))
 
     async def _ask(self, server_name: str) -> None:
         for ask in (self._ask_directly, *(self._asking(notary) for notary in self._notaries)):

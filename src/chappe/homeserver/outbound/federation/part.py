@@ -5,6 +5,7 @@ from __future__ import annotations
 from chappe.config import Config, Federation
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
@@ -27,8 +28,10 @@ def client(
     return FederationClient(domains, settings, boundaries, breaker, srv, now_ms, config.extra_ca_file)
 
 
-def keyring(database: Database, domains: Domains, client: FederationClient, settings: Federation, now_ms: NowMs) -> Keyring:
-    return Keyring(database, domains, client, settings.notaries, now_ms)
+def keyring(
+    database: Database, domains: Domains, client: FederationClient, settings: Federation, now_ms: NowMs, tasks: Tasks
+) -> Keyring:
+    return Keyring(database, domains, client, settings.notaries, now_ms, tasks)
 
 
 async def close(client: FederationClient) -> None:
