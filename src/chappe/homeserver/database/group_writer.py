@@ -266,11 +266,10 @@ class GroupWriter:
         Complex: this is the path of every message: what one call needs is gathered, and what it answers given out, in one pass each.
         """
         groups: dict[Lane, list[Write]] = {}
-        numbers: dict[int, int] = {}
+        numbers, positions = dict[int, int](), dict[int, int]()  # by the id of a write
         rows: dict[type[Row], list[tuple[Any, ...]]] = {}  # of the fragments that have some, as records
         rooms: list[tuple[int, int]] = []
         users: list[tuple[int, str]] = []
-        positions: dict[int, int] = {}
         taken, with_txn = 0, []
         for index, write in enumerate(ready):
             lane = numbers[id(write)] = write.lane.nid if write.lane is not None else -1 - index

@@ -26,9 +26,8 @@ async def long_poll(
     pause: float = 0,
     unwoken: float = math.inf,
 ) -> T:
-    """`compose` gives an answer and whether it holds news. `pause`: so many seconds lie between two looks at least; `unwoken`: it
-    looks after so many, though nobody wakes it. Ends early when the client goes, the server shuts down, or the
-    request makes room for another (`Polls`).
+    """`compose` gives an answer and whether it holds news. `pause`: the seconds between two looks, at least; `unwoken`: those after
+    which it looks unwoken. Ends early when the client goes, the server shuts down, or the request makes room for another (`Polls`).
 
     Raises what refuses the account by now: nothing that came after a lock or a sign-out is answered.
     """
