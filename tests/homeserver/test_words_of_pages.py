@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from chappe.config import Passwords, Registration
-from chappe.homeserver.api.pages.texts import MONTHS, TEXTS, day, words
+from chappe.homeserver.api.pages.texts import TEXTS, words
+from chappe.homeserver.outbound.mail.letters import MONTHS, day
 from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
 from tests.support import PASSWORD, Server

@@ -23,11 +23,15 @@ async function signUp(address, page) {
   await page.locator("#password").fill(`mot de passe de ${address}`);
   assert((await page.locator("#username").count()) === 0, "a user name is asked for");
   await page.keyboard.press("Enter");
-  await page.getByText("Votre nom vient de votre organisation").waitFor();
+  await settleIn(page);
+  return page;
+}
+
+async function settleIn(page, says = "Votre nom vient de votre organisation") {
+  await page.getByText(says).waitFor();
   await page.getByRole("button", { name: "Continuer" }).click();
   await page.getByRole("button", { name: "Me le redemander plus tard" }).click();
   await page.getByRole("heading", { name: /^Bienvenue, / }).waitFor();
-  return page;
 }
 
 async function openRoom(page, name) {
@@ -96,9 +100,9 @@ await play({
     await stranger.keyboard.press("Enter");
     await stranger.goto(await ask("mail", "someone@elsewhere.example"));
     await stranger.getByRole("button", { name: "Confirmer" }).click();
-    await stranger.locator("#password").fill("un long mot de passe");
-    await stranger.keyboard.press("Enter");
     await stranger.getByText(/quand un agent vous aura invité/).waitFor();
+    assert((await stranger.locator("#password").count()) === 0, "a password is thought of for nothing");
+    await look(stranger, "no-access");
     await stranger.context().close();
   },
   async "an official invites a guest, with a purpose and an end"() {
@@ -119,9 +123,25 @@ await play({
   },
   async "the guest comes by the mail, and may do what guests may"() {
     gaston = await visit();
-    await gaston.goto(await ask("mail", "gaston@lagaffe.example"));
-    assert((await gaston.getByLabel(ADDRESS).inputValue()) === "gaston@lagaffe.example", "the address is asked for again");
-    await signUp("gaston@lagaffe.example", gaston);
+    const link = await ask("mail", "gaston@lagaffe.example");
+    await gaston.goto(link);
+    await gaston.getByRole("heading", { name: "Sophie Lambert [Culture] vous invite" }).waitFor();
+    for (const said of ["Travaux du musée", "Lot électricité", "Accès jusqu’au", "gaston@lagaffe.example"]) await gaston.getByText(said).first().waitFor();
+    await look(gaston, "invitation");
+    await gaston.getByRole("button", { name: "Créer mon compte" }).click();
+    await gaston.getByText("Lot électricité").waitFor();
+    assert((await gaston.locator("#email").count()) === 0, "the address is asked for again");
+    await gaston.locator("#password").fill("mot de passe de gaston");
+    await look(gaston, "invitation-password");
+    await gaston.keyboard.press("Enter");
+    await settleIn(gaston, "dites-le à la personne qui vous a invité");
+    const again = await gaston.context().newPage();
+    await again.goto(link);
+    await again.getByRole("heading", { name: "Vous avez déjà un compte" }).waitFor();
+    await again.goto(link.replace(/.{9}$/, ""));
+    await again.getByRole("heading", { name: "Ce lien n’est pas le bon" }).waitFor();
+    await look(again, "invitation-foreign");
+    await again.close();
     await gaston.getByText("Vous êtes invité").waitFor();
     assert((await gaston.getByRole("button", { name: "Nouvelle discussion" }).count()) === 0, "a guest may make rooms");
     assert((await gaston.getByRole("link", { name: "Forums" }).count()) === 0, "a guest sees forums");

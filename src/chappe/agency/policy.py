@@ -16,6 +16,7 @@ from chappe.config import Agency
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import values
+from chappe.homeserver.policy import InvitationTerms
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.errors import Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -62,6 +63,9 @@ class AgencyPolicy(RoomPolicy):
             address,
         )
         return bool(await self._standings.who_may(senders, Doing.ACT))
+
+    async def invitation_terms(self, address: str) -> InvitationTerms | None:
+        return await self._asked.sponsors.terms(address)
 
     async def home_of(self, address: str) -> tuple[str, str] | None:
         organisation = await self.organisations.of_address(address)

@@ -34,6 +34,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.homeserver.policy import InvitationTerms
 from chappe.homeserver.rooms.memberships import Memberships
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
@@ -42,6 +43,10 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 REMINDER_DAYS = (14, 3)
 PURPOSE_AT_MOST = 500
+# an invitation is withdrawn where it stands: in the room
+_WAITS = (
+    "EXISTS (SELECT 1 FROM third_party_invites t WHERE t.medium = 'email' AND t.address = i.address AND t.sender = i.sponsor)"
+)
 
 
 class Sponsors:
@@ -70,9 +75,10 @@ class Sponsors:
         """Remembered until somebody has proven the address. Who has invited it before answers for the guest, while they have an account
         and their invitation has not ended. Raises M_INVALID_PARAM for a bad purpose or end."""
         await self._database.execute(
-            """INSERT INTO guest_invitations AS i (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
+            f"""INSERT INTO guest_invitations AS i (address, sponsor, purpose, ends_ts) VALUES ($1, $2, $3, $4)
                ON CONFLICT (address) DO UPDATE SET sponsor = $2, purpose = $3, ends_ts = $4
                 WHERE i.sponsor = $2 OR i.ends_ts <= $5
+                   OR NOT {_WAITS}
                    OR NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = i.sponsor AND NOT u.deactivated)""",
             address,
             sponsor,
@@ -84,11 +90,21 @@ class Sponsors:
     async def has_account(self, address: str) -> bool:
         return await self._accounts.store.user_by_threepid("email", address) is not None
 
-    async def check(self, purpose: str, ends_ts: int | None, sponsor: str) -> None:
+    async def checked(self, purpose: str, ends_ts: int | None, sponsor: str) -> InvitationTerms:
         """Raises M_INVALID_PARAM for what `invited` would refuse, and for no purpose at all."""
-        if not checked_purpose(purpose):
+        if not (said := checked_purpose(purpose)):
             raise BadRequest("Say what the guest is invited for", "M_INVALID_PARAM")
-        await self._checked_end(ends_ts, sponsor)
+        return InvitationTerms(said, await self._checked_end(ends_ts, sponsor))
+
+    async def terms(self, address: str) -> InvitationTerms | None:
+        """Of an invitation that waits."""
+        row = await find(
+            self._database,
+            Invitation,
+            f"""SELECT sponsor, purpose, ends_ts FROM guest_invitations i WHERE address = $1 AND {_WAITS}""",
+            address,
+        )
+        return None if row is None else InvitationTerms(row.purpose, row.ends_ts)
 
     async def arrived(self, user_id: UserId, address: str) -> None:
         """An account has proven an address, and the invitations to it still wait."""
@@ -97,7 +113,7 @@ class Sponsors:
         row = await find(
             self._database,
             Invitation,
-            """SELECT sponsor, purpose, ends_ts FROM guest_invitations WHERE address = $1
+            f"""SELECT sponsor, purpose, ends_ts FROM guest_invitations i WHERE address = $1 AND {_WAITS}
                UNION ALL (SELECT sender, '', NULL FROM third_party_invites WHERE medium = 'email' AND address = $1
                            ORDER BY created_ts LIMIT 1) LIMIT 1""",
             address,
@@ -140,7 +156,7 @@ class Sponsors:
         invited = await read(
             self._database,
             InvitedGuest,
-            "SELECT address, purpose, ends_ts FROM guest_invitations WHERE sponsor = $1 ORDER BY address",
+            f"SELECT address, purpose, ends_ts FROM guest_invitations i WHERE sponsor = $1 AND {_WAITS} ORDER BY address",
             sponsor,
         )
         return {

@@ -39,8 +39,8 @@ class SponsorsApi:
         """Into a room that is open to guests. `ends_ts` in ms; left out, as late as may be."""
         body, user_id = await request.body_as(Invitation), request.user_id
         room_id, address = parse_room_id(body.room_id), parse_email(body.address)
-        await self._sponsors.check(body.purpose, body.ends_ts, user_id)
-        await self._invites.invite(user_id, room_id, "email", address, domain_of(user_id))
+        terms = await self._sponsors.checked(body.purpose, body.ends_ts, user_id)
+        await self._invites.invite(user_id, room_id, "email", address, domain_of(user_id), terms)
         if not await self._sponsors.has_account(address):
             await self._sponsors.invited(user_id, address, body.purpose, body.ends_ts)
         return {}

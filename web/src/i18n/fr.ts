@@ -69,7 +69,7 @@ export const TEXTS: Record<string, string> = {
   "signIn.elsewhere": "Votre organisation a son propre service : {{host}}. Nous vous y conduisons.",
   "signIn.goThere": "Continuer là-bas",
   "signIn.leaving": "Un instant…",
-  "signIn.firstTime": "Première fois ?",
+  "signIn.firstTime": "Première fois ? C’est le même chemin : votre compte se crée en deux minutes.",
   "signIn.create": "Créer mon compte",
   "signIn.claim": "La messagerie des services publics.",
   "signIn.claim2": "Écrivez, partagez, retrouvez. Vos échanges restent entre vous, sur des serveurs de l’administration.",
@@ -752,6 +752,8 @@ export const TEXTS: Record<string, string> = {
   "settings.privacy": "Confidentialité",
   "settings.help": "Aide et diagnostic",
   "settings.saved": "Enregistré",
+  "profile.guestNameIsFixed":
+    "Votre nom vient de votre adresse e-mail. S’il est faux, dites-le à la personne qui vous a invité.",
   "profile.nameIsFixed": "Votre nom vient de votre organisation. S’il est faux, prévenez-la.",
   "profile.organisation": "Organisation",
   "profile.email": "Adresse e-mail",

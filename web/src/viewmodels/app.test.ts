@@ -206,6 +206,14 @@ describe("beginning", () => {
     expect(stage.name === "sign-in" && stage.model.snapshot().address).toBe("anne");
   });
 
+  test("whose account was made in this browser just now goes on without a press", async () => {
+    for (const [query, problem] of [
+      ["address=anne&enter=1", "offline"], // there is no server to be asked here
+      ["address=anne", null],
+    ] as const)
+      expect(problemOf((await begun({ session: null, query })).model)).toBe(problem);
+  });
+
   test("once the first sync is there, the rooms are; what was shared is offered over them", async () => {
     const { model, connection, stage } = await begun({ connection: "starting", shared: true });
     connection.set("online");

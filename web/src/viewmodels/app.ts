@@ -87,7 +87,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.set({ configuration });
     if (this.sessions.isWayBack(this.page.query)) return this.cameBack(configuration);
     if (session) return this.open(session, configuration);
-    this.askSignIn(configuration, null, this.page.query.get("address") ?? "");
+    const form = this.askSignIn(configuration, null, this.page.query.get("address") ?? "");
+    if (this.page.query.get("enter")) void form.submit(); // an account was made in this browser just now
   };
 
   private async cameBack(configuration: Configuration): Promise<void> {
@@ -101,10 +102,11 @@ export class AppViewModel extends ViewModel<AppState> {
     }
   }
 
-  private askSignIn(configuration: Configuration, problem: SignInProblem, address = ""): void {
+  private askSignIn(configuration: Configuration, problem: SignInProblem, address = ""): SignInViewModel {
     const language = (): string => this.preferences.snapshot().language;
     const model = new SignInViewModel(configuration, language, this.page.leave, problem, address);
     this.turn({ name: "sign-in", model });
+    return model;
   }
 
   private async open(session: Session, configuration: Configuration, takeOver = false): Promise<void> {

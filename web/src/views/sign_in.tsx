@@ -49,6 +49,7 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
                 autoComplete="username"
                 autoCapitalize="none"
                 spellCheck={false}
+                autoFocus
                 value={address}
                 onChange={(event) => model.type(event.target.value)}
                 aria-describedby={hint}

@@ -109,7 +109,7 @@ class Accounts:
     ) -> None:
         """`limit`, `beside`: see `AccountStore.add_user`."""
         self._services.require_free_for(user_id, appservice)
-        await self.policy.may_register(user_id, facts or {})
+        await self.require_may_register(user_id, facts or {})
         display_name = await self.policy.display_name(user_id, facts or {}, display_name)
         stored = None
         if password is not None:
@@ -133,6 +133,10 @@ class Accounts:
         if await self.store.add_user(user, limit, beside):
             return
         raise BadRequest("This user name is already taken", "M_USER_IN_USE")
+
+    async def require_may_register(self, user_id: UserId, facts: Mapping[str, Any]) -> None:
+        """Raises what the policy refuses an account with."""
+        await self.policy.may_register(user_id, facts)
 
     async def come_back(self, facts: Mapping[str, Any]) -> UserId | None:
         """Brings back the ended account of whoever proves to be the same person, as the policy sees it; None: there is none."""

@@ -109,10 +109,30 @@ class Threepids:
             assert row is not None
             if row.is_new:
                 query = urlencode({"sid": row.sid, "client_secret": wanted.client_secret, "token": token})
-                link = None if kind in ("no_account", "in_use") else f"{wanted.base_url}{PATH}?{query}"
+                link = f"{wanted.base_url}{PATH}?{query}"
+                if kind in ("no_account", "in_use"):  # to where one begins, with the address
+                    link = f"{wanted.base_url}/?{urlencode({'address': address})}"
                 letter = self.mail.compose(kind, address, wanted.server_name, wanted.language, link)
                 await self.mail.put(connection, letter)
         return str(row.sid)
+
+    async def prove(self, purpose: str, address: str, server_name: str) -> tuple[str, str]:
+        """A session of somebody who has proven the address otherwise: by the link of an invitation. Returns `sid` and secret."""
+        sid, secret, now = secrets.token_urlsafe(16), secrets.token_urlsafe(16), self.now_ms()
+        await self._database.execute(
+            """INSERT INTO validation_sessions (sid, client_secret, medium, address, purpose, server_name, token_hash, send_attempt,
+                                                validated_ts, expires_ts)
+               VALUES ($1, $2, 'email', $3, $4, $5, $6, 1, $7, $8)""",
+            sid,
+            secret,
+            address,
+            purpose,
+            server_name,
+            secrets.token_bytes(32),
+            now,
+            now + VALID_FOR_MS,
+        )
+        return sid, secret
 
     @staticmethod
     def _check_link(wanted: TokenRequest) -> None:

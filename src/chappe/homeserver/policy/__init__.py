@@ -7,6 +7,7 @@ asked inside the engine and the accounts, so that no path (client, bridge, admin
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from chappe.matrix.identifiers import UserId
@@ -16,6 +17,14 @@ StateItem = tuple[str, str, dict[str, Any]]  # type, state key, content
 # by type and state key: what a room says, that is there or is being made
 ContentOf = Callable[[tuple[str, str]], Mapping[str, Any] | None]
 Amount = float | Callable[[], Awaitable[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationTerms:
+    """What an address was invited for, and until when (ms; None: without an end)."""
+
+    purpose: str
+    ends_ts: int | None
 
 
 class Policy:
@@ -103,6 +112,10 @@ class Policy:
 
         `medium` and `address` are "" where somebody writes the event themselves and only another server knows whom it means.
         """
+
+    async def invitation_terms(self, address: str) -> InvitationTerms | None:
+        """On which terms an address has been invited; None where there are none."""
+        return None
 
     async def before_leaving(self, user_id: UserId, room_id: str) -> None:
         """Told before somebody leaves a room, while they can still act in it."""

@@ -2,6 +2,7 @@ import { useId, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Explanation } from "../../matrix/errors";
 import type { IconName } from "../icons";
+import { useApp, useSnapshot } from "../use";
 import { Icon } from "./icon";
 
 /** What went wrong, said at once. */
@@ -74,6 +75,8 @@ export function Field({ label, hint, error, icon, onText, after, ...input }: Fie
 /** How one is called; `isFixed` where the organisation says it. */
 export function NameField(props: { name: string; isFixed: boolean; hint?: string; onText: (text: string) => void }) {
   const { t } = useTranslation();
+  const { rules } = useSnapshot(useApp());
+  const fixed = t(rules?.me.is_guest ? "profile.guestNameIsFixed" : "profile.nameIsFixed");
   return (
     <Field
       label={t("firstRun.name")}
@@ -82,7 +85,7 @@ export function NameField(props: { name: string; isFixed: boolean; hint?: string
       readOnly={props.isFixed}
       autoComplete="name"
       maxLength={256}
-      hint={props.isFixed ? t("profile.nameIsFixed") : props.hint}
+      hint={props.isFixed ? fixed : props.hint}
     />
   );
 }

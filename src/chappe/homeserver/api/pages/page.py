@@ -16,12 +16,13 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSession, BrowserS
 from chappe.homeserver.accounts.fresh_proof import SIGNED_IN, FreshProof
 from chappe.homeserver.accounts.second_factors import SecondFactors
 from chappe.homeserver.api.pages.refusals import in_french
-from chappe.homeserver.api.pages.texts import day, words
+from chappe.homeserver.api.pages.texts import words
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.letters import day
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chappe.homeserver.api.pages.account import AccountPages
 from chappe.homeserver.api.pages.addresses import AddressPages
 from chappe.homeserver.api.pages.consent import ConsentPages
+from chappe.homeserver.api.pages.invitation import InvitationPages
 from chappe.homeserver.api.pages.legacy_sso import LegacySsoPages
 from chappe.homeserver.api.pages.page import Pages
 from chappe.homeserver.api.pages.register import MailLinkPages, RegisterPages
@@ -20,6 +21,7 @@ PART = Part(
         BackChannelLogout,
         RegisterPages,
         MailLinkPages,
+        InvitationPages,
         ConsentPages,
         SecondFactorPages,
         AccountPages,

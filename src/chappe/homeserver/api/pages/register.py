@@ -10,10 +10,15 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.threepids import PATH, REGISTER, RESET, Threepids, TokenRequest
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.api.pages.invitation import facts_of
 from chappe.homeserver.api.pages.page import Pages, Visit, as_sent, safe_next
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
+from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
+from chappe.homeserver.outbound.domains import Domains
+from chappe.matrix.email_address import parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.identifiers import UserId
 
 
 class RegisterPages:
@@ -24,9 +29,12 @@ class RegisterPages:
         settings: RegistrationSettings,
         threepids: Threepids,
         bind_threepid: BindThreepid,
+        invites: ThirdPartyInvites,
+        domains: Domains,
     ) -> None:
         self._pages, self._accounts, self._settings = pages, accounts, settings
         self._threepids, self._bind_threepid = threepids, bind_threepid
+        self._invites, self._domains = invites, domains
 
     @endpoint("GET", "/register", auth=NO_AUTH)
     async def page(self, request: Request) -> Answer:
@@ -37,7 +45,10 @@ class RegisterPages:
         if not (settings.open or settings.by_token or settings.email_required):
             return self._pages.message(visit, visit.text("create_account"), visit.text("registration_closed"), status=403)
         known, proven = {"username": "", "token": "", **(values or {})}, await self._proven(visit)
-        is_named = proven is not None and await self._accounts.user_id_of({"email": proven}, visit.server_name) is not None
+        derived = None if proven is None else await self._accounts.user_id_of({"email": proven}, visit.server_name)
+        if derived is not None and (refused := await self._refused(visit, derived, proven)) is not None:
+            return refused
+        invited = None if proven is None else await self._invites.waiting_for(proven)
         return self._pages.render(
             visit,
             "register.html",
@@ -46,11 +57,21 @@ class RegisterPages:
             query=visit.request.query_string,
             values={"email": _hint(visit), **known},
             proven=proven,
-            is_named=is_named,
+            facts=[] if invited is None else facts_of(visit, invited),
+            is_named=derived is not None,
             email_required=settings.email_required,
             token_required=settings.by_token and not settings.open,
             minimum=self._accounts.passwords.minimum,
         )
+
+    async def _refused(self, visit: Visit, user_id: UserId, address: str | None) -> Response | None:
+        """Said before anybody thinks of a password: the address is proven, so that nobody learns anything of another's."""
+        try:
+            await self._accounts.require_may_register(user_id, {"email": address})
+        except MatrixError as error:
+            title = visit.text("no_access_title", name=visit.brand.name)
+            return self._pages.message(visit, title, self._pages.refusal(visit, error), status=error.status)
+        return None
 
     async def _proven(self, visit: Visit) -> str | None:
         """The address that a mail's link has just proved."""
@@ -68,7 +89,7 @@ class RegisterPages:
         form = await self._pages.form(visit)
         address = await self._proven(visit)
         if self._settings.email_required and address is None:
-            return await self._send_link(visit, form.get("email", ""))
+            return await self._send_link(visit, form.get("email", form.get("login", "")).strip(" "))
         try:
             user_id = await self._create(visit, form, address)
         except MatrixError as error:
@@ -80,13 +101,27 @@ class RegisterPages:
         return self._pages.redirect(visit, safe_next(visit.request.query("next")))
 
     async def _send_link(self, visit: Visit, address: str) -> Response:
+        """What only the domain of an address decides is said; whether it has an account, or was invited, only its mailbox learns."""
+        following = safe_next(visit.request.query("next"))
+        try:
+            address = parse_email(address)
+            home = await self._accounts.home_of(address)
+        except MatrixError as error:
+            return await self._page(visit, self._pages.refusal(visit, error), {"email": address})
+        if home is not None and not self._domains.is_hosted(home[0]):
+            said = f"The accounts of {home[1]} are on {home[0]}: please sign up there"
+            return await self._page(visit, self._pages.refusal(visit, BadRequest(said)), {"email": address})
         secret = secrets.token_urlsafe(16)
-        again = (
-            f"{visit.base_url}/register?{urlencode({'next': safe_next(visit.request.query('next')), 'client_secret': secret})}"
-        )
+        again = f"{visit.base_url}/register?{urlencode({'next': following, 'client_secret': secret})}"
         wanted = TokenRequest(address, secret, 1, again, visit.server_name, visit.base_url, visit.language)
         await self._threepids.request_token(REGISTER, wanted)
-        return self._pages.message(visit, visit.text("check_mail"), visit.text("check_mail_text"))
+        return self._pages.render(
+            visit,
+            "check_mail.html",
+            address=address,
+            minutes=self._threepids.mail.link_minutes,
+            query=urlencode({"next": following}),
+        )
 
     async def _create(self, visit: Visit, form: dict[str, str], address: str | None) -> str:
         accounts, settings = self._accounts, self._settings

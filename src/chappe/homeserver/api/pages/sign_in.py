@@ -33,6 +33,7 @@ class SignInPages:
         self._pages, self._providers = pages, providers
         self._check_password, self._upstream = check_password, upstream
         self._may_register = registration.open or registration.by_token or registration.email_required
+        self._by_mail = registration.email_required
 
     # ----------------------------------------------------------------------------------------------------- password
 
@@ -64,6 +65,7 @@ class SignInPages:
             providers=self._providers.of(visit.server_name),
             has_mail=self._pages.has_mail,
             may_register=self._may_register,
+            by_mail=self._by_mail,
         )
 
     @endpoint("POST", "/login", auth=NO_AUTH, limit="login", body_limit=SMALL_LIMIT)

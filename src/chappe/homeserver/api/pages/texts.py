@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 TEXTS: dict[str, tuple[str, str]] = {
     "sign_in": ("Se connecter", "Sign in"),
     "sign_in_to": ("Se connecter à {name}", "Sign in to {name}"),
@@ -73,6 +71,78 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check_mail_text": (
         "Si cette adresse convient, un message vient de lui être envoyé. Ouvrez le lien qu'il contient.",
         "If this address is right, a message has just been sent to it. Open its link.",
+    ),
+    "check_mail_at": (
+        "Si l’adresse {address} convient, un message vient de lui être envoyé : ouvrez le lien qu’il contient.",
+        "If the address {address} is right, a message has just been sent to it: open its link.",
+    ),
+    "check_mail_minutes_one": ("Il est valable {count} minute.", "It is valid for {count} minute."),
+    "check_mail_minutes": ("Il est valable {count} minutes.", "It is valid for {count} minutes."),
+    "no_mail_title": ("Vous n’avez rien reçu ?", "Nothing has come?"),
+    "no_mail_wait": (
+        "Attendez une minute, puis regardez dans vos courriers indésirables.",
+        "Wait for a minute, then look among your junk mail.",
+    ),
+    "no_mail_nobody": (
+        "Cette adresse n’a peut-être pas accès à {name} : essayez votre adresse professionnelle. Si vous n’êtes pas agent public, demandez à la personne qui vous connaît de vous inviter.",
+        "This address may not have access to {name}: try your work address. If you are no public official, ask the person who knows you to invite you.",
+    ),
+    "send_again": ("Renvoyer le message", "Send the message again"),
+    "other_address": ("Changer d’adresse", "Use another address"),
+    "no_access_title": ("Cette adresse n’a pas accès à {name}", "This address has no access to {name}"),
+    "first_time": (
+        "Première fois ? C’est le même chemin : votre compte se crée en deux minutes.",
+        "First time? It is the same way: your account is made in two minutes.",
+    ),
+    "create_my_account": ("Créer mon compte", "Create my account"),
+    "colon": ("\u00a0:", ":"),
+    # invitations
+    "invited_title": ("{who} vous invite", "{who} invites you"),
+    "invited_by": ("Invité par", "Invited by"),
+    "invited_into": ("Discussion", "Conversation"),
+    "invited_for": ("Motif", "Purpose"),
+    "invited_until": ("Accès jusqu’au", "Access until"),
+    "invited_as": (
+        "Votre compte aura l’adresse {address} : ce lien prouve qu’elle est à vous. Il ne vous reste qu’à choisir un mot de passe.",
+        "Your account will have the address {address}: this link proves that it is yours. All that is left is to choose a password.",
+    ),
+    "invited_old": (
+        "Ce lien date de plus d’un mois. Nous écrivons de nouveau à {address} pour vérifier que l’adresse est toujours à vous.",
+        "This link is more than a month old. We write to {address} once more, to see that the address is still yours.",
+    ),
+    "invited_known_title": ("Vous avez déjà un compte", "You have an account already"),
+    "invited_known": (
+        "L’adresse {address} est celle d’un compte : connectez-vous, l’invitation vous y attend.",
+        "The address {address} belongs to an account: sign in, the invitation waits for you there.",
+    ),
+    "invited_foreign_title": ("Ce lien n’est pas le bon", "This link is not right"),
+    "invited_foreign": (
+        "Il est incomplet, ou vient d’un autre service. Ouvrez-le depuis le message que vous avez reçu, ou demandez à la personne qui vous invite de le renvoyer.",
+        "It is incomplete, or comes from another service. Open it from the message that you received, or ask whoever invites you to send it again.",
+    ),
+    "invited_withdrawn_title": ("Cette invitation n’est plus valable", "This invitation is no longer valid"),
+    "invited_withdrawn": (
+        "Elle a été retirée, ou la personne qui vous invitait n’est plus là. Demandez une nouvelle invitation à quelqu’un de la discussion.",
+        "It was withdrawn, or whoever invited you is no longer here. Ask somebody of the conversation for a new invitation.",
+    ),
+    "invited_ended_title": ("Cette invitation est terminée", "This invitation is over"),
+    "invited_ended": (
+        "L’accès qu’elle donnait a pris fin. Si vous en avez encore besoin, demandez à {who} de vous inviter de nouveau.",
+        "The access that it gave has ended. If you still need it, ask {who} to invite you again.",
+    ),
+    "invited_elsewhere_title": ("Votre compte est ailleurs", "Your account is elsewhere"),
+    "invited_elsewhere": (
+        "Les comptes de {organisation} sont sur un autre serveur : continuez là-bas, avec la même adresse.",
+        "The accounts of {organisation} are on another server: go on there, with the same address.",
+    ),
+    "invited_closed_title": ("Les inscriptions sont fermées", "Registration is closed"),
+    "invited_closed": (
+        "Demandez un compte à votre administrateur, puis revenez à ce lien.",
+        "Ask your administrator for an account, then come back to this link.",
+    ),
+    "invited_no_organisation": (
+        "Aucune organisation n’est connue pour cette adresse : demandez à être invité à votre adresse professionnelle.",
+        "No organisation is known for this address: ask to be invited by your work address.",
     ),
     # mail links
     "confirm_address": ("Confirmer votre adresse", "Confirm your address"),
@@ -237,21 +307,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "erase": ("Effacer aussi mes messages pour les nouveaux venus", "Also hide my messages from people who join later"),
 }
 
-MONTHS = (
-    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
-)
-
 
 def words(key: str, is_french: bool, **values: object) -> str:
     """In French none is one: "0 code"."""
     ones: tuple[object, ...] = (0, 1) if is_french else (1,)
     french, english = TEXTS[f"{key}_one" if values.get("count") in ones and f"{key}_one" in TEXTS else key]
     return (french if is_french else english).format(**values)
-
-
-def day(ts: int, is_french: bool) -> str:
-    """`ts`: milliseconds. "1er mars 2026", "1 March 2026"."""
-    at = time.gmtime(ts / 1000)
-    number = "1er" if is_french and at.tm_mday == 1 else str(at.tm_mday)
-    return f"{number} {MONTHS[not is_french][at.tm_mon - 1]} {at.tm_year}"

@@ -10,7 +10,9 @@ from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.modules.third_party_invites.api import IdentityKeys
+from chappe.homeserver.database.secrets import Secrets
+from chappe.homeserver.modules.third_party_invites.api import IdentityKeys, WaitingInvitations
+from chappe.homeserver.modules.third_party_invites.links import InvitationLinks
 from chappe.homeserver.modules.third_party_invites.tables import TABLES
 from chappe.homeserver.modules.third_party_invites.third_party_invites import FRAGMENT, ThirdPartyInvites
 from chappe.homeserver.outbound.domains import Domains
@@ -30,13 +32,21 @@ def third_party_invites(
     config: Config,
     mail: MailQueue,
     standings: Standings,
+    secrets: Secrets,
 ) -> ThirdPartyInvites:
     writer.register(FRAGMENT)
-    return ThirdPartyInvites(database, accounts, rooms, membership, domains, config.public_url, mail, standings)
+    links = InvitationLinks(secrets.browser, rooms.now_ms)
+    return ThirdPartyInvites(database, accounts, rooms, membership, domains, config.public_url, mail, standings, links)
 
 
 def ends(invites: ThirdPartyInvites) -> Mapping[str, End]:
     return {"invitations by address": of_user(invites.forget_sender)}
 
 
-PART = Part("invitations by address", gives=(third_party_invites,), endpoints=(IdentityKeys,), tables=TABLES, ends=ends)
+PART = Part(
+    "invitations by address",
+    gives=(third_party_invites,),
+    endpoints=(IdentityKeys, WaitingInvitations),
+    tables=TABLES,
+    ends=ends,
+)

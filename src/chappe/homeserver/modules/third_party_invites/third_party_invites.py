@@ -18,17 +18,20 @@ from msgspec.structs import astuple
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns, read, values
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.writing_function import Fragment
+from chappe.homeserver.modules.third_party_invites.links import PATH, InvitationLink, InvitationLinks
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.letters import day
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
+from chappe.homeserver.policy import InvitationTerms
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.email_address import masked, parse_email
-from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.event_auth import invitation_keys
 from chappe.matrix.identifiers import UserId, domain_of
 from chappe.matrix.signing import SigningKey, sign_json
@@ -68,6 +71,16 @@ class Waiting:
     row: InviteRow
 
 
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """An invitation that waits, as it is told to whoever it is for: who invites, into which room ("": one without a name)."""
+
+    row: InviteRow
+    who: str
+    what: str
+    terms: InvitationTerms | None
+
+
 class ThirdPartyInvites:
     def __init__(
         self,
@@ -79,8 +92,9 @@ class ThirdPartyInvites:
         public_url: str | None,
         mail: MailQueue,
         standings: Standings,
+        links: InvitationLinks,
     ) -> None:
-        self._standings = standings
+        self._standings, self._links = standings, links
         self._database, self._accounts, self._rooms = database, accounts, rooms
         self._membership, self._domains, self._public_url = membership, domains, public_url
         self._mail = mail
@@ -103,17 +117,28 @@ class ThirdPartyInvites:
     async def require_may_announce(self, user_id: UserId, room_id: str, token: str, content: Mapping[str, Any]) -> None:
         """Before somebody writes the event of an invitation themselves. Raises what the policy refuses it with.
 
-        Of what is kept here it has been asked (`store`). Of any other only another server knows the address.
+        Of what is kept here it has been asked (`store`). Of any other only another server knows the address. Without keys it
+        withdraws the invitation, which ends here with it.
         """
         keys = set(invitation_keys(content))
+        if not keys:
+            await self._withdraw(user_id, room_id, token)
         if keys and keys != await self._kept_keys(user_id, room_id, token):
             await self._require_may_invite_address(user_id, room_id, "", "")
+
+    async def _withdraw(self, user_id: str, room_id: str, token: str) -> None:
+        room = await self._rooms.require_joined(user_id, room_id)
+        if room.power_levels().of(user_id) >= room.power_levels().level("invite"):  # as the rule of the event has it
+            await self._database.execute("DELETE FROM third_party_invites WHERE token = $1 AND room_id = $2", token, room_id)
 
     async def _kept_keys(self, user_id: UserId, room_id: str, token: str) -> set[str]:
         return set(await values(self._database, str, _KEPT_KEYS, token, room_id, user_id)) if room_id else set()
 
-    async def invite(self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str) -> None:
-        """Invites the account that has proven the address, or leaves an invitation for it. Raises M_THREEPID_DENIED."""
+    async def invite(
+        self, user_id: UserId, room_id: str, medium: str, address: str, id_server: str, terms: InvitationTerms | None = None
+    ) -> None:
+        """Invites the account that has proven the address, or leaves an invitation for it. `terms`: what its mail says of them,
+        which their owner keeps. Raises M_THREEPID_DENIED."""
         address = self._checked_here(medium, address, id_server)
         room = await self._rooms.require_joined(user_id, room_id)
         await self._require_may_invite_address(user_id, room_id, medium, address)
@@ -124,7 +149,7 @@ class ThirdPartyInvites:
         waiting = self._waiting(user_id, room_id, medium, address)
         # nothing is kept of what is refused, and nothing is announced that is not kept
         beside: list[Row] = [waiting.row]
-        beside += [mail.row for mail in await self._letters(user_id, room, address)]
+        beside += [mail.row for mail in await self._letters(waiting.row, room, terms)]
         draft = Draft(THIRD_PARTY_INVITE, user_id, waiting.content, waiting.token, beside=beside)
         await self._rooms.submit(room, [draft])
         self._mail.send_soon()
@@ -164,25 +189,104 @@ class ThirdPartyInvites:
         if room.power_levels().of(user_id) < room.power_levels().level("invite"):
             raise Forbidden("You may not invite anybody into this room")
         waiting = self._waiting(user_id, room_id, medium, address)
-        letters = await self._letters(user_id, room, address)
+        letters = await self._letters(waiting.row, room, None)
         async with self._database.transaction() as connection:
             await connection.execute(f"{_INSERT} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", *astuple(waiting.row))
             await self._mail.put(connection, *letters)
         shown, keys = waiting.content["display_name"], waiting.content["public_keys"]
         return {"token": waiting.token, "display_name": shown, "public_keys": keys}
 
-    async def _letters(self, user_id: str, room: LiveRoom, address: str) -> list[Mail]:
+    async def _letters(self, row: InviteRow, room: LiveRoom, terms: InvitationTerms | None) -> list[Mail]:
         """The one to the address; none where the server sends no mail."""
         if not self._mail.is_on:
             return []
-        profile = await self._accounts.find_user(user_id)
-        name = room.get(("m.room.name", ""))
-        what = name.content.get("name") if name is not None else None
-        who = (profile.profile.get("displayname") if profile else None) or user_id
-        server_name = domain_of(user_id)
+        server_name = domain_of(row.sender)
         base = (self._public_url or f"https://{server_name}").rstrip("/")
-        link = f"{base}/?{urlencode({'address': address, 'invited': 1})}"
-        return [self._mail.compose("invitation", address, server_name, None, link, who=who, what=what or "…")]
+        link = f"{base}{PATH}?{urlencode({'link': self._links.make(row.token, row.address)})}"
+        said = {"who": await self._name(row.sender), "what": _room_name(room) or "…"}
+        kind = "invitation" if terms is None else "invitation_guest" if terms.ends_ts is None else "invitation_guest_until"
+        if terms is not None:
+            is_french = self._mail.brand(server_name).language == "fr"
+            said |= {"purpose": terms.purpose, "until": day(terms.ends_ts or 0, is_french)}
+        return [self._mail.compose(kind, row.address, server_name, None, link, (), **said)]
+
+    async def _name(self, user_id: str) -> str:
+        user = await self._accounts.find_user(user_id)
+        return (user.profile.get("displayname") if user else None) or user_id
+
+    # ---------------------------------------------------------------------------------------------- while it waits
+
+    async def of_link(self, link: str) -> tuple[InvitationLink, Invited | None] | None:
+        """What the link of a mail is of, and the invitation while it waits; None where this installation has not made the link."""
+        found = self._links.read(link)
+        if found is None:
+            return None
+        row = await find(
+            self._database, InviteRow, f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE token = $1", found.token
+        )
+        return found, await self._told(row) if row is not None and await self._is_in_force(row) else None
+
+    async def waiting_for(self, address: str) -> Invited | None:
+        """The oldest invitation of an address."""
+        for row in await self._of_address("email", address):
+            if await self._is_in_force(row):
+                return await self._told(row)
+        return None
+
+    async def in_room(self, user_id: UserId, room_id: str) -> list[Invited]:
+        """Who is awaited in a room. Raises M_FORBIDDEN for who is not in it."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        rows = await read(
+            self._database,
+            InviteRow,
+            f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE room_id = $1 ORDER BY created_ts",
+            room_id,
+        )
+        return [await self._told(row) for row in rows if _stands(room, row.token)]
+
+    async def send_again(self, user_id: UserId, room_id: str, token: str) -> None:
+        """The mail of an invitation, with a new link. Raises M_NOT_FOUND, M_FORBIDDEN for who may invite nobody."""
+        room = await self._rooms.require_joined(user_id, room_id)
+        row = await find(
+            self._database,
+            InviteRow,
+            f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE token = $1 AND room_id = $2",
+            token,
+            room_id,
+        )
+        if row is None or not _stands(room, token):
+            raise NotFound("This invitation waits no more")
+        await self._require_may_invite_address(user_id, room_id, row.medium, row.address)
+        if row.sender != user_id and room.power_levels().of(user_id) < room.power_levels().level("invite"):
+            raise Forbidden("You may not invite anybody into this room")
+        letters = await self._letters(row, room, await self._terms(row.address))
+        async with self._database.transaction() as connection:
+            await self._mail.put(connection, *letters)
+
+    async def _told(self, row: InviteRow) -> Invited:
+        room = await self._rooms.require(row.room_id)
+        return Invited(row, await self._name(row.sender), _room_name(room), await self._terms(row.address))
+
+    async def _terms(self, address: str) -> InvitationTerms | None:
+        return await self._rooms.policy.invitation_terms(address)
+
+    async def _is_in_force(self, row: InviteRow) -> bool:
+        """Whether it would still be an invitation if its address were proven now."""
+        is_own = self._domains.is_hosted(domain_of(row.sender))
+        if is_own and not await self._standings.who_may([row.sender], Doing.ACT):
+            return False
+        return _stands(await self._rooms.require(row.room_id), row.token)
+
+    async def _of_address(self, medium: str, address: str) -> list[InviteRow]:
+        return await read(
+            self._database,
+            InviteRow,
+            f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
+            medium,
+            address,
+        )
+
+    # -------------------------------------------------------------------------------------------------- once proven
 
     async def redeem(self, user_id: UserId, medium: str, address: str) -> int:
         """An account has proven an address: turns what waited for it into invitations. Returns how many."""
@@ -203,13 +307,7 @@ class ThirdPartyInvites:
 
     async def proofs(self, user_id: UserId, medium: str, address: str) -> list[dict[str, Any]]:
         """The invitations that wait for an address, each signed for whoever has proven to hold it (`3pid/onbind`)."""
-        rows = await read(
-            self._database,
-            InviteRow,
-            f"SELECT {columns(InviteRow)} FROM third_party_invites WHERE medium = $1 AND address = $2 ORDER BY created_ts",
-            medium,
-            address,
-        )
+        rows = await self._of_address(medium, address)
         senders = {row.sender for row in rows}
         own = {sender for sender in senders if self._domains.is_hosted(domain_of(sender))}
         acting = senders - own | await self._standings.who_may(own, Doing.ACT)
@@ -244,6 +342,18 @@ class ThirdPartyInvites:
         return bool(
             await self._database.fetchval("SELECT EXISTS (SELECT 1 FROM third_party_invites WHERE public_key = $1)", public_key)
         )
+
+
+def _room_name(room: LiveRoom) -> str:
+    event = room.get(("m.room.name", ""))
+    name = event.content.get("name") if event is not None else None
+    return name if isinstance(name, str) else ""
+
+
+def _stands(room: LiveRoom, token: str) -> bool:
+    """Whether the room announces it. What another server announces for us (`store`) may not have come yet, and counts not before."""
+    event = room.get((THIRD_PARTY_INVITE, token))
+    return event is not None and bool(invitation_keys(event.content))
 
 
 def _checked(medium: str, address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,6 +10,9 @@ from html import escape
 from chappe.config import Brand
 from chappe.homeserver.outbound.mail.message import one_line
 
+_INVITES_FR, _INVITES_EN = "{who} vous invite dans « {what} » sur {brand}.", "{who} invites you to “{what}” on {brand}."
+_ACCEPT_FR = "Ouvrez ce lien pour créer votre compte, ou vous connecter si vous en avez un. Il n'est que pour vous : ne le transmettez pas."
+_ACCEPT_EN = "Open this link to create your account, or to sign in if you have one. It is for you alone: do not pass it on."
 # kind: language: (subject, paragraphs, label of the button)
 TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
     "verify": {
@@ -36,7 +40,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
                 "Quelqu'un, vous peut-être, a voulu utiliser cette adresse pour un compte {brand}.",
                 "Elle appartient déjà à un compte : connectez-vous, ou demandez un nouveau mot de passe.",
             ],
-            None,
+            "Se connecter",
         ),
         "en": (
             "You have an account already",
@@ -44,7 +48,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
                 "Somebody, perhaps you, wanted to use this address for an account of {brand}.",
                 "It belongs to an account already: sign in, or ask for a new password.",
             ],
-            None,
+            "Sign in",
         ),
     },
     "reset": {
@@ -72,17 +76,17 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             "Aucun compte à cette adresse",
             [
                 "Quelqu'un, vous peut-être, a demandé un nouveau mot de passe pour {brand}.",
-                "Aucun compte n'a cette adresse. Si vous avez un compte, il est à une autre adresse.",
+                "Aucun compte n'a cette adresse. Si vous avez un compte, il est à une autre adresse ; sinon, vous pouvez en créer un.",
             ],
-            None,
+            "Ouvrir {brand}",
         ),
         "en": (
             "No account at this address",
             [
                 "Somebody, perhaps you, asked for a new password for {brand}.",
-                "No account has this address. If you have an account, it is at another one.",
+                "No account has this address. If you have an account, it is at another one; otherwise you can create one.",
             ],
-            None,
+            "Open {brand}",
         ),
     },
     "password_changed": {
@@ -284,15 +288,23 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         ),
     },
     "invitation": {
+        "fr": ("{who} vous invite", [_INVITES_FR, _ACCEPT_FR], "Accepter l'invitation"),
+        "en": ("{who} invites you", [_INVITES_EN, _ACCEPT_EN], "Accept the invitation"),
+    },
+    "invitation_guest": {
+        "fr": ("{who} vous invite", [_INVITES_FR, "Motif : {purpose}.", _ACCEPT_FR], "Accepter l'invitation"),
+        "en": ("{who} invites you", [_INVITES_EN, "Purpose: {purpose}.", _ACCEPT_EN], "Accept the invitation"),
+    },
+    "invitation_guest_until": {
         "fr": (
             "{who} vous invite",
-            ["{who} vous invite dans « {what} » sur {brand}.", "Créez un compte avec cette adresse pour accepter."],
-            "Ouvrir {brand}",
+            [_INVITES_FR, "Motif : {purpose}. Votre accès est ouvert jusqu'au {until}.", _ACCEPT_FR],
+            "Accepter l'invitation",
         ),
         "en": (
             "{who} invites you",
-            ["{who} invites you to “{what}” on {brand}.", "Create an account with this address to accept."],
-            "Open {brand}",
+            [_INVITES_EN, "Purpose: {purpose}. Your access is open until {until}.", _ACCEPT_EN],
+            "Accept the invitation",
         ),
     },
     "renew": {
@@ -360,6 +372,19 @@ class Letter:
     subject: str
     plain: str
     html: str
+
+
+MONTHS = (
+    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
+)
+
+
+def day(ts: int, is_french: bool) -> str:
+    """`ts`: milliseconds. "1er mars 2026", "1 March 2026"."""
+    at = time.gmtime(ts / 1000)
+    number = "1er" if is_french and at.tm_mday == 1 else str(at.tm_mday)
+    return f"{number} {MONTHS[not is_french][at.tm_mon - 1]} {at.tm_year}"
 
 
 def compose(
