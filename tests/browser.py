@@ -112,7 +112,7 @@ class Browser:
 
     @property
     def heading(self) -> str:
-        return html.unescape(re.search(r"<h1>(.*?)</h1>", self.page)[1])  # type: ignore[index]
+        return html.unescape(re.search(r"<h1[^>]*>(.*?)</h1>", self.page)[1])  # type: ignore[index]
 
     @property
     def query(self) -> dict[str, str]:

@@ -65,7 +65,10 @@ function compressed(): Plugin {
   };
 }
 
+const VERSION = /^version = "([^"]+)"/m.exec(readFileSync("../pyproject.toml", "utf8"))?.[1];
+
 export default defineConfig({
+  define: { "import.meta.env.VERSION": JSON.stringify(VERSION) },
   plugins: [react(), licences(), compressed()],
   worker: { format: "es", plugins: () => [noted] },
   build: {
@@ -76,8 +79,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {
-      input: { index: "index.html", sw: "src/platform/service_worker.ts" },
+      input: { index: "index.html", sw: "src/platform/service_worker.ts", look: "src/styles/pages.css" },
       output: {
+        assetFileNames: (asset) => (asset.names.includes("look.css") ? "look.css" : "assets/[name]-[hash][extname]"),
         entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
       },
     },

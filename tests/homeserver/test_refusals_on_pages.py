@@ -92,16 +92,16 @@ async def test_the_pages_refuse_in_the_language_of_their_reader(new_server: NewS
     await browser.submit("/register", username="bob!", password=PASSWORD)
     assert "Un identifiant ne contient que" in browser.page
     for path, said in {
-        "/oauth2/authorize?client_id=nobody": "Cette application n&#39;est pas connue ici.",
-        "/login/oidc/nobody": "Cette façon de se connecter n&#39;existe pas ici.",
-        "/reset-password?sid=s&client_secret=c": "Ce lien n&#39;est plus valable",
+        "/oauth2/authorize?client_id=nobody": "Cette application n’est pas connue ici.",
+        "/login/oidc/nobody": "Cette façon de se connecter n’existe pas ici.",
+        "/reset-password?sid=s&client_secret=c": "Ce lien n’est plus valable",
     }.items():
         await browser.open(path)
         assert said in browser.page, browser.page
     await browser.sign_in("alice", PASSWORD, "/account/password")
     assert "Tous vos appareils seront déconnectés, celui-ci aussi." in browser.page
     await browser.submit("/account/password", current="wrong", password="a new password")
-    assert "Ce n&#39;est pas votre mot de passe actuel." in browser.page
+    assert "Ce n’est pas votre mot de passe actuel." in browser.page
     await server.node.accounts.set_state("@alice:localhost", suspended=True)
     await browser.open("/account")
     await browser.submit("/account/profile", display_name="Alice")

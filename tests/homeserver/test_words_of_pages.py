@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from chappe.config import Passwords, Registration
+from chappe.agency.account_validity_api import _PAGES
+from chappe.config import Brand, Passwords, Registration
+from chappe.homeserver.api.pages.refusals import REFUSALS, in_french
 from chappe.homeserver.api.pages.texts import TEXTS, words
-from chappe.homeserver.outbound.mail.letters import MONTHS, day
+from chappe.homeserver.outbound.mail.letters import TEXTS as LETTERS
+from chappe.homeserver.outbound.mail.letters import compose
+from chappe.i18n import MONTHS, curled, day
+from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
 from tests.support import PASSWORD, Server
@@ -18,13 +25,44 @@ NewServer = Callable[..., Awaitable[Server]]
 
 def test_what_is_counted_is_said_of_one_and_of_many() -> None:
     counted = {key.removesuffix("_one") for key, texts in TEXTS.items() if "{count}" in "".join(texts)}
-    assert counted == {"password_hint", "codes_left"}
+    assert counted == {"password_hint", "codes_left", "check_mail_minutes"}
     for key in counted:
         for is_french in (True, False):
             one, many = words(key, is_french, count=1), words(key, is_french, count=12)
             assert one.replace("1", "") != many.replace("12", "")
     assert words("codes_left", True, count=0) == "0 code de secours restant"
     assert words("codes_left", False, count=0) == "0 recovery codes left"
+
+
+def letters() -> list[tuple[str, str, str]]:
+    """(language, what it is, what it says) of all mails, plain and as HTML."""
+    values = dict.fromkeys(("who", "what", "user", "address", "code", "purpose", "until", "device", "place"), "x")
+    found = []
+    for kind, language in ((kind, language) for kind, languages in LETTERS.items() for language in languages):
+        letter = compose(kind, language, Brand(), "https://x.example", minutes=2, days=2, count=2, **values)
+        said = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", letter.html, flags=re.DOTALL))
+        found += [(language, kind, f"{letter.subject} {letter.plain}"), (language, f"{kind} (HTML)", said)]
+    return found
+
+
+def said() -> list[tuple[str, str, str]]:
+    pages = [(language, key, text) for key, texts in TEXTS.items() for language, text in zip(("fr", "en"), texts, strict=True)]
+    refusals = [("fr", english, in_french(Forbidden(re.sub(r"\{\w+\}", "x", english)))) for english in REFUSALS]
+    renewed = [(language, key, " ".join(text)) for key, texts in _PAGES.items() for language, text in texts.items()]
+    return pages + refusals + renewed + letters()
+
+
+def test_every_text_is_typeset_as_its_language_asks() -> None:
+    """Curly apostrophes and quotes; in French, signs stay on the line of their word."""
+    straight = re.compile(r"(?<=\w)'(?=\w)|(?<=\s)\"\w")
+    breaks = re.compile(r" (?=[:;?!»%])|« |[“”]|[\w)]»|«\w|\w[;?!](?=\s|$)")
+    wrong = [
+        (language, what, text)
+        for language, what, text in said()
+        if straight.search(text) or (breaks.search(text) if language == "fr" else re.search(r"[«»]| [:;?!]", text))
+    ]
+    assert wrong == []
+    assert curled("it isn't 'so'") == "it isn’t 'so'", "what the APIs say, on a page"
 
 
 @pytest.mark.parametrize(

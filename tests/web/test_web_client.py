@@ -21,6 +21,7 @@ from chappe.config import (
     Classification,
     IdentityProvider,
     Listener,
+    Passwords,
     ReadGuard,
     Registration,
 )
@@ -148,6 +149,25 @@ async def test_getting_in(new_server: NewServer) -> None:
     try:
         async with node("provider.mjs", str(theirs), f"{callback}/callback", f"{callback}/backchannel-logout"):
             await act("getting_in", base, f"http://127.0.0.1:{control.addresses[0][1]}")
+    finally:
+        await control.cleanup()
+        mailbox.stop()
+
+
+async def test_the_pages_of_the_server(new_server: NewServer) -> None:
+    """Each of them, in every appearance, with a brand and mail."""
+    mailbox, own = Mailbox().start(), free_port()
+    server = await new_server(
+        listeners=[Listener(port=own)],
+        public_url=f"http://localhost:{own}",
+        email=mailbox.settings(),
+        brands={"localhost": Brand(name="Messagerie de l’État", colour="#000091", links={"help": "https://aide.example"})},
+        registration=Registration(email_required=True),
+        passwords=Passwords(minimum_length=12, memory_kib=8, passes=1),
+    )
+    control = await serve_control(server, mailbox)
+    try:
+        await act("pages", f"http://localhost:{own}", f"http://127.0.0.1:{control.addresses[0][1]}")
     finally:
         await control.cleanup()
         mailbox.stop()

@@ -91,7 +91,7 @@ await play({
     await look(anew, "consent");
     const [account] = await Promise.all([anew.context().waitForEvent("page"), anew.getByRole("link", { name: "Ouvrir la page de mon compte" }).click()]);
     await account.getByRole("button", { name: "Autoriser" }).click();
-    await account.getByText("Revenez à l'application").waitFor();
+    await account.getByText("Revenez à l’application").waitFor();
     await account.close();
     await anew.getByRole("button", { name: "C’est fait, continuer" }).click();
     await anew.getByRole("link", { name: /Sophie Lambert/ }).click();

@@ -18,11 +18,11 @@ _PAGES = {
         "en": ("Your account is confirmed", "You may close this page and go on."),
     },
     ALREADY: {
-        "fr": ("Votre compte était déjà confirmé", "Ce lien a déjà servi. Il n'y a rien d'autre à faire."),
+        "fr": ("Votre compte était déjà confirmé", "Ce lien a déjà servi. Il n’y a rien d’autre à faire."),
         "en": ("Your account was confirmed before", "This link has been used. There is nothing else to do."),
     },
     "unknown": {
-        "fr": ("Ce lien n'est pas valable", "Demandez un nouveau message depuis l'application."),
+        "fr": ("Ce lien n’est pas valable", "Demandez un nouveau message depuis l’application."),
         "en": ("This link is not valid", "Ask for another mail in the application."),
     },
 }

@@ -2,10 +2,12 @@ import { createRoot } from "react-dom/client";
 import "../styles/fonts.css";
 import "../styles/tokens.css";
 import "../styles/base.css";
+import "../styles/getting_in.css";
 import "../styles/client.css";
 import { I18nProvider } from "react-aria-components/I18nProvider";
 import { useTranslation } from "react-i18next";
 import { browserLanguage, changeLanguage, showAdminText, startText } from "../i18n/text";
+import { announceLook } from "../platform/look";
 import { AppViewModel } from "../viewmodels/app";
 import { type Choices, Preferences } from "../viewmodels/preferences";
 import { App } from "../views/app";
@@ -24,6 +26,11 @@ function show(choices: Choices): void {
   put("density", choices.density === "compact" ? "compact" : null);
   put("motion", choices.motion === "reduce" ? "reduce" : null);
   style.fontSize = choices.textSize === 100 ? "" : `${choices.textSize}%`;
+  announceLook([
+    choices.language,
+    ...[choices.theme, choices.contrast].filter((each) => each !== "system"),
+    ...(choices.textSize === 100 ? [] : [String(choices.textSize)]),
+  ]);
 }
 
 function Root({ model }: { model: AppViewModel }) {

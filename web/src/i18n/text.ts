@@ -2,6 +2,7 @@
 
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { elided, typeset } from "./typography";
 
 export type Language = "fr" | "en";
 
@@ -19,19 +20,20 @@ export async function startText(language: Language): Promise<void> {
   const { TEXTS } = await loaders[language]();
   await i18next.use(initReactI18next).init({
     lng: language,
-    resources: { [language]: { translation: TEXTS } },
+    resources: { [language]: { translation: typeset(language, TEXTS) } },
     keySeparator: false,
     nsSeparator: false,
     interpolation: { escapeValue: false },
     returnNull: false,
     react: { bindI18nStore: "added" },
   });
+  i18next.services.formatter?.add("de", elided);
   document.documentElement.lang = language;
 }
 
 export async function changeLanguage(language: Language): Promise<void> {
   if (!i18next.hasResourceBundle(language, "translation")) {
-    i18next.addResourceBundle(language, "translation", (await loaders[language]()).TEXTS);
+    i18next.addResourceBundle(language, "translation", typeset(language, (await loaders[language]()).TEXTS));
   }
   if (administers) await addAdminText(language);
   await i18next.changeLanguage(language);
@@ -46,7 +48,8 @@ export async function showAdminText(): Promise<void> {
 }
 
 async function addAdminText(language: Language): Promise<void> {
-  i18next.addResourceBundle(language, "translation", (await adminLoaders[language]()).ADMIN_TEXTS, true, true);
+  const { ADMIN_TEXTS } = await adminLoaders[language]();
+  i18next.addResourceBundle(language, "translation", typeset(language, ADMIN_TEXTS), true, true);
 }
 
 export const text = (key: string, values?: Record<string, string | number>): string => i18next.t(key, values ?? {});

@@ -69,6 +69,8 @@ class AccountPages:
             addresses=[r.address for r in await self._accounts.store.threepids(user_id)],
             factors=await self._pages.factors.of(user_id),
             is_local=session.provider is None,
+            name_is_fixed="displayname" in self._accounts.policy.fixed_fields,
+            wide=True,
         )
 
     # ------------------------------------------------------------------------------------------------------ profile

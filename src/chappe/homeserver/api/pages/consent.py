@@ -12,7 +12,7 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSession
 from chappe.homeserver.accounts.oauth.clients import CODE, Client
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.grants import Authorization, Grants, Scope, parse_scope
-from chappe.homeserver.api.pages.page import Pages, SignInFirst, Visit, here
+from chappe.homeserver.api.pages.page import Pages, SignInFirst, Visit, called, here
 from chappe.homeserver.api.pages.register import _field
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
@@ -49,7 +49,7 @@ class ConsentPages:
         has_begun_here = visit.challenge == wanted.code_challenge  # by our own web client, in this browser
         if redirect_uri == f"{visit.base_url}/" and has_begun_here:
             return self._back(visit, redirect_uri, {"code": await self._code(wanted, session)})
-        names = {"client": client.name, "host": client.host, "user": session.user_id}
+        names = {"client": client.name, "host": client.host, "user": called(session)}
         links = [
             (str(client.metadata[k]), visit.text(t))
             for k, t in (("policy_uri", "policy"), ("tos_uri", "terms"))
@@ -158,7 +158,7 @@ class ConsentPages:
                 button=visit.text("continue"),
                 error=visit.text("link_unknown") if code else None,
             )
-        return self._confirm_link(visit, session.user_id, str(code), *waiting)
+        return self._confirm_link(visit, called(session), str(code), *waiting)
 
     async def _waiting(self, visit: Visit, code: str) -> tuple[Client, Scope] | None:
         with self._pages.guesses.counted(visit.request, visit.session.user_id if visit.session else None) as guess:
@@ -167,13 +167,13 @@ class ConsentPages:
                 guess.wrong()
         return waiting
 
-    def _confirm_link(self, visit: Visit, user_id: str, code: str, client: Client, scope: Scope) -> Response:
+    def _confirm_link(self, visit: Visit, user: str, code: str, client: Client, scope: Scope) -> Response:
         """No redirect proves here whose the application is: whatever it says of itself, its host too, is only said."""
         return self._pages.render(
             visit,
             "field.html",
             title=visit.text("unverified_title"),
-            text=visit.text("unverified_text", client=client.name, user=user_id),
+            text=visit.text("unverified_text", client=client.name, user=user),
             items=[*_items(visit, scope), f"{visit.text('code')} : {code}"],
             warning=visit.text("link_warning"),
             fields=[],

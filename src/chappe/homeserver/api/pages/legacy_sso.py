@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.single_sign_on.providers import Providers
 from chappe.homeserver.accounts.uia import SSO, UserInteractiveAuth
-from chappe.homeserver.api.pages.page import Pages, Visit, here
+from chappe.homeserver.api.pages.page import Pages, Visit, called, here
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import BadRequest, Forbidden
@@ -49,7 +49,7 @@ class LegacySsoPages:
             visit,
             "field.html",
             title=visit.text("sso_title", host=host),
-            text=visit.text("sso_text", host=host, user=session.user_id),
+            text=visit.text("sso_text", host=host, user=called(session)),
             fields=[],
             button=visit.text("continue"),
             action=here(visit.request),
@@ -82,7 +82,7 @@ class LegacySsoPages:
         if purpose is None:
             raise Forbidden(_NOT_BEGUN)
         what, _, device = purpose.partition(" ")
-        text = visit.text("uia_text", user=session.user_id, what=visit.text(f"uia_{what}", device=device))
+        text = visit.text("uia_text", user=called(session), what=visit.text(f"uia_{what}", device=device))
         return self._pages.render(
             visit,
             "field.html",

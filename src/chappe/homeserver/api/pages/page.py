@@ -22,13 +22,23 @@ from chappe.homeserver.http.guesses import Guesses
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.mail.letters import day
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.i18n import curled, day
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
 
 BROWSER, SESSION, LANGUAGE = "chappe_browser", "chappe_session", "chappe_language"
+LOOK = "chappe_look"  # set by our own web client: how somebody has chosen to see it
 CHALLENGE = "chappe_challenge"  # set by our own web client, before it sends somebody here to sign in
 YEAR = 31_536_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What somebody has chosen in the web client: attributes of the page (theme, contrast), size of text in percent, language."""
+
+    attributes: Mapping[str, str]
+    size: int | None
+    language: str | None
 
 
 @dataclass(slots=True)
@@ -48,6 +58,7 @@ class Visit:
     session: BrowserSession | None
     cookies: list[tuple[str, str, int]] = field(default_factory=list)
     challenge: str | None = None
+    look: Look = field(default_factory=lambda: Look({}, None, None))
     next_path: str | None = None  # where to go on, if the query does not say it
 
     @property
@@ -103,7 +114,7 @@ class Pages:
         """What was refused, in the reader's language."""
         if isinstance(error, LimitExceeded):
             return visit.text("too_often", seconds=error.headers["Retry-After"])
-        return in_french(error) if visit.language == "fr" else error.message
+        return in_french(error) if visit.language == "fr" else curled(error.message)
 
     def message(
         self,
@@ -115,6 +126,8 @@ class Pages:
         status: int = 200,
         **values: Any,
     ) -> Response:
+        if link is None and "links" not in values:  # no page leads nowhere
+            values["links"] = [("/", visit.text("open_client", name=visit.brand.name))]
         return self.render(visit, "message.html", status, title=title, text=text, link=link, label=label, **values)
 
     @property
@@ -138,6 +151,7 @@ class Pages:
             value if session else "",
             session,
             challenge=cookies.get(CHALLENGE),
+            look=parse_look(cookies.get(LOOK, "")),
         )
         if len(visit.browser) < 20:
             visit.browser = secrets.token_urlsafe(24)
@@ -220,6 +234,7 @@ class Pages:
     def render(self, visit: Visit, template: str, status: int = 200, leads_to: str | None = None, **values: Any) -> Response:
         """A page. `leads_to`: the address outside of this server where the answer to its form redirects, if it does."""
         nonce = secrets.token_urlsafe(12)
+        has_field = template not in _WITHOUT_FIELDS and values.get("fields", True)
         body = self._templates.get_template(template).render(
             t=visit.text,
             visit=visit,
@@ -228,11 +243,14 @@ class Pages:
             nonce=nonce,
             form_token=self.browsers.form_token(visit.browser, visit.session_cookie),
             here=here(visit.request),
-            **{"error": None, "notice": None, **values},
+            look=visit.look,
+            focus_heading=not has_field,  # so that whoever does not see the page hears which it is
+            **{"error": None, "notice": None, "wide": False, **values},
         )
         policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src 'self' https: data:; "
-            f"connect-src 'self'; form-action 'self'{form_target(leads_to)}; base-uri 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; style-src 'self' 'nonce-{nonce}'; font-src 'self'; script-src 'nonce-{nonce}'; "
+            f"img-src 'self' https: data:; connect-src 'self'; form-action 'self'{form_target(leads_to)}; "
+            f"base-uri 'none'; frame-ancestors 'none'"
         )
         headers = [(b"content-security-policy", policy.encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
@@ -256,6 +274,7 @@ class Pages:
         return result
 
 
+_WITHOUT_FIELDS = ("message.html", "check_mail.html", "invitation.html", "fallback_done.html", "account.html")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")  # a policy can hold no other: neither IPv6 nor what is not ASCII
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=-._~"  # those of RFC 3986, and what is encoded already
 _HEADERS = (
@@ -264,6 +283,11 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+
+def called(session: BrowserSession) -> str:
+    """How the person who is signed in knows themselves."""
+    return session.user.profile.get("displayname") or session.user_id
 
 
 class SignInFirst(Exception):
@@ -323,12 +347,13 @@ def _cookies(request: Request, is_secure: bool) -> dict[str, str]:
     for part in (request.header(b"cookie") or "").split(";"):
         name, _, value = part.strip().partition("=")
         found.setdefault(name, value)
-    known = (BROWSER, SESSION, LANGUAGE, CHALLENGE)
+    known = (BROWSER, SESSION, LANGUAGE, CHALLENGE, LOOK)
     return {name: found[sent] for name in known if (sent := cookie_name(name, is_secure)) in found}
 
 
 def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str:
-    for wanted in (request.query("lang"), request.query("ui_locales"), cookies.get(LANGUAGE)):
+    chosen = parse_look(cookies.get(LOOK, "")).language
+    for wanted in (request.query("lang"), request.query("ui_locales"), cookies.get(LANGUAGE), chosen):
         if wanted and wanted[:2] in ("fr", "en"):
             return wanted[:2]
     for part in (request.header(b"accept-language") or "").split(","):
@@ -336,3 +361,18 @@ def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str
         if code in ("fr", "en"):
             return code
     return brand.language
+
+
+def parse_look(cookie: str) -> Look:
+    """Of `fr.dark.more.125`: what is none of these words says nothing."""
+    attributes, size, language = {}, None, None
+    for word in cookie.split(".")[:8]:
+        if word in ("light", "dark"):
+            attributes["theme"] = word
+        elif word == "more":
+            attributes["contrast"] = word
+        elif word in ("fr", "en"):
+            language = word
+        elif re.fullmatch(r"[0-9]{2,3}", word, re.ASCII) and 75 <= int(word) <= 200:
+            size = int(word)
+    return Look(attributes, size, language)

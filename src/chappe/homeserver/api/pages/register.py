@@ -40,7 +40,7 @@ class RegisterPages:
     async def page(self, request: Request) -> Answer:
         return await self._pages.answer(request, self._page)
 
-    async def _page(self, visit: Visit, error: str | None = None, values: dict[str, str] | None = None) -> Response:
+    async def _page(self, visit: Visit, error: MatrixError | None = None, values: dict[str, str] | None = None) -> Response:
         settings = self._settings
         if not (settings.open or settings.by_token or settings.email_required):
             return self._pages.message(visit, visit.text("create_account"), visit.text("registration_closed"), status=403)
@@ -53,7 +53,8 @@ class RegisterPages:
             visit,
             "register.html",
             400 if error else 200,
-            error=error,
+            error=None if error is None else self._pages.refusal(visit, error),
+            wrong=None if error is None else _wrong(error),
             query=visit.request.query_string,
             values={"email": _hint(visit), **known},
             proven=proven,
@@ -93,7 +94,7 @@ class RegisterPages:
         try:
             user_id = await self._create(visit, form, address)
         except MatrixError as error:
-            return await self._page(visit, self._pages.refusal(visit, error), form)
+            return await self._page(visit, error, form)
         cookie = await self._pages.browsers.begin(
             user_id, "password", visit.request.address, visit.request.header(b"user-agent")
         )
@@ -107,10 +108,10 @@ class RegisterPages:
             address = parse_email(address)
             home = await self._accounts.home_of(address)
         except MatrixError as error:
-            return await self._page(visit, self._pages.refusal(visit, error), {"email": address})
+            return await self._page(visit, error, {"email": address})
         if home is not None and not self._domains.is_hosted(home[0]):
             said = f"The accounts of {home[1]} are on {home[0]}: please sign up there"
-            return await self._page(visit, self._pages.refusal(visit, BadRequest(said)), {"email": address})
+            return await self._page(visit, BadRequest(said), {"email": address})
         secret = secrets.token_urlsafe(16)
         again = f"{visit.base_url}/register?{urlencode({'next': following, 'client_secret': secret})}"
         wanted = TokenRequest(address, secret, 1, again, visit.server_name, visit.base_url, visit.language)
@@ -120,7 +121,7 @@ class RegisterPages:
             "check_mail.html",
             address=address,
             minutes=self._threepids.mail.link_minutes,
-            query=urlencode({"next": following}),
+            action=f"/register?{urlencode({'next': following})}",
         )
 
     async def _create(self, visit: Visit, form: dict[str, str], address: str | None) -> str:
@@ -145,6 +146,13 @@ class RegisterPages:
         if address is not None:
             await self._bind_threepid(user_id, "email", address, self._pages.now_ms())
         return user_id
+
+
+def _wrong(error: MatrixError) -> str:
+    """The field in which somebody has to change something."""
+    if error.errcode == "M_WEAK_PASSWORD" or error.errcode.startswith("M_PASSWORD_"):
+        return "password"
+    return "token" if error.errcode == "M_FORBIDDEN" else "username"
 
 
 def _hint(visit: Visit) -> str:
@@ -209,7 +217,7 @@ class MailLinkPages:
             text=visit.text("forgot_text"),
             action="/forgot-password",
             button=visit.text("send_link"),
-            fields=[_field("email", visit.text("email"), "email", "email")],
+            fields=[_field("email", visit.text("email"), "email", "email", visit.request.query("login_hint") or "")],
         )
 
     @endpoint("POST", "/forgot-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -222,7 +230,8 @@ class MailLinkPages:
         link = f"{visit.base_url}/reset-password?{urlencode({'client_secret': secret})}"
         wanted = TokenRequest(address, secret, 1, link, visit.server_name, visit.base_url, visit.language)
         await self._threepids.request_token(RESET, wanted)
-        return self._pages.message(visit, visit.text("check_mail"), visit.text("check_mail_text"))
+        minutes = self._threepids.mail.link_minutes
+        return self._pages.render(visit, "check_mail.html", address=address, minutes=minutes, action="/forgot-password")
 
     @endpoint("GET", "/reset-password", auth=NO_AUTH)
     async def reset(self, request: Request) -> Answer:

@@ -62,6 +62,7 @@ class SignInPages:
             error=error,
             again=again,
             query=_query(visit),
+            hint=urlencode({"login_hint": login if "@" in login[1:] else ""}),
             providers=self._providers.of(visit.server_name),
             has_mail=self._pages.has_mail,
             may_register=self._may_register,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TEXTS: dict[str, tuple[str, str]] = {
+from chappe.i18n import spaced
+
+_WRITTEN: dict[str, tuple[str, str]] = {
     "sign_in": ("Se connecter", "Sign in"),
     "sign_in_to": ("Se connecter à {name}", "Sign in to {name}"),
     "login": ("Adresse électronique ou identifiant", "E-mail address or user name"),
@@ -11,7 +13,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "or": ("ou", "or"),
     "with_provider": ("Continuer avec {name}", "Continue with {name}"),
     "create_account": ("Créer un compte", "Create an account"),
-    "have_account": ("J'ai déjà un compte", "I have an account already"),
+    "have_account": ("J’ai déjà un compte", "I have an account already"),
     "continue": ("Continuer", "Continue"),
     "cancel": ("Annuler", "Cancel"),
     "refuse": ("Refuser", "Refuse"),
@@ -23,29 +25,50 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This account is locked: ask your administrator.",
     ),
     "too_often": (
-        "Trop d'essais : patientez {seconds} s, puis réessayez.",
+        "Trop d’essais : patientez {seconds} s, puis réessayez.",
         "Too many tries: wait {seconds} s, then try again.",
     ),
     "stale_form": ("Cette page a vieilli : rechargez-la et réessayez.", "This page has grown old: reload it and try again."),
-    "something_wrong": ("Cela n'a pas fonctionné", "This did not work"),
-    "again_title": ("Confirmez que c'est bien vous", "Confirm that it is you"),
+    "something_wrong": ("Cela n’a pas fonctionné", "This did not work"),
+    "again_title": ("Confirmez que c’est bien vous", "Confirm that it is you"),
     "again_text": ("Pour cette action, saisissez à nouveau votre mot de passe.", "For this, enter your password again."),
+    "open_client": ("Ouvrir {name}", "Open {name}"),
+    "claim": ("La messagerie des services publics.", "Messaging for public services."),
+    "claim2": (
+        "Écrivez, partagez, retrouvez. Vos échanges restent entre vous, sur des serveurs de l’administration.",
+        "Write, share, find again. What you say stays between you, on servers of the administration.",
+    ),
+    "link_help": ("Aide", "Help"),
+    "link_accessibility": ("Accessibilité", "Accessibility"),
+    "link_privacy": ("Données personnelles", "Privacy"),
+    "link_source": ("Code source", "Source code"),
+    "link_status": ("État du service", "Service status"),
+    "link_terms": ("Conditions d’utilisation", "Terms of use"),
+    "register_lead": (
+        "Commencez par votre adresse professionnelle : nous y envoyons un lien.",
+        "Start with your work address: we send a link to it.",
+    ),
+    "choose_password": ("Choisissez un mot de passe", "Choose a password"),
+    "name_is_fixed": (
+        "Votre nom vient de votre organisation. S’il est faux, prévenez-la.",
+        "Your name comes from your organisation. If it is wrong, tell them.",
+    ),
     # second factor
     "second_title": ("Deuxième étape", "Second step"),
     "second_text": (
-        "Saisissez le code à six chiffres de votre application d'authentification, ou un code de secours.",
+        "Saisissez le code à six chiffres de votre application d’authentification, ou un code de secours.",
         "Enter the six-digit code of your authenticator application, or a recovery code.",
     ),
     "code": ("Code", "Code"),
-    "wrong_code": ("Ce code n'est pas le bon, ou a déjà servi.", "This code is not right, or has been used."),
-    "use_passkey": ("Utiliser une clé d'accès", "Use a passkey"),
+    "wrong_code": ("Ce code n’est pas le bon, ou a déjà servi.", "This code is not right, or has been used."),
+    "use_passkey": ("Utiliser une clé d’accès", "Use a passkey"),
     "enrol_title": ("Protégez votre compte", "Protect your account"),
     "enrol_required": (
         "Votre organisation demande une deuxième étape à la connexion.",
         "Your organisation asks for a second step at sign-in.",
     ),
     "enrol_text": (
-        "Scannez ou recopiez cette clé dans une application d'authentification, puis saisissez le code affiché.",
+        "Scannez ou recopiez cette clé dans une application d’authentification, puis saisissez le code affiché.",
         "Enter this key into an authenticator application, then type the code that it shows.",
     ),
     "key": ("Clé", "Key"),
@@ -61,7 +84,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "username_hint": ("a-z, 0-9, point, tiret", "a-z, 0-9, dot, dash"),
     "password_hint_one": ("{count} caractère au moins", "At least {count} character"),
     "password_hint": ("{count} caractères au moins", "At least {count} characters"),
-    "token": ("Code d'invitation", "Invitation code"),
+    "token": ("Code d’invitation", "Invitation code"),
     "email": ("Adresse électronique", "E-mail address"),
     "registration_closed": (
         "Les inscriptions sont fermées : demandez un compte à votre administrateur.",
@@ -69,7 +92,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "check_mail": ("Consultez votre messagerie", "Check your mail"),
     "check_mail_text": (
-        "Si cette adresse convient, un message vient de lui être envoyé. Ouvrez le lien qu'il contient.",
+        "Si cette adresse convient, un message vient de lui être envoyé. Ouvrez le lien qu’il contient.",
         "If this address is right, a message has just been sent to it. Open its link.",
     ),
     "check_mail_at": (
@@ -95,7 +118,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "First time? It is the same way: your account is made in two minutes.",
     ),
     "create_my_account": ("Créer mon compte", "Create my account"),
-    "colon": ("\u00a0:", ":"),
+    "colon": (" :", ":"),
     # invitations
     "invited_title": ("{who} vous invite", "{who} invites you"),
     "invited_by": ("Invité par", "Invited by"),
@@ -153,16 +176,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "confirm": ("Confirmer", "Confirm"),
     "address_confirmed": ("Adresse confirmée", "Address confirmed"),
     "address_confirmed_text": (
-        "Vous pouvez fermer cette page et revenir à l'application.",
+        "Vous pouvez fermer cette page et revenir à l’application.",
         "You can close this page and go back to the application.",
     ),
     "forgot_title": ("Nouveau mot de passe", "New password"),
-    "forgot_text": ("Indiquez l'adresse électronique de votre compte.", "Enter the e-mail address of your account."),
+    "forgot_text": ("Indiquez l’adresse électronique de votre compte.", "Enter the e-mail address of your account."),
     "send_link": ("Recevoir un lien", "Send me a link"),
     "new_password": ("Nouveau mot de passe", "New password"),
     "current_password": ("Mot de passe actuel", "Current password"),
     "change_password": ("Changer le mot de passe", "Change the password"),
-    "wrong_current_password": ("Ce n'est pas votre mot de passe actuel.", "This is not your present password."),
+    "wrong_current_password": ("Ce n’est pas votre mot de passe actuel.", "This is not your present password."),
     "password_signs_out": (
         "Tous vos appareils seront déconnectés, celui-ci aussi. Ayez votre code de récupération : sans lui, vos anciens messages chiffrés ne se rouvriront pas.",
         "All your devices will be signed out, this one too. Have your recovery code at hand: without it, your old encrypted messages do not open again.",
@@ -172,18 +195,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Your password has changed. Your devices have been signed out.",
     ),
     "no_mail": (
-        "Ce service n'envoie pas de courrier : adressez-vous à votre administrateur.",
+        "Ce service n’envoie pas de courrier : adressez-vous à votre administrateur.",
         "This service does not send mail: ask your administrator.",
     ),
     # consent
     "consent_title": ("Autoriser {client} ?", "Allow {client}?"),
     "consent_text": (
-        "L'application {client} ({host}) demande à accéder à votre compte {user} :",
+        "L’application {client} ({host}) demande à accéder à votre compte {user} :",
         "The application {client} ({host}) asks for access to your account {user}:",
     ),
     "unverified_title": ("Autoriser une application non vérifiée ?", "Allow an unverified application?"),
     "unverified_text": (
-        "Une application qui dit s'appeler « {client} » demande à accéder à votre compte {user}. Rien ne prouve de qui elle vient.",
+        "Une application qui dit s’appeler « {client} » demande à accéder à votre compte {user}. Rien ne prouve de qui elle vient.",
         "An application that calls itself “{client}” asks for access to your account {user}. Nothing proves whose it is.",
     ),
     "consent_all": (
@@ -200,37 +223,37 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "consent_device": ("se connecter comme un nouvel appareil", "sign in as a new device"),
     "consent_warning": (
-        "N'acceptez que si vous venez d'ouvrir cette application vous-même.",
+        "N’acceptez que si vous venez d’ouvrir cette application vous-même.",
         "Accept only if you have just opened this application yourself.",
     ),
     "allow": ("Autoriser", "Allow"),
     "not_you": ("Changer de compte", "Use another account"),
     "policy": ("Confidentialité", "Privacy"),
-    "terms": ("Conditions d'utilisation", "Terms of use"),
-    "bad_request_title": ("Cette demande n'est pas valable", "This request is not valid"),
+    "terms": ("Conditions d’utilisation", "Terms of use"),
+    "bad_request_title": ("Cette demande n’est pas valable", "This request is not valid"),
     # device link
     "link_title": ("Connecter un appareil", "Connect a device"),
-    "link_text": ("Saisissez le code affiché sur l'appareil.", "Enter the code that the device shows."),
+    "link_text": ("Saisissez le code affiché sur l’appareil.", "Enter the code that the device shows."),
     "link_warning": (
-        "Vérifiez que ce code est affiché, en ce moment, sur un appareil que vous avez devant vous. Si quelqu'un vous l'a envoyé, refusez.",
+        "Vérifiez que ce code est affiché, en ce moment, sur un appareil que vous avez devant vous. Si quelqu’un vous l’a envoyé, refusez.",
         "Check that this code is shown, right now, on a device in front of you. If somebody sent it to you, refuse.",
     ),
-    "link_unknown": ("Ce code n'existe pas ou a expiré.", "This code does not exist or has expired."),
-    "link_done": ("C'est fait : l'appareil est connecté.", "Done: the device is connected."),
-    "link_denied": ("L'appareil n'a pas été connecté.", "The device has not been connected."),
+    "link_unknown": ("Ce code n’existe pas ou a expiré.", "This code does not exist or has expired."),
+    "link_done": ("C’est fait : l’appareil est connecté.", "Done: the device is connected."),
+    "link_denied": ("L’appareil n’a pas été connecté.", "The device has not been connected."),
     # legacy single sign-on
     "sso_title": ("Continuer vers {host} ?", "Go on to {host}?"),
     "sso_text": (
-        "Vous allez connecter votre compte {user} à l'application à l'adresse {host}.",
+        "Vous allez connecter votre compte {user} à l’application à l’adresse {host}.",
         "You are about to connect your account {user} to the application at {host}.",
     ),
-    "uia_title": ("Confirmer l'action", "Confirm the action"),
+    "uia_title": ("Confirmer l’action", "Confirm the action"),
     "uia_text": (
         "Une application connectée à votre compte {user} vous demande de confirmer : {what}.",
         "An application signed in to your account {user} asks you to confirm: {what}.",
     ),
     "uia_warning": (
-        "Si vous n'avez rien demandé à l'instant, ou si quelqu'un vous a envoyé ce lien, ne confirmez pas.",
+        "Si vous n’avez rien demandé à l’instant, ou si quelqu’un vous a envoyé ce lien, ne confirmez pas.",
         "If you have not asked for this just now, or if somebody sent you this link, do not confirm.",
     ),
     "uia_login_token": ("connecter un autre appareil à votre compte", "sign another device in to your account"),
@@ -254,7 +277,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "télécharger le dossier de tout ce que le service détient sur vous",
         "download the package of all that the service holds of you",
     ),
-    "uia_done": ("Confirmé. Vous pouvez revenir à l'application.", "Confirmed. You can go back to the application."),
+    "uia_done": ("Confirmé. Vous pouvez revenir à l’application.", "Confirmed. You can go back to the application."),
     # account
     "account": ("Mon compte", "My account"),
     "signed_in_as": ("Connecté en tant que {user}", "Signed in as {user}"),
@@ -277,27 +300,27 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ses messages chiffrés non sauvegardés y seront perdus.",
         "Its encrypted messages that are not backed up will be lost there.",
     ),
-    "session_ended": ("L'appareil {device} est déconnecté.", "The device {device} is signed out."),
+    "session_ended": ("L’appareil {device} est déconnecté.", "The device {device} is signed out."),
     "second_factor": ("Connexion en deux étapes", "Two-step sign-in"),
-    "totp_on": ("Application d'authentification : active", "Authenticator application: on"),
-    "totp_off": ("Application d'authentification : inactive", "Authenticator application: off"),
+    "totp_on": ("Application d’authentification : active", "Authenticator application: on"),
+    "totp_off": ("Application d’authentification : inactive", "Authenticator application: off"),
     "set_up": ("Configurer", "Set up"),
     "switch_off": ("Désactiver", "Switch off"),
-    "passkeys": ("Clés d'accès", "Passkeys"),
-    "add_passkey": ("Ajouter une clé d'accès", "Add a passkey"),
+    "passkeys": ("Clés d’accès", "Passkeys"),
+    "add_passkey": ("Ajouter une clé d’accès", "Add a passkey"),
     "passkey_name": ("Nom de la clé", "Name of the passkey"),
-    "needs_script": ("Les clés d'accès demandent JavaScript.", "Passkeys need JavaScript."),
+    "needs_script": ("Les clés d’accès demandent JavaScript.", "Passkeys need JavaScript."),
     "codes_left_one": ("{count} code de secours restant", "{count} recovery code left"),
     "codes_left": ("{count} codes de secours restants", "{count} recovery codes left"),
     "new_codes": ("Nouveaux codes", "New codes"),
-    "reset_keys": ("Réinitialiser l'identité de chiffrement", "Reset the encryption identity"),
+    "reset_keys": ("Réinitialiser l’identité de chiffrement", "Reset the encryption identity"),
     "reset_keys_text": (
-        "À n'utiliser que si vous avez perdu tous vos appareils et votre code de récupération. Vos correspondants seront avertis.",
+        "À n’utiliser que si vous avez perdu tous vos appareils et votre code de récupération. Vos correspondants seront avertis.",
         "Only if you have lost all your devices and your recovery code. The people you talk to will be warned.",
     ),
-    "reset_keys_of": ("L'appareil {device} pourra le faire, une fois.", "The device {device} may do so, once."),
+    "reset_keys_of": ("L’appareil {device} pourra le faire, une fois.", "The device {device} may do so, once."),
     "reset_keys_which": ("Pour quel appareil ?", "For which device?"),
-    "reset_keys_done": ("Autorisé. Revenez à l'application.", "Allowed. Go back to the application."),
+    "reset_keys_done": ("Autorisé. Revenez à l’application.", "Allowed. Go back to the application."),
     "deactivate": ("Supprimer le compte", "Delete the account"),
     "deactivate_text": (
         "Ce compte ne pourra plus jamais servir. Tapez {user} pour confirmer.",
@@ -306,6 +329,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "deactivated": ("Le compte est supprimé.", "The account is deleted."),
     "erase": ("Effacer aussi mes messages pour les nouveaux venus", "Also hide my messages from people who join later"),
 }
+
+
+TEXTS = {key: (spaced(french), english) for key, (french, english) in _WRITTEN.items()}
 
 
 def words(key: str, is_french: bool, **values: object) -> str:

@@ -107,6 +107,11 @@ class WebClient:
         """A picture of the web client."""
         return await self._file(request, f"icons/{self._name(request)}", _REVALIDATE)
 
+    @endpoint("GET", "/look.css", auth=NO_AUTH)
+    async def look(self, request: Request) -> Answer:
+        """How the pages of this server look: as the web client does. Its colours, sizes and font are built with it."""
+        return await self._file(request, "look.css", _REVALIDATE)
+
     @endpoint("GET", "/favicon.ico", auth=NO_AUTH)
     async def favicon(self, request: Request) -> Answer:
         """What browsers ask for beside every page, in the colour of the domain; there without the web client as well."""

@@ -22,13 +22,13 @@ from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.modules.third_party_invites.links import PATH, InvitationLink, InvitationLinks
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.outbound.mail.letters import day
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.policy import InvitationTerms
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
+from chappe.i18n import day
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.email_address import masked, parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from chappe.config import Brand
 from chappe.homeserver.outbound.mail.message import one_line
+from chappe.i18n import spaced
 
 _INVITES_FR, _INVITES_EN = "{who} vous invite dans « {what} » sur {brand}.", "{who} invites you to “{what}” on {brand}."
-_ACCEPT_FR = "Ouvrez ce lien pour créer votre compte, ou vous connecter si vous en avez un. Il n'est que pour vous : ne le transmettez pas."
+_ACCEPT_FR = "Ouvrez ce lien pour créer votre compte, ou vous connecter si vous en avez un. Il n’est que pour vous : ne le transmettez pas."
 _ACCEPT_EN = "Open this link to create your account, or to sign in if you have one. It is for you alone: do not pass it on."
 # kind: language: (subject, paragraphs, label of the button)
 TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
@@ -19,8 +19,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Confirmez votre adresse",
             [
-                "Vous (ou quelqu'un d'autre) avez indiqué cette adresse à {brand}.",
-                "Pour confirmer qu'elle est à vous, ouvrez ce lien. Il est valable {minutes} minutes.",
+                "Vous (ou quelqu’un d’autre) avez indiqué cette adresse à {brand}.",
+                "Pour confirmer qu’elle est à vous, ouvrez ce lien. Il est valable {minutes} minutes.",
             ],
             "Confirmer mon adresse",
         ),
@@ -37,7 +37,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vous avez déjà un compte",
             [
-                "Quelqu'un, vous peut-être, a voulu utiliser cette adresse pour un compte {brand}.",
+                "Quelqu’un, vous peut-être, a voulu utiliser cette adresse pour un compte {brand}.",
                 "Elle appartient déjà à un compte : connectez-vous, ou demandez un nouveau mot de passe.",
             ],
             "Se connecter",
@@ -57,7 +57,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             [
                 "Vous avez demandé un nouveau mot de passe pour {brand}.",
                 "Ouvrez ce lien pour continuer. Il est valable {minutes} minutes.",
-                "Si vous n'avez rien demandé, ne faites rien : votre mot de passe reste le même.",
+                "Si vous n’avez rien demandé, ne faites rien : votre mot de passe reste le même.",
             ],
             "Continuer",
         ),
@@ -75,8 +75,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Aucun compte à cette adresse",
             [
-                "Quelqu'un, vous peut-être, a demandé un nouveau mot de passe pour {brand}.",
-                "Aucun compte n'a cette adresse. Si vous avez un compte, il est à une autre adresse ; sinon, vous pouvez en créer un.",
+                "Quelqu’un, vous peut-être, a demandé un nouveau mot de passe pour {brand}.",
+                "Aucun compte n’a cette adresse. Si vous avez un compte, il est à une autre adresse ; sinon, vous pouvez en créer un.",
             ],
             "Ouvrir {brand}",
         ),
@@ -94,7 +94,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             "Votre mot de passe a changé",
             [
                 "Le mot de passe de votre compte {brand} vient de changer.",
-                "Si ce n'est pas vous, prévenez votre administrateur tout de suite.",
+                "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -111,8 +111,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Une adresse a été ajoutée à votre compte",
             [
-                "L'adresse {address} vient d'être ajoutée au compte {user} de {brand}.",
-                "Si ce n'est pas vous, prévenez votre administrateur tout de suite.",
+                "L’adresse {address} vient d’être ajoutée au compte {user} de {brand}.",
+                "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -129,8 +129,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Une adresse a été retirée de votre compte",
             [
-                "L'adresse {address} vient d'être retirée du compte {user} de {brand}.",
-                "Si ce n'est pas vous, prévenez votre administrateur tout de suite.",
+                "L’adresse {address} vient d’être retirée du compte {user} de {brand}.",
+                "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -147,8 +147,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "La connexion en deux étapes a changé",
             [
-                "Un moyen de connexion (application d'authentification, clé d'accès ou codes de secours) vient d'être ajouté au compte {user} de {brand}.",
-                "Si ce n'est pas vous, prévenez votre administrateur tout de suite.",
+                "Un moyen de connexion (application d’authentification, clé d’accès ou codes de secours) vient d’être ajouté au compte {user} de {brand}.",
+                "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -165,8 +165,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "La connexion en deux étapes a changé",
             [
-                "Un moyen de connexion (application d'authentification ou clé d'accès) vient d'être retiré du compte {user} de {brand}.",
-                "Si ce n'est pas vous, prévenez votre administrateur tout de suite.",
+                "Un moyen de connexion (application d’authentification ou clé d’accès) vient d’être retiré du compte {user} de {brand}.",
+                "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -183,8 +183,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un bot a été créé en votre nom",
             [
-                "Le bot « {what} » vient d'être créé par le compte {user} de {brand}. Il lit et écrit là où vous le pouvez.",
-                "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
+                "Le bot « {what} » vient d’être créé par le compte {user} de {brand}. Il lit et écrit là où vous le pouvez.",
+                "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -201,8 +201,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un de vos bots a un nouvel accès",
             [
-                "Le bot « {what} » du compte {user} de {brand} vient de recevoir un nouveau jeton d'accès.",
-                "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
+                "Le bot « {what} » du compte {user} de {brand} vient de recevoir un nouveau jeton d’accès.",
+                "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -219,8 +219,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un webhook a été créé en votre nom",
             [
-                "Le webhook « {what} », qui relie un salon à un service, vient d'être créé par le compte {user} de {brand}.",
-                "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
+                "Le webhook « {what} », qui relie un salon à un service, vient d’être créé par le compte {user} de {brand}.",
+                "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -237,8 +237,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vos données ont été demandées",
             [
-                "Une copie de tout ce que {brand} conserve du compte {user} (messages, fichiers, adresses) vient d'être demandée.",
-                "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
+                "Une copie de tout ce que {brand} conserve du compte {user} (messages, fichiers, adresses) vient d’être demandée.",
+                "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -255,8 +255,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vous tenez un compte de fonction",
             [
-                "Le compte de fonction « {what} » vient d'être pris par le compte {user} de {brand}.",
-                "Si ce n'est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
+                "Le compte de fonction « {what} » vient d’être pris par le compte {user} de {brand}.",
+                "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
         ),
@@ -273,7 +273,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vous ne tenez plus un compte de fonction",
             [
-                "Le compte de fonction « {what} », que tenait le compte {user} de {brand}, vient d'être pris par quelqu'un d'autre qui peut le tenir.",
+                "Le compte de fonction « {what} », que tenait le compte {user} de {brand}, vient d’être pris par quelqu’un d’autre qui peut le tenir.",
                 "Si vous ne vous y attendiez pas, prévenez votre administrateur.",
             ],
             None,
@@ -288,18 +288,18 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         ),
     },
     "invitation": {
-        "fr": ("{who} vous invite", [_INVITES_FR, _ACCEPT_FR], "Accepter l'invitation"),
+        "fr": ("{who} vous invite", [_INVITES_FR, _ACCEPT_FR], "Accepter l’invitation"),
         "en": ("{who} invites you", [_INVITES_EN, _ACCEPT_EN], "Accept the invitation"),
     },
     "invitation_guest": {
-        "fr": ("{who} vous invite", [_INVITES_FR, "Motif : {purpose}.", _ACCEPT_FR], "Accepter l'invitation"),
+        "fr": ("{who} vous invite", [_INVITES_FR, "Motif : {purpose}.", _ACCEPT_FR], "Accepter l’invitation"),
         "en": ("{who} invites you", [_INVITES_EN, "Purpose: {purpose}.", _ACCEPT_EN], "Accept the invitation"),
     },
     "invitation_guest_until": {
         "fr": (
             "{who} vous invite",
-            [_INVITES_FR, "Motif : {purpose}. Votre accès est ouvert jusqu'au {until}.", _ACCEPT_FR],
-            "Accepter l'invitation",
+            [_INVITES_FR, "Motif : {purpose}. Votre accès est ouvert jusqu’au {until}.", _ACCEPT_FR],
+            "Accepter l’invitation",
         ),
         "en": (
             "{who} invites you",
@@ -327,7 +327,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             "Confirmez votre compte",
             [
                 "Votre compte {brand} se termine dans {days} jour(s).",
-                "Pour le garder, saisissez ce code dans l'application : {code}",
+                "Pour le garder, saisissez ce code dans l’application : {code}",
             ],
             None,
         ),
@@ -339,7 +339,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
     },
     "guest_ends": {
         "fr": (
-            "Le compte d'un de vos invités se termine",
+            "Le compte d’un de vos invités se termine",
             [
                 "Le compte {brand} de {who}, que vous parrainez, se termine dans {days} jour(s).",
                 "Motif : {what}. Si cette personne en a encore besoin, renouvelez son compte ; sinon, ne faites rien.",
@@ -360,11 +360,17 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),
     },
 }
+# The colours of the web client (web/src/styles/tokens.css): programs that read mail know no variables, and some no style sheets.
 _HTML = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{subject}</title></head><body style="margin:0;background:#f4f5f8;font-family:system-ui,sans-serif;color:#1b1b1f">
-<div style="max-width:36rem;margin:0 auto;padding:2rem 1.25rem"><div style="border-top:6px solid {colour};background:#fff;
-border-radius:8px;padding:1.5rem">{logo}<h1 style="font-size:1.25rem;margin:0 0 1rem">{subject}</h1>{body}{button}</div>
-<p style="font-size:.85rem;color:#55565e;padding:0 .25rem">{brand}</p></div></body></html>"""
+<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark"><title>{subject}</title>
+<style>@media (prefers-color-scheme:dark){{.ground{{background:#0d1214!important}}.card{{background:#151b1e!important;
+border-color:#283236!important;color:#e8eeef!important}}.soft{{color:#b0bdc1!important}}}}</style></head>
+<body class="ground" style="margin:0;background:#edf1f2;font-family:Inter,system-ui,'Segoe UI',Roboto,sans-serif;font-size:15px;
+line-height:1.55;color:#131c1f"><div class="ground" style="background:#edf1f2;padding:32px 16px"><div style="max-width:560px;margin:0 auto">
+<p class="soft" style="margin:0 0 12px;padding:0 4px;font-weight:600;color:#435157">{logo}{brand}</p>
+<div class="card" style="background:#ffffff;border:1px solid #dce3e5;border-radius:14px;padding:28px 24px;color:#131c1f">
+<h1 style="font-size:22px;line-height:1.3;letter-spacing:-.02em;font-weight:600;margin:0 0 16px">{subject}</h1>{body}{button}</div>
+</div></div></body></html>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,19 +380,6 @@ class Letter:
     html: str
 
 
-MONTHS = (
-    ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"],
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
-)
-
-
-def day(ts: int, is_french: bool) -> str:
-    """`ts`: milliseconds. "1er mars 2026", "1 March 2026"."""
-    at = time.gmtime(ts / 1000)
-    number = "1er" if is_french and at.tm_mday == 1 else str(at.tm_mday)
-    return f"{number} {MONTHS[not is_french][at.tm_mon - 1]} {at.tm_year}"
-
-
 def compose(
     kind: str, language: str, brand: Brand, link: str | None = None, extra: Sequence[str] = (), **values: object
 ) -> Letter:
@@ -394,10 +387,16 @@ def compose(
     subject, paragraphs, label = TEXTS[kind]["fr" if language.startswith("fr") else "en"]
     clean = {name: one_line(str(value))[:200] for name, value in values.items()} | {"brand": brand.name}
     extra = [one_line(line) for line in extra]
+    if language.startswith("fr"):
+        subject, paragraphs, label = spaced(subject), [spaced(each) for each in paragraphs], label and spaced(label)
     title = subject.format(**clean)
     lines = [p.format(**clean) for p in paragraphs]
     plain = "\n\n".join([*lines, *extra, *([link] if link else []), f"-- \n{brand.name}"]) + "\n"
-    logo = f'<img src="{escape(brand.logo_url)}" alt="" height="40">' if brand.logo_url else ""
+    logo = (
+        f'<img src="{escape(brand.logo_url)}" alt="" height="24" style="vertical-align:middle;margin-right:8px">'
+        if brand.logo_url
+        else ""
+    )
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)
     if extra:
         body += "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in extra) + "</ul>"
@@ -405,8 +404,9 @@ def compose(
     if link is not None:
         text = escape((label or link).format(**clean))
         button = (
-            f'<p><a href="{escape(link)}" style="display:inline-block;background:{brand.colour};color:#fff;padding:.75rem 1.25rem;'
-            f'border-radius:6px;text-decoration:none">{text}</a></p><p style="font-size:.85rem;word-break:break-all">{escape(link)}</p>'
+            f'<p style="margin:24px 0"><a href="{escape(link)}" style="display:inline-block;background:{brand.colour};color:#ffffff;'
+            f'font-weight:600;padding:12px 20px;border-radius:10px;text-decoration:none">{text}</a></p>'
+            f'<p class="soft" style="font-size:13px;word-break:break-all;color:#435157;margin:0">{escape(link)}</p>'
         )
     html = _HTML.format(
         lang=language[:2],
