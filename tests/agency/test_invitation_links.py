@@ -11,7 +11,7 @@ from chappe.homeserver.modules.third_party_invites.links import PROVES_FOR_MS, I
 from chappe.homeserver.modules.third_party_invites.third_party_invites import ThirdPartyInvites
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import account, membership
-from tests.agency.test_sponsors import ADDRESS, PATH, invite, open_room
+from tests.agency.test_sponsors import ADDRESS, PATH, arrive, invite, open_room
 from tests.browser import Browser
 from tests.neighbours import Mailbox, link_in, plain
 from tests.support import PASSWORD, Clock, Person, Server, refused, segment
@@ -179,6 +179,26 @@ async def test_guests_are_not_told_addresses(ministry: Server, mailbox: Mailbox,
     assert (
         await refused(gaston.call("POST", f"{AWAITED.format(segment(room))}/{entry['token']}/send_again", {}))
     ).status == 403
+
+
+async def test_the_card_of_a_guest(ministry: Server, mailbox: Mailbox, alice: Person, bob: Person, gaston: Person) -> None:
+    room = await open_room(alice)
+    for who in (bob, gaston):
+        await alice.call("POST", f"/rooms/{segment(room)}/invite", {"user_id": who.id})
+        await who.join(room)
+    await invite(alice, room)
+    guest = await arrive(ministry, "late")
+    card = f"{PATH}/{segment(guest.id)}"
+    assert (await refused(bob.call("GET", card))).status == 404, "they have not met yet"
+    await guest.join(room)
+    assert (await bob.call("GET", card)) == {
+        "sponsor": alice.id,
+        "purpose": "Audit",
+        "ends_ts": (await alice.call("GET", PATH))["guests"][0]["ends_ts"],
+        "addresses": [ADDRESS],
+    }
+    for who, whom in ((gaston, guest), (guest, guest), (bob, alice)):
+        assert (await refused(who.call("GET", f"{PATH}/{segment(whom.id)}"))).status == 404
 
 
 async def test_the_first_page_leads_on_as_well(ministry: Server, mailbox: Mailbox, alice: Person) -> None:

@@ -73,7 +73,7 @@ async function confirmOnPage(page, address, what) {
   }
   await text.waitFor();
   await confirm.click();
-  await confirming.getByText("Vous pouvez revenir à l'application").waitFor();
+  await confirming.getByText("Vous pouvez revenir à l’application").waitFor();
   await confirming.close();
 }
 
@@ -112,14 +112,42 @@ await play({
     await sophie.locator("main header").getByRole("button", { name: "Membres" }).first().click();
     await sophie.getByRole("button", { name: "Inviter", exact: true }).click();
     const dialog = sophie.getByRole("dialog");
-    await dialog.getByLabel("Membres").fill("gaston@lagaffe.example");
-    await sophie.keyboard.press("Enter");
-    await dialog.getByLabel("Motif").waitFor();
-    assert(await dialog.getByRole("button", { name: /^Inviter/ }).isDisabled(), "a guest is invited without a purpose");
+    const go = dialog.getByRole("button", { name: /^Inviter/ });
+    await dialog.getByText("Choisissez une personne").waitFor();
+    assert((await go.getAttribute("aria-disabled")) === "true", "nobody is invited");
+    await dialog.getByLabel("Membres").fill("gaston@lagaffe.example"); // and nothing else: no Enter
+    await dialog.getByText("est une personne extérieure").waitFor();
+    await dialog.getByText("Il manque le motif").waitFor();
+    await go.click();
     await dialog.getByLabel("Motif").fill("Lot électricité");
+    await dialog.getByText("Il manque le motif").waitFor({ state: "detached" });
     await look(sophie, "invite-guest");
-    await dialog.getByRole("button", { name: /^Inviter/ }).click();
+    await go.click();
     await dialog.waitFor({ state: "detached" });
+    await sophie.getByText("Invitation envoyée à gaston@lagaffe.example").waitFor();
+    const awaited = sophie.getByRole("region", { name: "Attendus, par e-mail" });
+    for (const said of ["gaston@lagaffe.example", "Invité par Sophie Lambert", "Motif : Lot électricité", /^Accès jusqu’au/]) await awaited.getByText(said).first().waitFor();
+    await look(sophie, "guest-awaited");
+    await ask("mail", "gaston@lagaffe.example");
+    await awaited.getByRole("button", { name: /^Renvoyer/ }).click();
+    await sophie.getByText("Invitation renvoyée à gaston@lagaffe.example").waitFor();
+  },
+  async "an invitation is taken back: its link says so"() {
+    await sophie.getByRole("button", { name: "Inviter", exact: true }).click();
+    const dialog = sophie.getByRole("dialog");
+    await dialog.getByLabel("Membres").fill("erreur@lagaffe.example");
+    await dialog.getByLabel("Motif").fill("Rien");
+    await dialog.getByRole("button", { name: /^Inviter 1/ }).click();
+    await dialog.waitFor({ state: "detached" });
+    const row = sophie.getByRole("region", { name: "Attendus, par e-mail" }).getByRole("listitem").filter({ hasText: "erreur@lagaffe.example" });
+    await row.getByRole("button", { name: /^Retirer l’invitation/ }).click();
+    await sophie.getByRole("alertdialog").getByRole("button", { name: "Retirer l’invitation" }).click();
+    await row.waitFor({ state: "detached" });
+    const stranger = await visit();
+    await stranger.goto(await ask("mail", "erreur@lagaffe.example"));
+    await stranger.getByRole("heading", { name: "Cette invitation n’est plus valable" }).waitFor();
+    await look(stranger, "invitation-withdrawn");
+    await stranger.context().close();
   },
   async "the guest comes by the mail, and may do what guests may"() {
     gaston = await visit();
@@ -150,6 +178,10 @@ await play({
     await sees(sophie, "Bonjour, ici l’entreprise");
     await messages(sophie).getByText("Invité externe").first().waitFor();
     await look(sophie, "guest-speaks");
+    await sophie.getByRole("complementary").getByRole("button", { name: /Gaston/ }).first().click();
+    for (const said of ["Sophie Lambert", "Lot électricité", "gaston@lagaffe.example"]) await sophie.getByRole("complementary").getByText(said).first().waitFor();
+    assert((await sophie.getByRole("complementary").getByRole("combobox").count()) === 0, "a guest is offered a role");
+    await look(sophie, "guest-card");
     await look(gaston, "guest-home");
   },
   async "a virus in an encrypted room is stopped, a clean file is not"() {

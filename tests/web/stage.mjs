@@ -75,7 +75,7 @@ export async function createRoom(page, name, kind = "Privée", people = []) {
   await page.getByRole("button", { name: "Nouvelle discussion" }).first().click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("radio", { name: new RegExp(`^${kind}`) }).check();
-  if (kind !== "Message direct") await dialog.getByLabel("Nom de la discussion").fill(name);
+  if (kind !== "Message direct") await dialog.getByLabel(/^Nom d(e la discussion|u forum|e l’espace)/).fill(name);
   for (const person of people) {
     await dialog.getByLabel(kind === "Message direct" ? "À qui ?" : "Membres").fill(person);
     await dialog.getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();

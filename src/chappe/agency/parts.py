@@ -14,6 +14,7 @@ from chappe.agency.console import part as console
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts, FunctionAccountsApi
 from chappe.agency.guest_access import GuestAccess, GuestAccessApi
+from chappe.agency.guest_cards import GuestCards
 from chappe.agency.guest_homes import GuestHomes, GuestHomesApi
 from chappe.agency.guests import Guests
 from chappe.agency.info import OrganisationInfo
@@ -225,7 +226,7 @@ def people_run(
 
 PEOPLE = Part(
     "people of administrations",
-    gives=(sponsors, People, GuestHomes, FunctionAccounts, former_accounts, guest_access),
+    gives=(sponsors, GuestCards, People, GuestHomes, FunctionAccounts, former_accounts, guest_access),
     endpoints=(FunctionAccountsApi, GuestHomesApi, GuestAccessApi, SponsorsApi),
     runs=people_run,
     ends=ends_of_layer,

@@ -174,7 +174,7 @@ class Sponsors:
             await self._database.execute("UPDATE guests SET purpose = $2 WHERE user_id = $1", user_id, checked_purpose(purpose))
         if ends_ts is not None:
             await self._end(user_id, wanted)
-        return _shown(await self._row(user_id) or row)
+        return _shown(await self.row(user_id) or row)
 
     async def renew(self, actor: UserId, user_id: UserId) -> dict[str, Any]:
         """For as long as a guest may stay, from now on."""
@@ -182,21 +182,21 @@ class Sponsors:
         wanted = await self._checked_end(None, row.sponsor)
         await self._require_may_end(actor, row, wanted)
         await self._end(user_id, wanted)
-        return _shown(await self._row(user_id) or row)
+        return _shown(await self.row(user_id) or row)
 
     async def set_end(self, user_id: UserId, ends_ts: int | None, ends_by: str = THE_WHOLE) -> dict[str, Any]:
         """By an administrator, who has been checked; `ends_by`: in whose right, an organisation's or the installation's. No
         sponsor puts off an end that is nearer than it was. Raises M_NOT_FOUND."""
-        row = await self._row(user_id)
+        row = await self.row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
         wanted = await self._checked_end(ends_ts, row.sponsor)
         await self._end(user_id, wanted, None if ends_ts is None else ends_by)
-        return _shown(await self._row(user_id) or row)
+        return _shown(await self.row(user_id) or row)
 
     async def give(self, user_id: UserId, sponsor: UserId) -> None:
         """Another sponsor, by an administrator. Raises M_NOT_FOUND, Forbidden for a sponsor who is none."""
-        if await self._row(user_id) is None:
+        if await self.row(user_id) is None:
             raise NotFound("There is no such guest")
         user = await self._accounts.store.find_user(sponsor)
         if user is None or user.deactivated or self._guests.is_guest(sponsor):
@@ -222,7 +222,7 @@ class Sponsors:
 
     async def take_over(self, actor: UserId, user_id: UserId) -> None:
         """By an agent who is in a room with the guest, once the sponsor's account is no more. Raises Forbidden."""
-        row = await self._row(user_id)
+        row = await self.row(user_id)
         if row is None or not await self._memberships.share_a_room(actor, user_id):
             raise NotFound("There is no such guest in your rooms")
         sponsor = await self._accounts.store.find_user(row.sponsor)
@@ -236,7 +236,7 @@ class Sponsors:
             raise Forbidden("This guest has a sponsor: ask them")
 
     async def _require(self, actor: UserId, user_id: UserId) -> GuestRow:
-        row = await self._row(user_id)
+        row = await self.row(user_id)
         if row is None:
             raise NotFound("There is no such guest")
         user = await self._accounts.store.find_user(actor)
@@ -252,7 +252,7 @@ class Sponsors:
         if user is None or not user.is_admin:
             raise Forbidden("An administrator has said when this guest's access ends: ask them")
 
-    async def _row(self, user_id: str) -> GuestRow | None:
+    async def row(self, user_id: str) -> GuestRow | None:
         return await find(
             self._database,
             GuestRow,

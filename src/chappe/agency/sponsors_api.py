@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from chappe.agency.guest_cards import GuestCards
 from chappe.agency.sponsors import Sponsors
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
@@ -27,8 +28,8 @@ class SponsorshipChange(msgspec.Struct):
 
 
 class SponsorsApi:
-    def __init__(self, sponsors: Sponsors, invites: ThirdPartyInvites) -> None:
-        self._sponsors, self._invites = sponsors, invites
+    def __init__(self, sponsors: Sponsors, cards: GuestCards, invites: ThirdPartyInvites) -> None:
+        self._sponsors, self._cards, self._invites = sponsors, cards, invites
 
     @endpoint("GET", _GUESTS)
     async def mine(self, request: Request) -> Answer:
@@ -44,6 +45,11 @@ class SponsorsApi:
         if not await self._sponsors.has_account(address):
             await self._sponsors.invited(user_id, address, body.purpose, body.ends_ts)
         return {}
+
+    @endpoint("GET", _GUESTS + "/{userId}")
+    async def card(self, request: Request) -> Answer:
+        """For agents who are in a room with a guest: who answers for them, what for, until when; their addresses."""
+        return await self._cards.of(request.user_id, parse_user_id(request.params["userId"]))
 
     @endpoint("PUT", _GUESTS + "/{userId}", acts=True, limit="account", body_limit=SMALL_LIMIT)
     async def change(self, request: Request) -> Answer:

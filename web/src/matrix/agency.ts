@@ -1,6 +1,7 @@
 /** The public-sector layer of a server, where it is on: its rules, guests and their sponsors, posts that are held in turn. */
 
 import { type MatrixClient, Method } from "matrix-js-sdk";
+import { findOrganisation } from "./configuration";
 import { type Confirmation, isConfirmation } from "./confirmation";
 import type { Classification, EncryptedFile } from "./types";
 
@@ -32,6 +33,14 @@ export interface Guest {
   purpose: string;
   ends_ts?: number;
   has_ended?: boolean;
+}
+
+/** `addresses`: by which the guest is reached. */
+export interface GuestCard {
+  sponsor: string;
+  purpose: string;
+  ends_ts: number | null;
+  addresses: string[];
 }
 
 /** Who was removed when a room was closed to guests, and what they could see. */
@@ -83,6 +92,14 @@ export class Agency {
     return organisation === null || (this.rules.guest_labels ?? []).includes(organisation);
   }
 
+  /** Whose an address is that may have no account yet. */
+  async whose(address: string): Promise<{ guest: boolean; organisation: string | null } | "nobody" | "elsewhere" | null> {
+    const found = await findOrganisation(address);
+    if (found.where === "unknown") return this.rules ? "nobody" : null;
+    if (found.where === "elsewhere") return "elsewhere";
+    return { guest: this.rules?.guest_servers.includes(found.serverName) ?? false, organisation: found.name };
+  }
+
   /** The level of a room, by what its event says; one that nobody knows is the strictest. */
   level(name: unknown): Classification | null {
     const levels = this.rules?.classifications ?? [];
@@ -97,6 +114,11 @@ export class Agency {
   }
 
   // -------------------------------------------------------------------------------------------------------- guests
+
+  /** What an agent may know of a guest whom they meet. */
+  async guest(userId: string): Promise<GuestCard> {
+    return this.call(Method.Get, `/guests/${encodeURIComponent(userId)}`);
+  }
 
   guests(): Promise<{ guests: Guest[]; invited: Guest[] }> {
     return this.call(Method.Get, "/guests");

@@ -17,7 +17,7 @@ export interface Configuration {
 }
 
 export type Organisation =
-  | { where: "here"; name: string; provider: string | null }
+  | { where: "here"; name: string; provider: string | null; serverName: string }
   | { where: "elsewhere"; url: string }
   | { where: "unknown" };
 
@@ -42,5 +42,5 @@ export async function findOrganisation(address: string, signal?: AbortSignal): P
   if (!answer.ok) throw new Error(`organisation: ${answer.status}`);
   const body = await answer.json();
   if (body.where === "elsewhere") return { where: "elsewhere", url: body.url };
-  return { where: "here", name: body.name, provider: body.provider ?? null };
+  return { where: "here", name: body.name, provider: body.provider ?? null, serverName: body.server_name };
 }

@@ -1,9 +1,17 @@
 /** Who is in a room, who is asked into it, who has to leave it. */
 
-import { KnownMembership } from "matrix-js-sdk";
+import { EventType, KnownMembership, Method } from "matrix-js-sdk";
 import type { People } from "./people";
 import type { Place } from "./place";
-import type { Member } from "./types";
+import type { Awaited, Member } from "./types";
+
+interface AwaitedAnswer {
+  token: string;
+  address: string;
+  invited_by: string;
+  purpose?: string;
+  ends_ts?: number | null;
+}
 
 const SERVERS = 3;
 
@@ -44,6 +52,37 @@ export class RoomPeople {
 
   async inviteByEmail(address: string): Promise<void> {
     await this.place.client.inviteByEmail(this.place.id, address);
+  }
+
+  /** Who was invited by an address and has not come yet. Of a room that has never invited so the server is not asked. */
+  async awaited(): Promise<Awaited[]> {
+    const announced = this.place.room.currentState.getStateEvents(EventType.RoomThirdPartyInvite);
+    if (!announced.some((each) => each.getContent().public_key)) return [];
+    const { awaited } = await this.place.client.http.authedRequest<{ awaited: AwaitedAnswer[] }>(
+      Method.Get,
+      `/rooms/${encodeURIComponent(this.place.id)}/awaited`,
+      undefined,
+      undefined,
+      { prefix: "/_chappe/client/v1" },
+    );
+    return awaited.map(({ token, address, invited_by, purpose, ends_ts }) => ({
+      token,
+      address,
+      invitedBy: invited_by,
+      purpose: purpose ?? null,
+      endsTs: ends_ts ?? null,
+    }));
+  }
+
+  /** The mail of an invitation, once more. */
+  async sendAgain(token: string): Promise<void> {
+    const path = `/rooms/${encodeURIComponent(this.place.id)}/awaited/${encodeURIComponent(token)}/send_again`;
+    await this.place.client.http.authedRequest(Method.Post, path, undefined, {}, { prefix: "/_chappe/client/v1" });
+  }
+
+  /** Takes an invitation back, as the specification has it: it has no keys any more. */
+  async withdraw(token: string): Promise<void> {
+    await this.place.client.sendStateEvent(this.place.id, EventType.RoomThirdPartyInvite, {} as never, token);
   }
 
   async kick(userId: string, reason: string): Promise<void> {

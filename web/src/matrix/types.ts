@@ -98,6 +98,15 @@ export interface Member extends Person {
   level: number;
 }
 
+/** Somebody who was invited by an address. `address`: as far as this account may know it. */
+export interface Awaited {
+  token: string;
+  address: string;
+  invitedBy: string;
+  purpose: string | null;
+  endsTs: number | null;
+}
+
 export interface EncryptedFile {
   url: string;
   key: JsonWebKey;

@@ -69,6 +69,25 @@ describe("choosing people", () => {
     expect(model.snapshot()).toMatchObject({ found: [], searching: false, problem: null });
   });
 
+  test("an address that stands in the field counts, once it is whole", () => {
+    const { model } = made();
+    for (const [typed, given] of [
+      ["anne", []],
+      ["anne@b", []],
+      ["Anne@b.fr", ["anne@b.fr"]],
+      ["Anne <anne@b.fr>", ["anne@b.fr"]],
+      ["à anne@b.fr peut-être", []],
+    ] as const) {
+      model.type(typed);
+      expect(model.given().map((each) => each.email)).toEqual(given);
+    }
+    model.type("a@b.fr ");
+    model.type("a@b.fr");
+    expect(model.given()).toHaveLength(1);
+    model.keepOnly([]);
+    expect(model.snapshot()).toMatchObject({ chosen: [], typed: "", address: null });
+  });
+
   test("who is chosen is not offered again, and leaves the list when taken out", async () => {
     const { model, clock } = made();
     model.pick(ANNE);

@@ -18,6 +18,8 @@ interface State extends Doing {
   name: string;
   topic: string;
   typed: string;
+  /** The typed text is this address: it counts as chosen. */
+  address: string | null;
   found: Person[];
   searching: boolean;
   chosen: Chosen[];
@@ -34,6 +36,21 @@ const EMAIL = /[^\s<>,;"']+@[^\s<>,;"']+\.[^\s<>,;"'.]+/g;
 export const addressesIn = (text: string): string[] => [
   ...new Set((text.match(EMAIL) ?? []).map((each) => each.toLowerCase())),
 ];
+
+const NOTHING_TYPED = { typed: "", address: null, found: [], searching: false };
+
+/** The address that was typed, once it is whole. */
+function addressTyped(typed: string): string | null {
+  const [address, ...others] = addressesIn(typed);
+  return address &&
+    !others.length &&
+    typed
+      .trim()
+      .toLowerCase()
+      .replace(/^.*<|>$/g, "") === address
+    ? address
+    : null;
+}
 
 /** Choosing people: typed names are looked up, pasted addresses are taken as they are. */
 export class CreateRoomViewModel extends ActingViewModel<State> {
@@ -53,6 +70,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
         name: "",
         topic: "",
         typed: "",
+        address: null,
         found: [],
         searching: false,
         chosen: [],
@@ -78,7 +96,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
   readonly setTopic = (topic: string): void => this.set({ topic });
 
   readonly type = (typed: string): void => {
-    this.set({ typed, peopleMissing: false });
+    this.set({ typed, address: addressTyped(typed), peopleMissing: false });
     this.looking.clear();
     const addresses = addressesIn(typed);
     if (addresses.length > 1 || (addresses.length === 1 && /[\s,;]$/.test(typed))) return this.take(addresses);
@@ -92,7 +110,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
       .filter((each) => !this.now.chosen.some((chosen) => chosen.email === each))
       .map((email) => ({ key: email, person: null, email }));
     const chosen = [...this.now.chosen, ...fresh];
-    this.set({ chosen: this.now.kind === "direct" ? chosen.slice(0, 1) : chosen, typed: "", found: [], searching: false });
+    this.set({ chosen: this.now.kind === "direct" ? chosen.slice(0, 1) : chosen, ...NOTHING_TYPED });
   }
 
   private async look(typed: string): Promise<void> {
@@ -107,7 +125,7 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
 
   readonly pick = (person: Person): void => {
     const chosen = { key: person.id, person, email: null };
-    this.set({ chosen: this.now.kind === "direct" ? [chosen] : [...this.now.chosen, chosen], typed: "", found: [] });
+    this.set({ chosen: this.now.kind === "direct" ? [chosen] : [...this.now.chosen, chosen], ...NOTHING_TYPED });
   };
 
   /** Enter in the field: the first person found, or the address as typed. */
@@ -117,10 +135,23 @@ export class CreateRoomViewModel extends ActingViewModel<State> {
     else if (address) this.take([address]);
   };
 
+  /** Who is chosen, and whose address stands in the field. */
+  readonly given = (): Chosen[] => {
+    const { chosen, address: email, kind } = this.now;
+    if (!email || chosen.some((each) => each.email === email) || (kind === "direct" && chosen.length)) return chosen;
+    return [...chosen, { key: email, person: null, email }];
+  };
+
+  /** Of whom something was asked in vain. */
+  keepOnly(keys: string[]): void {
+    this.set({ chosen: this.given().filter((each) => keys.includes(each.key)), ...NOTHING_TYPED });
+  }
+
   readonly remove = (key: string): void => this.set({ chosen: this.now.chosen.filter((each) => each.key !== key) });
 
   readonly create = (): Promise<boolean> => {
-    const { kind, name, topic, chosen } = this.now;
+    const { kind, name, topic } = this.now;
+    const chosen = this.given();
     if (kind === "direct" && !chosen.length) {
       this.set({ peopleMissing: true });
       return Promise.resolve(false);

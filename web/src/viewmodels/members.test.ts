@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { conversation, details, person, refusal, settled, signal, signedIn } from "../../tests/fakes";
-import type { Member } from "../matrix/types";
+import type { Awaited, Member } from "../matrix/types";
 import { MembersViewModel, mayActOn, roleOf } from "./members";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
@@ -8,6 +8,7 @@ const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person
 function opened(members: Member[] | null = []) {
   const changed = signal();
   const done: unknown[] = [];
+  const awaited: Awaited[] = [];
   const add = async (...given: unknown[]): Promise<void> => {
     if (String(given[0]).startsWith("bad")) throw refusal("M_FORBIDDEN");
     done.push(given);
@@ -19,16 +20,16 @@ function opened(members: Member[] | null = []) {
         if (!members) throw new Error("offline");
         return [...members];
       },
-      invite: add,
-      inviteByEmail: add,
+      awaited: async () => [...awaited],
+      sendAgain: (token) => (token === "bad" ? add(token) : add("again", token)),
+      withdraw: (token) => add("withdraw", token),
       kick: add,
       ban: add,
       unban: add,
       setLevel: add,
     },
   });
-  const matrix = signedIn({ agency: { inviteGuest: (_room, ...given) => add(...given) } });
-  return { changed, done, members, model: new MembersViewModel(matrix, room) };
+  return { changed, done, members, awaited, model: new MembersViewModel(signedIn(), room) };
 }
 
 test("who is here, followed as they come; nobody where they cannot be had", async () => {
@@ -68,18 +69,27 @@ test("they are found by name, organisation or identifier, accents or not, also a
   expect(shown()).toEqual(["@x:a"]);
 });
 
-test("many are invited at once: who could not be is named", async () => {
-  const { model, done } = opened();
+test("who is awaited is shown with who invited them; written to again; taken back", async () => {
+  const { model, awaited, done, changed } = opened();
   await settled();
-  await model.invite(["@a:b", "bad"], "c@d.fr\nbad@d.fr");
-  expect(done).toEqual([["@a:b"], ["c@d.fr"]]);
-  expect(model.snapshot()).toMatchObject({ invited: 2, failed: ["bad", "bad@d.fr"], problem: null });
-});
-
-test("guests come by address, with what for and until when", async () => {
-  const { model, done } = opened();
-  await model.invite([], "c@d.fr", { purpose: "audit", ends: 5 });
-  expect(done).toEqual([["c@d.fr", "audit", 5]]);
+  expect(model.snapshot().awaited).toEqual([]);
+  awaited.push({ token: "t", address: "c@d.fr", invitedBy: "@anne:a", purpose: "audit", endsTs: 5 });
+  model.lookAgain();
+  await settled();
+  expect(model.snapshot().awaited).toMatchObject([{ address: "c@d.fr", by: { name: "anne" }, purpose: "audit", endsTs: 5 }]);
+  await model.sendAgain("t");
+  awaited.pop();
+  await model.withdraw("t");
+  expect(done).toEqual([
+    ["again", "t"],
+    ["withdraw", "t"],
+  ]);
+  expect(model.snapshot().awaited).toEqual([]);
+  expect(await model.sendAgain("bad")).toBe(false);
+  expect(model.snapshot().problem?.key).toBe("error.M_FORBIDDEN");
+  changed.fire();
+  await settled();
+  expect(model.snapshot().awaited).toEqual([]);
 });
 
 test("what is done to somebody goes to the room; what it refuses is said", async () => {

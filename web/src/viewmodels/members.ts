@@ -1,6 +1,5 @@
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
-import type { Member, RoomDetails } from "../matrix/types";
-import { addressesIn } from "./create_room";
+import type { Awaited, Member, Person, RoomDetails } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
 
@@ -9,16 +8,16 @@ interface State extends Doing {
   loading: boolean;
   filter: string;
   shown: Member[];
-  invited: number;
-  failed: string[];
+  /** Who was invited by an address, and has not come yet. */
+  awaited: Array<Awaited & { by: Person }>;
 }
 
 export class MembersViewModel extends ActingViewModel<State> {
   constructor(
-    private readonly matrix: Pick<SignedIn, "agency">,
-    private readonly conversation: Pick<SomeConversation, "id" | "changed" | "members">,
+    private readonly matrix: Pick<SignedIn, "people">,
+    private readonly conversation: Pick<SomeConversation, "changed" | "members">,
   ) {
-    super({ ...IDLE, members: [], loading: true, filter: "", shown: [], invited: 0, failed: [] });
+    super({ ...IDLE, members: [], loading: true, filter: "", shown: [], awaited: [] });
     this.scope.owns(conversation.changed.listen(() => void this.look()));
     void this.look();
   }
@@ -26,29 +25,20 @@ export class MembersViewModel extends ActingViewModel<State> {
   private async look(): Promise<void> {
     const members = await this.conversation.members.list().catch(() => []);
     this.set({ members, loading: false, shown: filtered(members, this.now.filter) });
+    const awaited = await this.conversation.members.awaited().catch(() => this.now.awaited);
+    this.set({ awaited: awaited.map((each) => ({ ...each, by: this.matrix.people.of(null, each.invitedBy) })) });
   }
+
+  /** After somebody was invited. */
+  readonly lookAgain = (): void => void this.look();
 
   readonly setFilter = (filter: string): void => this.set({ filter, shown: filtered(this.now.members, filter) });
 
-  /** People by identifier, and by address: many at once, as they were pasted. */
-  readonly invite = (people: string[], pasted: string, guest?: { purpose: string; ends: number | null }): Promise<boolean> =>
+  readonly sendAgain = (token: string): Promise<boolean> => this.act(() => this.conversation.members.sendAgain(token));
+
+  readonly withdraw = (token: string): Promise<boolean> =>
     this.act(async () => {
-      const failed: string[] = [];
-      let invited = 0;
-      for (const id of people)
-        await this.conversation.members.invite(id).then(
-          () => invited++,
-          () => failed.push(id),
-        );
-      for (const address of addressesIn(pasted))
-        await (guest
-          ? this.matrix.agency.inviteGuest(this.conversation.id, address, guest.purpose, guest.ends)
-          : this.conversation.members.inviteByEmail(address)
-        ).then(
-          () => invited++,
-          () => failed.push(address),
-        );
-      this.set({ invited, failed });
+      await this.conversation.members.withdraw(token);
       await this.look();
     });
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { conversation, encryption, ME, person, refusal, settled, signal, signedIn, summary } from "../../tests/fakes";
+import type { Rules } from "../matrix/agency";
 import type { Member } from "../matrix/types";
 import { PersonViewModel } from "./person";
 
@@ -79,4 +80,25 @@ test("what is done to them, and what the room refuses", async () => {
 
 test("one's own card is one's own", () => {
   expect([opened(ME).model.isMe, opened().model.isMe]).toEqual([true, false]);
+});
+
+test("a guest's card says who answers for them; guests themselves are not told, nor is who cannot be asked", async () => {
+  const card = { sponsor: "@sophie:b", purpose: "audit", ends_ts: 5, addresses: ["g@x.fr"] };
+  for (const [rules, answer, expected] of [
+    [{ me: { is_guest: false } }, async () => card, { purpose: "audit", by: { name: "sophie" } }],
+    [{ me: { is_guest: true } }, async () => card, null],
+    [null, async () => card, null],
+    [{ me: { is_guest: false } }, () => Promise.reject(refusal("M_NOT_FOUND")), null],
+  ] as const) {
+    const matrix = signedIn({
+      people: { of: (_member, id) => ({ ...person(id), guest: id === ANNE }) },
+      agency: { rules: rules as Rules | null, guest: answer },
+      encryption: encryption({ trustOf: async () => "unknown" }),
+    });
+    const model = new PersonViewModel(matrix, conversation({ members: { list: async () => [] } }), ANNE);
+    await settled();
+    const { guest } = model.snapshot();
+    if (expected === null) expect(guest).toBe(null);
+    else expect(guest).toMatchObject(expected);
+  }
 });

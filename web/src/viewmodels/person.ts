@@ -1,5 +1,6 @@
 /** Somebody's card: who they are, whether it is they, what may be done about them in this room. */
 
+import type { GuestCard } from "../matrix/agency";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Member, Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -13,6 +14,8 @@ interface State extends Doing {
   ignored: boolean;
   /** In how many rooms one meets them. */
   shared: number;
+  /** Who answers for a guest, what for, until when; null for others. */
+  guest: (GuestCard & { by: Person }) | null;
 }
 
 export class PersonViewModel extends ActingViewModel<State> {
@@ -20,7 +23,7 @@ export class PersonViewModel extends ActingViewModel<State> {
   private turn = 0;
 
   constructor(
-    private readonly matrix: Pick<SignedIn, "userId" | "people" | "rooms" | "encryption">,
+    private readonly matrix: Pick<SignedIn, "userId" | "people" | "rooms" | "encryption" | "agency">,
     private readonly conversation: Pick<SomeConversation, "changed" | "members">,
     readonly id: string,
   ) {
@@ -32,12 +35,22 @@ export class PersonViewModel extends ActingViewModel<State> {
       trust: undefined,
       ignored: people.isIgnored(id),
       shared: rooms.sharedWith(id).length,
+      guest: null,
     });
     this.isMe = id === matrix.userId;
     this.scope.owns(conversation.changed.listen(() => void this.look()));
     this.scope.owns(matrix.encryption.changed.listen(() => void this.lookTrust()));
     void this.look();
     void this.lookTrust();
+    void this.lookGuest();
+  }
+
+  /** Guests themselves are not told, and servers elsewhere say nothing: the card goes without. */
+  private async lookGuest(): Promise<void> {
+    const { rules } = this.matrix.agency;
+    if (!this.now.person.guest || !rules || rules.me.is_guest) return;
+    const guest = await this.matrix.agency.guest(this.id).catch(() => null);
+    this.set({ guest: guest && { ...guest, by: this.matrix.people.of(null, guest.sponsor) } });
   }
 
   private async look(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Configuration, Organisation } from "../matrix/configuration";
 import { SignInError } from "../matrix/session";
 import { SignInViewModel } from "./sign_in";
 
-const HERE: Organisation = { where: "here", name: "Culture", provider: null };
+const HERE: Organisation = { where: "here", name: "Culture", provider: null, serverName: "here.example" };
 
 function opened(problem: ConstructorParameters<typeof SignInViewModel>[3] = null, address = "") {
   const clock = new FakeClock();

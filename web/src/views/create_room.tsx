@@ -81,7 +81,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
         <div className="stackv">
           {kind !== "direct" && (
             <Field
-              label={t("create.name")}
+              label={t(kind === "forum" ? "create.nameForum" : kind === "space" ? "create.nameSpace" : "create.name")}
               value={name}
               onText={model.setName}
               error={nameMissing ? t("create.nameMissing") : null}

@@ -93,3 +93,6 @@ export function length(ms: number): string {
 /** A marking by its name in a language, else in any, else as the configuration calls it. */
 export const levelName = (level: { name: string; labels: Record<string, string> }, spoken: string): string =>
   level.labels[spoken] ?? Object.values(level.labels)[0] ?? level.name.charAt(0).toUpperCase() + level.name.slice(1);
+
+/** Where an account is, for people of no organisation: an identifier is shown to nobody. */
+export const serverOf = (userId: string): string => userId.slice(userId.indexOf(":") + 1);

@@ -1,6 +1,7 @@
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { CreateRoomViewModel } from "../viewmodels/create_room";
+import { serverOf } from "./format";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { GuestTag } from "./ui/parts";
@@ -17,7 +18,7 @@ export function PeopleField({
   autoFocus?: boolean;
 }) {
   const { t } = useTranslation();
-  const { typed, found, searching, chosen, peopleMissing, kind } = useSnapshot(model);
+  const { typed, address, found, searching, chosen, peopleMissing, kind } = useSnapshot(model);
   const id = useId();
   return (
     <div className="field">
@@ -72,7 +73,9 @@ export function PeopleField({
       </p>
       <div role="status">
         {searching && <p className="hint">{t("create.searching")}</p>}
-        {!searching && typed.trim().length >= 2 && !found.length && <p className="hint">{t("create.nobody")}</p>}
+        {!searching && typed.trim().length >= 2 && !found.length && (
+          <p className="hint">{address ? t("create.address", { address }) : t("create.nobody")}</p>
+        )}
       </div>
       {found.length > 0 && (
         <ul className="foundpeople" aria-label={t("create.found")}>
@@ -82,7 +85,7 @@ export function PeopleField({
                 <Avatar id={each.id} name={each.name} picture={each.avatar} size={32} />
                 <span className="min0">
                   <span className="strong cut block">{each.name}</span>
-                  <span className="t13 muted cut block">{each.organisation ?? each.id}</span>
+                  <span className="t13 muted cut block">{each.organisation ?? serverOf(each.id)}</span>
                 </span>
                 {each.guest && <GuestTag />}
               </button>

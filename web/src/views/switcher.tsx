@@ -2,7 +2,7 @@ import { useId, useState } from "react";
 import { Dialog as AriaDialog, Modal, ModalOverlay } from "react-aria-components/Modal";
 import { useTranslation } from "react-i18next";
 import type { Result, SwitcherViewModel } from "../viewmodels/switcher";
-import { short } from "./format";
+import { serverOf, short } from "./format";
 import { Marked } from "./panels/found";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
@@ -122,7 +122,7 @@ function ResultLine({ result, term }: { result: Result; term: string }) {
         <Avatar id={result.person.id} name={result.person.name} picture={result.person.avatar} size={36} />
         <span className="min0 grow">
           <span className="strong cut block">{result.person.name}</span>
-          <span className="t13 muted cut block">{result.person.organisation ?? result.person.id}</span>
+          <span className="t13 muted cut block">{result.person.organisation ?? serverOf(result.person.id)}</span>
         </span>
       </>
     );

@@ -1,47 +1,40 @@
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Member } from "../../matrix/types";
-import { clock, isoDay } from "../../platform/clock";
-import { CreateRoomViewModel } from "../../viewmodels/create_room";
-import type { MembersViewModel } from "../../viewmodels/members";
+import { InvitingViewModel, type Recipient } from "../../viewmodels/inviting";
+import type { RoomViewModel } from "../../viewmodels/room";
+import { date } from "../format";
 import { PeopleField } from "../people_field";
 import { Dialog, DialogActions } from "../ui/dialog";
+import { Icon } from "../ui/icon";
 import { Field, Problem } from "../ui/parts";
-import { useApp, useMade, useMain, useSnapshot } from "../use";
+import { useMain, useOwned, useSnapshot } from "../use";
 
 interface Props {
-  model: MembersViewModel;
+  room: RoomViewModel;
   present: Member[];
   /** Whether guests may come in: by address, with a purpose and an end. */
   guests: boolean;
+  onInvited: () => void;
   onClose: () => void;
 }
 
-export function InviteDialog({ model, present, guests, onClose }: Props) {
+export function InviteDialog({ room, present, guests, onInvited, onClose }: Props) {
   const { t } = useTranslation();
-  const app = useApp();
   const main = useMain();
-  const { rules } = useSnapshot(app);
-  const [purpose, setPurpose] = useState("");
-  const [ends, setEnds] = useState("");
-  const picking = useMade(CreateRoomViewModel, "invite", () => {});
-  const { chosen } = useSnapshot(picking);
-  const { busy, problem, failed, invited } = useSnapshot(model);
-  const [sent, setSent] = useState(false);
-  const here = new Set(present.filter((each) => each.membership === "join").map((each) => each.id));
-  const fresh = chosen.filter((each) => !each.person || !here.has(each.person.id));
-  const asksPurpose = guests && rules !== null && fresh.some((each) => each.email);
+  const make = () => {
+    const here = present.filter((each) => each.membership === "join").map((each) => each.id);
+    return room.make(InvitingViewModel, guests, new Set(here));
+  };
+  const model = useOwned(make, room.id);
+  const { to, purpose, ends, guests: asksPurpose, missing, invited, failed, busy, problem } = useSnapshot(model);
+  const { first, last } = model.days();
   const send = async (): Promise<void> => {
-    const well = await model.invite(
-      fresh.flatMap((each) => (each.person ? [each.person.id] : [])),
-      fresh.flatMap((each) => (each.email ? [each.email] : [])).join("\n"),
-      asksPurpose ? { purpose: purpose.trim(), ends: ends ? new Date(`${ends}T23:59`).getTime() : null } : undefined,
-    );
-    setSent(true);
-    if (well && !model.snapshot().failed.length) {
-      main.say("invite.done");
-      onClose();
-    }
+    const all = await model.send();
+    const done = model.snapshot().invited;
+    if (done.length) onInvited();
+    if (!all) return;
+    main.say(done.length === 1 ? "invite.doneOne" : "invite.done", { name: done[0] });
+    onClose();
   };
   return (
     <Dialog
@@ -50,41 +43,73 @@ export function InviteDialog({ model, present, guests, onClose }: Props) {
       onClose={onClose}
       foot={
         <DialogActions
-          go={t("invite.do", { count: fresh.length })}
-          disabled={busy || !fresh.length || (asksPurpose && !purpose.trim())}
+          go={t("invite.do", { count: to.length })}
+          disabled={busy}
+          missing={missing && t(`invite.missing.${missing}`)}
           onGo={() => void send()}
           onCancel={onClose}
         />
       }
     >
-      <PeopleField model={picking} label={t("create.people")} />
-      {asksPurpose && (
+      <PeopleField model={model.people} label={t("create.people")} />
+      <ul className="stackv mt2" aria-label={t("invite.what")}>
+        {to.map((each) => !each.id && <What key={each.key} recipient={each} opened={guests} />)}
+      </ul>
+      {asksPurpose && guests && (
         <fieldset className="stackv mt3">
           <legend className="label">{t("invite.guests")}</legend>
           <Field
             label={t("invite.purpose")}
             hint={t("invite.purposeHint")}
             value={purpose}
-            onText={setPurpose}
+            onText={model.setPurpose}
             required
             maxLength={500}
           />
           <Field
             label={t("invite.ends")}
-            hint={rules.guest_days ? t("invite.endsHint", { count: rules.guest_days }) : undefined}
+            hint={
+              ends ? t("guests.until", { date: date(noon(ends)) }) : last && t("invite.endsHint", { date: date(noon(last)) })
+            }
             type="date"
             value={ends}
-            onText={setEnds}
-            min={isoDay(clock.now())}
+            onText={model.setEnds}
+            min={first}
+            max={last}
           />
         </fieldset>
       )}
-      {sent && failed.length > 0 && (
+      {failed.length > 0 && (
         <p className="note danger mt3" role="alert">
-          {t("invite.some", { count: invited })} {t("invite.failed", { people: failed.join(", ") })}
+          <Icon name="warn" size={18} />
+          <span>
+            {t("invite.some", { count: invited.length })} {t("invite.failed", { people: failed.join(", ") })}
+          </span>
         </p>
       )}
       <Problem problem={problem} />
     </Dialog>
   );
 }
+
+/** What will happen with an address. */
+function What({ recipient: { name, whose }, opened }: { recipient: Recipient; opened: boolean }) {
+  const { t } = useTranslation();
+  const guest = typeof whose === "object" && whose?.guest;
+  const key =
+    whose === undefined ? "looking" : whose === null ? "mail" : typeof whose === "string" ? whose : guest ? "guest" : "agent";
+  const bad = key === "nobody" || (guest && !opened);
+  return (
+    <li className={bad ? "note danger" : guest ? "note warn" : "note"}>
+      <Icon name={guest ? "guest" : "mail"} size={18} />
+      <span>
+        {t(guest && !opened ? "invite.what.closed" : `invite.what.${key}`, {
+          name,
+          organisation: (typeof whose === "object" && whose?.organisation) || "",
+        })}
+      </span>
+    </li>
+  );
+}
+
+const noon = (day: string): number => new Date(`${day}T12:00`).getTime();

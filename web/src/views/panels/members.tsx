@@ -3,16 +3,18 @@ import { useTranslation } from "react-i18next";
 import type { Member, RoomDetails } from "../../matrix/types";
 import { MembersViewModel, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
+import { serverOf } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { GuestTag, Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useMain, useOwned, useSnapshot } from "../use";
+import { AwaitedPeople } from "./awaited";
 import { InviteDialog } from "./invite_dialog";
 
 export function Members({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const model = useOwned(() => room.make(MembersViewModel), room.id);
-  const { shown, loading, filter, problem, members } = useSnapshot(model);
+  const { shown, loading, filter, problem, members, awaited, busy } = useSnapshot(model);
   const [inviting, setInviting] = useState(false);
   const groups: Array<[Member["membership"], Member[]]> = (["knock", "join", "invite", "ban"] as const).map((each) => [
     each,
@@ -50,7 +52,16 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
             </section>
           ),
       )}
-      {inviting && <InviteDialog model={model} present={members} guests={details.guests} onClose={() => setInviting(false)} />}
+      {awaited.length > 0 && !filter && <AwaitedPeople awaited={awaited} may={details.may.invite} busy={busy} model={model} />}
+      {inviting && (
+        <InviteDialog
+          room={room}
+          present={members}
+          guests={details.guests}
+          onInvited={model.lookAgain}
+          onClose={() => setInviting(false)}
+        />
+      )}
     </div>
   );
 }
@@ -75,7 +86,7 @@ function MemberRow({
         <Avatar id={member.id} name={member.name} picture={member.avatar} />
         <span className="min0">
           <span className="cut strong block">{member.name}</span>
-          <span className="t13 muted cut block">{member.organisation ?? member.id}</span>
+          <span className="t13 muted cut block">{member.organisation ?? serverOf(member.id)}</span>
         </span>
       </button>
       {member.guest && <GuestTag />}

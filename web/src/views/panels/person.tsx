@@ -4,6 +4,7 @@ import type { RoomDetails } from "../../matrix/types";
 import { mayActOn, roleOf } from "../../viewmodels/members";
 import { PersonViewModel } from "../../viewmodels/person";
 import type { RoomViewModel } from "../../viewmodels/room";
+import { date, serverOf } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
@@ -14,7 +15,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
   const { t } = useTranslation();
   const main = useMain();
   const model = useOwned(() => room.make(PersonViewModel, id), `${room.id} ${id}`);
-  const { person, member, trust, ignored, shared, problem } = useSnapshot(model);
+  const { person, member, trust, ignored, shared, guest, problem } = useSnapshot(model);
   const [asking, setAsking] = useState<"kick" | "ban" | null>(null);
   const me = model.isMe;
   const acts = member && !me && mayActOn(details, member);
@@ -23,7 +24,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
       <div className="cardhead">
         <Avatar id={id} name={person.name} picture={person.avatar} size={88} />
         <h3>{person.name}</h3>
-        {person.guest ? <GuestTag /> : <p className="muted">{person.organisation ?? id.split(":")[1]}</p>}
+        {person.guest ? <GuestTag /> : <p className="muted">{person.organisation ?? serverOf(id)}</p>}
         {trust === "verified" && (
           <span className="tag ok">
             <Icon name="check" size={13} />
@@ -46,8 +47,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
         </div>
       )}
       <dl className="facts mt6">
-        <dt>{t("person.id")}</dt>
-        <dd className="anywhere">{id}</dd>
+        {guest && <GuestFacts guest={guest} />}
         {member && (
           <>
             <dt>{t("person.role")}</dt>
@@ -68,7 +68,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
             </button>
           </li>
         )}
-        {member && details.may.roles && (me || acts) && (
+        {member && !person.guest && details.may.roles && (me || acts) && (
           <li>
             <label>
               <Icon name="admin" />
@@ -125,6 +125,27 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
         />
       )}
     </div>
+  );
+}
+
+/** What its sponsor has said of a guest. */
+function GuestFacts({ guest }: { guest: NonNullable<ReturnType<PersonViewModel["snapshot"]>["guest"]> }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <dt>{t("person.sponsor")}</dt>
+      <dd>{guest.by.name}</dd>
+      <dt>{t("invite.purpose")}</dt>
+      <dd className="anywhere">{guest.purpose || t("guests.noPurpose")}</dd>
+      <dt>{t("invite.ends")}</dt>
+      <dd>{guest.ends_ts === null ? t("guests.noEnd") : date(guest.ends_ts)}</dd>
+      {guest.addresses.length > 0 && (
+        <>
+          <dt>{t("person.mail")}</dt>
+          <dd className="anywhere">{guest.addresses.join(", ")}</dd>
+        </>
+      )}
+    </>
   );
 }
 

@@ -23,7 +23,7 @@ export function Help({ model }: { model: SettingsViewModel }) {
   const links = Object.entries(configuration?.brand.links ?? {});
   const { me } = useSnapshot(model);
   const { deviceId, standing } = model.diagnosis;
-  const about = `Chappe ${import.meta.env.MODE}\n${me.id}\n${deviceId}\n${navigator.userAgent}\n${standing}`;
+  const about = `Chappe ${import.meta.env.VERSION}\n${me.id}\n${deviceId}\n${navigator.userAgent}\n${standing}`;
   return (
     <div className="stackv mt4">
       <h2 className="h">{t("help.keys")}</h2>

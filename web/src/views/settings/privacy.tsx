@@ -4,6 +4,7 @@ import { clock, isoDay } from "../../platform/clock";
 import { keepText } from "../../platform/files";
 import { accountPage } from "../../viewmodels/server_pages";
 import type { SettingsViewModel } from "../../viewmodels/settings";
+import { serverOf } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { Switch } from "../ui/parts";
@@ -45,7 +46,7 @@ export function Privacy({ model }: { model: SettingsViewModel }) {
           <li key={each.id} className="dev">
             <Avatar id={each.id} name={each.name} picture={each.avatar} />
             <span className="grow anywhere">
-              {each.name} <span className="muted">{each.id}</span>
+              {each.name} <span className="muted">{each.organisation ?? serverOf(each.id)}</span>
             </span>
             <button type="button" className="btn small" onClick={() => void model.setIgnored(each.id, false)}>
               {t("person.unignore")}

@@ -45,8 +45,6 @@ export function Profile({ model }: { model: SettingsViewModel }) {
             <dd>{me.organisation}</dd>
           </>
         )}
-        <dt>{t("person.id")}</dt>
-        <dd className="anywhere">{me.id}</dd>
         {emails.map((each) => (
           <Fact key={each} label={t("profile.email")} text={each} />
         ))}

@@ -1,3 +1,4 @@
+import { useId } from "react";
 import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from "react-aria-components/Modal";
 import { useTranslation } from "react-i18next";
 import { Icon } from "./icon";
@@ -45,17 +46,32 @@ interface Actions {
   onCancel: () => void;
   danger?: boolean;
   disabled?: boolean;
+  /** What is missing before one can go on, in words: the button is grey, and says it. */
+  missing?: string | null;
 }
 
 /** The foot of a dialog that asks: leave it, or go on. */
-export function DialogActions({ go, onGo, onCancel, danger, disabled }: Actions) {
+export function DialogActions({ go, onGo, onCancel, danger, disabled, missing }: Actions) {
   const { t } = useTranslation();
+  const id = useId();
   return (
     <>
+      {missing && (
+        <p className="hint grow missing" id={id}>
+          {missing}
+        </p>
+      )}
       <button type="button" className="btn quiet" onClick={onCancel}>
         {t("cancel")}
       </button>
-      <button type="button" className={danger ? "btn dangerfill" : "btn main"} disabled={disabled} onClick={onGo}>
+      <button
+        type="button"
+        className={danger ? "btn dangerfill" : "btn main"}
+        disabled={disabled}
+        aria-disabled={missing ? true : undefined}
+        aria-describedby={missing ? id : undefined}
+        onClick={() => !missing && onGo()}
+      >
         {go}
       </button>
     </>

@@ -1,0 +1,130 @@
+/** Inviting into a room: by name, or by an address, which is whose it is: a colleague's, a guest's, nobody's. */
+
+import type { SignedIn, SomeConversation } from "../matrix/signed_in";
+import { clock as browser, type Clock, isoDay } from "../platform/clock";
+import { type Chosen, CreateRoomViewModel } from "./create_room";
+import { ActingViewModel, type Doing, IDLE } from "./view_model";
+
+/** Whose an address is; undefined while it is looked up, null where nobody says. */
+export type Whose = { guest: boolean; organisation: string | null } | "nobody" | "elsewhere" | null | undefined;
+
+export interface Recipient {
+  key: string;
+  /** Of somebody who has an account. */
+  id: string | null;
+  name: string;
+  whose: Whose;
+}
+
+/** Why the invitations cannot leave yet. */
+export type Missing = "people" | "purpose" | "end" | "closed" | "nobody" | "looking";
+
+interface State extends Doing {
+  to: Recipient[];
+  purpose: string;
+  ends: string;
+  /** A purpose is asked for. */
+  guests: boolean;
+  missing: Missing | null;
+  invited: string[];
+  failed: string[];
+}
+
+const LOOKED_UP_AT_MOST = 20;
+
+export class InvitingViewModel extends ActingViewModel<State> {
+  /** The field in which people are chosen. */
+  readonly people: CreateRoomViewModel;
+  private readonly whose = new Map<string, Whose>();
+
+  /** `opened`: guests may come into the room. `present`: who is in it. */
+  constructor(
+    private readonly matrix: Pick<SignedIn, "agency" | "people" | "entry" | "conversation">,
+    private readonly conversation: Pick<SomeConversation, "id" | "members">,
+    private readonly opened: boolean,
+    private readonly present: Set<string>,
+    private readonly clock: Clock = browser,
+  ) {
+    super({ ...IDLE, to: [], purpose: "", ends: "", guests: false, missing: "people", invited: [], failed: [] }, clock);
+    this.people = new CreateRoomViewModel(matrix, () => {}, "private", clock);
+    this.scope.owns(this.people.subscribe(() => this.follow()));
+    this.scope.owns(() => this.people.close());
+  }
+
+  readonly setPurpose = (purpose: string): void => this.judge({ purpose });
+  readonly setEnds = (ends: string): void => this.judge({ ends });
+
+  /** The first and the last day of a guest, as a field of dates has them. */
+  readonly days = (): { first: string; last: string | undefined } => {
+    const most = this.matrix.agency.rules?.guest_days;
+    const now = this.clock.now();
+    return { first: isoDay(now), last: most ? isoDay(now + most * 86_400_000) : undefined };
+  };
+
+  private follow(): void {
+    const chosen = this.people.given().filter((each) => !each.person || !this.present.has(each.person.id));
+    for (const { email } of chosen) if (email && !this.whose.has(email)) void this.look(email);
+    this.judge({ to: chosen.map((each) => this.recipient(each)) });
+  }
+
+  private recipient({ key, person, email }: Chosen): Recipient {
+    const whose: Whose = person ? { guest: person.guest, organisation: person.organisation } : this.whose.get(email!);
+    return { key, id: person?.id ?? null, name: person?.name ?? email!, whose };
+  }
+
+  /** A long list is not asked about: the server says of each what it says. */
+  private async look(address: string): Promise<void> {
+    const asks = this.whose.size < LOOKED_UP_AT_MOST;
+    this.whose.set(address, asks ? undefined : null);
+    if (!asks) return;
+    const found = await this.matrix.agency.whose(address).catch(() => null);
+    this.whose.set(address, found);
+    this.follow();
+  }
+
+  private judge(change: Partial<State>): void {
+    const next = { ...this.now, ...change };
+    const guests = this.matrix.agency.rules !== null && next.to.some((each) => !each.id && this.asksPurpose(each.whose));
+    this.set({ ...change, guests, missing: this.missing({ ...next, guests }) });
+  }
+
+  private asksPurpose(whose: Whose): boolean {
+    return whose === null ? this.opened : typeof whose === "object" && whose.guest;
+  }
+
+  private missing({ to, guests, purpose, ends }: State): Missing | null {
+    if (!to.length) return "people";
+    if (to.some((each) => each.whose === undefined)) return "looking";
+    if (to.some((each) => each.whose === "nobody")) return "nobody";
+    if (guests && !this.opened) return "closed";
+    if (!guests) return null;
+    if (!purpose.trim()) return "purpose";
+    const { first, last } = this.days();
+    return ends && (ends < first || (last && ends > last)) ? "end" : null;
+  }
+
+  /** Resolves whether all were invited: those who were not stay, and are named. */
+  readonly send = async (): Promise<boolean> => {
+    if (this.now.missing) return false;
+    const { to, purpose, ends } = this.now;
+    const invited: string[] = [];
+    const failed: Recipient[] = [];
+    await this.act(async () => {
+      for (const each of to)
+        await this.invite(each, purpose.trim(), ends ? new Date(`${ends}T23:59`).getTime() : null).then(
+          () => invited.push(each.name),
+          () => failed.push(each),
+        );
+      this.set({ invited, failed: failed.map((each) => each.name) });
+    });
+    this.people.keepOnly(failed.map((each) => each.key));
+    return !failed.length;
+  };
+
+  private invite({ id, name, whose }: Recipient, purpose: string, ends: number | null): Promise<void> {
+    if (id) return this.conversation.members.invite(id);
+    if (this.matrix.agency.rules && this.asksPurpose(whose))
+      return this.matrix.agency.inviteGuest(this.conversation.id, name, purpose, ends);
+    return this.conversation.members.inviteByEmail(name);
+  }
+}
