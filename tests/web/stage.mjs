@@ -23,11 +23,12 @@ export function assert(condition, what) {
   if (!condition) throw new Error(what);
 }
 
-/** A new browser with one open page; what goes wrong in its scripts fails the play. */
-export async function visit(options = {}) {
+/** A new browser with one open page; what goes wrong in its scripts fails the play. `heard`: gets the page before it opens anything. */
+export async function visit({ heard, ...options } = {}) {
   const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: ["clipboard-read", "clipboard-write", "notifications"], ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(45_000);
+  heard?.(page);
   page.on("pageerror", (error) => faults.push(error.stack ?? String(error)));
   page.on("console", (message) => process.env.VERBOSE && console.log(message.type(), message.text().slice(0, 400)));
   return page;

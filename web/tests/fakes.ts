@@ -315,6 +315,7 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
         find: async () => [],
         isIgnored: () => false,
         loadMe: async () => {},
+        loadCapabilities: async () => {},
       },
       rooms: { changed: signal(), list: () => [], sharedWith: () => [], showKept: async () => {}, open: () => {} },
       order: { changed: signal(), chosen: () => null },

@@ -181,6 +181,10 @@ POLICY = Part(
 # ------------------------------------------------------------------------------------------------------------ people
 
 
+def guest_cards(sponsors: Sponsors, guests: Guests, accounts: Accounts, rooms: Rooms) -> GuestCards:
+    return GuestCards(sponsors, guests, accounts, rooms.memberships)
+
+
 def sponsors(
     database: Database,
     accounts: Accounts,
@@ -226,7 +230,7 @@ def people_run(
 
 PEOPLE = Part(
     "people of administrations",
-    gives=(sponsors, GuestCards, People, GuestHomes, FunctionAccounts, former_accounts, guest_access),
+    gives=(sponsors, guest_cards, People, GuestHomes, FunctionAccounts, former_accounts, guest_access),
     endpoints=(FunctionAccountsApi, GuestHomesApi, GuestAccessApi, SponsorsApi),
     runs=people_run,
     ends=ends_of_layer,

@@ -73,15 +73,27 @@ export class Agency {
   /** null: the layer is off. */
   rules: Rules | null = JSON.parse(localStorage.getItem(RULES) ?? "null");
 
-  constructor(private readonly client: MatrixClient) {}
+  /** `isOn`: the server has the layer; of one that has not nothing is asked. */
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly isOn = true,
+  ) {
+    if (!isOn) this.rules = null;
+  }
 
   /** Reads the rules; without an answer those that were known go on. */
   async load(): Promise<void> {
     try {
+      if (!this.isOn) return;
       this.rules = await this.call<Rules>(Method.Get, "/rules");
     } catch (error) {
       if ((error as { httpStatus?: number }).httpStatus === 404) this.rules = null;
+    } finally {
+      this.keep();
     }
+  }
+
+  private keep(): void {
     if (this.rules) localStorage.setItem(RULES, JSON.stringify(this.rules));
     else localStorage.removeItem(RULES);
   }

@@ -12,6 +12,8 @@ export interface Configuration {
     links: Partial<Record<"help" | "accessibility" | "privacy" | "status" | "terms", string>>;
   };
   features: Record<string, boolean>;
+  /** The public-sector layer is on. */
+  rules: boolean;
   /** Names of the organisations hosted here, by server name. */
   organisations: Record<string, string>;
 }
@@ -31,6 +33,7 @@ export async function loadConfiguration(): Promise<Configuration> {
     mayRegister: body.may_register,
     brand: { ...brand, logoUrl: logo_url },
     features: body.features,
+    rules: body.rules ?? true, // a server of an earlier version says nothing of it
     organisations: body.organisations,
   };
 }

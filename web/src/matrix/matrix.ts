@@ -27,6 +27,7 @@ import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
 import { Outbox, queues } from "./outbox";
 import { People } from "./people";
+import { quietly } from "./quiet_fetch";
 import { RoomDirectory } from "./room_directory";
 import { RoomEntry } from "./room_entry";
 import { directs } from "./room_kind";
@@ -79,7 +80,7 @@ export class Matrix implements SignedIn {
     configuration: Configuration,
   ) {
     this.outbox = new Outbox(client);
-    this.agency = new Agency(client);
+    this.agency = new Agency(client, configuration.rules);
     this.console = new Console(client);
     this.people = new People(client, configuration.organisations, this.agency);
     this.kept = new KeptRooms(session.userId);
@@ -131,6 +132,8 @@ export class Matrix implements SignedIn {
         void saveSession(session);
       },
       logger: QUIET,
+      fetchFn: quietly,
+      disableVoip: true, // there are no calls yet: nobody asks for their servers
       store,
       timelineSupport: true,
       scheduler: queues(),

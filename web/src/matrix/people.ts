@@ -10,6 +10,7 @@ const BRACKETED = /^(.+?)\s*\[([^\]]+)\]\s*$/;
 
 export class People {
   readonly changed = new Signal();
+  private asked: Promise<void> | null = null;
   private own: { name: string | null; avatar: string | null; nameIsFixed?: boolean } = { name: null, avatar: null };
 
   constructor(
@@ -52,15 +53,24 @@ export class People {
     return level?.labels[document.documentElement.lang] ?? level?.name ?? String(name ?? "");
   }
 
-  /** Reads one's own profile: what is kept here at once, then what the server has. */
-  async loadMe(): Promise<void> {
+  /** Reads one's own profile: what is kept here at once, then what the server has, which is asked once. */
+  loadMe(): Promise<void> {
+    this.asked ??= this.askMe();
+    return this.asked;
+  }
+
+  private async askMe(): Promise<void> {
     this.own = JSON.parse(localStorage.getItem(OWN) ?? "null") ?? this.own;
-    const [profile, capabilities] = await Promise.all([
-      this.client.getProfileInfo(this.client.getSafeUserId()).catch(() => null),
-      this.client.getCapabilities().catch(() => null),
-    ]);
+    const profile = await this.client.getProfileInfo(this.client.getSafeUserId()).catch(() => null);
+    if (!profile)
+      this.asked = null; // it may be asked again
+    else this.setOwn({ name: profile.displayname ?? null, avatar: profile.avatar_url ?? null });
+  }
+
+  /** What this account may change of itself: the SDK has asked for it when it began. */
+  async loadCapabilities(): Promise<void> {
+    const capabilities = await this.client.getCapabilities().catch(() => null);
     if (capabilities) this.setOwn({ nameIsFixed: capabilities["m.set_displayname"]?.enabled === false });
-    if (profile) this.setOwn({ name: profile.displayname ?? null, avatar: profile.avatar_url ?? null });
   }
 
   private setOwn(change: Partial<typeof this.own>): void {

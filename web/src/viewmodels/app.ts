@@ -164,7 +164,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.isSynced = true;
     const known = matrix.rooms.list().length > 0;
     if (known) this.show(); // what this browser has kept is shown at once; the checks go on behind it
-    await Promise.all([matrix.encryption.refresh(true), matrix.people.loadMe(), this.loadRules(matrix)]);
+    const { people, encryption } = matrix;
+    await Promise.all([encryption.refresh(true), people.loadMe(), people.loadCapabilities(), this.loadRules(matrix)]);
     if (this.matrix !== matrix || matrix.barred.value) return; // the session ended meanwhile, or the server lets it do nothing
     void matrix.index.start();
     if (matrix.encryption.state === "new") this.turn({ name: "first-run", model: this.firstRun() });

@@ -2,7 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
 import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
-import { Problem } from "./ui/parts";
+import { Problem, StepTitle } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 import { VerificationBody } from "./verification";
 
@@ -23,7 +23,7 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
         <div className="mt6">
           {verification ? (
             <>
-              <h1>{t("confirm.other")}</h1>
+              <StepTitle>{t("confirm.other")}</StepTitle>
               <VerificationBody model={verification} />
               <button type="button" className="btn quiet mt4" onClick={() => void verification.cancel()}>
                 {t("cancel")}
@@ -48,7 +48,7 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
   const { hasCode, otherDevices, busy, problem } = useSnapshot(model);
   return (
     <>
-      <h1>{t("confirm.title")}</h1>
+      <StepTitle>{t("confirm.title")}</StepTitle>
       <p className="lead">{t("confirm.lead")}</p>
       <ul className="was">
         {otherDevices && (
@@ -104,7 +104,7 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
         void model.enterCode();
       }}
     >
-      <h1>{t("confirm.codeTitle")}</h1>
+      <StepTitle>{t("confirm.codeTitle")}</StepTitle>
       <p className="lead">{t("confirm.codeLead")}</p>
       <RecoveryCodeField typed={typed} onType={model.type} error={error} />
       <Problem problem={problem} />
@@ -124,7 +124,7 @@ function Reset({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
   return (
     <>
-      <h1>{t("reset.title")}</h1>
+      <StepTitle>{t("reset.title")}</StepTitle>
       <p className="lead">{t("reset.lead")}</p>
       <ul className="bullets">
         <li>{t("reset.lose")}</li>

@@ -5,7 +5,7 @@ import type { FirstRunViewModel } from "../viewmodels/first_run";
 import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
-import { NameField, PictureButton, Problem } from "./ui/parts";
+import { NameField, PictureButton, Problem, StepTitle } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 
 export function FirstRun({ model }: { model: FirstRunViewModel }) {
@@ -60,7 +60,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
         void go();
       }}
     >
-      <h1>{t("firstRun.who")}</h1>
+      <StepTitle>{t("firstRun.who")}</StepTitle>
       <p className="lead">{t("firstRun.whoLead")}</p>
       <div className="row g4 wrap">
         <Avatar id={me.id} name={name || me.name} picture={me.avatar} size={88} />
@@ -96,7 +96,7 @@ function CodeStep({ model }: { model: FirstRunViewModel }) {
   return (
     <div className="two">
       <div>
-        <h1>{t("recovery.title")}</h1>
+        <StepTitle>{t("recovery.title")}</StepTitle>
         <p className="lead">{t("recovery.lead")}</p>
         {code ? (
           <div className="code" role="group" aria-label={t("recovery.label")} data-testid="code">
@@ -190,7 +190,7 @@ function ConsentStep({ model, consent }: { model: FirstRunViewModel; consent: { 
   const { busy, problem } = useSnapshot(model);
   return (
     <div className="narrow">
-      <h1>{t("consent.title")}</h1>
+      <StepTitle>{t("consent.title")}</StepTitle>
       <p className="lead">{t("consent.lead")}</p>
       <Problem problem={problem} />
       {consent.again && (
@@ -222,7 +222,7 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
         void model.finish();
       }}
     >
-      <h1>{t("recovery.checkTitle")}</h1>
+      <StepTitle>{t("recovery.checkTitle")}</StepTitle>
       <p className="lead">{t("recovery.checkLead")}</p>
       <RecoveryCodeField typed={typed} onType={model.type} error={mismatch ? t("recovery.mismatch") : null} />
       <Problem problem={problem} />

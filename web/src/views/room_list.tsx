@@ -12,6 +12,7 @@ import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty } from "./ui/parts";
 import { useApp, useMain, useMedia, useSnapshot } from "./use";
+import { Beginnings } from "./welcome";
 
 const ListDialog = lazy(() => import("./list/dialogs").then((each) => ({ default: each.ListDialog })));
 
@@ -66,7 +67,7 @@ export function RoomList() {
             <Icon name="folder" />
           </button>
         )}
-        {mayCreate && (
+        {mayCreate && !phone && (
           <button
             type="button"
             className="ib"
@@ -98,7 +99,10 @@ export function RoomList() {
         ask={setAsked}
         nothing={
           total === 0 ? (
-            <p className="muted center pad">{t("list.empty")}</p>
+            <div className="wel beginlist">
+              <p className="muted center pad">{t("list.empty")}</p>
+              {phone && <Beginnings />}
+            </div>
           ) : (
             sections.length === 0 && <Empty icon="check" title={t(`list.none.${filter}`)} />
           )

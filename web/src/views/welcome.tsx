@@ -8,7 +8,7 @@ export function Welcome() {
   const { t } = useTranslation();
   const app = useApp();
   const main = useMain();
-  const { me, encryption, configuration, rules } = useSnapshot(app);
+  const { me, encryption } = useSnapshot(app);
   const { desktopNotifications } = useSnapshot(app.preferences);
   if (!me) return null;
   const ready = encryption === "ready";
@@ -25,24 +25,7 @@ export function Welcome() {
             </p>
           </div>
         </div>
-        {rules?.me.is_guest ? <p className="note info">{t("welcome.guest")}</p> : <h2>{t("welcome.begin")}</h2>}
-        <ul className="was" hidden={rules?.me.is_guest}>
-          <Start icon="chat" title={t("welcome.write")} text={t("welcome.writeText")} run={() => main.openCreate("direct")} />
-          <Start
-            icon="users"
-            title={t("welcome.create")}
-            text={t("welcome.createText")}
-            run={() => main.openCreate("private")}
-          />
-          {configuration?.features.forums !== false && (
-            <Start
-              icon="forum"
-              title={t("welcome.forums")}
-              text={t("welcome.forumsText")}
-              run={() => main.go({ screen: "forums" })}
-            />
-          )}
-        </ul>
+        <Beginnings />
         <h2>{t("welcome.safe")}</h2>
         <ul className="todo">
           <li className={ready ? "done" : ""}>
@@ -70,6 +53,32 @@ export function Welcome() {
         </ul>
       </div>
     </main>
+  );
+}
+
+/** What somebody who has no conversation yet can do first. */
+export function Beginnings() {
+  const { t } = useTranslation();
+  const app = useApp();
+  const main = useMain();
+  const { configuration, rules } = useSnapshot(app);
+  if (rules?.me.is_guest) return <p className="note info">{t("welcome.guest")}</p>;
+  return (
+    <>
+      <h2>{t("welcome.begin")}</h2>
+      <ul className="was">
+        <Start icon="chat" title={t("welcome.write")} text={t("welcome.writeText")} run={() => main.openCreate("direct")} />
+        <Start icon="users" title={t("welcome.create")} text={t("welcome.createText")} run={() => main.openCreate("private")} />
+        {configuration?.features.forums !== false && (
+          <Start
+            icon="forum"
+            title={t("welcome.forums")}
+            text={t("welcome.forumsText")}
+            run={() => main.go({ screen: "forums" })}
+          />
+        )}
+      </ul>
+    </>
   );
 }
 

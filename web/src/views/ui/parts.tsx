@@ -1,4 +1,4 @@
-import { useId, useRef } from "react";
+import { useEffect, useId, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { Explanation } from "../../matrix/errors";
 import type { IconName } from "../icons";
@@ -87,6 +87,17 @@ export function NameField(props: { name: string; isFixed: boolean; hint?: string
       maxLength={256}
       hint={props.isFixed ? fixed : props.hint}
     />
+  );
+}
+
+/** The title of a step: it takes the focus, so that whoever does not see the step hears which it is. */
+export function StepTitle({ children }: { children: React.ReactNode }) {
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => title.current?.focus(), []);
+  return (
+    <h1 ref={title} tabIndex={-1} className="steptitle">
+      {children}
+    </h1>
   );
 }
 

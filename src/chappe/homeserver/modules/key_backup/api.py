@@ -28,7 +28,13 @@ class KeyBackupApi:
 
     @endpoint("GET", _VERSION, _VERSION + "/{version}")
     async def version(self, request: Request) -> Answer:
-        return await self._backup.version(request.user_id, request.params.get("version"))
+        """With `org.chappe.quiet`, that there is none is said with a status of success: browsers show others as errors."""
+        try:
+            return await self._backup.version(request.user_id, request.params.get("version"))
+        except NotFound as error:
+            if request.query("org.chappe.quiet") != "true":
+                raise
+            return {"errcode": error.errcode, "error": error.message}
 
     @endpoint("PUT", _VERSION + "/{version}", body_limit=SMALL_LIMIT)
     async def update_version(self, request: Request) -> Answer:
