@@ -63,7 +63,22 @@ async def act(play: str, *arguments: str) -> None:
     assert "PLAY THE END" in output
 
 
-@pytest.mark.parametrize("play", ["two_people", "rooms", "threads", "files", "list", "settings", "phone", "trust", "tour", "quiet"])
+@pytest.mark.parametrize(
+    "play",
+    [
+        "two_people",
+        "rooms",
+        "threads",
+        "files",
+        "list",
+        "settings",
+        "phone",
+        "trust",
+        "second_device",
+        "quiet",
+        "tour",
+    ],
+)
 async def test_a_play(new_server: NewServer, play: str) -> None:
     server = await new_server()
     await act(play, server.base, "")

@@ -71,6 +71,22 @@ test("only the adapter knows the SDK", () => {
   ).toEqual([]);
 });
 
+test("what an event says is read in one place, and what is opened later is heard of in one", () => {
+  const opening =
+    /\b(?:isDecryptionFailure|decryptionFailureReason|isBeingDecrypted|shouldAttemptDecryption|getClearContent)\b/;
+  const ofAnEvent = /\bgetOriginalContent\(|(?<!getAccountData\([^()]*\)\??|getStateEvents\([^()]*\)\??)\.getContent\(/;
+  const later = /\bMatrixEventEvent\.Decrypted\b|\bnew MatrixEvent\(/;
+  const rules: Array<[RegExp, string[]]> = [
+    [opening, ["matrix/readable.ts"]],
+    [ofAnEvent, ["matrix/readable.ts"]],
+    [later, ["matrix/opened.ts", "matrix/scheduled.ts"]], // which seals one
+  ];
+  const wrong = all.flatMap(({ path, text }) =>
+    rules.filter(([rule, may]) => rule.test(text) && !may.includes(path)).map(([rule]) => `${path}: ${rule.exec(text)?.[0]}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
 test("the SDK is loaded with the account, not with the page", () => {
   const values = (text: string): string[] =>
     [...text.matchAll(/^import (?!type )(?:[^"]*? from )?"([^"]+)";/gm)].map(([, target]) => target);

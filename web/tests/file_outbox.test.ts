@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { ClientEvent, EventStatus, type MatrixClient, RoomEvent, SyncState } from "matrix-js-sdk";
+import { ClientEvent, EventStatus, type MatrixClient, MatrixEvent, RoomEvent, SyncState } from "matrix-js-sdk";
 import { expect, test } from "vitest";
 import { FileOutbox } from "../src/matrix/file_outbox";
 import type { FileKeeper, Parcel } from "../src/matrix/kept_files";
@@ -205,13 +205,12 @@ test("the public-sector layer is told once which files an encrypted message hold
   await settled();
   uploads[1].end(sealed("mxc://a/whole"));
   await settled();
-  const event = (status: EventStatus | null, id: string) => ({
-    status,
-    getTxnId: () => said[0].txn,
-    getId: () => id,
-    getRoomId: () => ROOM,
-    getContent: () => said[0].content,
-  });
+  const event = (status: EventStatus | null, event_id: string): MatrixEvent => {
+    const one = new MatrixEvent({ event_id, room_id: ROOM, type: "m.room.message", content: said[0].content });
+    one.status = status;
+    one.setTxnId(said[0].txn);
+    return one;
+  };
   client.emit(RoomEvent.LocalEchoUpdated, event(EventStatus.SENDING, "~local"));
   client.emit(RoomEvent.LocalEchoUpdated, event(EventStatus.SENT, "$said"));
   client.emit(RoomEvent.LocalEchoUpdated, event(null, "$said"));

@@ -1,7 +1,11 @@
-import { EventType, type MatrixClient, MatrixEvent, RoomEvent } from "matrix-js-sdk";
+import { EventType, type IEvent, type MatrixClient, MatrixEvent, MatrixEventEvent, RoomEvent } from "matrix-js-sdk";
+import { DecryptionError } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
+import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import { beforeEach, expect, test, vi } from "vitest";
+import type { EncryptionState } from "../src/matrix/encryption";
 import { MessageIndex } from "../src/matrix/message_index";
 import type { People } from "../src/matrix/people";
+import { Signal } from "../src/platform/signal";
 
 /** A browser's store, as far as the index needs one: a request is answered in a later turn, and none after `close`. */
 class Store {
@@ -41,17 +45,48 @@ class Store {
 
 let store: Store;
 let tell: (event: MatrixEvent) => void;
+let tellOpened: (event: MatrixEvent) => void;
+/** What the server gives of a room's history. */
+let history: Array<Partial<IEvent>>;
+let encryption: { state: EncryptionState; changed: Signal };
+/** The keys that are here, and what they open. */
+let keys: Map<string, object>;
+const asked: string[] = [];
+
+const room = { roomId: "!r", getMyMembership: () => "join", hasEncryptionStateEvent: () => true };
+
+/** As the SDK opens events: in the place of what it cannot open stands a text of its own. */
+async function open(event: MatrixEvent): Promise<void> {
+  if (event.getWireType() !== EventType.RoomMessageEncrypted || (event.getClearContent() && !event.isDecryptionFailure()))
+    return;
+  const decryptEvent = async (): Promise<{ clearEvent: object }> => {
+    const content = keys.get(event.getWireContent().session_id);
+    if (!content)
+      throw new DecryptionError(DecryptionFailureCode.HISTORICAL_MESSAGE_NO_KEY_BACKUP, "key backup is not working");
+    return { clearEvent: { type: EventType.RoomMessage, content } };
+  };
+  await event.attemptDecryption({ decryptEvent } as never, { isRetry: true });
+}
 
 function index(): MessageIndex {
   const client = {
     getUserId: () => "@anne:here.example",
-    getRooms: () => [],
+    getRooms: () => [room],
+    createMessagesRequest: async (roomId: string) => {
+      asked.push(roomId);
+      return { chunk: history };
+    },
+    http: { authedRequest: async () => ({ pause_ms: 0 }) },
     getRoom: () => null,
     on: (name: string, listener: typeof tell) => {
       if (name === RoomEvent.Timeline) tell = listener;
+      if (name === MatrixEventEvent.Decrypted) tellOpened = listener;
     },
+    off: () => {},
+    decryptEventIfNeeded: open,
+    reEmitter: { reEmit: () => {} },
   } as unknown as MatrixClient;
-  return new MessageIndex(client, { of: (_: null, id: string) => ({ name: id }) } as unknown as People);
+  return new MessageIndex(client, { of: (_: null, id: string) => ({ name: id }) } as unknown as People, encryption);
 }
 
 const message = (id: string, body: string): MatrixEvent =>
@@ -63,8 +98,24 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 const letGo = (): Promise<void> => vi.waitFor(() => expect(store.open).toBe(0), { timeout: 4000 });
 
+const sealed = (id: string, session: string): MatrixEvent =>
+  new MatrixEvent({
+    event_id: id, room_id: "!r", sender: "@anne:here.example", type: "m.room.encrypted", content: { session_id: session }, origin_server_ts: 1,
+  }); // biome-ignore format: one line
+
+const texts = async (one: MessageIndex): Promise<string[]> =>
+  [
+    ...(await one.files("", 100)),
+    ...(await one.search("rendez-vous", null, 100)),
+    ...(await one.search("decrypt", null, 100)),
+  ].map((each) => each.text);
+
 beforeEach(() => {
   store = new Store();
+  keys = new Map();
+  history = [];
+  asked.length = 0;
+  encryption = { state: "unconfirmed", changed: new Signal() };
   vi.stubGlobal("indexedDB", store.factory);
 });
 
@@ -113,4 +164,109 @@ test("a message that comes after the end is not written", async () => {
   await vi.runAllTimersAsync();
   vi.useRealTimers();
   expect([...store.values.keys()].filter((each) => each.startsWith("block"))).toEqual([]);
+});
+
+test("what is locked is found once its key is here, whenever that is, and never under a text of the SDK", async () => {
+  const one = index();
+  await one.start();
+  const early = sealed("$1", "s1");
+  await open(early);
+  tell(early);
+  const file = sealed("$2", "s2");
+  await open(file);
+  tell(file);
+  expect(await texts(one)).toEqual([]);
+  keys.set("s1", { msgtype: "m.text", body: "Rendez-vous à midi" });
+  await open(early);
+  tellOpened(early);
+  expect(await texts(one)).toEqual(["Rendez-vous à midi"]);
+  one.stop();
+  await letGo();
+  keys.set("s2", { msgtype: "m.file", body: "plan.pdf" }); // while nobody is here
+  const second = index();
+  await second.start();
+  expect(await texts(second)).toEqual(["plan.pdf", "Rendez-vous à midi"]);
+  second.stop();
+  await letGo();
+});
+
+test("history that is sealed is read once this device has its keys", async () => {
+  history = [sealed("$1", "s1").event];
+  keys.set("s1", { msgtype: "m.text", body: "Rendez-vous à midi" });
+  const one = index();
+  await one.start();
+  await turn();
+  expect([asked, await texts(one)]).toEqual([[], []]);
+  encryption.state = "ready";
+  encryption.changed.fire();
+  await vi.waitFor(async () => expect(await texts(one)).toEqual(["Rendez-vous à midi"]), { timeout: 4000 });
+  one.stop();
+  await letGo();
+});
+
+test("what an earlier version has kept of locked messages goes, and their room is read again", async () => {
+  const old = index();
+  await old.start();
+  tell(message("$1", "** Unable to decrypt: DecryptionError: key backup is not working. **"));
+  tell(message("$2", "Rendez-vous lundi"));
+  old.stop();
+  await letGo();
+  store.values.set("crawls", [["!r", null]]);
+  encryption.state = "ready";
+  history = [sealed("$1", "s1").event];
+  keys.set("s1", { msgtype: "m.text", body: "Rendez-vous à midi" });
+  const one = index();
+  await one.start();
+  await vi.waitFor(async () => expect((await texts(one)).sort()).toEqual(["Rendez-vous lundi", "Rendez-vous à midi"]), {
+    timeout: 4000,
+  });
+  one.stop();
+  await letGo();
+});
+
+test("an edit is its author's, a redaction is its room's", async () => {
+  const one = index();
+  await one.start();
+  const edit = (sender: string, body: string, room_id = "!r"): MatrixEvent => {
+    const content = { msgtype: "m.text", body: `* ${body}`, "m.new_content": { msgtype: "m.text", body } };
+    const relation = { "m.relates_to": { rel_type: "m.replace", event_id: "$1" } };
+    const event_id = `$${sender}${body}`;
+    return new MatrixEvent({
+      event_id,
+      room_id,
+      sender,
+      type: EventType.RoomMessage,
+      content: { ...content, ...relation },
+      origin_server_ts: 2,
+    });
+  };
+  tell(edit("@eve:here.example", "Rendez-vous chez Eve"));
+  tell(message("$1", "Rendez-vous à midi"));
+  expect(await texts(one)).toEqual(["Rendez-vous à midi"]);
+  tell(edit("@eve:here.example", "Rendez-vous ailleurs"));
+  tell(edit("@anne:here.example", "Rendez-vous nulle part", "!other"));
+  tell(
+    new MatrixEvent({
+      event_id: "$gone",
+      room_id: "!other",
+      sender: "@eve:here.example",
+      type: "m.room.redaction",
+      redacts: "$1",
+    }),
+  );
+  expect(await texts(one)).toEqual(["Rendez-vous à midi"]);
+  tell(edit("@anne:here.example", "Rendez-vous à une heure"));
+  expect(await texts(one)).toEqual(["Rendez-vous à une heure"]);
+  tell(
+    new MatrixEvent({
+      event_id: "$gone",
+      room_id: "!r",
+      sender: "@anne:here.example",
+      type: "m.room.redaction",
+      redacts: "$1",
+    }),
+  );
+  expect(await texts(one)).toEqual([]);
+  one.stop();
+  await letGo();
 });

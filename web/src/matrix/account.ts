@@ -4,14 +4,15 @@ import {
   Direction,
   type IPushRule,
   type MatrixClient,
-  MatrixEvent,
   PushRuleActionName,
   PushRuleKind,
   RuleId,
   TweakName,
 } from "matrix-js-sdk";
 import { clock } from "../platform/clock";
+import { readApart } from "./opened";
 import type { People } from "./people";
+import { readable } from "./readable";
 import type { Person } from "./types";
 
 export interface Keyword {
@@ -40,6 +41,7 @@ declare module "matrix-js-sdk/lib/@types/event" {
 }
 
 const APP = "org.chappe.web";
+const LOCKED = { locked: true }; // what this device could not open
 const QUIET = "org.chappe.quiet_hours";
 
 export class Account {
@@ -154,14 +156,13 @@ export class Account {
       do {
         const answer = await this.client.createMessagesRequest(room.roomId, from, 500, Direction.Backward);
         for (const raw of answer.chunk) {
-          const event = new MatrixEvent(raw);
-          await this.client.decryptEventIfNeeded(event);
+          const event = await readApart(this.client, raw);
           if (!event.isState())
             messages.push({
               sender: event.getSender(),
               date: new Date(event.getTs()).toISOString(),
               type: event.getType(),
-              content: event.getContent(),
+              content: readable(event).content ?? LOCKED,
             });
         }
         from = answer.chunk.length ? (answer.end ?? null) : null;
@@ -180,7 +181,7 @@ export class Account {
         ([type]) =>
           !type.startsWith("m.secret_storage") && !type.startsWith("m.cross_signing") && !type.startsWith("m.megolm_backup"),
       )
-      .map(([type, event]) => ({ type, content: event.getContent() }));
+      .map(([type, event]) => ({ type, content: event.getWireContent() }));
     return JSON.stringify(
       {
         exported: new Date(clock.now()).toISOString(),

@@ -21,6 +21,7 @@ import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { Place } from "./place";
 import { Polls } from "./polls";
+import { readable } from "./readable";
 import { detailsOf } from "./room_details";
 import { RoomHistory } from "./room_history";
 import { RoomPeople } from "./room_people";
@@ -110,10 +111,10 @@ export class Conversation {
   /** What was said here, to be said elsewhere. */
   copyOf(eventId: string): Copy {
     const event = this.place.room.findEventById(eventId);
-    if (!event) throw new Error("not loaded");
-    const content = { ...(event.replacingEvent()?.getContent()["m.new_content"] ?? event.getContent()) };
-    delete content["m.relates_to"];
-    return { content: { ...content, "m.mentions": {} } };
+    const content = event && readable(event).content;
+    if (!content) throw new Error("not loaded, or locked");
+    const { "m.relates_to": _belongsTo, ...said } = content;
+    return { content: { ...said, "m.mentions": {} } };
   }
 
   /** Says here what was said elsewhere. */

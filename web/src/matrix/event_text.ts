@@ -2,11 +2,12 @@
 
 import { type IContent, M_POLL_START, type MatrixEvent } from "matrix-js-sdk";
 import { plain } from "../platform/plain";
+import { readable } from "./readable";
 
 /** What an event says, in one line, for lists and quotations. Null: nothing that a line can say. */
 export function textOf(event: MatrixEvent): string | null {
-  if (event.isRedacted() || event.isDecryptionFailure()) return null;
-  const content = event.getContent();
+  const { content } = readable(event);
+  if (event.isRedacted() || !content) return null;
   if (M_POLL_START.matches(event.getType())) {
     const start = M_POLL_START.findIn<{ question?: Record<string, unknown> }>(content);
     return String(start?.question?.["org.matrix.msc1767.text"] ?? start?.question?.body ?? "");

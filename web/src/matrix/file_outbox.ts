@@ -20,6 +20,7 @@ import { type FileKeeper, KeptFiles, type Parcel } from "./kept_files";
 import type { Media } from "./media";
 import { fileContent } from "./message_content";
 import { isPassing, isThere, unlessItWaits } from "./outbox";
+import { readable } from "./readable";
 import type { Outgoing } from "./types";
 
 /** What the numbers of their messages begin with. */
@@ -169,7 +170,7 @@ export class FileOutbox {
     const isSaid = event.status === null || event.status === EventStatus.SENT;
     if (!isSaid || !this.agency.rules || !txn?.startsWith(FILE) || !id?.startsWith("$") || !room || this.held.has(txn)) return;
     this.held.add(txn);
-    const { file, info } = event.getContent();
+    const { file, info } = readable(event).content ?? {};
     const files = [file?.url, info?.thumbnail_file?.url].filter((each) => typeof each === "string");
     if (files.length) await this.agency.holds(room, id, files).catch(() => {}); // at worst its file outlives it
   }

@@ -1,7 +1,9 @@
 /** Walks the history of all rooms in the background, at the pace that the server gives. */
 
-import { Direction, type MatrixClient, MatrixEvent, Method, type Room } from "matrix-js-sdk";
+import { Direction, type MatrixClient, type MatrixEvent, Method, type Room } from "matrix-js-sdk";
 import { pause } from "../platform/clock";
+import { Scope } from "../platform/scope";
+import { readApart } from "./opened";
 
 const PAUSE = 1500;
 const AFTER_FAILURE = 10_000;
@@ -15,21 +17,24 @@ export type Places = Map<string, string | null>;
 export class HistoryWalk {
   private isStopped = false;
   private isPaced = true;
+  private readonly scope = new Scope();
+  private readonly resting = this.scope.timer();
+  private goOn: (() => void) | null = null;
 
-  /** `keep`: the places, after each step. */
+  /** `hasKeys`: whether this device may open what was said before it came; `keep`: the places, after each step. */
   constructor(
     private readonly client: MatrixClient,
     private readonly places: Places,
+    private readonly hasKeys: () => boolean,
     private readonly found: (event: MatrixEvent) => void,
     private readonly keep: (places: Places) => Promise<void>,
   ) {}
 
   async run(): Promise<void> {
     while (!this.isStopped) {
-      const isAhead = (room: Room): boolean => room.getMyMembership() === "join" && this.places.get(room.roomId) !== null;
-      const next = this.client.getRooms().find(isAhead);
+      const next = this.client.getRooms().find((each) => this.isAhead(each));
       if (!next) {
-        await pause(NOTHING_TO_DO);
+        await this.rest();
         continue;
       }
       await this.step(next).catch(() => pause(AFTER_FAILURE));
@@ -39,6 +44,26 @@ export class HistoryWalk {
 
   stop(): void {
     this.isStopped = true;
+    this.wake();
+  }
+
+  /** Looks again for what there is to read. */
+  wake(): void {
+    this.resting.clear();
+    this.goOn?.();
+  }
+
+  private rest(): Promise<void> {
+    return new Promise((resolve) => {
+      this.goOn = resolve;
+      this.resting.set(NOTHING_TO_DO, resolve);
+    });
+  }
+
+  /** What is sealed is read once it can be opened: it would have to be read a second time. */
+  private isAhead(room: Room): boolean {
+    const isUnread = room.getMyMembership() === "join" && this.places.get(room.roomId) !== null;
+    return isUnread && (this.hasKeys() || !room.hasEncryptionStateEvent());
   }
 
   private async step(room: Room): Promise<void> {
@@ -46,10 +71,7 @@ export class HistoryWalk {
     if (this.isStopped) return;
     const from = this.places.get(room.roomId) ?? null;
     const { chunk, end } = await this.client.createMessagesRequest(room.roomId, from, AT_ONCE, Direction.Backward);
-    for (const event of chunk.map((each) => new MatrixEvent(each))) {
-      await this.client.decryptEventIfNeeded(event);
-      this.found(event);
-    }
+    for (const raw of chunk) this.found(await readApart(this.client, raw));
     this.places.set(room.roomId, end && chunk.length ? end : null);
     await this.keep(this.places);
   }

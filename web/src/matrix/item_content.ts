@@ -1,12 +1,11 @@
 /** What a message shows. */
 
-import { type MatrixEvent, MsgType } from "matrix-js-sdk";
+import { type IContent, MsgType } from "matrix-js-sdk";
 import { formatted, withoutFallback } from "./event_text";
 import type { Attachment, Content, EncryptedFile } from "./types";
 
 /** Null for what is not shown. */
-export function message(event: MatrixEvent): Content | null {
-  const content = event.getContent();
+export function message(content: IContent): Content | null {
   switch (content.msgtype) {
     case MsgType.Text:
     case MsgType.Notice:

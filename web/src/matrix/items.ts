@@ -10,7 +10,6 @@ import {
   RelationType,
   type Room,
 } from "matrix-js-sdk";
-import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import { explain } from "./errors";
 import { idOf, senderOf } from "./event_facts";
 import { textOf } from "./event_text";
@@ -18,22 +17,9 @@ import { attachment, message } from "./item_content";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
 import { pollOf } from "./poll_results";
+import { readable } from "./readable";
 import { lineOf } from "./state_line";
-import type { Content, Item, LockedReason, Quote, Reaction } from "./types";
-
-const FAILURES: Partial<Record<DecryptionFailureCode, LockedReason>> = {
-  [DecryptionFailureCode.MEGOLM_UNKNOWN_INBOUND_SESSION_ID]: "waiting",
-  [DecryptionFailureCode.OLM_UNKNOWN_MESSAGE_INDEX]: "waiting",
-  [DecryptionFailureCode.HISTORICAL_MESSAGE_NO_KEY_BACKUP]: "no-backup",
-  [DecryptionFailureCode.HISTORICAL_MESSAGE_BACKUP_UNCONFIGURED]: "verify",
-  [DecryptionFailureCode.HISTORICAL_MESSAGE_WORKING_BACKUP]: "waiting",
-  [DecryptionFailureCode.HISTORICAL_MESSAGE_USER_NOT_JOINED]: "before-join",
-  [DecryptionFailureCode.MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE]: "verify",
-  [DecryptionFailureCode.MEGOLM_KEY_WITHHELD]: "withheld",
-  [DecryptionFailureCode.SENDER_IDENTITY_PREVIOUSLY_VERIFIED]: "identity-changed",
-  [DecryptionFailureCode.UNSIGNED_SENDER_DEVICE]: "sender-device",
-  [DecryptionFailureCode.UNKNOWN_SENDER_DEVICE]: "sender-device",
-};
+import type { Content, Item, Quote, Reaction } from "./types";
 
 export class Items {
   private readonly made = new Map<string, { item: Item; print: string }>();
@@ -93,14 +79,12 @@ export class Items {
       };
     }
     if (event.isRelation(RelationType.Replace)) return null;
-    if (event.isDecryptionFailure()) return { type: "locked", reason: FAILURES[event.decryptionFailureReason!] ?? "broken" };
-    if (event.isBeingDecrypted() || event.shouldAttemptDecryption() || type === EventType.RoomMessageEncrypted) {
-      return { type: "locked", reason: "waiting" };
-    }
+    const { locked, content } = readable(event);
+    if (locked) return { type: "locked", reason: locked };
     if (event.isState()) return lineOf(event, this.people, this.room);
-    if (type === EventType.RoomMessage) return message(event);
-    if (type === EventType.Sticker) return { type: "image", file: attachment(event.getContent()) };
-    if (M_POLL_START.matches(type)) return pollOf(event, this.room, this.client.getUserId());
+    if (type === EventType.RoomMessage) return message(content);
+    if (type === EventType.Sticker) return { type: "image", file: attachment(content) };
+    if (M_POLL_START.matches(type)) return pollOf(event, content, this.room, this.client.getUserId());
     if (type === EventType.CallInvite)
       return { type: "event", key: "event.call", values: { who: this.nameOf(senderOf(event)) } };
     return null;
@@ -158,7 +142,7 @@ function stateOf(event: MatrixEvent): Item["state"] {
 }
 
 function mentions(event: MatrixEvent, me: string): boolean {
-  const said = event.getContent()["m.mentions"];
+  const said = readable(event).content?.["m.mentions"];
   return said?.user_ids?.includes?.(me) === true || said?.room === true;
 }
 

@@ -93,7 +93,7 @@ export class Matrix implements SignedIn {
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
     this.files = new FileOutbox(client, this.media, this.agency);
-    this.index = new MessageIndex(client, this.people);
+    this.index = new MessageIndex(client, this.people, encryption);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;

@@ -1,10 +1,13 @@
 /** Messages that the account's push rules say should be told, as they come. */
 
-import { type MatrixClient, type MatrixEvent, MatrixEventEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
 import { clock } from "../platform/clock";
 import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
+import { hear } from "./listening";
+import { hearOpened } from "./opened";
 import type { People } from "./people";
+import { isOpening, readable } from "./readable";
 
 export interface Notice {
   roomId: string;
@@ -17,7 +20,8 @@ export interface Notice {
 const FRESH = 5 * 60_000;
 
 export class Notices {
-  private readonly told = new Set<string>();
+  /** What was told, and whether it could be read then: it is told once more when it can. */
+  private readonly told = new Map<string, boolean>();
 
   constructor(
     private readonly client: MatrixClient,
@@ -28,18 +32,21 @@ export class Notices {
   listen(tell: (notice: Notice) => void): () => void {
     const look = (event: MatrixEvent, room: Room | null): void => {
       const id = event.getId();
+      const { locked } = readable(event);
+      const before = this.told.get(id ?? "");
       if (
         !room ||
         !id ||
-        this.told.has(id) ||
+        before ||
+        isOpening(event) ||
+        (locked && before === false) ||
         event.getSender() === this.client.getUserId() ||
         clock.now() - event.getTs() > FRESH
       )
         return;
-      if (event.isBeingDecrypted() || event.shouldAttemptDecryption()) return;
       const actions = this.client.getPushActionsForEvent(event);
       if (!actions?.notify) return;
-      this.told.add(id);
+      this.told.set(id, locked === null);
       const sender = this.people.of(event.sender, senderOf(event));
       const direct = this.isDirect(room.roomId);
       tell({
@@ -47,7 +54,7 @@ export class Notices {
         room: direct ? sender.name : room.name,
         sender: sender.name,
         text: textOf(event),
-        sound: Boolean(actions.tweaks?.sound),
+        sound: before === undefined && Boolean(actions.tweaks?.sound),
       });
     };
     const onTimeline = (
@@ -63,11 +70,9 @@ export class Notices {
       const room = this.client.getRoom(event.getRoomId());
       if (room?.getLiveTimeline().getEvents().slice(-30).includes(event)) look(event, room);
     };
-    this.client.on(RoomEvent.Timeline, onTimeline);
-    this.client.on(MatrixEventEvent.Decrypted, onDecrypted);
+    const off = [hear(this.client, RoomEvent.Timeline, onTimeline), hearOpened(this.client, onDecrypted)];
     return () => {
-      this.client.off(RoomEvent.Timeline, onTimeline);
-      this.client.off(MatrixEventEvent.Decrypted, onDecrypted);
+      for (const each of off) each();
     };
   }
 }

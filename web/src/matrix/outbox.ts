@@ -12,6 +12,7 @@ import {
   SyncState,
   type TimelineEvents,
 } from "matrix-js-sdk";
+import { original } from "./readable";
 import { type Unsent, UnsentStore } from "./unsent";
 
 /** What was kept of an earlier visit was one of these then. */
@@ -138,7 +139,7 @@ export class Outbox {
 
 function unsentOf(event: MatrixEvent, room: Room, txn: string): Unsent {
   const [thread, redacts] = [event.threadRootId ?? null, event.event.redacts ?? null];
-  return { txn, room: room.roomId, thread, type: event.getType(), content: event.getOriginalContent(), redacts };
+  return { txn, room: room.roomId, thread, type: event.getType(), content: original(event).content ?? {}, redacts };
 }
 
 /** Whether a message was said, or waits to be. */

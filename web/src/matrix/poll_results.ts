@@ -1,7 +1,16 @@
 /** How a poll stands (MSC3381). */
 
-import { M_POLL_END, M_POLL_RESPONSE, M_POLL_START, type MatrixEvent, RelationType, type Room } from "matrix-js-sdk";
+import {
+  type IContent,
+  M_POLL_END,
+  M_POLL_RESPONSE,
+  M_POLL_START,
+  type MatrixEvent,
+  RelationType,
+  type Room,
+} from "matrix-js-sdk";
 import { idOf, senderOf } from "./event_facts";
+import { readable } from "./readable";
 import type { Content, PollAnswer } from "./types";
 
 interface Start {
@@ -11,9 +20,9 @@ interface Start {
   max_selections?: number;
 }
 
-/** `me`: whose votes are shown as one's own. */
-export function pollOf(event: MatrixEvent, room: Room, me: string | null): Content {
-  const start: Start = M_POLL_START.findIn<Start>(event.getContent()) ?? {};
+/** `content`: that of the event which began it; `me`: whose votes are shown as one's own. */
+export function pollOf(event: MatrixEvent, content: IContent, room: Room, me: string | null): Content {
+  const start: Start = M_POLL_START.findIn<Start>(content) ?? {};
   const end = endOf(event, room);
   const max = start.max_selections ?? 1;
   const answers: PollAnswer[] = (start.answers ?? [])
@@ -21,7 +30,10 @@ export function pollOf(event: MatrixEvent, room: Room, me: string | null): Conte
     .map((each) => ({ id: String(each.id ?? each["m.id"]), text: text(each), votes: 0, mine: false }));
   let voters = 0;
   for (const [user, response] of responses(event, room, end)) {
-    const chosen = (M_POLL_RESPONSE.findIn<{ answers?: string[] }>(response.getContent())?.answers ?? []).slice(0, max);
+    const chosen = (M_POLL_RESPONSE.findIn<{ answers?: string[] }>(readable(response).content ?? {})?.answers ?? []).slice(
+      0,
+      max,
+    );
     const valid = answers.filter((each) => chosen.includes(each.id));
     if (valid.length) voters++;
     for (const answer of valid) {

@@ -111,7 +111,7 @@ export class Recovery {
   private async opensOlder(key: Uint8Array<ArrayBuffer>, currentId: string | null): Promise<boolean> {
     for (const [type, event] of this.client.store.accountData ?? []) {
       const id = type.startsWith("m.secret_storage.key.") ? type.slice("m.secret_storage.key.".length) : null;
-      const content = event.getContent();
+      const content = event.getWireContent();
       if (
         id &&
         id !== currentId &&

@@ -99,7 +99,7 @@ export class RoomEntry {
 
   async join(roomIdOrAlias: string, via: string[] = []): Promise<string> {
     const inviter = this.client.getRoom(roomIdOrAlias)?.getMember(this.client.getSafeUserId())?.events.member;
-    const direct = inviter?.getContent().is_direct === true ? inviter.getSender()! : null;
+    const direct = inviter?.getWireContent().is_direct === true ? inviter.getSender()! : null;
     const room = await this.client.joinRoom(roomIdOrAlias, { viaServers: via });
     if (direct) {
       const content = { ...(this.client.getAccountData(EventType.Direct)?.getContent() ?? {}) } as Record<string, string[]>;

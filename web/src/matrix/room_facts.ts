@@ -45,7 +45,7 @@ export function spacesByRoom(client: MatrixClient): Map<string, string[]> {
     if (!space.isSpaceRoom()) continue;
     for (const child of space.currentState.getStateEvents(EventType.SpaceChild)) {
       const id = child.getStateKey();
-      if (id && child.getContent().via) found.set(id, [...(found.get(id) ?? []), space.roomId]);
+      if (id && child.getWireContent().via) found.set(id, [...(found.get(id) ?? []), space.roomId]);
     }
   }
   return found;

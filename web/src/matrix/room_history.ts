@@ -1,9 +1,11 @@
 /** What was said in a room: one event of it, its earlier forms. */
 
-import { Direction, type MatrixEvent, RelationType } from "matrix-js-sdk";
+import { Direction, type IContent, type MatrixEvent, RelationType } from "matrix-js-sdk";
 import { senderOf } from "./event_facts";
+import { fetched } from "./opened";
 import type { People } from "./people";
 import type { Place } from "./place";
+import { edited, original, readable } from "./readable";
 
 export interface Whereabouts {
   eventId: string;
@@ -18,15 +20,12 @@ export class RoomHistory {
     private readonly people: People,
   ) {}
 
-  /** Earlier forms of an edited message, newest first. */
-  async versions(eventId: string): Promise<Array<{ ts: number; body: string }>> {
+  /** Earlier forms of an edited message, newest first; null for those that are locked. */
+  async versions(eventId: string): Promise<Array<{ ts: number; body: string | null }>> {
     const { events } = await this.place.client.relations(this.place.id, eventId, RelationType.Replace, null);
-    const original = await this.place.client.fetchRoomEvent(this.place.id, eventId);
-    const mapper = this.place.client.getEventMapper();
-    const first = mapper(original);
-    await this.place.client.decryptEventIfNeeded(first);
-    const edits = events.map((each) => ({ ts: each.getTs(), body: String(each.getContent()["m.new_content"]?.body ?? "") }));
-    return [...edits, { ts: first.getTs(), body: String(first.getOriginalContent().body ?? "") }].sort((a, b) => b.ts - a.ts);
+    const first = await fetched(this.place.client, this.place.id, eventId);
+    const edits = events.map((each) => ({ ts: each.getTs(), body: bodyOf(edited(each)) }));
+    return [...edits, { ts: first.getTs(), body: bodyOf(original(first).content) }].sort((a, b) => b.ts - a.ts);
   }
 
   /** The event nearest to a day, for jumping there. */
@@ -48,28 +47,31 @@ export class RoomHistory {
     return { eventId, thread: root && root !== eventId ? root : null, ts: event.getTs() };
   }
 
-  /** One event, also if it is not loaded. */
-  async event(eventId: string): Promise<{ sender: string; ts: number; text: string } | null> {
+  /** One event, also if it is not loaded. `text`: null where it is locked. */
+  async event(eventId: string): Promise<{ sender: string; ts: number; text: string | null } | null> {
     const event = await this.found(eventId).catch(() => null);
     if (!event) return null;
     await this.place.client.decryptEventIfNeeded(event);
     const sender = senderOf(event);
-    const body = event.getContent().body;
     return {
       sender: this.people.of(this.place.room.getMember(sender), sender).name,
       ts: event.getTs(),
-      text: typeof body === "string" ? body : "",
+      text: bodyOf(readable(event).content),
     };
   }
 
   private async found(eventId: string): Promise<MatrixEvent | null> {
     const known = this.place.room.findEventById(eventId);
     if (known) return known;
-    const raw = await this.place.client.fetchRoomEvent(this.place.id, eventId).catch((error) => {
+    return fetched(this.place.client, this.place.id, eventId).catch((error) => {
       const { httpStatus } = error as { httpStatus?: number };
       if (httpStatus === 404 || httpStatus === 403) return null;
       throw error; // without a network nobody knows
     });
-    return raw && this.place.client.getEventMapper()({ ...raw, room_id: this.place.id });
   }
+}
+
+function bodyOf(content: IContent | null): string | null {
+  if (!content) return null;
+  return typeof content.body === "string" ? content.body : "";
 }

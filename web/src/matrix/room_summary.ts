@@ -11,6 +11,7 @@ import {
 import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
 import type { People } from "./people";
+import { readable } from "./readable";
 import type { RoomFacts } from "./room_facts";
 import { kindOf } from "./room_kind";
 import type { RoomSummary } from "./types";
@@ -119,8 +120,8 @@ function isSuccessorJoined(client: MatrixClient, room: Room): boolean {
 /** The words for what has no text to show in a line. */
 export function lineKey(event: MatrixEvent): string | null {
   if (event.isRedacted()) return "line.deleted";
-  if (event.isDecryptionFailure() || event.getType() === EventType.RoomMessageEncrypted) return "line.locked";
-  const content = event.getContent();
+  const { locked, content } = readable(event);
+  if (locked) return "line.locked";
   switch (content.msgtype) {
     case "m.image":
       return "line.image";

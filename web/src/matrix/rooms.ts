@@ -6,7 +6,6 @@ import {
   KnownMembership,
   type MatrixClient,
   type MatrixEvent,
-  MatrixEventEvent,
   type Room,
   RoomEvent,
   RoomMemberEvent,
@@ -15,6 +14,7 @@ import {
 import type { EmittedEvents } from "matrix-js-sdk/lib/client";
 import { Signal } from "../platform/signal";
 import type { KeptRooms } from "./kept_rooms";
+import { hearOpened } from "./opened";
 import type { People } from "./people";
 import { factsOf, spacesByRoom } from "./room_facts";
 import { summaryOf } from "./room_summary";
@@ -82,7 +82,7 @@ export class Rooms {
       this.typing.set(member.roomId, typing);
       of(member.roomId);
     });
-    client.on(MatrixEventEvent.Decrypted, (event) => of(event.getRoomId()));
+    hearOpened(client, (event) => of(event.getRoomId()));
   }
 
   /** Shows what this browser has kept, until `open`. */
@@ -129,7 +129,7 @@ export class Rooms {
 }
 
 function mentionsUser(receipt: MatrixEvent, userId: string): boolean {
-  return Object.values(receipt.getContent()).some((kinds) =>
+  return Object.values(receipt.getWireContent()).some((kinds) =>
     Object.values(kinds as Record<string, object>).some((users) => userId in users),
   );
 }

@@ -27,7 +27,7 @@ export function lineOf(event: MatrixEvent, people: People, room: Room): Content 
   if (!SHOWN.has(event.getType())) return null;
   const sender = senderOf(event);
   const who = people.of(room.getMember(sender), sender).name;
-  const content = event.getContent();
+  const content = event.getWireContent();
   const before = event.getPrevContent();
   const says = (key: string, values: Record<string, string> = {}): Content => ({
     type: "event",
@@ -72,13 +72,13 @@ function membership(
   people: People,
   room: Room,
 ): Content | null {
-  const { membership, reason } = event.getContent();
+  const { membership, reason } = event.getWireContent();
   const before = event.getPrevContent().membership;
   const target = event.getStateKey()!;
   const own = target === event.getSender();
   const whom = people.person(
     target,
-    event.getContent().displayname ?? event.getPrevContent().displayname ?? room.getMember(target)?.rawDisplayName,
+    event.getWireContent().displayname ?? event.getPrevContent().displayname ?? room.getMember(target)?.rawDisplayName,
     null,
   ).name;
   const values = { whom, reason: reason ? ` (${reason})` : "" };

@@ -6,7 +6,6 @@ import {
   KnownMembership,
   type MatrixClient,
   type MatrixEvent,
-  MatrixEventEvent,
   NotificationCountType,
   ReceiptType,
   type Room,
@@ -18,7 +17,9 @@ import type { EmittedEvents } from "matrix-js-sdk/lib/client";
 import { Signal } from "../platform/signal";
 import { idOf, roomOf, senderOf } from "./event_facts";
 import { textOf } from "./event_text";
+import { hearOpened, open } from "./opened";
 import type { People } from "./people";
+import { readable } from "./readable";
 import { directs } from "./room_kind";
 import { lineKey } from "./room_summary";
 import { type ThreadFollowing, threadKey } from "./thread_following";
@@ -67,7 +68,7 @@ export class Threads {
     client.on(RoomEvent.Timeline, (event, _room, toStart, _removed, { liveEvent }) => {
       if (liveEvent && !toStart) this.consider(event);
     });
-    client.on(MatrixEventEvent.Decrypted, (event) => {
+    hearOpened(client, (event) => {
       if (event.threadRootId) any();
       if (event.threadRootId && mentions(event, client.getSafeUserId())) this.consider(event);
     });
@@ -166,7 +167,7 @@ export class Threads {
       count: bundled?.count ?? 0,
       isMine: bundled?.current_user_participated === true,
     });
-    await Promise.all([root, last].map((each) => each && this.client.decryptEventIfNeeded(each)));
+    open(this.client, last ? [root, last] : [root]);
   }
 
   private summaryOf(room: Room, id: string, direct: boolean): ThreadSummary | null {
@@ -177,7 +178,10 @@ export class Threads {
     const last = thread?.replyToEvent ?? met?.last ?? null;
     const count = thread?.length || met?.count || 0;
     if (!count) return null;
-    for (const each of [root, last]) if (each?.shouldAttemptDecryption()) void this.client.decryptEventIfNeeded(each);
+    open(
+      this.client,
+      [root, last].filter((each) => each !== null),
+    );
     const other = direct ? room.guessDMUserId() : null;
     return {
       roomId: room.roomId,
@@ -221,4 +225,4 @@ export class Threads {
 }
 
 const mentions = (event: MatrixEvent, me: string): boolean =>
-  event.getContent()["m.mentions"]?.user_ids?.includes?.(me) === true;
+  readable(event).content?.["m.mentions"]?.user_ids?.includes?.(me) === true;

@@ -16,6 +16,7 @@ import { Signal } from "../platform/signal";
 import { idOf, senderOf } from "./event_facts";
 import { Items } from "./items";
 import { hear, hearOf } from "./listening";
+import { fetched, hearOpened, open } from "./opened";
 import type { People } from "./people";
 import { seenBy } from "./readers";
 import type { Item } from "./types";
@@ -51,7 +52,7 @@ export class Timeline {
       hear(client, RoomEvent.Timeline, (event, _room, toStart) => {
         if (event.getRoomId() === room.roomId && !toStart) this.follow();
       }),
-      hear(client, MatrixEventEvent.Decrypted, mine),
+      hearOpened(client, mine),
       hear(client, MatrixEventEvent.Replaced, mine),
       hear(client, RoomEvent.Redaction, mine),
       hearOf(room, RoomEvent.LocalEchoUpdated, any),
@@ -73,7 +74,7 @@ export class Timeline {
     this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
     await this.window.load(eventId ?? undefined, AT_ONCE);
     this.readUpTo = this.shownUpTo(this.readUpTo);
-    this.decrypt();
+    open(this.client, this.window.getEvents());
     this.changed.fire();
   }
 
@@ -103,14 +104,14 @@ export class Timeline {
   /** Whether there was something older. */
   async older(): Promise<boolean> {
     const more = await this.window.paginate(Direction.Backward, AT_ONCE);
-    this.decrypt();
+    open(this.client, this.window.getEvents());
     this.changed.fire();
     return more;
   }
 
   async newer(): Promise<boolean> {
     const more = await this.window.paginate(Direction.Forward, AT_ONCE);
-    this.decrypt();
+    open(this.client, this.window.getEvents());
     this.changed.fire();
     return more;
   }
@@ -159,14 +160,8 @@ export class Timeline {
   /** A thread without an answer is none for the SDK: what is said in it first would have no place. */
   private async begin(id: string): Promise<void> {
     if (this.room.getThread(id)) return;
-    const root = this.room.findEventById(id) ?? (await this.fetch(id));
+    const root = this.room.findEventById(id) ?? (await fetched(this.client, this.room.roomId, id));
     if (!this.room.getThread(id)) this.room.createThread(id, root, root.status === null ? [root] : [], true);
-  }
-
-  private async fetch(id: string): Promise<MatrixEvent> {
-    const root = this.client.getEventMapper()(await this.client.fetchRoomEvent(this.room.roomId, id));
-    await this.client.decryptEventIfNeeded(root);
-    return root;
   }
 
   private set(): EventTimelineSet {
@@ -189,10 +184,6 @@ export class Timeline {
   private hasNewerLoaded(): boolean {
     const events = this.window.getEvents();
     return events.length > 0 && events.at(-1) === this.set().getLiveTimeline().getEvents().at(-1);
-  }
-
-  private decrypt(): void {
-    for (const event of this.window.getEvents()) void this.client.decryptEventIfNeeded(event);
   }
 
   /** Who has read up to which of these events. In large rooms nobody asks. */

@@ -36,7 +36,7 @@ export type Looked = Pick<Item, "eventId" | "sender" | "ts" | "content">;
 /** A pinned message; null for one that is gone. */
 export interface Pinned {
   id: string;
-  event: { sender: string; ts: number; text: string } | null;
+  event: { sender: string; ts: number; text: string | null } | null;
 }
 
 const PINS = 50;
@@ -259,7 +259,7 @@ export class RoomViewModel extends ViewModel<State> {
       }
     });
   /** Its earlier forms, newest first. */
-  readonly versions = (item: Item): Promise<Array<{ ts: number; body: string }>> =>
+  readonly versions = (item: Item): Promise<Array<{ ts: number; body: string | null }>> =>
     this.conversation.history.versions(item.eventId);
   readonly markUnread = (): void => void this.matrix.reading.markUnread(this.id, true);
   readonly setFavourite = (favourite: boolean): Promise<boolean> =>

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { FakeClock, settled, signedIn, summary } from "../../tests/fakes";
 import type { Found } from "../matrix/message_index";
+import { Signal } from "../platform/signal";
 import { FilesViewModel, RoomSearchViewModel } from "./search";
 
+const changed = new Signal(0, new FakeClock());
 const found = (eventId: string): Found => ({ eventId, roomId: "!a", sender: "Anne", ts: 1, text: "crue", isFile: false });
 
 test("messages of one room are looked for once the person rests, and what was typed last counts", async () => {
@@ -13,7 +15,7 @@ test("messages of one room are looked for once the person rests, and what was ty
     asked.push(given);
     return new Promise((resolve) => answers.push(resolve));
   };
-  const model = new RoomSearchViewModel(signedIn({ index: { search } }), "!a", clock);
+  const model = new RoomSearchViewModel(signedIn({ index: { search, changed } }), "!a", clock);
   for (const typed of ["c", "cr", "crue"]) model.type(typed);
   await clock.pass(119);
   expect(asked).toEqual([]);
@@ -34,7 +36,7 @@ test("messages of one room are looked for once the person rests, and what was ty
 test("all files are there before anything is typed, with the names of their rooms", async () => {
   const clock = new FakeClock();
   const matrix = signedIn({
-    index: { files: async (term, limit) => (term === "" && limit === 100 ? [found("$f")] : []) },
+    index: { changed, files: async (term, limit) => (term === "" && limit === 100 ? [found("$f")] : []) },
     rooms: { list: () => [summary({ id: "!a", name: "Crue" })] },
   });
   const model = new FilesViewModel(matrix, clock);
@@ -42,4 +44,17 @@ test("all files are there before anything is typed, with the names of their room
   await clock.pass(100);
   expect(model.snapshot().found).toEqual([found("$f")]);
   expect(model.rooms.get("!a")).toBe("Crue");
+});
+
+test("what is read while somebody looks at the files shows up", async () => {
+  const clock = new FakeClock();
+  const files: Found[] = [];
+  const index = { changed: new Signal(0, clock), files: async () => [...files] };
+  const model = new FilesViewModel(signedIn({ index }), clock);
+  await clock.pass(100);
+  expect(model.snapshot().found).toEqual([]);
+  files.push(found("$late"));
+  index.changed.fire();
+  await clock.pass(1);
+  expect(model.snapshot().found).toEqual([found("$late")]);
 });

@@ -14,13 +14,16 @@ abstract class SearchViewModel extends ViewModel<State> {
   private readonly looking = this.scope.timer();
   private turn = 0;
 
+  /** What is found changes with what this device has read. */
   constructor(
+    { changed }: Pick<SignedIn["index"], "changed">,
     private readonly search: (term: string) => Promise<Found[]>,
     /** How long somebody rests before it is looked for, in milliseconds. */
     private readonly rest: number,
     clock: Clock,
   ) {
     super({ term: "", found: [] }, clock);
+    this.scope.owns(changed.listen(() => void this.look(this.now.term)));
     this.type("");
   }
 
@@ -41,7 +44,7 @@ const FILES = 100;
 
 export class RoomSearchViewModel extends SearchViewModel {
   constructor({ index }: Pick<SignedIn, "index">, roomId: string, clock: Clock = browser) {
-    super((term) => index.search(term, roomId, MESSAGES), 120, clock);
+    super(index, (term) => index.search(term, roomId, MESSAGES), 120, clock);
   }
 }
 
@@ -51,7 +54,7 @@ export class FilesViewModel extends SearchViewModel {
     private readonly matrix: Pick<SignedIn, "index" | "rooms">,
     clock: Clock = browser,
   ) {
-    super((term) => matrix.index.files(term, FILES), 100, clock);
+    super(matrix.index, (term) => matrix.index.files(term, FILES), 100, clock);
   }
 
   /** The names of the rooms that files are in. */

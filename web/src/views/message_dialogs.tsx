@@ -75,7 +75,7 @@ function ReportDialog({ item, room, onClose }: Props) {
 
 function HistoryDialog({ item, room, onClose }: Props) {
   const { t } = useTranslation();
-  const [versions, setVersions] = useState<Array<{ ts: number; body: string }> | null>(null);
+  const [versions, setVersions] = useState<Array<{ ts: number; body: string | null }> | null>(null);
   const asked = useRef(false);
   if (!asked.current) {
     asked.current = true;
@@ -90,7 +90,7 @@ function HistoryDialog({ item, room, onClose }: Props) {
           {versions.map((each) => (
             <li key={each.ts}>
               <time className="t12 faint">{full(each.ts)}</time>
-              <p>{each.body}</p>
+              <p>{each.body ?? t("line.locked")}</p>
             </li>
           ))}
         </ol>

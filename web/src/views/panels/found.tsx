@@ -112,7 +112,7 @@ export function Pins({ room, timeline, details }: { room: RoomViewModel; timelin
                     <b>{event.sender}</b>
                     <time className="t12 faint">{full(event.ts)}</time>
                   </span>
-                  <span className="clamp">{event.text}</span>
+                  <span className="clamp">{event.text ?? t("line.locked")}</span>
                 </>
               ) : (
                 <span className="muted">{t("pins.gone")}</span>
