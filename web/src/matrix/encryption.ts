@@ -1,6 +1,6 @@
 /** Cross-signing: which devices and people are trusted, and what this device may read. */
 
-import { ClientEvent, type MatrixClient } from "matrix-js-sdk";
+import { ClientEvent, ClientPrefix, type MatrixClient, Method } from "matrix-js-sdk";
 import { type CryptoApi, CryptoEvent, type VerificationRequest } from "matrix-js-sdk/lib/crypto-api";
 import { clock, pause } from "../platform/clock";
 import { Signal } from "../platform/signal";
@@ -37,6 +37,8 @@ export class Encryption {
     client.on(CryptoEvent.UserTrustStatusChanged, look);
     client.on(CryptoEvent.DevicesUpdated, look);
     client.on(CryptoEvent.KeyBackupStatus, look);
+    client.on(CryptoEvent.KeyBackupSessionsRemaining, look);
+    client.on(CryptoEvent.KeyBackupDecryptionKeyCached, look);
     client.on(ClientEvent.AccountData, (event) => {
       if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) look();
     });
@@ -81,10 +83,15 @@ export class Encryption {
     return (await this.client.secretStorage.getDefaultKeyId()) ? "ready" : "no-code";
   }
 
+  /** The server is asked each time: what the SDK remembers is how it was when it began. */
   async backup(): Promise<{ enabled: boolean; count: number | null }> {
     const version = await this.crypto.getActiveSessionBackupVersion();
-    const info = await this.crypto.getKeyBackupInfo();
-    return { enabled: version !== null, count: info?.count ?? null };
+    if (version === null) return { enabled: false, count: null };
+    const path = `/room_keys/version/${encodeURIComponent(version)}`;
+    const info = await this.client.http.authedRequest<{ count?: number }>(Method.Get, path, undefined, undefined, {
+      prefix: ClientPrefix.V3,
+    });
+    return { enabled: true, count: info.count ?? null };
   }
 
   // --------------------------------------------------------------------------------------------------------- verification
@@ -95,18 +102,19 @@ export class Encryption {
       this.changed.fire();
       if (verification.phase !== "done" || ended) return;
       ended = true;
-      void this.learn(verification.otherId);
+      void this.learn(verification);
     });
     return verification;
   }
 
   /** The signature that ends a verification is on its way to the server: the new trust is known once it has arrived there. */
-  private async learn(userId: string): Promise<void> {
+  private async learn({ otherId, self }: Verification): Promise<void> {
     for (let turn = 1; turn <= 12; turn++) {
-      await this.crypto.userHasCrossSigningKeys(userId, true).catch(() => false);
-      const trust = await this.trustOf(userId).catch(() => "unknown");
+      await this.crypto.userHasCrossSigningKeys(otherId, true).catch(() => false);
+      const trust = await this.trustOf(otherId).catch(() => "unknown");
       await this.refresh(); // after the question: what is drawn now is never older than the answer
-      if (trust === "verified") return;
+      // of one's own devices the one that is new has to learn more: that the other has signed it, and the secrets
+      if (trust === "verified" && !(self && this.state === "unconfirmed")) return;
       await pause(200 * turn);
     }
   }

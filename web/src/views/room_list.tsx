@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import "../styles/list.css";
 import "../styles/threads.css";
 import type { Filter } from "../viewmodels/room_list";
-import { AccountMenu } from "./frame";
+import { AccountMenu, Banner } from "./frame";
 import type { Asked } from "./list/dialogs";
 import { DoneBar, MovingHelp } from "./list/done";
 import { Entries } from "./list/entries";
@@ -80,6 +80,7 @@ export function RoomList() {
         )}
         {phone && <AccountMenu size={34} />}
       </div>
+      {phone && <Banner />}
       <button type="button" className="seek" aria-keyshortcuts="Control+K" onClick={main.openSwitcher}>
         <Icon name="search" size={18} />
         {t("list.seek")}
