@@ -75,6 +75,7 @@ async def act(play: str, *arguments: str) -> None:
         "phone",
         "trust",
         "second_device",
+        "search",
         "quiet",
         "tour",
     ],

@@ -5,6 +5,10 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { EncryptionState } from "../src/matrix/encryption";
 import { MessageIndex } from "../src/matrix/message_index";
 import type { People } from "../src/matrix/people";
+import { inTurn } from "../src/platform/in_turn";
+import { ANYTHING } from "../src/platform/search_query";
+import { SearchStore } from "../src/platform/search_store";
+import { asking, type Search } from "../src/platform/search_thread";
 import { Signal } from "../src/platform/signal";
 
 /** A browser's store, as far as the index needs one: a request is answered in a later turn, and none after `close`. */
@@ -52,6 +56,8 @@ let encryption: { state: EncryptionState; changed: Signal };
 /** The keys that are here, and what they open. */
 let keys: Map<string, object>;
 const asked: string[] = [];
+/** How long the room keeps what is said. */
+let days: number | null;
 
 const room = { roomId: "!r", getMyMembership: () => "join", hasEncryptionStateEvent: () => true };
 
@@ -86,7 +92,9 @@ function index(): MessageIndex {
     decryptEventIfNeeded: open,
     reEmitter: { reEmit: () => {} },
   } as unknown as MatrixClient;
-  return new MessageIndex(client, { of: (_: null, id: string) => ({ name: id }) } as unknown as People, encryption);
+  const people = { of: (_: null, id: string) => ({ name: id }) } as unknown as People;
+  const here = (): Search => asking(inTurn(new SearchStore()));
+  return new MessageIndex(client, people, encryption, () => days, here);
 }
 
 const message = (id: string, body: string): MatrixEvent =>
@@ -103,18 +111,14 @@ const sealed = (id: string, session: string): MatrixEvent =>
     event_id: id, room_id: "!r", sender: "@anne:here.example", type: "m.room.encrypted", content: { session_id: session }, origin_server_ts: 1,
   }); // biome-ignore format: one line
 
-const texts = async (one: MessageIndex): Promise<string[]> =>
-  [
-    ...(await one.files("", 100)),
-    ...(await one.search("rendez-vous", null, 100)),
-    ...(await one.search("decrypt", null, 100)),
-  ].map((each) => each.text);
+const texts = async (one: MessageIndex): Promise<string[]> => (await one.find(ANYTHING)).found.map((each) => each.text);
 
 beforeEach(() => {
   store = new Store();
   keys = new Map();
   history = [];
   asked.length = 0;
+  days = null;
   encryption = { state: "unconfirmed", changed: new Signal() };
   vi.stubGlobal("indexedDB", store.factory);
 });
@@ -127,7 +131,7 @@ test("what is new when it stops is written, and is there the next time; the stor
   await letGo();
   const second = index();
   await second.start();
-  expect((await second.search("midi", null, 10)).map((each) => each.eventId)).toEqual(["$1"]);
+  expect((await second.find({ ...ANYTHING, term: "midi" })).found.map((each) => each.eventId)).toEqual(["$1"]);
   second.stop();
   await letGo();
 });
@@ -185,7 +189,7 @@ test("what is locked is found once its key is here, whenever that is, and never 
   keys.set("s2", { msgtype: "m.file", body: "plan.pdf" }); // while nobody is here
   const second = index();
   await second.start();
-  expect(await texts(second)).toEqual(["plan.pdf", "Rendez-vous à midi"]);
+  expect(await texts(second)).toEqual(["Rendez-vous à midi", "plan.pdf"]);
   second.stop();
   await letGo();
 });
@@ -267,6 +271,48 @@ test("an edit is its author's, a redaction is its room's", async () => {
     }),
   );
   expect(await texts(one)).toEqual([]);
+  one.stop();
+  await letGo();
+});
+
+test("what the room no longer keeps, and what is of a room that one is no longer in, is not found", async () => {
+  const one = index();
+  await one.start();
+  tell(message("$1", "Rendez-vous à midi")); // in January 1970
+  expect(await texts(one)).toEqual(["Rendez-vous à midi"]);
+  one.stop();
+  await letGo();
+  days = 365;
+  const second = index();
+  await second.start();
+  await vi.waitFor(async () => expect(await texts(second)).toEqual([]));
+  second.stop();
+  await letGo();
+});
+
+test("polls are found by their question, verifications and reactions are not messages", async () => {
+  const one = index();
+  await one.start();
+  const start = { question: { "org.matrix.msc1767.text": "Quel pont ?" }, answers: [] };
+  const given = { room_id: "!r", sender: "@anne:here.example", origin_server_ts: 1 };
+  tell(
+    new MatrixEvent({
+      ...given,
+      event_id: "$1",
+      type: "org.matrix.msc3381.poll.start",
+      content: { "org.matrix.msc3381.poll.start": start },
+    }),
+  );
+  tell(
+    new MatrixEvent({
+      ...given,
+      event_id: "$2",
+      type: EventType.RoomMessage,
+      content: { msgtype: "m.key.verification.request", body: "?" },
+    }),
+  );
+  tell(new MatrixEvent({ ...given, event_id: "$3", type: "m.reaction", content: { body: "?" } }));
+  expect(await texts(one)).toEqual(["Quel pont ?"]);
   one.stop();
   await letGo();
 });

@@ -21,13 +21,13 @@ export class HistoryWalk {
   private readonly resting = this.scope.timer();
   private goOn: (() => void) | null = null;
 
-  /** `hasKeys`: whether this device may open what was said before it came; `keep`: the places, after each step. */
+  /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the places, after each step. */
   constructor(
     private readonly client: MatrixClient,
     private readonly places: Places,
     private readonly hasKeys: () => boolean,
     private readonly found: (event: MatrixEvent) => void,
-    private readonly keep: (places: Places) => Promise<void>,
+    private readonly keep: () => Promise<void>,
   ) {}
 
   async run(): Promise<void> {
@@ -40,6 +40,11 @@ export class HistoryWalk {
       await this.step(next).catch(() => pause(AFTER_FAILURE));
       await pause(PAUSE);
     }
+  }
+
+  /** Whether there is history that was not read. */
+  get isBehind(): boolean {
+    return this.client.getRooms().some((each) => this.isAhead(each));
   }
 
   stop(): void {
@@ -73,7 +78,7 @@ export class HistoryWalk {
     const { chunk, end } = await this.client.createMessagesRequest(room.roomId, from, AT_ONCE, Direction.Backward);
     for (const raw of chunk) this.found(await readApart(this.client, raw));
     this.places.set(room.roomId, end && chunk.length ? end : null);
-    await this.keep(this.places);
+    await this.keep();
   }
 
   /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */

@@ -28,9 +28,10 @@ import { Notices } from "./notices";
 import { Outbox, queues } from "./outbox";
 import { People } from "./people";
 import { quietly } from "./quiet_fetch";
+import { keptDays } from "./room_details";
 import { RoomDirectory } from "./room_directory";
 import { RoomEntry } from "./room_entry";
-import { directs } from "./room_kind";
+import { directs, kindOf } from "./room_kind";
 import { RoomOrder } from "./room_order";
 import { RoomReading } from "./room_reading";
 import { Rooms } from "./rooms";
@@ -93,7 +94,10 @@ export class Matrix implements SignedIn {
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
     this.files = new FileOutbox(client, this.media, this.agency);
-    this.index = new MessageIndex(client, this.people, encryption);
+    this.index = new MessageIndex(client, this.people, encryption, (id) => {
+      const room = client.getRoom(id);
+      return room && keptDays(room, kindOf(client, room), this.agency);
+    });
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;

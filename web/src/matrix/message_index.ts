@@ -1,183 +1,157 @@
 /** Finding messages, those of encrypted rooms too: an index of what this browser could read, kept here, encrypted.
  *
- * Documents are kept in blocks, each sealed with AES-GCM under a key that the browser holds and does not give out; they are read
- * into memory at the first search. New messages are added as they are decrypted; history is walked in the background.
+ * This is the side that knows the SDK: what is said is handed to the search (`platform/search_store.ts`), which works and keeps in a
+ * thread of its own. New messages are added as they are opened; history is walked in the background.
  */
 
-import { EventType, type IContent, type IEvent, type MatrixClient, type MatrixEvent, RoomEvent } from "matrix-js-sdk";
-import { pause } from "../platform/clock";
+import {
+  EventType,
+  type IContent,
+  type IEvent,
+  KnownMembership,
+  M_POLL_START,
+  type MatrixClient,
+  type MatrixEvent,
+  MsgType,
+  RoomEvent,
+} from "matrix-js-sdk";
+import { clock } from "../platform/clock";
 import { Scope } from "../platform/scope";
-import { SealedBlocks } from "../platform/sealed_blocks";
-import type * as Stems from "../platform/search_stems";
+import { type Answer, type Entry, FILES, type Kind, type Query } from "../platform/search_query";
+import type { Read } from "../platform/search_store";
+import { type Search, searchThread } from "../platform/search_thread";
 import { Signal } from "../platform/signal";
 import type { Encryption } from "./encryption";
 import { roomOf, senderOf } from "./event_facts";
+import { textOf } from "./event_text";
 import { HistoryWalk, type Places } from "./history_walk";
 import { hear } from "./listening";
 import { hearOpened, readApart } from "./opened";
 import type { People } from "./people";
-import { edited, isOfTheSdk, readable } from "./readable";
+import { edited, OF_THE_SDK, readable } from "./readable";
 
-export interface Found {
-  eventId: string;
-  roomId: string;
-  sender: string;
-  ts: number;
-  text: string;
+/** What is found. `sender`: how they are called. */
+export interface Found extends Entry {
+  senderId: string;
   isFile: boolean;
 }
 
-/** What is found, but for how its sender is called. `sender`: a user id. */
-type Document = Found;
+/** Whose results are, with how many. */
+export interface Named {
+  id: string;
+  name: string;
+  count: number;
+}
 
-/** As it is kept. */
-type Kept = [eventId: string, roomId: string, sender: string, ts: number, text: string, isFile: 0 | 1];
+export interface Results extends Omit<Answer, "found" | "senders"> {
+  found: Found[];
+  senders: Named[];
+}
 
-const kept = ({ eventId, roomId, sender, ts, text, isFile }: Document): Kept => [
-  eventId,
-  roomId,
-  sender,
-  ts,
-  text,
-  isFile ? 1 : 0,
-];
-const read = ([eventId, roomId, sender, ts, text, isFile]: Kept): Document => ({
-  eventId,
-  roomId,
-  sender,
-  ts,
-  text,
-  isFile: isFile === 1,
-});
-
-const BLOCK = 256;
 const LONGEST = 8000;
-const WRITE_AFTER = 2000;
 const LOCKED = 500; // events without a key that are kept, the newest
-const AT_ONCE = 500; // documents that are looked at before others have their turn
+const TOGETHER_MS = 50;
+const DAY_MS = 86_400_000;
+const LOOK_OVER_MS = 3_600_000;
+const SETTLED_MS = 1000;
+
+const KINDS: Record<string, Kind> = {
+  [MsgType.Text]: "text",
+  [MsgType.Notice]: "text",
+  [MsgType.Emote]: "text",
+  [MsgType.Location]: "text",
+  [MsgType.Image]: "image",
+  [MsgType.Video]: "video",
+  [MsgType.Audio]: "sound",
+  [MsgType.File]: "document",
+};
 
 export class MessageIndex {
+  /** There is more or less to find than before. */
   readonly changed = new Signal(500);
-  private documents = new Map<string, Document>();
-  private lexemes = new WeakMap<Document, string>(); // of what was looked through
-  private dirty = new Set<number>();
-  private blocks: string[][] = [];
+  count = 0;
+  private search: Search | null = null;
   /** As the server gave them: their keys may come another day. */
   private readonly locked = new Map<string, Partial<IEvent>>();
-  private store: SealedBlocks | null = null;
   private walk: HistoryWalk | null = null;
+  private places: Places = new Map();
   private readonly scope = new Scope();
-  private readonly writes = this.scope.timer();
-  private writing: Promise<void> = Promise.resolve();
+  private readonly sending = this.scope.timer();
+  private readonly looking = this.scope.timer();
+  private waiting: Read[] = [];
   private isLockedNew = false;
   private isStopped = false;
 
+  /** `keptDays`: how long a room's messages are kept, null for ever; `begin`: makes the search. */
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
     private readonly encryption: Pick<Encryption, "state" | "changed">,
+    private readonly keptDays: (roomId: string) => number | null,
+    private readonly begin: () => Search = searchThread,
   ) {}
 
-  get count(): number {
-    return this.documents.size;
+  /** Whether history is still being read. */
+  get isBehind(): boolean {
+    return this.walk?.isBehind ?? true;
   }
 
   /** Opens the index and begins to follow. */
   async start(): Promise<void> {
     if (this.isStopped) return;
-    try {
-      await this.open();
-    } catch (error) {
-      if (!this.isStopped) throw error; // let go of while it was read
-    }
+    const search = this.begin();
+    this.search = search;
+    this.told(await search.open(`chappe-search-${this.client.getUserId()}`));
+    this.places = new Map((await search.get("crawls")) as Array<[string, string | null]> | undefined);
+    const locked = ((await search.get("locked")) ?? []) as Array<Partial<IEvent>>;
     if (this.isStopped) return;
+    for (const raw of locked) this.locked.set(raw.event_id ?? "", raw);
+    // an earlier version has kept texts of the SDK: the rooms that they are of are read again
+    for (const room of await search.removeBeginning(OF_THE_SDK)) this.places.delete(room);
+    if (this.isStopped) return;
+    this.lookOver();
+    this.scope.owns(clock.every(LOOK_OVER_MS, () => this.lookOver()));
+    this.scope.owns(hear(this.client, RoomEvent.MyMembership, () => this.looking.set(SETTLED_MS, () => this.lookOver())));
     this.scope.owns(hearOpened(this.client, (event) => this.add(event)));
     this.scope.owns(hear(this.client, RoomEvent.Timeline, (event) => this.add(event)));
     this.scope.owns(this.encryption.changed.listen(() => this.walk?.wake()));
-    void this.walk?.run();
-    for (const raw of [...this.locked.values()]) this.add(await readApart(this.client, raw));
-  }
-
-  private async open(): Promise<void> {
-    const store = await SealedBlocks.open(`chappe-search-${this.client.getUserId()}`);
-    this.store = store;
-    if (this.isStopped) return this.close();
-    await store.unlock();
-    const places: Places = new Map((await store.get<Array<[string, string | null]>>("crawls")) ?? []);
-    const keep = (now: Places): Promise<void> => store.put("crawls", [...now]);
     const hasKeys = (): boolean => this.encryption.state === "ready" || this.encryption.state === "no-code";
-    this.walk = new HistoryWalk(this.client, places, hasKeys, (event) => this.add(event), keep);
-    for (const raw of (await store.get<Array<Partial<IEvent>>>("locked")) ?? []) this.locked.set(raw.event_id ?? "", raw);
-    for (const block of await store.read<Kept>()) {
-      const documents = block.map(read);
-      for (const each of documents) this.documents.set(each.eventId, each);
-      this.blocks.push(documents.map((each) => each.eventId));
-    }
-    this.repair(places);
-  }
-
-  /** An earlier version has kept texts of the SDK: the rooms that they are of are read again. */
-  private repair(places: Places): void {
-    for (const { eventId, roomId, text } of [...this.documents.values()]) {
-      if (!isOfTheSdk(text)) continue;
-      this.remove(eventId);
-      places.delete(roomId);
-    }
+    const keep = async (): Promise<void> => {
+      this.hand();
+      await this.search?.keep("crawls", [...this.places]);
+    };
+    this.walk = new HistoryWalk(this.client, this.places, hasKeys, (event) => this.add(event), keep);
+    void this.walk.run();
+    for (const raw of locked) this.add(await readApart(this.client, raw));
   }
 
   /** For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. */
   stop(): void {
     this.isStopped = true;
     this.walk?.stop();
+    this.hand();
     this.scope.end();
-    void this.write().finally(() => this.close());
+    void this.search?.close();
+    this.search = null;
   }
 
-  private close(): void {
-    this.store?.close();
-    this.store = null;
+  async find(query: Query): Promise<Results> {
+    this.hand();
+    const answer = (await this.search?.find(query)) ?? { found: [], count: 0, senders: [], rooms: [] };
+    const found = answer.found.map((each) => this.shown(each));
+    return { ...answer, found, senders: answer.senders.map((each) => ({ ...each, name: this.nameOf(query.room, each.id) })) };
   }
 
-  /** Messages with all the words, newest first. */
-  async search(term: string, roomId: string | null, limit: number): Promise<Found[]> {
-    const documents = [...this.documents.values()].filter((each) => !roomId || each.roomId === roomId);
-    return this.shown(await this.matching(documents, term, []), limit);
+  private shown(entry: Entry): Found {
+    const { roomId, sender, kind } = entry;
+    return { ...entry, senderId: sender, sender: this.nameOf(roomId, sender), isFile: FILES.includes(kind) };
   }
 
-  /** Files whose name has all the words (all files for none), newest first. */
-  async files(term: string, limit: number): Promise<Found[]> {
-    const files = [...this.documents.values()].filter((each) => each.isFile);
-    return this.shown(await this.matching(files, term, files), limit);
+  private nameOf(roomId: string | null, sender: string): string {
+    return this.people.of(this.client.getRoom(roomId ?? "")?.getMember(sender), sender).name;
   }
 
-  /** Those that have the words of a term, or words that begin so. `all`: what is meant by a term without words. */
-  private async matching(documents: Document[], term: string, all: Document[]): Promise<Document[]> {
-    const stems: typeof Stems = await import("../platform/search_stems");
-    const asked = stems.query(term);
-    if (!asked) return term.trim() ? [] : all;
-    const found: Document[] = [];
-    for (let at = 0; at < documents.length; at += AT_ONCE) {
-      if (at) await pause(0);
-      for (const each of documents.slice(at, at + AT_ONCE)) {
-        let lexemes = this.lexemes.get(each);
-        if (lexemes === undefined) {
-          lexemes = stems.lexemesOf(each.text);
-          this.lexemes.set(each, lexemes);
-        }
-        if (asked(each.text, lexemes)) found.push(each);
-      }
-    }
-    return found;
-  }
-
-  private shown(found: Document[], limit: number): Found[] {
-    found.sort((a, b) => b.ts - a.ts);
-    return found.slice(0, limit).map((each) => ({ ...each, sender: this.nameOf(each) }));
-  }
-
-  private nameOf({ roomId, sender }: Document): string {
-    return this.people.of(this.client.getRoom(roomId)?.getMember(sender), sender).name;
-  }
+  // ------------------------------------------------------------------------------------------------------ what is read
 
   private add(event: MatrixEvent): void {
     const id = event.getId();
@@ -188,36 +162,39 @@ export class MessageIndex {
     const { locked, content } = readable(event);
     if (locked) return this.keepLocked(event);
     this.unlock(id);
-    if (event.getType() !== EventType.RoomMessage) return;
-    const edits = event.isRelation("m.replace") ? event.getRelation()?.event_id : undefined;
-    const said = edits ? edited(event) : content;
-    if (said) this.put(edits ?? id, event, said, edits !== undefined);
+    const isEdit = event.isRelation("m.replace");
+    const said = isEdit ? edited(event) : content;
+    const eventId = isEdit ? event.getRelation()?.event_id : id;
+    const read = said && kindAndText(event, said);
+    if (!read?.text || !eventId) return;
+    this.waiting.push({ eventId, roomId: roomOf(event), sender: senderOf(event), ts: event.getTs(), ...read, isEdit });
+    this.soon();
   }
 
-  private put(id: string, event: MatrixEvent, content: IContent, isEdit: boolean): void {
-    const text = textOf(content);
-    if (!text) return;
-    const known = this.documents.get(id);
-    const [roomId, sender, ts] = [roomOf(event), senderOf(event), event.getTs()];
-    let document: Document = { eventId: id, roomId, sender, ts, text, isFile: isFile(content) };
-    if (known?.sender === sender && known.roomId === roomId) {
-      document = isEdit ? { ...document, ts: known.ts } : { ...known, ts }; // what is read backwards begins with its edits
-      if (document.text === known.text && document.ts === known.ts) return;
-    } else if (known && isEdit) return; // an edit is its author's; one that came before what it edits may have been anybody's
-    this.documents.set(id, document);
-    this.place(id, known !== undefined);
+  private soon(): void {
+    if (!this.sending.isSet) this.sending.set(TOGETHER_MS, () => this.hand());
+  }
+
+  /** Hands over what has gathered. */
+  private hand(): void {
+    this.sending.clear();
+    if (!this.search) return;
+    if (this.isLockedNew) void this.search.keep("locked", [...this.locked.values()]);
+    if (this.waiting.length) void this.search.add(this.waiting).then(this.told, () => {});
+    this.waiting = [];
+    this.isLockedNew = false;
   }
 
   private redact(id: string, roomId: string): void {
-    if (this.documents.get(id)?.roomId === roomId) this.remove(id);
+    this.hand();
+    void this.search?.redact(id, roomId).then(this.told, () => {});
     if (this.locked.get(id)?.room_id === roomId) this.unlock(id);
   }
 
-  private unlock(id: string): void {
-    if (!this.locked.delete(id)) return;
-    this.isLockedNew = true;
-    this.soon();
-  }
+  private readonly told = (count: number): void => {
+    this.count = count;
+    this.changed.fire();
+  };
 
   private keepLocked(event: MatrixEvent): void {
     const { event_id, room_id, sender, type, content, origin_server_ts } = event.event;
@@ -232,65 +209,32 @@ export class MessageIndex {
     this.soon();
   }
 
-  private place(id: string, known: boolean): void {
-    if (known) {
-      const block = this.blocks.findIndex((each) => each.includes(id));
-      if (block >= 0) this.dirty.add(block);
-    } else {
-      const last = this.blocks.at(-1);
-      if (last && last.length < BLOCK) last.push(id);
-      else this.blocks.push([id]);
-      this.dirty.add(this.blocks.length - 1);
-    }
+  private unlock(id: string): void {
+    if (!this.locked.delete(id)) return;
+    this.isLockedNew = true;
     this.soon();
-    this.changed.fire();
   }
 
-  private remove(id: string): void {
-    this.documents.delete(id);
-    const block = this.blocks.findIndex((each) => each.includes(id));
-    if (block < 0) return;
-    this.blocks[block] = this.blocks[block].filter((each) => each !== id);
-    this.dirty.add(block);
-    this.soon();
-    this.changed.fire();
-  }
-
-  // ------------------------------------------------------------------------------------------------------------- storage
-
-  private soon(): void {
-    if (!this.writes.isSet) this.writes.set(WRITE_AFTER, () => void this.write());
-  }
-
-  /** One after the other. */
-  private write(): Promise<void> {
-    this.writes.clear();
-    const next = (): Promise<void> => this.writeBlocks();
-    this.writing = this.writing.then(next, next);
-    return this.writing;
-  }
-
-  private async writeBlocks(): Promise<void> {
-    const { store } = this;
-    if (!store) return; // nothing was read yet
-    if (this.isLockedNew) await store.put("locked", [...this.locked.values()]);
-    this.isLockedNew = false;
-    if (!this.dirty.size) return;
-    const dirty = [...this.dirty];
-    this.dirty.clear();
-    for (const index of dirty) {
-      const documents = this.blocks[index].flatMap((id) => this.documents.get(id) ?? []);
-      await store.write(index, documents.map(kept));
-    }
-    await store.setCount(this.blocks.length);
+  /** What a room keeps no longer, and rooms that one is no longer in, leave the index too. */
+  private lookOver(): void {
+    const rooms = this.client.getRooms().filter((each) => each.getMyMembership() === KnownMembership.Join);
+    const since = (id: string): number => {
+      const days = this.keptDays(id);
+      return days === null ? 0 : clock.now() - days * DAY_MS;
+    };
+    const known = rooms.map(({ roomId }): [string, number] => [roomId, since(roomId)]);
+    const ids = new Set(known.map(([id]) => id));
+    for (const id of this.places.keys()) if (!ids.has(id)) this.places.delete(id);
+    void this.search?.keepOnly(known).then(this.told, () => {});
   }
 }
 
-function textOf(content: IContent): string {
+/** Null for what is not looked for. */
+function kindAndText(event: MatrixEvent, content: IContent): { kind: Kind; text: string } | null {
+  if (M_POLL_START.matches(event.getType())) return { kind: "text", text: textOf(event) ?? "" };
+  const kind = event.getType() === EventType.RoomMessage ? KINDS[String(content.msgtype)] : undefined;
   const { body, filename } = content;
-  if (typeof body !== "string") return "";
-  const hasName = isFile(content) && typeof filename === "string" && filename && filename !== body;
-  return (hasName ? `${filename} ${body}` : body).slice(0, LONGEST);
+  if (!kind || typeof body !== "string") return null;
+  const hasName = FILES.includes(kind) && typeof filename === "string" && filename && filename !== body;
+  return { kind, text: (hasName ? `${filename} ${body}` : body).slice(0, LONGEST) };
 }
-
-const isFile = ({ msgtype }: IContent): boolean => msgtype !== "m.text" && msgtype !== "m.notice" && msgtype !== "m.emote";

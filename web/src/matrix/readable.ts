@@ -50,5 +50,5 @@ function lockOf(event: MatrixEvent): LockedReason | null {
 /** Whether it is not known yet if it can be opened. */
 export const isOpening = (event: MatrixEvent): boolean => event.isBeingDecrypted() || event.shouldAttemptDecryption();
 
-/** Texts that the SDK has put in the place of contents, as earlier versions have kept them. */
-export const isOfTheSdk = (text: string): boolean => text.startsWith("** Unable to decrypt");
+/** How texts begin that the SDK puts in the place of contents. */
+export const OF_THE_SDK = "** Unable to decrypt";

@@ -57,8 +57,8 @@ export function detailsOf({ client, id, room }: Place, people: People, agency: A
   };
 }
 
-/** The strictest of what the room says, its marking and its kind. */
-function keptDays(room: Room, kind: RoomKind, agency: Agency): number | null {
+/** For how many days its messages are kept: the strictest of what the room says, its marking and its kind. Null: for ever. */
+export function keptDays(room: Room, kind: RoomKind, agency: Agency): number | null {
   const state = room.currentState;
   const lifetime = Number(state.getStateEvents("m.room.retention", "")?.getContent().max_lifetime);
   const { rules } = agency;

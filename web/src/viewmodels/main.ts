@@ -12,6 +12,7 @@ import { type Entrance, RoomViewModel } from "./room";
 import { RoomActs } from "./room_acts";
 import { RoomListViewModel } from "./room_list";
 import { type Panel, type Route, readRoute, writeRoute } from "./route";
+import { type Ask, NOTHING } from "./search_ask";
 import { SwitcherViewModel } from "./switcher";
 import { ThreadsViewModel } from "./threads";
 import { VerificationViewModel } from "./verification";
@@ -102,6 +103,18 @@ export class MainViewModel extends ViewModel<State> {
     this.look();
   };
 
+  /** To the search with its filters. */
+  readonly search = (ask: Partial<Ask>): void => this.go({ screen: "search", ask: { ...NOTHING, ...ask } });
+
+  /** How a room or a person is called. */
+  readonly nameOf = (id: string): string =>
+    this.matrix.rooms.list().find((each) => each.id === id)?.name ?? this.matrix.people.of(null, id).name;
+
+  /** Puts what is asked into the address, so that the way back leads there. */
+  readonly keepAsked = (ask: Ask): void => {
+    if (this.now.route.screen === "search") this.page.setHash(writeRoute({ screen: "search", ask }), true);
+  };
+
   readonly openRoom = (id: string, event: string | null = null): void => this.go({ screen: "room", id, event, panel: null });
 
   /** Goes where a link leads, if that is a room or a message. */
@@ -186,7 +199,10 @@ export class MainViewModel extends ViewModel<State> {
   };
 
   readonly openSwitcher = (): void => {
-    const model = new SwitcherViewModel(this.matrix, { room: (id, event) => this.openRoom(id, event ?? null) });
+    const model = new SwitcherViewModel(this.matrix, {
+      room: (id, event) => this.openRoom(id, event ?? null),
+      search: (term) => this.search({ term }),
+    });
     this.set({ dialog: { name: "switcher", model } });
   };
 

@@ -1,5 +1,7 @@
 /** Where somebody is, as the part of the address after #. */
 
+import { type Ask, readAsk, writeAsk } from "./search_ask";
+
 export type Panel =
   | { name: "thread"; id: string }
   | { name: "person"; id: string }
@@ -13,6 +15,7 @@ export type Route =
   | { screen: "forums" }
   | { screen: "files" }
   | { screen: "threads"; room: string | null; thread: string | null }
+  | { screen: "search"; ask: Ask }
   | { screen: "settings"; page: SettingsPage | null }
   | { screen: "admin"; organisation: string | null; view: string | null };
 
@@ -28,6 +31,7 @@ export function readRoute(hash: string): Route {
   }
   if (screen === "threads")
     return rest[0] && rest[1] ? { screen, room: rest[0], thread: rest[1] } : { screen, room: null, thread: null };
+  if (screen === "search") return { screen, ask: readAsk(query) };
   if (screen === "forums" || screen === "files") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
   if (screen === "admin") return { screen: "admin", organisation: rest[0] || null, view: rest[1] || null };
@@ -52,6 +56,8 @@ export function writeRoute(route: Route): string {
         .join("/");
     case "admin":
       return ["#/admin", route.organisation, route.view].filter((each) => each !== null).join("/");
+    case "search":
+      return ["#/search", writeAsk(route.ask)].filter(Boolean).join("?");
     case "settings":
       return `#/settings${route.page ? `/${route.page}` : ""}`;
     default:

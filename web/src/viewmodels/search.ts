@@ -3,27 +3,30 @@
 import type { Found } from "../matrix/message_index";
 import type { SignedIn } from "../matrix/signed_in";
 import { clock as browser, type Clock } from "../platform/clock";
+import { ANYTHING, FILES, type Query } from "../platform/search_query";
 import { ViewModel } from "./view_model";
 
 interface State {
   term: string;
   found: Found[];
+  /** Of all, also of those that are not shown. */
+  count: number;
 }
 
 abstract class SearchViewModel extends ViewModel<State> {
   private readonly looking = this.scope.timer();
   private turn = 0;
 
-  /** What is found changes with what this device has read. */
+  /** `isAll`: no term means everything, not nothing; `rest`: how long somebody rests before it is looked for, in milliseconds. */
   constructor(
-    { changed }: Pick<SignedIn["index"], "changed">,
-    private readonly search: (term: string) => Promise<Found[]>,
-    /** How long somebody rests before it is looked for, in milliseconds. */
+    private readonly index: Pick<SignedIn["index"], "find" | "changed">,
+    private readonly asked: Partial<Query>,
+    private readonly isAll: boolean,
     private readonly rest: number,
     clock: Clock,
   ) {
-    super({ term: "", found: [] }, clock);
-    this.scope.owns(changed.listen(() => void this.look(this.now.term)));
+    super({ term: "", found: [], count: 0 }, clock);
+    this.scope.owns(index.changed.listen(() => void this.look(this.now.term)));
     this.type("");
   }
 
@@ -34,17 +37,15 @@ abstract class SearchViewModel extends ViewModel<State> {
 
   private async look(term: string): Promise<void> {
     const turn = ++this.turn;
-    const found = await this.search(term);
-    if (turn === this.turn) this.set({ found });
+    const isAsked = this.isAll || term.trim() !== "";
+    const { found, count } = isAsked ? await this.index.find({ ...ANYTHING, ...this.asked, term }) : { found: [], count: 0 };
+    if (turn === this.turn) this.set({ found, count });
   }
 }
 
-const MESSAGES = 60;
-const FILES = 100;
-
 export class RoomSearchViewModel extends SearchViewModel {
   constructor({ index }: Pick<SignedIn, "index">, roomId: string, clock: Clock = browser) {
-    super(index, (term) => index.search(term, roomId, MESSAGES), 120, clock);
+    super(index, { room: roomId, limit: 60 }, false, 120, clock);
   }
 }
 
@@ -54,7 +55,7 @@ export class FilesViewModel extends SearchViewModel {
     private readonly matrix: Pick<SignedIn, "index" | "rooms">,
     clock: Clock = browser,
   ) {
-    super(matrix.index, (term) => matrix.index.files(term, FILES), 100, clock);
+    super(matrix.index, { kinds: FILES, limit: 100 }, true, 100, clock);
   }
 
   /** The names of the rooms that files are in. */

@@ -8,8 +8,10 @@ const found = (eventId: string, isFile = false): Found => ({
   eventId,
   roomId: "!b",
   sender: "Anne",
+  senderId: "@anne:here.example",
   ts: 1,
   text: "crue",
+  kind: isFile ? "document" : "text",
   isFile,
 });
 
@@ -32,10 +34,20 @@ function opened(fails = false) {
         return [ANNE, person("@annick:here.example"), ...Array.from({ length: 9 }, (_, at) => person(`@x${at}:a`))];
       },
     },
-    index: { count: 42, search: async () => (fails ? Promise.reject(new Error("broken")) : [found("$1"), found("$2", true)]) },
+    index: {
+      count: 42,
+      find: async () => {
+        if (fails) throw new Error("broken");
+        return { found: [found("$1"), found("$2", true)], count: 31, senders: [], rooms: [] };
+      },
+    },
     entry: { direct: async (id) => `!with ${id}` },
   });
-  const model = new SwitcherViewModel(matrix, { room: (id, event) => gone.push([id, event]) }, clock);
+  const model = new SwitcherViewModel(
+    matrix,
+    { room: (id, event) => gone.push([id, event]), search: (term) => gone.push(term) },
+    clock,
+  );
   return { clock, asked, gone, model, keys: () => model.snapshot().results.map((each) => each.key) };
 }
 
@@ -68,10 +80,11 @@ test("people and messages come once the person rests; who has a room already is 
   expect(model.snapshot().searching).toBe(true);
   await clock.pass(150);
   expect(asked).toEqual(["anne"]);
-  expect(keys()).toEqual(["!c", "@annick:here.example", "@x0:a", "@x1:a", "@x2:a", "@x3:a", "@x4:a", "$1", "$2"]);
-  expect(model.snapshot().results.slice(-2)).toMatchObject([
+  expect(keys()).toEqual(["!c", "@annick:here.example", "@x0:a", "@x1:a", "@x2:a", "@x3:a", "@x4:a", "$1", "$2", "all"]);
+  expect(model.snapshot().results.slice(-3)).toMatchObject([
     { kind: "message", room: "Crue de la Loire" },
     { kind: "file", room: "Crue de la Loire" },
+    { kind: "all", count: 31 },
   ]);
 });
 
@@ -86,14 +99,10 @@ test("each goes where it is", async () => {
   const { model, clock, gone } = opened();
   model.type("anne");
   await clock.pass(150);
-  for (const key of ["!c", "@annick:here.example", "$1"]) {
+  for (const key of ["!c", "@annick:here.example", "$1", "all"]) {
     const result = model.snapshot().results.find((each) => each.key === key)!;
     await model.go(result);
   }
   await settled();
-  expect(gone).toEqual([
-    ["!c", undefined],
-    ["!with @annick:here.example", undefined],
-    ["!b", "$1"],
-  ]);
+  expect(gone).toEqual([["!c", undefined], ["!with @annick:here.example", undefined], ["!b", "$1"], "anne"]);
 });

@@ -4,6 +4,7 @@ import type { Found } from "../matrix/message_index";
 import type { SignedIn } from "../matrix/signed_in";
 import type { Person, RoomSummary } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
+import { ANYTHING } from "../platform/search_query";
 import { ViewModel } from "./view_model";
 import { plainly } from "./words";
 
@@ -11,7 +12,11 @@ export type Result =
   | { kind: "room"; key: string; room: RoomSummary }
   | { kind: "person"; key: string; person: Person }
   | { kind: "message"; key: string; found: Found; room: string }
-  | { kind: "file"; key: string; found: Found; room: string };
+  | { kind: "file"; key: string; found: Found; room: string }
+  /** Looking on, where there are filters. */
+  | { kind: "all"; key: string; count: number };
+
+const FEW = 20;
 
 interface State {
   typed: string;
@@ -26,7 +31,7 @@ export class SwitcherViewModel extends ViewModel<State> {
 
   constructor(
     private readonly matrix: Pick<SignedIn, "rooms" | "people" | "index" | "entry">,
-    private readonly open: { room: (id: string, event?: string) => void },
+    private readonly open: { room: (id: string, event?: string) => void; search: (term: string) => void },
     clock: Clock = browser,
   ) {
     super({ typed: "", results: [], searching: false, indexed: matrix.index.count }, clock);
@@ -55,9 +60,9 @@ export class SwitcherViewModel extends ViewModel<State> {
 
   private async look(typed: string, rooms: Result[]): Promise<void> {
     const turn = ++this.turn;
-    const [people, found] = await Promise.all([
+    const [people, { found, count }] = await Promise.all([
       this.matrix.people.find(typed).catch(() => []),
-      this.matrix.index.search(typed, null, 20).catch(() => []),
+      this.matrix.index.find({ ...ANYTHING, term: typed, limit: FEW }).catch(() => ({ found: [], count: 0 })),
     ]);
     if (turn !== this.turn) return;
     const known = new Set(rooms.flatMap((each) => (each.kind === "room" && each.room.other ? [each.room.other.id] : [])));
@@ -79,6 +84,7 @@ export class SwitcherViewModel extends ViewModel<State> {
             room: names.get(each.roomId) ?? "",
           }),
         ),
+        ...(count ? [{ kind: "all", key: "all", count } as const] : []),
       ],
     });
   }
@@ -86,6 +92,7 @@ export class SwitcherViewModel extends ViewModel<State> {
   readonly go = async (result: Result): Promise<void> => {
     if (result.kind === "room") this.open.room(result.room.id);
     else if (result.kind === "person") this.open.room(await this.matrix.entry.direct(result.person.id));
+    else if (result.kind === "all") this.open.search(this.now.typed.trim());
     else this.open.room(result.found.roomId, result.found.eventId);
   };
 }

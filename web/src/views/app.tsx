@@ -23,6 +23,7 @@ const Forums = lazy(() => import("./forums").then((each) => ({ default: each.For
 const FilesPage = lazy(() => import("./files").then((each) => ({ default: each.FilesPage })));
 const ThreadList = lazy(() => import("./threads").then((each) => ({ default: each.ThreadList })));
 const ThreadPlace = lazy(() => import("./threads").then((each) => ({ default: each.ThreadPlace })));
+const SearchPage = lazy(() => import("./search_page").then((each) => ({ default: each.SearchPage })));
 const Settings = lazy(() => import("./settings/settings").then((each) => ({ default: each.Settings })));
 const Admin = lazy(() => import("./admin/admin").then((each) => ({ default: each.Admin })));
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
@@ -116,7 +117,7 @@ function Main() {
   useLinks();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
-  const listed = route.screen === "home" || route.screen === "room";
+  const listed = route.screen === "home" || route.screen === "room" || (route.screen === "search" && !phone);
   const showList = listed && (!phone || route.screen === "home");
   const isThread = route.screen === "threads" && route.thread !== null;
   const showRest = !phone || (route.screen !== "home" && (route.screen !== "threads" || isThread));
@@ -151,6 +152,7 @@ function Main() {
             {route.screen === "threads" && <ThreadPlace room={route.room} thread={route.thread} model={room} />}
             {route.screen === "forums" && <Forums />}
             {route.screen === "files" && <FilesPage />}
+            {route.screen === "search" && <SearchPage ask={route.ask} />}
             {route.screen === "settings" && <Settings page={route.page} />}
             {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} />}
           </Suspense>

@@ -10,7 +10,7 @@ export function FilesPage() {
   const { t } = useTranslation();
   const main = useMain();
   const model = useMade(FilesViewModel, "files");
-  const { term, found } = useSnapshot(model);
+  const { term, found, count } = useSnapshot(model);
   const names = model.rooms;
   return (
     <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.files")}>
@@ -26,8 +26,11 @@ export function FilesPage() {
           />
         </div>
         <p className="hint" role="status">
-          {t("files.count", { count: found.length })}
+          {t("files.count", { count })}
         </p>
+        <button type="button" className="link t13" onClick={() => main.search({ term })}>
+          {t("search.filtered")}
+        </button>
         {!found.length && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
         <ul className="hits mt3">
           {found.map((each) => (

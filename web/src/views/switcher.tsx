@@ -32,7 +32,13 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
     }
   };
   const heading = (result: Result): string =>
-    result.kind === "message" ? "switcher.messages" : result.kind === "file" ? "switcher.files" : "switcher.rooms";
+    result.kind === "all"
+      ? "switcher.all"
+      : result.kind === "message"
+        ? "switcher.messages"
+        : result.kind === "file"
+          ? "switcher.files"
+          : "switcher.rooms";
   return (
     <ModalOverlay className="scrim top" isOpen isDismissable onOpenChange={(open) => !open && main.closeDialog()}>
       <Modal className="dialogbox" style={{ maxWidth: "42rem" }}>
@@ -124,6 +130,16 @@ function ResultLine({ result, term }: { result: Result; term: string }) {
           <span className="strong cut block">{result.person.name}</span>
           <span className="t13 muted cut block">{result.person.organisation ?? serverOf(result.person.id)}</span>
         </span>
+      </>
+    );
+  if (result.kind === "all")
+    return (
+      <>
+        <span className="ficon small">
+          <Icon name="search" size={18} />
+        </span>
+        <span className="strong grow">{t("switcher.toSearch", { count: result.count })}</span>
+        <Icon name="right" size={18} />
       </>
     );
   return (

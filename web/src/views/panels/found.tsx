@@ -10,13 +10,14 @@ import { FileCard } from "../attachment";
 import { day, full } from "../format";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";
-import { useLater, useMade, useOwned, useSnapshot } from "../use";
+import { useLater, useMade, useMain, useOwned, useSnapshot } from "../use";
 
 /** Messages found in this room, and jumping to a day. */
 export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline: TimelineViewModel }) {
   const { t } = useTranslation();
   const model = useMade(RoomSearchViewModel, room.id, room.id);
-  const { term, found } = useSnapshot(model);
+  const main = useMain();
+  const { term, found, count } = useSnapshot(model);
   return (
     <div className="panelbody">
       <div className="input">
@@ -50,8 +51,11 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
         </button>
       </div>
       <p className="hint" role="status">
-        {term.trim() ? t("search.count", { count: found.length }) : t("search.local")}
+        {term.trim() ? t("search.count", { count }) : t("search.local")}
       </p>
+      <button type="button" className="link t13" onClick={() => main.search({ term, room: room.id })}>
+        {t("search.filtered")}
+      </button>
       <ul className="hits">
         {found.map((each) => (
           <li key={each.eventId}>
