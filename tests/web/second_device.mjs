@@ -7,6 +7,7 @@ let sophie, karim, second;
 
 const panel = (page) => page.getByRole("complementary");
 const open = async (page, name) => {
+  await page.goto(`${server}/#/`); // where the list is
   await page.getByRole("link", { name: new RegExp(name) }).first().click();
   await page.getByRole("heading", { level: 1, name: new RegExp(name) }).waitFor();
 };
@@ -60,6 +61,7 @@ await play({
   async "the code opens it everywhere, without a reload"() {
     const page = await files(second, 0);
     assert(!page.length, "there are files");
+    await open(second, ROOM);
     await second.getByRole("status").getByRole("button", { name: "Confirmer", exact: true }).click();
     await second.getByRole("button", { name: /^Avec votre code de récupération/ }).click();
     await second.getByLabel("Code de récupération").fill(sophie.code);
@@ -68,6 +70,7 @@ await play({
     assert(names.join() === "carte-ponts.txt,plan-evacuation.txt,releves-saone.txt", names.join());
     assert(names.join() === theirs.join(), "the devices list different files");
     await look(second, "second-files");
+    await second.goto(`${server}/#/`);
     await second.getByRole("link", { name: new RegExp(`${ROOM}.*carte-ponts.txt`) }).waitFor(); // the line of the list
     await open(second, ROOM);
     for (const text of ["La carte est au bureau Vauban", "Je passe au bureau Vauban"]) await sees(second, text);
@@ -112,5 +115,28 @@ await play({
     await found(second, "vauban", 3);
     await files(second, 3);
     await saysNothingOfTheSdk(second);
+  },
+  async "a device that gets no history finds what the first has read: it came sealed, and the server could not read it"() {
+    for (let number = 1; number <= 30; number++) await say(karim, `Relevé numéro ${number}`); // what is older is not at hand
+    await open(sophie, ROOM);
+    await sees(sophie, "Relevé numéro 30");
+    const isPart = (request) => request.method() === "PUT" && request.url().includes("/sealed_index/");
+    const sealed = [];
+    sophie.on("request", (request) => isPart(request) && sealed.push(request.postDataBuffer()));
+    const given = sophie.waitForResponse((answer) => isPart(answer.request()) && answer.url().endsWith("-places"));
+    await sophie.reload();
+    await given;
+    assert(sealed.length && !sealed.some((each) => /Vauban|releves|sophie/.test(each?.toString("latin1"))), "the server was told");
+    const fourth = await signInAgain("sophie", sophie.password);
+    await fourth.route(/\/rooms\/[^/]+\/messages/, (route) => route.abort());
+    await fourth.getByRole("button", { name: /^Avec votre code de récupération/ }).click();
+    await fourth.getByLabel("Code de récupération").fill(sophie.code);
+    await fourth.getByRole("button", { name: "Ouvrir mes messages" }).click();
+    const names = await files(fourth, 3);
+    assert(names.join() === "carte-ponts.txt,plan-evacuation.txt,releves-saone.txt", names.join());
+    await fourth.keyboard.press("Control+k");
+    await fourth.getByRole("combobox").fill("digue");
+    await fourth.getByRole("dialog").getByText("La digue tient").waitFor();
+    await fourth.context().close();
   },
 });

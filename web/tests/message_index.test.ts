@@ -2,7 +2,7 @@ import { EventType, type IEvent, type MatrixClient, MatrixEvent, MatrixEventEven
 import { DecryptionError } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import { DecryptionFailureCode } from "matrix-js-sdk/lib/crypto-api";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { EncryptionState } from "../src/matrix/encryption";
+import type { Encryption, EncryptionState } from "../src/matrix/encryption";
 import { MessageIndex } from "../src/matrix/message_index";
 import type { People } from "../src/matrix/people";
 import { inTurn } from "../src/platform/in_turn";
@@ -10,56 +10,22 @@ import { ANYTHING } from "../src/platform/search_query";
 import { SearchStore } from "../src/platform/search_store";
 import { asking, type Search } from "../src/platform/search_thread";
 import { Signal } from "../src/platform/signal";
+import { FakeStore } from "./fake_store";
 
-/** A browser's store, as far as the index needs one: a request is answered in a later turn, and none after `close`. */
-class Store {
-  values = new Map<string, unknown>();
-  open = 0;
-
-  factory = { open: () => this.later(() => this.connection()) } as unknown as IDBFactory;
-
-  private connection(): unknown {
-    this.open += 1;
-    let closed = false;
-    const table = {
-      get: (key: string) => this.later(() => this.values.get(key)),
-      put: (value: unknown, key: string) => this.later(() => void this.values.set(key, value)),
-    };
-    return {
-      transaction: () => {
-        if (closed) throw new Error("the connection is closed");
-        return { objectStore: () => table };
-      },
-      close: () => {
-        if (!closed) this.open -= 1;
-        closed = true;
-      },
-    };
-  }
-
-  private later(answer: () => unknown): IDBRequest {
-    const request: { result?: unknown; onsuccess?: () => void } = {};
-    setImmediate(() => {
-      request.result = answer();
-      request.onsuccess?.();
-    });
-    return request as unknown as IDBRequest;
-  }
-}
-
-let store: Store;
+let store: FakeStore;
 let tell: (event: MatrixEvent) => void;
 let tellOpened: (event: MatrixEvent) => void;
 /** What the server gives of a room's history. */
 let history: Array<Partial<IEvent>>;
-let encryption: { state: EncryptionState; changed: Signal };
+let encryption: Pick<Encryption, "changed" | "sharedSecret"> & { state: EncryptionState };
 /** The keys that are here, and what they open. */
 let keys: Map<string, object>;
 const asked: string[] = [];
 /** How long the room keeps what is said. */
 let days: number | null;
 
-const room = { roomId: "!r", getMyMembership: () => "join", hasEncryptionStateEvent: () => true };
+const live = { getEvents: () => [] as MatrixEvent[], getPaginationToken: (): string | null => null };
+const room = { roomId: "!r", getMyMembership: () => "join", hasEncryptionStateEvent: () => true, getLiveTimeline: () => live };
 
 /** As the SDK opens events: in the place of what it cannot open stands a text of its own. */
 async function open(event: MatrixEvent): Promise<void> {
@@ -114,12 +80,12 @@ const sealed = (id: string, session: string): MatrixEvent =>
 const texts = async (one: MessageIndex): Promise<string[]> => (await one.find(ANYTHING)).found.map((each) => each.text);
 
 beforeEach(() => {
-  store = new Store();
+  store = new FakeStore();
   keys = new Map();
   history = [];
   asked.length = 0;
   days = null;
-  encryption = { state: "unconfirmed", changed: new Signal() };
+  encryption = { state: "unconfirmed", changed: new Signal(), sharedSecret: async () => null };
   vi.stubGlobal("indexedDB", store.factory);
 });
 
@@ -315,4 +281,31 @@ test("polls are found by their question, verifications and reactions are not mes
   expect(await texts(one)).toEqual(["Quel pont ?"]);
   one.stop();
   await letGo();
+});
+
+test("what was said while nobody was here is read when somebody is back, as far as what was read before", async () => {
+  const at = (id: string, ts: number): MatrixEvent => {
+    const event = message(id, `Rendez-vous ${id}`);
+    event.event.origin_server_ts = ts;
+    return event;
+  };
+  encryption.state = "ready";
+  history = [at("$1", 1).event];
+  const before = index();
+  await before.start();
+  await vi.waitFor(async () => expect(await texts(before)).toEqual(["Rendez-vous $1"]), { timeout: 4000 });
+  before.stop();
+  await letGo();
+  history = [at("$5", 5).event, at("$1", 1).event, at("$0", 0).event];
+  vi.spyOn(live, "getEvents").mockReturnValue([at("$9", 9)]);
+  vi.spyOn(live, "getPaginationToken").mockReturnValue("before $9");
+  asked.length = 0;
+  const back = index();
+  await back.start();
+  const all = ["Rendez-vous $9", "Rendez-vous $5", "Rendez-vous $1", "Rendez-vous $0"];
+  await vi.waitFor(async () => expect(await texts(back)).toEqual(all), { timeout: 4000 });
+  expect(asked).toEqual(["!r"]); // the beginning of the room has been read
+  back.stop();
+  await letGo();
+  vi.restoreAllMocks();
 });

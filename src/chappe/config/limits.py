@@ -102,6 +102,13 @@ class Shares(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     account_data_mib: Annotated[
         Positive, says("What clients keep as settings of one account; beyond, changes are refused.")
     ] = 50
+    sealed_index_mib: Annotated[
+        Count,
+        says(
+            "What the devices of one account keep sealed for each other, so that each finds what the others find; beyond, the "
+            "oldest is found by those that have read it. 0: each device reads for itself."
+        ),
+    ] = 32
     filters: Annotated[
         Positive, says("Filters that clients store for one account; beyond, another is refused.", unit="filters")
     ] = 1000

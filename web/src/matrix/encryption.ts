@@ -83,6 +83,13 @@ export class Encryption {
     return (await this.client.secretStorage.getDefaultKeyId()) ? "ready" : "no-code";
   }
 
+  /** What every confirmed device of the account holds, and nobody else: the secret of the key backup in use. Null while this one does not. */
+  async sharedSecret(): Promise<Uint8Array<ArrayBuffer> | null> {
+    if (this.state !== "ready" && this.state !== "no-code") return null;
+    if ((await this.crypto.getActiveSessionBackupVersion()) === null) return null;
+    return (await this.crypto.getSessionBackupPrivateKey()) as Uint8Array<ArrayBuffer> | null;
+  }
+
   /** The server is asked each time: what the SDK remembers is how it was when it began. */
   async backup(): Promise<{ enabled: boolean; count: number | null }> {
     const version = await this.crypto.getActiveSessionBackupVersion();

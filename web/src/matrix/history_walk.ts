@@ -14,6 +14,14 @@ const PREFIX = "/_chappe/client/v1";
 /** By room, where its history is read on; null: it has been read to its beginning. */
 export type Places = Map<string, string | null>;
 
+/** What was said while nobody was here to read it: from a place back to what was read before, `until` (a time). */
+export type Gaps = Map<string, { from: string; until: number }>;
+
+export interface Progress {
+  readonly places: Places;
+  readonly gaps: Gaps;
+}
+
 export class HistoryWalk {
   private isStopped = false;
   private isPaced = true;
@@ -21,10 +29,10 @@ export class HistoryWalk {
   private readonly resting = this.scope.timer();
   private goOn: (() => void) | null = null;
 
-  /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the places, after each step. */
+  /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the progress, after each step. */
   constructor(
     private readonly client: MatrixClient,
-    private readonly places: Places,
+    private readonly progress: Progress,
     private readonly hasKeys: () => boolean,
     private readonly found: (event: MatrixEvent) => void,
     private readonly keep: () => Promise<void>,
@@ -32,7 +40,7 @@ export class HistoryWalk {
 
   async run(): Promise<void> {
     while (!this.isStopped) {
-      const next = this.client.getRooms().find((each) => this.isAhead(each));
+      const next = this.next();
       if (!next) {
         await this.rest();
         continue;
@@ -65,19 +73,31 @@ export class HistoryWalk {
     });
   }
 
+  /** What is newer comes first. */
+  private next(): Room | undefined {
+    const ahead = this.client.getRooms().filter((each) => this.isAhead(each));
+    return ahead.find((each) => this.progress.gaps.has(each.roomId)) ?? ahead[0];
+  }
+
   /** What is sealed is read once it can be opened: it would have to be read a second time. */
   private isAhead(room: Room): boolean {
-    const isUnread = room.getMyMembership() === "join" && this.places.get(room.roomId) !== null;
+    const { places, gaps } = this.progress;
+    const isUnread = room.getMyMembership() === "join" && (gaps.has(room.roomId) || places.get(room.roomId) !== null);
     return isUnread && (this.hasKeys() || !room.hasEncryptionStateEvent());
   }
 
   private async step(room: Room): Promise<void> {
     await this.pace(room);
     if (this.isStopped) return;
-    const from = this.places.get(room.roomId) ?? null;
+    const { places, gaps } = this.progress;
+    const gap = gaps.get(room.roomId);
+    const from = gap?.from ?? places.get(room.roomId) ?? null;
     const { chunk, end } = await this.client.createMessagesRequest(room.roomId, from, AT_ONCE, Direction.Backward);
     for (const raw of chunk) this.found(await readApart(this.client, raw));
-    this.places.set(room.roomId, end && chunk.length ? end : null);
+    const next = end && chunk.length ? end : null;
+    if (!gap) places.set(room.roomId, next);
+    else if (next && chunk.some((each) => each.origin_server_ts >= gap.until)) gap.from = next;
+    else gaps.delete(room.roomId);
     await this.keep();
   }
 
@@ -96,4 +116,12 @@ export class HistoryWalk {
       await pause(wait.pause_ms);
     }
   }
+}
+
+/** Where what this device has of a room does not reach back to what was read before. `newest`: when the last of that was said. */
+export function gapOf(room: Room, newest: number): { from: string; until: number } | null {
+  const timeline = room.getLiveTimeline();
+  const from = timeline.getPaginationToken(Direction.Backward);
+  const oldest = timeline.getEvents()[0];
+  return from && (!oldest || oldest.getTs() > newest) ? { from, until: newest } : null;
 }

@@ -1,34 +1,27 @@
 /** Finding messages, those of encrypted rooms too: an index of what this browser could read, kept here, encrypted.
  *
  * This is the side that knows the SDK: what is said is handed to the search (`platform/search_store.ts`), which works and keeps in a
- * thread of its own. New messages are added as they are opened; history is walked in the background.
+ * thread of its own. New messages are added as they are opened; what other devices have read comes from them (`index_travel.ts`); the
+ * rest of history is walked in the background.
  */
 
-import {
-  EventType,
-  type IContent,
-  type IEvent,
-  KnownMembership,
-  M_POLL_START,
-  type MatrixClient,
-  type MatrixEvent,
-  MsgType,
-  RoomEvent,
-} from "matrix-js-sdk";
+import { EventType, KnownMembership, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
 import { clock } from "../platform/clock";
 import { Scope } from "../platform/scope";
-import { type Answer, type Entry, FILES, type Kind, type Query } from "../platform/search_query";
+import { type Answer, type Entry, FILES, type Query } from "../platform/search_query";
 import type { Read } from "../platform/search_store";
 import { type Search, searchThread } from "../platform/search_thread";
 import { Signal } from "../platform/signal";
 import type { Encryption } from "./encryption";
-import { roomOf, senderOf } from "./event_facts";
-import { textOf } from "./event_text";
-import { HistoryWalk, type Places } from "./history_walk";
+import { roomOf } from "./event_facts";
+import { gapOf, HistoryWalk, type Places, type Progress } from "./history_walk";
+import { IndexTravel } from "./index_travel";
+import { readOf } from "./indexed";
 import { hear } from "./listening";
-import { hearOpened, readApart } from "./opened";
+import { LockedEvents } from "./locked_events";
+import { hearOpened, open, readApart } from "./opened";
 import type { People } from "./people";
-import { edited, OF_THE_SDK, readable } from "./readable";
+import { isOpening, OF_THE_SDK, readable } from "./readable";
 
 /** What is found. `sender`: how they are called. */
 export interface Found extends Entry {
@@ -48,45 +41,37 @@ export interface Results extends Omit<Answer, "found" | "senders"> {
   senders: Named[];
 }
 
-const LONGEST = 8000;
-const LOCKED = 500; // events without a key that are kept, the newest
 const TOGETHER_MS = 50;
 const DAY_MS = 86_400_000;
 const LOOK_OVER_MS = 3_600_000;
+const EXCHANGE_MS = 600_000;
 const SETTLED_MS = 1000;
-
-const KINDS: Record<string, Kind> = {
-  [MsgType.Text]: "text",
-  [MsgType.Notice]: "text",
-  [MsgType.Emote]: "text",
-  [MsgType.Location]: "text",
-  [MsgType.Image]: "image",
-  [MsgType.Video]: "video",
-  [MsgType.Audio]: "sound",
-  [MsgType.File]: "document",
-};
 
 export class MessageIndex {
   /** There is more or less to find than before. */
   readonly changed = new Signal(500);
   count = 0;
   private search: Search | null = null;
-  /** As the server gave them: their keys may come another day. */
-  private readonly locked = new Map<string, Partial<IEvent>>();
   private walk: HistoryWalk | null = null;
-  private places: Places = new Map();
+  private travel: IndexTravel | null = null;
+  private readonly locked = new LockedEvents();
+  private readonly progress: Progress = { places: new Map(), gaps: new Map() };
+  /** By room, when the newest was said that is known. */
+  private readonly newest = new Map<string, number>();
   private readonly scope = new Scope();
   private readonly sending = this.scope.timer();
   private readonly looking = this.scope.timer();
+  private readonly giving = this.scope.timer();
   private waiting: Read[] = [];
-  private isLockedNew = false;
+  /** While others' parts come in: what is read here meanwhile says nothing of how far they have read. */
+  private isHolding = false;
   private isStopped = false;
 
   /** `keptDays`: how long a room's messages are kept, null for ever; `begin`: makes the search. */
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
-    private readonly encryption: Pick<Encryption, "state" | "changed">,
+    private readonly encryption: Pick<Encryption, "state" | "changed" | "sharedSecret">,
     private readonly keptDays: (roomId: string) => number | null,
     private readonly begin: () => Search = searchThread,
   ) {}
@@ -102,32 +87,52 @@ export class MessageIndex {
     const search = this.begin();
     this.search = search;
     this.told(await search.open(`chappe-search-${this.client.getUserId()}`));
-    this.places = new Map((await search.get("crawls")) as Array<[string, string | null]> | undefined);
-    const locked = ((await search.get("locked")) ?? []) as Array<Partial<IEvent>>;
-    if (this.isStopped) return;
-    for (const raw of locked) this.locked.set(raw.event_id ?? "", raw);
+    restore(this.progress.places, await search.get("crawls"));
+    restore(this.progress.gaps, await search.get("gaps"));
+    restore(this.newest, await search.newest(clock.now()));
+    this.locked.restore(((await search.get("locked")) ?? []) as []);
     // an earlier version has kept texts of the SDK: the rooms that they are of are read again
-    for (const room of await search.removeBeginning(OF_THE_SDK)) this.places.delete(room);
+    for (const room of await search.removeBeginning(OF_THE_SDK)) this.progress.places.delete(room);
     if (this.isStopped) return;
     this.lookOver();
+    for (const room of this.client.getRooms()) this.catchUp(room, this.newest.get(room.roomId) ?? 0);
+    this.follow();
+    const hasKeys = (): boolean => this.encryption.state === "ready" || this.encryption.state === "no-code";
+    const secret = (): Promise<Uint8Array<ArrayBuffer> | null> => this.encryption.sharedSecret();
+    this.walk = new HistoryWalk(
+      this.client,
+      this.progress,
+      hasKeys,
+      (event) => this.add(event),
+      () => this.keep(),
+    );
+    this.travel = new IndexTravel(this.client, search, secret, this.progress.places, (places) => this.takeOver(places));
+    await this.exchange(); // what others have read need not be read again
+    void this.walk.run();
+    for (const raw of this.locked.all) this.add(await readApart(this.client, raw));
+  }
+
+  private follow(): void {
+    const over = (): void => this.looking.set(SETTLED_MS, () => this.lookOver());
+    const known = (room: Room | undefined): void => room && this.catchUp(room, this.newest.get(room.roomId) ?? 0);
     this.scope.owns(clock.every(LOOK_OVER_MS, () => this.lookOver()));
-    this.scope.owns(hear(this.client, RoomEvent.MyMembership, () => this.looking.set(SETTLED_MS, () => this.lookOver())));
+    this.scope.owns(hear(this.client, RoomEvent.MyMembership, over));
     this.scope.owns(hearOpened(this.client, (event) => this.add(event)));
     this.scope.owns(hear(this.client, RoomEvent.Timeline, (event) => this.add(event)));
-    this.scope.owns(this.encryption.changed.listen(() => this.walk?.wake()));
-    const hasKeys = (): boolean => this.encryption.state === "ready" || this.encryption.state === "no-code";
-    const keep = async (): Promise<void> => {
-      this.hand();
-      await this.search?.keep("crawls", [...this.places]);
-    };
-    this.walk = new HistoryWalk(this.client, this.places, hasKeys, (event) => this.add(event), keep);
-    void this.walk.run();
-    for (const raw of locked) this.add(await readApart(this.client, raw));
+    this.scope.owns(hear(this.client, RoomEvent.TimelineReset, known));
+    this.scope.owns(this.encryption.changed.listen(() => void this.goOn()));
+  }
+
+  /** Keys may have come. */
+  private async goOn(): Promise<void> {
+    if (this.travel?.isWaiting) await this.exchange();
+    this.walk?.wake();
   }
 
   /** For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. */
   stop(): void {
     this.isStopped = true;
+    this.isHolding = false;
     this.walk?.stop();
     this.hand();
     this.scope.end();
@@ -160,59 +165,87 @@ export class MessageIndex {
     if (redacts) return this.redact(redacts, roomOf(event));
     if (event.isRedacted() || event.isState()) return;
     const { locked, content } = readable(event);
-    if (locked) return this.keepLocked(event);
-    this.unlock(id);
-    const isEdit = event.isRelation("m.replace");
-    const said = isEdit ? edited(event) : content;
-    const eventId = isEdit ? event.getRelation()?.event_id : id;
-    const read = said && kindAndText(event, said);
-    if (!read?.text || !eventId) return;
-    this.waiting.push({ eventId, roomId: roomOf(event), sender: senderOf(event), ts: event.getTs(), ...read, isEdit });
-    this.soon();
-  }
-
-  private soon(): void {
-    if (!this.sending.isSet) this.sending.set(TOGETHER_MS, () => this.hand());
+    if (locked) this.locked.add(event);
+    else this.locked.remove(id, roomOf(event));
+    const read = content && readOf(event, content);
+    if (read) {
+      this.newest.set(read.roomId, Math.max(this.newest.get(read.roomId) ?? 0, Math.min(read.ts, clock.now())));
+      this.waiting.push(read);
+    }
+    if ((read || this.locked.isChanged) && !this.sending.isSet) this.sending.set(TOGETHER_MS, () => this.hand());
   }
 
   /** Hands over what has gathered. */
   private hand(): void {
     this.sending.clear();
-    if (!this.search) return;
-    if (this.isLockedNew) void this.search.keep("locked", [...this.locked.values()]);
+    if (!this.search || this.isHolding) return;
+    if (this.locked.isChanged) void this.search.keep("locked", this.locked.all);
+    this.locked.isChanged = false;
     if (this.waiting.length) void this.search.add(this.waiting).then(this.told, () => {});
     this.waiting = [];
-    this.isLockedNew = false;
   }
 
   private redact(id: string, roomId: string): void {
     this.hand();
+    this.waiting = this.waiting.filter((each) => each.eventId !== id || each.roomId !== roomId);
     void this.search?.redact(id, roomId).then(this.told, () => {});
-    if (this.locked.get(id)?.room_id === roomId) this.unlock(id);
+    this.locked.remove(id, roomId);
   }
 
   private readonly told = (count: number): void => {
+    if (count !== this.count && !this.giving.isSet) this.giving.set(EXCHANGE_MS, () => void this.exchange());
     this.count = count;
     this.changed.fire();
   };
 
-  private keepLocked(event: MatrixEvent): void {
-    const { event_id, room_id, sender, type, content, origin_server_ts } = event.event;
-    if (!event_id || this.locked.has(event_id)) return;
-    this.locked.set(event_id, { event_id, room_id: room_id ?? roomOf(event), sender, type, content, origin_server_ts });
-    if (this.locked.size > LOCKED) {
-      const age = (raw: Partial<IEvent>): number => raw.origin_server_ts ?? 0;
-      const oldest = [...this.locked.values()].reduce((a, b) => (age(a) <= age(b) ? a : b));
-      this.locked.delete(oldest.event_id!);
-    }
-    this.isLockedNew = true;
-    this.soon();
+  private async keep(): Promise<void> {
+    this.hand();
+    await this.search?.keep("crawls", [...this.progress.places]);
+    await this.search?.keep("gaps", [...this.progress.gaps]);
   }
 
-  private unlock(id: string): void {
-    if (!this.locked.delete(id)) return;
-    this.isLockedNew = true;
-    this.soon();
+  // ------------------------------------------------------------------------------------------ what others have read
+
+  /** Takes what other devices have read, and gives what they lack. */
+  private async exchange(): Promise<void> {
+    this.hand();
+    this.isHolding = true;
+    await this.travel?.round().catch(() => {}); // the next time
+    this.isHolding = false;
+    this.hand();
+  }
+
+  /** How far another device has read what came from it. */
+  private async takeOver(places: Places): Promise<void> {
+    if (!this.search) return;
+    const newest = new Map(await this.search.newest(clock.now()));
+    for (const [roomId, place] of places) {
+      const known = this.progress.places.get(roomId);
+      if (known === null || (known !== undefined && place !== null)) continue;
+      this.progress.places.set(roomId, place);
+      const room = this.client.getRoom(roomId);
+      if (room) this.catchUp(room, newest.get(roomId) ?? 0);
+    }
+    this.told(await this.search.count());
+    this.lookOver();
+    await this.keep();
+  }
+
+  /** Reads on where reading has ended: what is at hand is added, what lies between is walked. `newest`: when the last of it was said. */
+  private catchUp(room: Room, newest: number): void {
+    const { places, gaps } = this.progress;
+    if (!places.has(room.roomId)) return; // all of it is still to be read
+    for (const event of room
+      .getLiveTimeline()
+      .getEvents()
+      .filter((each) => each.getTs() > newest)) {
+      if (isOpening(event)) open(this.client, [event]);
+      else this.add(event);
+    }
+    const gap = gapOf(room, newest);
+    const before = gaps.get(room.roomId);
+    if (gap) gaps.set(room.roomId, { ...gap, until: Math.min(gap.until, before?.until ?? gap.until) });
+    this.walk?.wake();
   }
 
   /** What a room keeps no longer, and rooms that one is no longer in, leave the index too. */
@@ -224,17 +257,13 @@ export class MessageIndex {
     };
     const known = rooms.map(({ roomId }): [string, number] => [roomId, since(roomId)]);
     const ids = new Set(known.map(([id]) => id));
-    for (const id of this.places.keys()) if (!ids.has(id)) this.places.delete(id);
+    for (const each of [this.progress.places, this.progress.gaps])
+      for (const id of each.keys()) if (!ids.has(id)) each.delete(id);
     void this.search?.keepOnly(known).then(this.told, () => {});
   }
 }
 
-/** Null for what is not looked for. */
-function kindAndText(event: MatrixEvent, content: IContent): { kind: Kind; text: string } | null {
-  if (M_POLL_START.matches(event.getType())) return { kind: "text", text: textOf(event) ?? "" };
-  const kind = event.getType() === EventType.RoomMessage ? KINDS[String(content.msgtype)] : undefined;
-  const { body, filename } = content;
-  if (!kind || typeof body !== "string") return null;
-  const hasName = FILES.includes(kind) && typeof filename === "string" && filename && filename !== body;
-  return { kind, text: (hasName ? `${filename} ${body}` : body).slice(0, LONGEST) };
+/** Fills a map with what was kept of it. */
+function restore<V>(map: Map<string, V>, kept: unknown): void {
+  for (const [key, value] of (kept ?? []) as Array<[string, V]>) map.set(key, value);
 }

@@ -48,6 +48,11 @@ export class SearchEngine {
     return { found: found.slice(0, query.limit), count: found.length, senders: largest(senders), rooms: largest(rooms) };
   }
 
+  /** Looks through an entry ahead of the first question. */
+  prepare(entry: Entry): void {
+    this.lexemesOf(entry);
+  }
+
   private lexemesOf(entry: Entry): string {
     let lexemes = this.lexemes.get(entry);
     if (lexemes === undefined) {

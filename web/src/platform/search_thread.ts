@@ -27,6 +27,16 @@ const VERBS: Record<Verb, true> = {
   redact: true,
   removeBeginning: true,
   keepOnly: true,
+  newest: true,
+  share: true,
+  opening: true,
+  take: true,
+  forget: true,
+  unwritten: true,
+  nextPart: true,
+  wrote: true,
+  sealValue: true,
+  openValue: true,
   close: true,
 };
 

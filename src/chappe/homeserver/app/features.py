@@ -30,6 +30,7 @@ from chappe.homeserver.modules.relations import part as relations
 from chappe.homeserver.modules.reporting import part as reporting
 from chappe.homeserver.modules.room_directory import part as room_directory
 from chappe.homeserver.modules.room_purges import part as room_purges
+from chappe.homeserver.modules.sealed_index import part as sealed_index
 from chappe.homeserver.modules.search import part as search
 from chappe.homeserver.modules.server_notices import part as server_notices
 from chappe.homeserver.modules.spaces import part as spaces
@@ -85,6 +86,7 @@ HOMESERVER: tuple[Part, ...] = (
     room_directory.PART,
     spaces.PART,
     search.PART,
+    sealed_index.PART,
     user_directory.PART,
     # whom others may trust
     openid.PART,
