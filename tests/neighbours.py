@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from chappe.config import Email
+from chappe.homeserver.outbound.mail.letters import TEXTS
 from tests.process import free_port
 from tests.support import until
 
@@ -47,11 +48,15 @@ class _Closing(Controller):
             await asyncio.sleep(0)
 
 
+NEW_SIGN_IN = tuple(TEXTS["new_sign_in"][language][0] for language in ("fr", "en"))
+
+
 class Mailbox:
     """An SMTP server that keeps what it gets (`raw`: the envelope and the bytes). `refuse`: answers before anything is taken."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.sign_ins: list[EmailMessage] = []  # that a device has signed in: whoever does it again and again gets many
         self.raw: list[tuple[Any, bytes]] = []
         self.refuse: list[str] = []
         self._controller = _Closing(self, hostname="127.0.0.1", port=free_port())
@@ -63,7 +68,7 @@ class Mailbox:
         self.raw.append((envelope, raw))
         message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
         assert envelope.rcpt_tos == [message["To"]]
-        self.mails.append(message)
+        (self.sign_ins if message["Subject"].startswith(NEW_SIGN_IN) else self.mails).append(message)
         return "250 OK"
 
     def start(self) -> Mailbox:

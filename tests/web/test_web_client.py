@@ -77,6 +77,7 @@ async def act(play: str, *arguments: str) -> None:
         "second_device",
         "search",
         "quiet",
+        "new_sign_in",
         "tour",
     ],
 )

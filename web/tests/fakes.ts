@@ -290,7 +290,7 @@ export const encryption = (given: Parts<SomeEncryption> = {}): SomeEncryption =>
       trustOf: async () => "unknown",
       refresh: async () => {},
       recovery: { codeCreated: () => null, exists: async () => true },
-      devices: { list: async () => [] },
+      devices: { list: async () => [], changed: signal() },
       backup: async () => ({ enabled: true, count: 0 }),
     },
     given,

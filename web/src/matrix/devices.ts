@@ -1,7 +1,8 @@
 /** The devices of the account, and which of them may read. */
 
 import type { MatrixClient } from "matrix-js-sdk";
-import type { CryptoApi } from "matrix-js-sdk/lib/crypto-api";
+import { type CryptoApi, CryptoEvent } from "matrix-js-sdk/lib/crypto-api";
+import { Signal } from "../platform/signal";
 
 export interface Device {
   id: string;
@@ -13,10 +14,17 @@ export interface Device {
 }
 
 export class Devices {
+  /** There is another device, or one less. */
+  readonly changed = new Signal(300);
+
   constructor(
     private readonly client: MatrixClient,
     private readonly crypto: () => CryptoApi,
-  ) {}
+  ) {
+    client.on(CryptoEvent.DevicesUpdated, (users) => {
+      if (users.includes(client.getSafeUserId())) this.changed.fire();
+    });
+  }
 
   async list(): Promise<Device[]> {
     const me = this.client.getSafeUserId();

@@ -205,7 +205,7 @@ describe("verification", () => {
     all.changed.fire();
     expect(isOpen(all)).toBe(true);
     all.model.closeDialog();
-    expect([isOpen(all), incoming.done]).toEqual([false, ["cancel"]]);
+    expect([isOpen(all), incoming.done]).toEqual([false, []]); // another device may answer
     all.changed.fire();
     expect(isOpen(all)).toBe(false);
     all.world.incoming = new FakeVerification();

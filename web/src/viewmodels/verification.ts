@@ -48,9 +48,11 @@ export class VerificationViewModel extends ViewModel<State> {
   readonly match = async (): Promise<void> => this.verification.comparison?.confirm();
   readonly mismatch = (): void => this.verification.comparison?.mismatch();
 
-  /** Ends it, unless it has ended well. */
+  /** Ends it, unless it has ended well. What somebody else asked for, and nobody has begun here, goes on elsewhere. */
   readonly leave = (): void => {
-    if (this.verification.phase !== "done") void this.verification.cancel();
+    const { phase, mine, accepted } = this.verification;
+    const isUntouched = phase === "requested" && !mine && !accepted;
+    if (phase !== "done" && !isUntouched) void this.verification.cancel();
     this.close();
   };
 }

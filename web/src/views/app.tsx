@@ -26,6 +26,7 @@ const ThreadPlace = lazy(() => import("./threads").then((each) => ({ default: ea
 const SearchPage = lazy(() => import("./search_page").then((each) => ({ default: each.SearchPage })));
 const Settings = lazy(() => import("./settings/settings").then((each) => ({ default: each.Settings })));
 const Admin = lazy(() => import("./admin/admin").then((each) => ({ default: each.Admin })));
+const NewSignIn = lazy(() => import("./new_sign_in").then((each) => ({ default: each.NewSignIn })));
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
 
 export function App({ model }: { model: AppViewModel }) {
@@ -133,6 +134,11 @@ function Main() {
       >
         {t("skip")}
       </a>
+      {ready && (
+        <Suspense>
+          <NewSignIn />
+        </Suspense>
+      )}
       <div
         id="content"
         className={`app${panel ? " withside" : ""}${listed || route.screen === "threads" || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}

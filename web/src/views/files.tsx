@@ -28,9 +28,11 @@ export function FilesPage() {
         <p className="hint" role="status">
           {t("files.count", { count })}
         </p>
-        <button type="button" className="link t13" onClick={() => main.search({ term })}>
-          {t("search.filtered")}
-        </button>
+        <p className="tofilters">
+          <button type="button" className="link t13" onClick={() => main.search({ term })}>
+            {t("search.filtered")}
+          </button>
+        </p>
         {!found.length && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
         <ul className="hits mt3">
           {found.map((each) => (

@@ -99,9 +99,10 @@ def sessions(
     services: ApplicationServices,
     standings: Standings,
     shares: Shares,
+    tell_owner: OwnerMail,
 ) -> Sessions:
     lifetime_ms = config.access_token_minutes * MINUTE_MS
-    return Sessions(store, writer, clock, now_ms, lifetime_ms, services, standings, shares.devices)
+    return Sessions(store, writer, clock, now_ms, lifetime_ms, services, standings, shares.devices, tell_owner)
 
 
 def second_factors(database: Database, now_ms: NowMs, settings: SecondFactor, tell_owner: OwnerMail) -> SecondFactors:

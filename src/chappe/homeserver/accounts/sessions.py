@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from chappe.homeserver.accounts.account_states import AccountStateEntry
 from chappe.homeserver.accounts.application_services import ApplicationService, ApplicationServices
+from chappe.homeserver.accounts.fresh_proof import Notice, OwnerMail
 from chappe.homeserver.accounts.oauth.scopes import ADMINISTRATION, RIGHTS, rights_in
 from chappe.homeserver.accounts.session_rows import AccessToken
 from chappe.homeserver.accounts.session_store import InTransaction, Origin, RemovedDeviceRow
@@ -51,6 +54,12 @@ def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixErro
     return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", None, **extra)
 
 
+def _harmless(name: str) -> str:
+    """What a device calls itself, in a mail: whoever signs in with a stolen password chooses it. No address becomes of it there."""
+    return "…" if _ADDRESS.search(name) else name[:60]
+
+
+_ADDRESS = re.compile(r"[:/@<>]|\.[^\W\d]", re.UNICODE)
 MAX_PROGRAM = 300  # characters of a User-Agent
 
 
@@ -65,8 +74,10 @@ class Sessions:
         services: ApplicationServices,
         standings: Standings,
         most_devices: int,
+        tell_owner: OwnerMail,
     ) -> None:
         self._most_devices = most_devices  # of an account
+        self._tell_owner = tell_owner
         self._store, self._writer, self._now_ms, self._lifetime_ms = store, writer, now_ms, lifetime_ms
         self.services, self._standings = services, standings
         self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
@@ -226,8 +237,16 @@ class Sessions:
         refresh = new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         refresh_hash = hash_token(refresh) if refresh else None
+        notice = await self._notice(user_id, device, display_name)
+
+        async def with_notice(connection: PoolConnectionProxy) -> None:
+            if beside is not None:
+                await beside(connection)
+            if notice is not None:
+                await notice.put(connection)
+
         if not await self._store.sessions.begin_session(
-            user_id, device, display_name, hash_token(access), expires, refresh_hash, family_of(refresh), origin, beside
+            user_id, device, display_name, hash_token(access), expires, refresh_hash, family_of(refresh), origin, with_notice
         ):
             raise Forbidden("What asked for this session has ended")
         await self._changed(user_id)  # other processes forget the device's earlier token
@@ -237,6 +256,13 @@ class Sessions:
         if beyond := await self._store.sessions.devices_beyond(user_id, self._most_devices):
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
+
+    async def _notice(self, user_id: str, device: str, display_name: str | None) -> Notice | None:
+        """What the owner is told by mail: of a device that comes beside others."""
+        known = [row.device_id for row in await self._store.sessions.devices(user_id)]
+        if not known or device in known:
+            return None
+        return await self._tell_owner.notice(user_id, "new_sign_in", _harmless(display_name or device))
 
     async def require_not_ended_upstream(self, user_id: str, device: str, browser: bytes | None) -> None:
         """Once it is written whose sign-in a session comes from: raises M_UNKNOWN_TOKEN where its provider has ended that meanwhile.

@@ -53,9 +53,11 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
       <p className="hint" role="status">
         {term.trim() ? t("search.count", { count }) : t("search.local")}
       </p>
-      <button type="button" className="link t13" onClick={() => main.search({ term, room: room.id })}>
-        {t("search.filtered")}
-      </button>
+      <p className="tofilters">
+        <button type="button" className="link t13" onClick={() => main.search({ term, room: room.id })}>
+          {t("search.filtered")}
+        </button>
+      </p>
       <ul className="hits">
         {found.map((each) => (
           <li key={each.eventId}>

@@ -107,6 +107,26 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             None,
         ),
     },
+    "new_sign_in": {
+        "fr": (
+            "Nouvelle connexion à votre compte",
+            [
+                "Un nouvel appareil vient de se connecter à votre compte {user} de {brand} : {what}.",
+                "Si c'est vous, ne faites rien.",
+                "Si ce n'est pas vous : ouvrez {brand} sur un autre de vos appareils, choisissez « Ce n'est pas moi », puis changez votre mot de passe. Sans autre appareil, prévenez votre administrateur tout de suite.",
+            ],
+            None,
+        ),
+        "en": (
+            "New sign-in to your account",
+            [
+                "A new device has just signed in to your account {user} of {brand}: {what}.",
+                "If this was you, do nothing.",
+                "If it was not: open {brand} on another of your devices, choose “It is not me”, then change your password. Without another device, tell your administrator at once.",
+            ],
+            None,
+        ),
+    },
     "address_added": {
         "fr": (
             "Une adresse a été ajoutée à votre compte",
