@@ -153,6 +153,7 @@ await play({
     await rowOf(mehdi, "Encore un mot").filter({ hasText: "1" }).waitFor();
     await mehdi.locator("body").press("j");
     await messages(mehdi).getByText("Encore un mot").first().waitFor();
+    assert((await mehdi.getByTestId("composer").inputValue()) === "", "the key was written into the field");
     await mehdi.goto(`${server}/#/threads`);
     await say(claire, "Dernier mot", panel(claire));
     await rowOf(mehdi, "Dernier mot").filter({ hasText: "1" }).waitFor();

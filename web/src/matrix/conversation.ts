@@ -6,6 +6,8 @@ import {
   EventType,
   type IContent,
   type MatrixClient,
+  type MatrixEvent,
+  MatrixEventEvent,
   RelationType,
   RoomEvent,
   RoomMemberEvent,
@@ -71,11 +73,18 @@ export class Conversation {
       hear(client, RoomEvent.MyMembership, (room) => moved(room.roomId)),
       hear(client, RoomEvent.Name, (room) => moved(room.roomId)),
       hear(client, ClientEvent.AccountData, () => this.changed.fire()),
+      hear(client, RoomEvent.Redaction, (event) => this.touched(event, event.getAssociatedId())),
+      hear(client, MatrixEventEvent.Replaced, (event) => this.touched(event, event.getId())),
+      hear(client, MatrixEventEvent.Decrypted, (event) => this.touched(event, event.getId())),
     ];
   }
 
   close(): void {
     for (const each of this.off) each();
+  }
+
+  private touched(event: MatrixEvent, id: string | undefined): void {
+    if (id && event.getRoomId() === this.id && this.history.minds(id)) this.history.touch(id);
   }
 
   get exists(): boolean {

@@ -30,10 +30,26 @@ export function message(content: IContent): Content | null {
     case "m.key.verification.request":
       return null;
     case MsgType.Location:
-      return { type: "text", body: `${content.body ?? ""} ${content.geo_uri ?? ""}`, html: null, emote: false, notice: false };
+      return placeOf(content);
     default:
       return typeof content.body === "string" ? { type: "unsupported", body: content.body } : null;
   }
+}
+
+const GEO = /^geo:(-?\d{1,2}(?:\.\d+)?),(-?\d{1,3}(?:\.\d+)?)(?:,-?[\d.]+)?(;|$)/;
+const ACCURACY = /;u=(\d+(?:\.\d+)?)(?:;|$)/;
+
+/** A place (RFC 5870); its words alone, where it is none. */
+// biome-ignore lint/suspicious/noExplicitAny: contents come from other people's clients
+function placeOf(content: any): Content {
+  const text = String(content["org.matrix.msc3488.location"]?.description ?? content.body ?? "").slice(0, 500);
+  const address = String(content.geo_uri ?? content["org.matrix.msc3488.location"]?.uri ?? "").slice(0, 200);
+  const found = GEO.exec(address);
+  const accuracy = ACCURACY.exec(address);
+  const [latitude, longitude] = [Number(found?.[1]), Number(found?.[2])];
+  if (!found || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return { type: "unsupported", body: text };
+  const isOnlyAddress = /geo:/.test(text);
+  return { type: "place", text: isOnlyAddress ? "" : text, latitude, longitude, accuracy: accuracy && Number(accuracy[1]) };
 }
 
 /** A body that is not the name of the file is what is said of it ("Media captions"). */

@@ -21,6 +21,9 @@ import { readable } from "./readable";
 import { lineOf } from "./state_line";
 import type { Content, Item, Quote, Reaction } from "./types";
 
+/** Addresses of pictures are the longest. */
+const LONGEST_KEY = 300;
+
 export class Items {
   private readonly made = new Map<string, { item: Item; print: string }>();
 
@@ -98,7 +101,13 @@ export class Items {
       const senders = new Set(live.map((each) => senderOf(each)));
       if (!senders.size || !key) continue;
       const mine = live.find((each) => each.getSender() === this.client.getUserId())?.getId() ?? null;
-      found.push({ key, count: senders.size, mine, people: [...senders].slice(0, 20).map((each) => this.nameOf(each)) });
+      found.push({
+        key: key.slice(0, LONGEST_KEY),
+        name: nameOfReaction(live),
+        count: senders.size,
+        mine,
+        people: [...senders].slice(0, 20).map((each) => this.nameOf(each)),
+      });
     }
     return found;
   }
@@ -139,6 +148,16 @@ function stateOf(event: MatrixEvent): Item["state"] {
   if (event.status === EventStatus.NOT_SENT && (!event.error || isPassing(event.error))) return "queued";
   if (event.status === EventStatus.NOT_SENT || event.status === EventStatus.CANCELLED) return "failed";
   return event.status === EventStatus.QUEUED ? "queued" : "sending";
+}
+
+/** What people call an emoji of their own (MSC4027). */
+function nameOfReaction(events: MatrixEvent[]): string | null {
+  for (const each of events) {
+    const content = each.getContent();
+    const name = content.shortcode ?? content["com.beeper.reaction.shortcode"];
+    if (typeof name === "string" && name) return name.slice(0, 60);
+  }
+  return null;
 }
 
 function mentions(event: MatrixEvent, me: string): boolean {

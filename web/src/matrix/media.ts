@@ -15,6 +15,12 @@ export class Stopped extends Error {
   readonly isStopped = true;
 }
 
+/** A file that a server does not give. */
+class Refused extends Error {}
+
+/** How long that is believed, in milliseconds. */
+const REFUSED_FOR = 10 * 60_000;
+
 /**
  * What tells one file from another. One address with another key is another file: whoever uploads chooses the keys, so that the
  * same bytes decrypt to something harmless by one description and to something else by the next.
@@ -146,7 +152,11 @@ export class Media {
       return found;
     }
     const made = make();
-    made.catch(() => this.urls.delete(key));
+    const forget = (): void => {
+      if (this.urls.get(key) === made) this.urls.delete(key);
+    };
+    // what a server has refused is not asked for again at each look; what no server was asked for is
+    made.catch((error) => (error instanceof Refused ? clock.after(REFUSED_FOR, forget) : forget()));
     this.urls.set(key, made);
     if (this.urls.size > KEPT) {
       const [oldest, url] = this.urls.entries().next().value!;
@@ -159,7 +169,7 @@ export class Media {
   private async fetch(url: string | null): Promise<Blob> {
     if (url === null) throw new Error("not a file of a server");
     const answer = await fetch(url, { headers: { Authorization: `Bearer ${this.client.getAccessToken()}` } });
-    if (!answer.ok) throw new Error(`file: ${answer.status}`);
+    if (!answer.ok) throw new Refused(`file: ${answer.status}`);
     return answer.blob();
   }
 }

@@ -1,11 +1,15 @@
 /** What was said in a room: one event of it, its earlier forms. */
 
 import { Direction, type IContent, type MatrixEvent, RelationType } from "matrix-js-sdk";
+import { Signal } from "../platform/signal";
 import { senderOf } from "./event_facts";
+import { textOf } from "./event_text";
 import { fetched } from "./opened";
 import type { People } from "./people";
 import type { Place } from "./place";
-import { edited, original, readable } from "./readable";
+import { edited, original } from "./readable";
+import { lineKey } from "./room_summary";
+import type { Line } from "./types";
 
 export interface Whereabouts {
   eventId: string;
@@ -14,7 +18,14 @@ export interface Whereabouts {
   ts: number;
 }
 
+/** Events that are not loaded and were looked up, so that nobody asks for them twice. */
+const KEPT = 200;
+
 export class RoomHistory {
+  readonly touched = new Signal(200);
+  private readonly minded = new Set<string>();
+  private readonly fetched = new Map<string, MatrixEvent>();
+
   constructor(
     private readonly place: Place,
     private readonly people: People,
@@ -47,27 +58,44 @@ export class RoomHistory {
     return { eventId, thread: root && root !== eventId ? root : null, ts: event.getTs() };
   }
 
-  /** One event, also if it is not loaded. `text`: null where it is locked. */
-  async event(eventId: string): Promise<{ sender: string; ts: number; text: string | null } | null> {
+  /** One event, also if it is not loaded. */
+  async event(eventId: string): Promise<Line | null> {
+    this.minded.add(eventId);
     const event = await this.found(eventId).catch(() => null);
-    if (!event) return null;
+    if (!event || event.isRedacted()) return null;
     await this.place.client.decryptEventIfNeeded(event);
     const sender = senderOf(event);
+    const key = lineKey(event);
     return {
       sender: this.people.of(this.place.room.getMember(sender), sender).name,
+      mine: sender === this.place.client.getUserId(),
       ts: event.getTs(),
-      text: bodyOf(readable(event).content),
+      text: key ? "" : (textOf(event) ?? ""),
+      key,
     };
   }
 
+  /** Whether somebody has asked for an event. */
+  minds(eventId: string): boolean {
+    return this.minded.has(eventId);
+  }
+
+  /** An event has changed: deleted, edited, or it can be read now. */
+  touch(eventId: string): void {
+    this.fetched.delete(eventId);
+    this.touched.fire();
+  }
+
   private async found(eventId: string): Promise<MatrixEvent | null> {
-    const known = this.place.room.findEventById(eventId);
+    const known = this.place.room.findEventById(eventId) ?? this.fetched.get(eventId);
     if (known) return known;
-    return fetched(this.place.client, this.place.id, eventId).catch((error) => {
+    const event = await fetched(this.place.client, this.place.id, eventId).catch((error) => {
       const { httpStatus } = error as { httpStatus?: number };
       if (httpStatus === 404 || httpStatus === 403) return null;
       throw error; // without a network nobody knows
     });
+    if (event && this.fetched.size < KEPT) this.fetched.set(eventId, event);
+    return event;
   }
 }
 

@@ -150,6 +150,7 @@ export interface PollAnswer {
 export type Content =
   | { type: "text"; body: string; html: string | null; emote: boolean; notice: boolean }
   | { type: "image" | "video" | "audio" | "voice" | "file"; file: Attachment }
+  | { type: "place"; text: string; latitude: number; longitude: number; accuracy: number | null }
   | { type: "poll"; question: string; answers: PollAnswer[]; voters: number; ended: boolean; disclosed: boolean; max: number }
   | { type: "locked"; reason: LockedReason }
   | { type: "deleted"; by: string | null; reason: string | null }
@@ -157,7 +158,10 @@ export type Content =
   | { type: "unsupported"; body: string };
 
 export interface Reaction {
+  /** An emoji; the address of a picture, for an emoji of one's own. */
   key: string;
+  /** What such a picture is called. */
+  name: string | null;
   count: number;
   mine: string | null;
   people: string[];
@@ -195,6 +199,11 @@ export interface Said {
   mine: boolean;
   text: string;
   key: string | null;
+}
+
+/** An event in a line of its own, with its time. */
+export interface Line extends Said {
+  ts: number;
 }
 
 export interface ThreadSummary {

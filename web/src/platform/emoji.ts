@@ -27,6 +27,16 @@ export async function findEmoji(word: string): Promise<Emoji[]> {
   return scored.sort((a, b) => a.exact - b.exact);
 }
 
+/** The emoji of ":its_name:"; the names of both languages, with a line for a space. */
+export async function emojiNamed(word: string): Promise<string | null> {
+  const asked = plain(word);
+  const names = ([, french, english]: Entry): string[] =>
+    plain(`${french},${english}`)
+      .split(",")
+      .map((each) => each.trim().replace(/\s+/g, "_"));
+  return (await loaded()).find((entry) => names(entry).includes(asked))?.[0] ?? null;
+}
+
 export async function allEmoji(): Promise<readonly Entry[]> {
   return loaded();
 }

@@ -68,6 +68,7 @@ async function opened({
       details: () => details({ kind, level }),
       people: async () => [ANNE],
       emoji: async () => [{ emoji: "🐶", name: "chien" }],
+      named: async (word) => (word === "chien" ? "🐶" : null),
       choose: async (file) => ({
         file: { blob: file, name: file.name, kind: "file" }, original: file, traces: [], keepsTraces: false, isReducible: false, picture: null,
       }), // biome-ignore format: as it is
@@ -297,6 +298,25 @@ describe("the field", () => {
     expect(model.snapshot()).toMatchObject({ text: "un mot ici__", caret: { at: 11 } });
     model.insert("X", 0, 2);
     expect(model.snapshot()).toMatchObject({ text: "X mot ici__", caret: { at: 1 } });
+  });
+
+  test("an emoji takes the place of its name once that is written to its end", async () => {
+    const { model } = await opened();
+    model.type("vu :chien:", "vu :chien:");
+    await settled();
+    expect(model.snapshot()).toMatchObject({ named: { emoji: "🐶" }, suggestions: [] });
+    model.type("à 10:30:", "à 10:30:");
+    await settled();
+    expect(model.snapshot().suggestions).toEqual([]);
+  });
+
+  test("a part of a message is quoted above what was written, and answered", async () => {
+    const { model } = await opened();
+    model.type("déjà là", "déjà là");
+    const said = item();
+    model.quote(said, "une ligne\n\nune autre");
+    expect(model.snapshot()).toMatchObject({ text: "> une ligne\n>\n> une autre\n\ndéjà là", reply: said });
+    expect(model.snapshot().caret.at).toBe(model.snapshot().text.length);
   });
 
   test("typing is told at most every fifteen seconds, and its end once; never for a command, never against one's wish", async () => {

@@ -7,6 +7,7 @@ import type { Item, Outgoing } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import type { PreparedFile } from "../platform/prepared_file";
 import { commandOf } from "./commands";
+import { composeNow, loadMarkdown } from "./composing";
 import type { Drafts } from "./drafts";
 import { type Sources, type Suggestion, suggestionsFor } from "./suggestions";
 import { type TrayNeeds, TrayViewModel } from "./tray";
@@ -30,6 +31,8 @@ interface State {
   editing: Item | null;
   suggestions: Suggestion[];
   chosen: number;
+  /** The emoji whose name was just written to its end: it takes that place. */
+  named: { emoji: string } | null;
   worry: Worry | null;
   pasted: string | null;
   problem: Explanation | null;
@@ -49,14 +52,6 @@ export interface ComposerNeeds extends Sources, Omit<TrayNeeds, "trays"> {
 
 /** Files leave without a word; they may answer one. */
 const nothing = (): Outgoing => ({ body: "", html: null, mentions: [], mentionsRoom: false });
-
-let composing: typeof import("./markdown").compose | null = null;
-
-/** Loads what turns text into a message; once it is there, sending waits for nothing. */
-const loadMarkdown = async (): Promise<typeof import("./markdown").compose> => {
-  composing = (await import("./markdown")).compose;
-  return composing;
-};
 
 export class ComposerViewModel extends ViewModel<State> {
   private mentions: Mention[] = [];
@@ -78,6 +73,7 @@ export class ComposerViewModel extends ViewModel<State> {
         editing: null,
         suggestions: [],
         chosen: 0,
+        named: null,
         worry: null,
         pasted: null,
         problem: null,
@@ -116,7 +112,10 @@ export class ComposerViewModel extends ViewModel<State> {
   private async suggest(before: string): Promise<void> {
     const turn = ++this.asked;
     const suggestions = await suggestionsFor(before, this.needs);
-    if (turn === this.asked) this.set({ suggestions, chosen: 0 });
+    if (turn !== this.asked) return;
+    const [first] = suggestions;
+    if (first?.kind === "named") this.set({ suggestions: [], named: { emoji: first.emoji } });
+    else this.set({ suggestions, chosen: 0 });
   }
 
   readonly move = (by: number): void => {
@@ -131,6 +130,7 @@ export class ComposerViewModel extends ViewModel<State> {
     this.asked++; // what is still being looked for is no longer wanted
     this.set({ suggestions: [] });
     if (suggestion.kind === "room") return "@salon ";
+    if (suggestion.kind === "named") return suggestion.emoji;
     if (suggestion.kind === "emoji") return `${suggestion.emoji} `;
     if (suggestion.kind === "command") return `/${suggestion.name} `;
     this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
@@ -158,6 +158,14 @@ export class ComposerViewModel extends ViewModel<State> {
 
   readonly reply = (item: Item): void =>
     this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
+
+  /** Answers a part of a message: it stands above what is written. */
+  readonly quote = (item: Item, part: string): void => {
+    const lines = part.split("\n").map((each) => `> ${each}`.trimEnd());
+    const text = `${lines.join("\n")}\n\n${this.now.text}`;
+    this.set({ reply: item, editing: null });
+    this.put(text, text.length);
+  };
 
   readonly edit = (item: Item): void => {
     if (item.content.type !== "text") return;
@@ -189,7 +197,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const { text, reply, editing } = this.now;
     const command = readCommand(text);
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
-    const compose = composing ?? (await this.firstMarkdown());
+    const compose = composeNow() ?? (await this.firstMarkdown());
     if (!compose) return;
     const { mentions } = this;
     const composed = (typed: string): Outgoing | null => compose(typed, mentions, { id: this.needs.conversation.id });
@@ -239,7 +247,7 @@ export class ComposerViewModel extends ViewModel<State> {
   }
 
   /** Null when it cannot be had, or when this text waits for it already. */
-  private async firstMarkdown(): Promise<typeof composing> {
+  private async firstMarkdown(): Promise<ReturnType<typeof composeNow>> {
     if (this.waiting) return null;
     this.waiting = true;
     const compose = await loadMarkdown().catch((error) => {

@@ -28,7 +28,7 @@ interface State {
   room: RoomViewModel | null;
   dialog: Dialog | null;
   /** Something that was done, said once. */
-  notice: { key: string; values?: Record<string, string>; turn: number } | null;
+  notice: { key: string; values?: Record<string, string | number>; turn: number } | null;
   shared: Shared | null;
   /** Whether the account is read: until then there is the list of rooms as it was. */
   ready: boolean;
@@ -227,7 +227,7 @@ export class MainViewModel extends ViewModel<State> {
     if (elsewhere && this.now.dialog?.name === "verification") this.set({ dialog: null });
   }
 
-  readonly say = (key: string, values?: Record<string, string>): void =>
+  readonly say = (key: string, values?: Record<string, string | number>): void =>
     this.set({ notice: { key, values, turn: (this.now.notice?.turn ?? 0) + 1 } });
 
   readonly offerShared = (shared: Shared): void => this.set({ shared, dialog: null });

@@ -10,6 +10,12 @@ test.each([
   ["/me arrive", "arrive", null],
   ["/plain **x**", "**x**", null],
   ["un \\*astérisque\\*", "un *astérisque*", null],
+  ["||caché||", "||caché||", '<span data-mx-spoiler="">caché</span>'],
+  ["non : ||la **fin**|caché||", "non : ||la **fin**|caché||", 'non : <span data-mx-spoiler="la **fin**">caché</span>'],
+  ['||a "b"|**c**||', '||a "b"|**c**||', '<span data-mx-spoiler="a &quot;b&quot;"><strong>c</strong></span>'],
+  ["a || b", "a || b", null],
+  ["||||", "||||", null],
+  ["`||x||`", "`||x||`", "<code>||x||</code>"],
   ["`\\*`", "`\\*`", "<code>\\*</code>"],
 ])("%s is sent as text and, where it needs it, as HTML", (typed, body, html) => {
   expect(compose(typed, [])).toMatchObject({ body, html });

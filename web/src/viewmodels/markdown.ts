@@ -13,6 +13,26 @@ marked.use({
   },
 });
 
+/** "||hidden||", or "||why|hidden||": shown to whoever asks for it ("Spoiler messages"). */
+const SPOILER = /^\|\|(?!\|)(?:([^|\n]{1,80})\|(?!\|))?((?:(?!\|\|)[^\n]|\n(?!\n))+)\|\|/;
+marked.use({
+  extensions: [
+    {
+      name: "spoiler",
+      level: "inline",
+      start: (source: string) => source.indexOf("||"),
+      tokenizer(source: string) {
+        const match = SPOILER.exec(source);
+        if (!match) return undefined;
+        return { type: "spoiler", raw: match[0], reason: match[1] ?? "", tokens: this.lexer.inlineTokens(match[2]) };
+      },
+      renderer(token) {
+        return `<span data-mx-spoiler="${escaped(String(token.reason))}">${this.parser.parseInline(token.tokens ?? [])}</span>`;
+      },
+    },
+  ],
+});
+
 /** Markdown as HTML. */
 export const toHtml = (markdown: string): string => (marked.parse(markdown) as string).trim();
 

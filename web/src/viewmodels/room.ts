@@ -5,12 +5,13 @@ import { type Explanation, explain } from "../matrix/errors";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Classification, Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
 import { choose, reduce } from "../platform/choose";
-import { findEmoji } from "../platform/emoji";
+import { emojiNamed, findEmoji } from "../platform/emoji";
 import { ComposerViewModel } from "./composer";
 import type { Drafts } from "./drafts";
 import { matrixLink, ownLink } from "./links";
 import type { Preferences } from "./preferences";
 import { RoomSettings } from "./room_settings";
+import { SelectionViewModel } from "./selection";
 import { TimelineViewModel } from "./timeline";
 import { ViewModel } from "./view_model";
 
@@ -33,14 +34,6 @@ export type Left = Removed & { name: string };
 /** A file, where it was said. */
 export type Looked = Pick<Item, "eventId" | "sender" | "ts" | "content">;
 
-/** A pinned message; null for one that is gone. */
-export interface Pinned {
-  id: string;
-  event: { sender: string; ts: number; text: string | null } | null;
-}
-
-const PINS = 50;
-
 /** How one came to a room. */
 export interface Entrance {
   /** The message that one wants to see. */
@@ -62,6 +55,7 @@ export class RoomViewModel extends ViewModel<State> {
   timeline: TimelineViewModel | null = null;
   composer: ComposerViewModel | null = null;
   readonly settings: RoomSettings;
+  readonly selection: SelectionViewModel;
   private readonly conversation: SomeConversation;
   private entered: object | null = null;
   private threads = new Map<string, { timeline: TimelineViewModel; composer: ComposerViewModel }>();
@@ -86,6 +80,8 @@ export class RoomViewModel extends ViewModel<State> {
       busy: false,
     });
     this.conversation = matrix.conversation(id);
+    this.selection = new SelectionViewModel(matrix, this.conversation);
+    this.scope.owns(() => this.selection.close());
     this.settings = new RoomSettings(this.conversation, (action) => this.attempt(action));
     this.scope.owns(() => this.conversation.close());
     this.scope.owns(this.conversation.changed.listen(() => this.look()));
@@ -162,6 +158,7 @@ export class RoomViewModel extends ViewModel<State> {
             (each) => each.membership === "join" && each.id !== this.matrix.userId,
           ),
         emoji: findEmoji,
+        named: emojiNamed,
         choose,
         reduce,
         reducesImages: () => this.preferences.snapshot().reduceImages,
@@ -250,14 +247,6 @@ export class RoomViewModel extends ViewModel<State> {
   readonly discard = (item: Item): void => this.conversation.discard(item.key);
   readonly report = (item: Item, reason: string): Promise<boolean> =>
     this.attempt(() => this.conversation.report(item.eventId, reason));
-  readonly forward = (item: Item, to: string[]): Promise<boolean> =>
-    this.attempt(async () => {
-      const copy = this.conversation.copyOf(item.eventId);
-      for (const id of to) {
-        const target = this.matrix.conversation(id);
-        await target.forward(copy).finally(() => target.close());
-      }
-    });
   /** Its earlier forms, newest first. */
   readonly versions = (item: Item): Promise<Array<{ ts: number; body: string | null }>> =>
     this.conversation.history.versions(item.eventId);
@@ -279,14 +268,6 @@ export class RoomViewModel extends ViewModel<State> {
   };
   /** Lets somebody in who asks to enter. */
   readonly letIn = (userId: string): Promise<boolean> => this.attempt(() => this.conversation.members.invite(userId));
-  /** What is pinned, newest first. */
-  readonly pins = (ids: string[]): Promise<Pinned[]> =>
-    Promise.all(
-      ids
-        .slice(-PINS)
-        .reverse()
-        .map(async (id) => ({ id, event: await this.conversation.history.event(id) })),
-    );
   readonly goTo = (id: string): void => this.go.room(id);
   /** To the room that has taken the place of this one. */
   readonly goOn = async (successor: string): Promise<void> => this.go.room(await this.matrix.entry.join(successor));

@@ -4,6 +4,7 @@ import { suggestionsFor } from "./suggestions";
 
 const needs = {
   people: async () => Array.from({ length: 12 }, (_, at) => person(`@${at}:a`, at < 10 ? `Anne ${at}` : `Salomé ${at}`)),
+  named: async (word: string) => (word === "pouce_levé" ? "👍" : null),
   emoji: async (word: string) => Array.from({ length: 12 }, (_, at) => ({ emoji: `${at}`, name: `${word} ${at}` })),
 };
 const keys = async (before: string): Promise<string[]> => (await suggestionsFor(before, needs)).map((each) => each.key);
@@ -18,6 +19,12 @@ test("at most eight people, and the whole room where its word is begun", async (
   expect(await keys("@sal")).toEqual(["@10:a", "@11:a", "@room"]);
   expect(await keys("@roo")).toEqual(["@room"]);
   expect(await keys("@")).not.toContain("@room");
+});
+
+test("an emoji whose name was written to its end, and nothing where no emoji is called so", async () => {
+  expect(await keys("vu :pouce_levé:")).toEqual(["👍"]);
+  expect(await keys("vu :nothing:")).toEqual([]);
+  expect(await keys("à 10:30:")).toEqual([]);
 });
 
 test("at most eight pictures, and the commands that begin so", async () => {

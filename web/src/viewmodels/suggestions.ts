@@ -7,12 +7,16 @@ export type Suggestion =
   | { kind: "person"; key: string; person: Person }
   | { kind: "room"; key: string }
   | { kind: "emoji"; key: string; emoji: string; name: string }
+  /** Written to its end, ":so:": it takes the place of its name by itself. */
+  | { kind: "named"; key: string; emoji: string }
   | { kind: "command"; key: string; name: string };
 
 /** Where they come from. */
 export interface Sources {
   people: () => Promise<Person[]>;
   emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
+  /** The emoji of ":its_name:". */
+  named: (word: string) => Promise<string | null>;
 }
 
 const MOST = 8;
@@ -23,6 +27,10 @@ export async function suggestionsFor(before: string, needs: Sources): Promise<Su
   if (!word) return [];
   if (word.kind === "command")
     return COMMANDS.filter((each) => each.startsWith(word.word)).map((name) => ({ kind: "command", key: name, name }));
+  if (word.kind === "named") {
+    const emoji = await needs.named(word.word);
+    return emoji ? [{ kind: "named", key: emoji, emoji }] : [];
+  }
   if (word.kind === "emoji")
     return (await needs.emoji(word.word)).slice(0, MOST).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
   const people = matching(await needs.people(), word.word).map(

@@ -43,7 +43,9 @@ export function worryAbout(text: string): Worry | null {
 }
 
 /** The word that wants completing, from the text before the caret. */
-export function wanted(before: string): { kind: "person" | "emoji" | "command"; word: string; from: number } | null {
+export function wanted(before: string): { kind: "person" | "emoji" | "named" | "command"; word: string; from: number } | null {
+  const named = /(?:^|\s):([\p{L}\p{N}_+-]{2,40}):$/u.exec(before);
+  if (named) return { kind: "named", word: named[1], from: before.length - named[1].length - 2 };
   const match = /(?:^|\s)([@:/])([^\s@:/]{0,40}(?: [^\s@:/]{1,20})?)$/u.exec(before);
   if (!match) return null;
   const from = before.length - match[2].length - 1;

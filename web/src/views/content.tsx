@@ -1,13 +1,14 @@
 import type { TFunction } from "i18next";
-import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Attachment, Item, LockedReason, RoomDetails } from "../matrix/types";
-import { escaped, harmless, pieces } from "../platform/html";
-import type { MainViewModel } from "../viewmodels/main";
+import { escaped, pieces } from "../platform/html";
+import { plain } from "../platform/plain";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Scanned } from "./attachment";
+import { PlaceCard } from "./place_card";
+import { RichText } from "./rich_text";
 import { Icon } from "./ui/icon";
-import { useApp, useLater, useMain, useSnapshot } from "./use";
+import { useApp, useLater, useSnapshot } from "./use";
 
 interface Props {
   item: Item;
@@ -32,6 +33,8 @@ export function Contents({ item, room, details, thread, again = false }: Props) 
   switch (content.type) {
     case "text":
       return <Text item={item} room={room} details={details} />;
+    case "place":
+      return <PlaceCard place={content} />;
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
@@ -53,25 +56,8 @@ export function Contents({ item, room, details, thread, again = false }: Props) 
 
 /** What is said of a file. */
 function Caption({ file, room }: { file: Attachment; room: RoomViewModel }) {
-  const me = useApp().userId;
-  const main = useMain();
-  const { captionHtml } = file;
-  const html = useMemo(() => captionHtml && harmless(captionHtml, me, (id) => room.nameOf(id)), [captionHtml, me, room]);
-  if (!html) return <p className="txt">{linked(file.caption ?? "")}</p>;
-  return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the list of members
-    <div
-      className="txt rich"
-      onClick={(event) => openPerson(event, main)}
-      // made harmless above
-      dangerouslySetInnerHTML={{ __html: html }}
-    />
-  );
-}
-
-function openPerson(event: React.MouseEvent, main: MainViewModel): void {
-  const person = (event.target as HTMLElement).closest<HTMLElement>("[data-person]")?.dataset.person;
-  if (person) main.openPanel({ name: "person", id: person });
+  if (file.captionHtml) return <RichText html={file.captionHtml} room={room} />;
+  return <p className="txt">{linked(file.caption ?? "")}</p>;
 }
 
 /** Text whose links can be followed. */
@@ -89,7 +75,9 @@ const linked = (text: string): React.ReactNode =>
 /** What an item says, in plain words: for announcements, copies and quotations. */
 export function textFor(item: Item, t: TFunction): string {
   const { content } = item;
+  if (content.type === "text" && content.html?.includes("data-mx-spoiler")) return plain(content.html); // not told before it is asked for
   if (content.type === "text" || content.type === "unsupported") return content.body;
+  if (content.type === "place") return `${content.text || t("place.title")} (${content.latitude}, ${content.longitude})`;
   if (content.type === "poll") return content.question;
   if ("file" in content)
     return content.file.caption ?? (content.type === "file" ? content.file.name : t(`line.${content.type}`));
@@ -99,24 +87,15 @@ export function textFor(item: Item, t: TFunction): string {
 
 function Text({ item, room, details }: { item: Item; room: RoomViewModel; details: RoomDetails }) {
   const app = useApp();
-  const main = useMain();
   const { linkPreviews } = useSnapshot(app.preferences);
   const content = item.content as Extract<Item["content"], { type: "text" }>;
-  const me = app.userId;
   const said = content.emote && content.html ? `<em>${escaped(item.sender.name)}</em> ${content.html}` : content.html;
-  const html = useMemo(() => (said ? harmless(said, me, (id) => room.nameOf(id)) : null), [said, me, room]);
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
   return (
     <>
-      {html !== null ? (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: a name in a text may be clicked; the same card opens from the sender and the list of members
-        <div
-          className={`${className} rich`}
-          onClick={(event) => openPerson(event, main)}
-          // made harmless above
-          dangerouslySetInnerHTML={{ __html: html }}
-        />
+      {said !== null ? (
+        <RichText html={said} room={room} className={className} />
       ) : (
         <p className={className}>
           {content.emote && <em>{item.sender.name} </em>}

@@ -7,6 +7,7 @@ import { Contents } from "./content";
 import { full, time } from "./format";
 import { useLongPress } from "./long_press";
 import { Actions, type Asked } from "./message_actions";
+import { ReactionSign, reactionName } from "./reaction_sign";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { GuestTag } from "./ui/parts";
@@ -24,9 +25,11 @@ interface Props {
   timeline: TimelineViewModel;
   details: RoomDetails;
   highlighted: boolean;
+  /** Whether it is chosen; null while nothing is being chosen. */
+  chosen: boolean | null;
 }
 
-export function MessageRow({ item, continues, again, room, timeline, details, highlighted }: Props) {
+export function MessageRow({ item, continues, again, room, timeline, details, highlighted, chosen }: Props) {
   const { t } = useTranslation();
   const main = useMain();
   const [asking, setAsking] = useState<Asked | null>(null);
@@ -39,14 +42,36 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
     );
   const name = item.mine ? t("you") : item.sender.name;
   const live = item.state === "sent" && item.content.type !== "deleted";
+  const toggle = (upTo: boolean): void => room.selection.toggle(item, upTo, timeline.items, timeline.threadId);
+  const onClick = (event: React.MouseEvent): void => {
+    const other = (event.target as Element).closest("a, button, input, summary");
+    if (other || !live || (chosen === null && !event.shiftKey) || (chosen !== null && !getSelection()?.isCollapsed)) return;
+    toggle(event.shiftKey);
+  };
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: by keyboard its box, or its menu, does so
     <article
-      className={`msg${continues ? " cont" : ""}${item.mine ? " me" : ""}${highlighted ? " lit" : ""}${item.mentionsMe ? " mention" : ""}`}
+      onClick={onClick}
+      onMouseDown={(event) => event.shiftKey && !(event.target as Element).closest("input") && event.preventDefault()} // chooses, does not mark text
+      className={`msg${chosen ? " chosen" : ""}${continues ? " cont" : ""}${item.mine ? " me" : ""}${highlighted ? " lit" : ""}${item.mentionsMe ? " mention" : ""}`}
       aria-label={`${name}, ${time(item.ts)}`}
       data-event={item.eventId}
       {...press}
     >
-      {continues ? <span /> : <Avatar id={item.sender.id} name={item.sender.name} picture={item.sender.avatar} />}
+      {chosen !== null && live ? (
+        <input
+          type="checkbox"
+          className="box pick"
+          aria-label={t("selection.one", { name, time: time(item.ts) })}
+          checked={chosen}
+          onClick={(event) => toggle(event.shiftKey)}
+          onChange={() => {}}
+        />
+      ) : continues ? (
+        <span />
+      ) : (
+        <Avatar id={item.sender.id} name={item.sender.name} picture={item.sender.avatar} />
+      )}
       <div className="min0">
         {!continues && (
           <p className="who">
@@ -101,12 +126,14 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
                 className="react"
                 aria-pressed={each.mine !== null}
                 title={each.people.join(", ")}
-                aria-label={t("message.reaction", { key: each.key, count: each.count, people: each.people.join(", ") })}
+                aria-label={t("message.reaction", {
+                  key: reactionName(each),
+                  count: each.count,
+                  people: each.people.join(", "),
+                })}
                 onClick={() => void room.react(item, each.key)}
               >
-                <span className="e" aria-hidden="true">
-                  {each.key}
-                </span>
+                <ReactionSign reaction={each} />
                 {each.count}
               </button>
             ))}
@@ -127,11 +154,11 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
         )}
         {item.seenBy.length > 0 && <SeenBy item={item} />}
       </div>
-      {live && <Actions item={item} room={room} timeline={timeline} details={details} ask={setAsking} />}
+      {live && chosen === null && <Actions item={item} room={room} timeline={timeline} details={details} ask={setAsking} />}
       {asking && (
         <Suspense>
           {asking === "forward" ? (
-            <ForwardDialog item={item} room={room} onClose={() => setAsking(null)} />
+            <ForwardDialog items={[item]} model={room.selection} onClose={() => setAsking(null)} />
           ) : (
             <MessageDialog asking={asking} item={item} room={room} onClose={() => setAsking(null)} />
           )}

@@ -46,6 +46,7 @@ export function Actions({ item, room, timeline, details, ask }: Props) {
     ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
       ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
       : []),
+    { name: t("message.select"), icon: "check", run: () => room.selection.begin(item, timeline.threadId) },
     ...(details.may.pin
       ? [
           {

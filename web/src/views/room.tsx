@@ -6,15 +6,16 @@ import type { ComposerViewModel } from "../viewmodels/composer";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Panel } from "../viewmodels/route";
 import type { TimelineViewModel } from "../viewmodels/timeline";
-import { Composer } from "./composer/composer";
 import { levelName } from "./format";
 import { Banner } from "./frame";
+import { PinBar } from "./pin_bar";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty, Problem, Skeleton } from "./ui/parts";
 import { useApp, useMain, useMedia, useSnapshot } from "./use";
+import { Writing } from "./writing";
 
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
 const Space = lazy(() => import("./space").then((each) => ({ default: each.Space })));
@@ -32,6 +33,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
     <>
       <main className="panel" data-region tabIndex={-1} aria-label={details.name}>
         <Head details={details} panel={panel} />
+        {details.pinned.length > 0 && details.kind !== "space" && <PinBar room={model} details={details} />}
         <Banner />
         {changedIdentity && (
           <p className="banner warn" role="status">
@@ -109,11 +111,13 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
         )}
       </p>
       <Problem problem={problem} />
-      {details.may.send && !details.replacedBy ? (
-        <Composer model={composer} room={model} details={details} />
-      ) : (
-        <p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>
-      )}
+      <Writing
+        room={model}
+        timeline={timeline}
+        composer={composer}
+        details={details}
+        closed={<p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>}
+      />
     </>
   );
 }

@@ -58,6 +58,10 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
                 model.type(event.target.value);
                 setChosen(0);
               }}
+              onPaste={(event) => {
+                // a link to a message needs no search
+                if (main.follow(event.clipboardData.getData("text").trim())) event.preventDefault();
+              }}
               onKeyDown={onKey}
               autoFocus
             />

@@ -8,7 +8,6 @@ import type { RoomViewModel } from "../viewmodels/room";
 import { writeRoute } from "../viewmodels/route";
 import { ThreadHead } from "../viewmodels/thread_head";
 import type { ThreadFilter } from "../viewmodels/threads";
-import { Composer } from "./composer/composer";
 import { short } from "./format";
 import { Banner } from "./frame";
 import { Follow } from "./thread_follow";
@@ -17,6 +16,7 @@ import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Empty, Problem, Skeleton } from "./ui/parts";
 import { useMain, useMedia, useOwned, useSnapshot } from "./use";
+import { Writing } from "./writing";
 
 const Viewer = lazy(() => import("./viewer/viewer").then((each) => ({ default: each.Viewer })));
 const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default: each.PollDialog })));
@@ -152,6 +152,7 @@ export function ThreadPlace({ room, thread, model }: Place & { model: RoomViewMo
       const by = { j: 1, k: -1 }[event.key] as 1 | -1 | undefined;
       const isTyping = (event.target as HTMLElement).closest("input, textarea, [contenteditable], [role=dialog]");
       if (!by || isTyping || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault(); // the field of the thread has the focus at once, and must not get the letter
       const next = main.threads.next(by);
       if (next) main.openThread(next.roomId, next.id);
     };
@@ -226,7 +227,7 @@ function ThreadPage({ id, room }: { id: string; room: RoomViewModel }) {
         <Banner />
         <Problem problem={problem} />
         <Timeline room={room} timeline={timeline} details={details} />
-        {details.may.send && <Composer model={composer} room={room} details={details} />}
+        <Writing room={room} timeline={timeline} composer={composer} details={details} />
       </main>
       {viewing && (
         <Suspense>

@@ -1,6 +1,7 @@
 import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
+import "../styles/messages.css";
 import type { RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
@@ -8,6 +9,8 @@ import type { Row } from "../viewmodels/timeline_rows";
 import { textFor } from "./content";
 import { day } from "./format";
 import { MessageRow } from "./message";
+import { QuotePart } from "./quote_part";
+import { useChoosing } from "./selection_bar";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { useSnapshot } from "./use";
@@ -37,6 +40,8 @@ export function Timeline({ room, timeline, details }: Props) {
     loadingOlder,
     resting,
   } = useSnapshot(timeline);
+  const choosing = useChoosing(room, timeline);
+  const composer = timeline.threadId ? room.thread(timeline.threadId).composer : room.composer;
   const scroller = useRef<HTMLElement>(null);
   const handle = useRef<VirtualizerHandle>(null);
   const bottom = useRef(true);
@@ -160,6 +165,7 @@ export function Timeline({ room, timeline, details }: Props) {
               timeline={timeline}
               details={details}
               highlighted={row.type === "item" && row.item.eventId === highlighted}
+              chosen={choosing && row.type === "item" ? choosing.has(row.item.eventId) : null}
             />
           ))}
         </Virtualizer>
@@ -169,6 +175,7 @@ export function Timeline({ room, timeline, details }: Props) {
           </span>
         )}
       </section>
+      {composer && details.may.send && <QuotePart box={scroller} timeline={timeline} composer={composer} />}
       {unreadAbove && (
         <button type="button" className="toend tounread" onClick={() => void timeline.jumpToUnread()}>
           <Icon name="up" size={18} />
@@ -194,7 +201,8 @@ const RowView = memo(function RowView({
   timeline,
   details,
   highlighted,
-}: Props & { row: Row; highlighted: boolean }) {
+  chosen,
+}: Props & { row: Row; highlighted: boolean; chosen: boolean | null }) {
   const { t } = useTranslation();
   if (row.type === "day")
     return (
@@ -217,6 +225,7 @@ const RowView = memo(function RowView({
       timeline={timeline}
       details={details}
       highlighted={highlighted}
+      chosen={chosen}
     />
   );
 });

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useId, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useId, useRef, useState } from "react";
 import { Button } from "react-aria-components/Button";
 import { Dialog as AriaDialog, DialogTrigger } from "react-aria-components/Dialog";
 import { Popover } from "react-aria-components/Popover";
@@ -28,7 +28,7 @@ const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({
 export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { text, reply, editing, suggestions, chosen, worry, pasted, problem, scheduled } = useSnapshot(model);
+  const { text, reply, editing, suggestions, chosen, named, worry, pasted, problem, scheduled } = useSnapshot(model);
   const { uploads } = useSnapshot(model.uploads);
   const { enterSends, richText } = useSnapshot(app.preferences);
   const { configuration, connection } = useSnapshot(app);
@@ -43,6 +43,10 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const list = useId();
   const phone = useMedia("(max-width: 767px)");
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
+
+  useEffect(() => {
+    if (named) field.current?.complete(named.emoji);
+  }, [named]);
 
   const send = (sure = false, at: number | null = null): void => {
     void model.send(sure, at);

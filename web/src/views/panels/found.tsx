@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../../matrix/types";
 import { clock, isoDay } from "../../platform/clock";
 import { placeOf } from "../../platform/search_words";
+import { PinsViewModel } from "../../viewmodels/pins";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { RoomFilesViewModel } from "../../viewmodels/room_files";
 import { RoomSearchViewModel } from "../../viewmodels/search";
@@ -10,7 +11,7 @@ import { FileCard } from "../attachment";
 import { day, full } from "../format";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";
-import { useLater, useMade, useMain, useOwned, useSnapshot } from "../use";
+import { useMade, useMain, useOwned, useSnapshot } from "../use";
 
 /** Messages found in this room, and jumping to a day. */
 export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline: TimelineViewModel }) {
@@ -93,7 +94,8 @@ export function Marked({ text, term }: { text: string; term: string }) {
 
 export function Pins({ room, timeline, details }: { room: RoomViewModel; timeline: TimelineViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
-  const pins = useLater(() => room.pins(details.pinned), details.pinned.join(" "));
+  const model = useOwned(() => room.make(PinsViewModel), room.id);
+  const { pins } = useSnapshot(model);
   if (!details.pinned.length)
     return (
       <div className="panelbody">
@@ -115,10 +117,10 @@ export function Pins({ room, timeline, details }: { room: RoomViewModel; timelin
               {event ? (
                 <>
                   <span className="row g2 spread">
-                    <b>{event.sender}</b>
+                    <b>{event.mine ? t("you") : event.sender}</b>
                     <time className="t12 faint">{full(event.ts)}</time>
                   </span>
-                  <span className="clamp">{event.text ?? t("line.locked")}</span>
+                  <span className="clamp">{event.key ? t(event.key) : event.text}</span>
                 </>
               ) : (
                 <span className="muted">{t("pins.gone")}</span>

@@ -3,11 +3,11 @@ import type { RoomDetails } from "../../matrix/types";
 import type { RoomViewModel } from "../../viewmodels/room";
 import type { Panel } from "../../viewmodels/route";
 import { ThreadHead } from "../../viewmodels/thread_head";
-import { Composer } from "../composer/composer";
 import { Follow } from "../thread_follow";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
 import { useMain, useMedia, useOwned } from "../use";
+import { Writing } from "../writing";
 import { Details } from "./details";
 import { Files, Pins, SearchInRoom } from "./found";
 import { Members } from "./members";
@@ -83,7 +83,7 @@ function Thread({ id, room, details }: { id: string; room: RoomViewModel; detail
   return (
     <>
       <Timeline room={room} timeline={timeline} details={details} />
-      {details.may.send && <Composer model={composer} room={room} details={details} />}
+      <Writing room={room} timeline={timeline} composer={composer} details={details} />
     </>
   );
 }

@@ -1,13 +1,13 @@
 import "../../styles/viewer.css";
-import { Suspense, useMemo, useRef, useState } from "react";
+import { Suspense, useRef, useState } from "react";
 import { Dialog as AriaDialog, Modal, ModalOverlay } from "react-aria-components/Modal";
 import { useTranslation } from "react-i18next";
 import { keep } from "../../platform/files";
-import { harmless } from "../../platform/html";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { type Viewed, ViewerViewModel } from "../../viewmodels/viewer";
 import { STEP, WHOLE, type Zoom } from "../../viewmodels/zoom";
 import { full } from "../format";
+import { RichText } from "../rich_text";
 import { Icon } from "../ui/icon";
 import { keyOf, useApp, useLater, useOwned, useSnapshot } from "../use";
 import { verdictOf } from "../verdict";
@@ -123,11 +123,8 @@ export function Viewer({ room, of, thread, onClose }: Props) {
 
 function Caption({ file, room }: { file: Viewed["file"]; room: RoomViewModel }) {
   const { caption, captionHtml } = file;
-  const me = useApp().userId;
-  const html = useMemo(() => captionHtml && harmless(captionHtml, me, (id) => room.nameOf(id)), [captionHtml, me, room]);
-  if (!html) return <p className="viewercaption">{caption}</p>;
-  // made harmless above
-  return <div className="viewercaption txt rich" dangerouslySetInnerHTML={{ __html: html }} />;
+  if (!captionHtml) return <p className="viewercaption">{caption}</p>;
+  return <RichText html={captionHtml} room={room} className="viewercaption txt" />;
 }
 
 /** Stays where it is at an end, so that the hands do. */

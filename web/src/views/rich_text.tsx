@@ -1,0 +1,59 @@
+/** Formatted text of a message, made harmless: names and hidden parts can be pressed, emoji of one's own are pictures. */
+
+import { useEffect, useMemo, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { harmless, turnSpoiler } from "../platform/html";
+import type { MainViewModel } from "../viewmodels/main";
+import type { RoomViewModel } from "../viewmodels/room";
+import { useApp, useMain } from "./use";
+
+export function RichText({ html, room, className = "txt" }: { html: string; room: RoomViewModel; className?: string }) {
+  const { t } = useTranslation();
+  const app = useApp();
+  const main = useMain();
+  const box = useRef<HTMLDivElement>(null);
+  const me = app.userId;
+  const clean = useMemo(
+    () =>
+      harmless(
+        html,
+        me,
+        (id) => room.nameOf(id),
+        (reason) => (reason ? t("spoiler.because", { reason }) : t("spoiler.show")),
+      ),
+    [html, me, room, t],
+  );
+  useEffect(() => {
+    for (const each of box.current?.querySelectorAll<HTMLElement>("[data-emoticon]") ?? [])
+      app.media.picture(each.dataset.emoticon ?? "", 64).then(
+        (url) => {
+          const image = document.createElement("img");
+          Object.assign(image, { src: url, alt: each.textContent, title: each.textContent, height: 24 });
+          each.replaceChildren(image);
+        },
+        () => {}, // its name stays
+      );
+  }, [clean, app]);
+  return (
+    <div
+      ref={box}
+      className={`${className} rich`}
+      onClick={(event) => press(event.target as HTMLElement, main)}
+      onKeyDown={(event) => {
+        const target = event.target as HTMLElement;
+        if ((event.key === "Enter" || event.key === " ") && target.matches(".spoiler") && turnSpoiler(target))
+          event.preventDefault();
+      }}
+      // made harmless above
+      dangerouslySetInnerHTML={{ __html: clean }}
+    />
+  );
+}
+
+function press(target: HTMLElement, main: MainViewModel): void {
+  const hidden = target.closest(".spoiler");
+  const isShown = !hidden || hidden.classList.contains("open");
+  const person = target.closest<HTMLElement>("[data-person]")?.dataset.person;
+  if (person && isShown) main.openPanel({ name: "person", id: person });
+  else turnSpoiler(target);
+}
