@@ -1,9 +1,7 @@
-import type { MatrixEvent } from "matrix-js-sdk";
 import { expect, test } from "vitest";
 import { message } from "../src/matrix/item_content";
 
-const shown = (content: object) =>
-  message({ getContent: () => ({ msgtype: "m.location", body: "Pont Nord", ...content }) } as unknown as MatrixEvent);
+const shown = (content: object) => message({ msgtype: "m.location", body: "Pont Nord", ...content });
 
 test.each([
   ["geo:48.78,2.13", { latitude: 48.78, longitude: 2.13, accuracy: null }],

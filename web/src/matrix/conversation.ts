@@ -19,6 +19,7 @@ import { type FileOutbox, OutgoingFiles } from "./file_outbox";
 import { allowsFile } from "./file_types";
 import { hear } from "./listening";
 import { messageContent, sendable } from "./message_content";
+import { hearOpened } from "./opened";
 import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { Place } from "./place";
@@ -75,7 +76,7 @@ export class Conversation {
       hear(client, ClientEvent.AccountData, () => this.changed.fire()),
       hear(client, RoomEvent.Redaction, (event) => this.touched(event, event.getAssociatedId())),
       hear(client, MatrixEventEvent.Replaced, (event) => this.touched(event, event.getId())),
-      hear(client, MatrixEventEvent.Decrypted, (event) => this.touched(event, event.getId())),
+      hearOpened(client, (event) => this.touched(event, event.getId())),
     ];
   }
 

@@ -153,7 +153,7 @@ function stateOf(event: MatrixEvent): Item["state"] {
 /** What people call an emoji of their own (MSC4027). */
 function nameOfReaction(events: MatrixEvent[]): string | null {
   for (const each of events) {
-    const content = each.getContent();
+    const content = readable(each).content ?? {};
     const name = content.shortcode ?? content["com.beeper.reaction.shortcode"];
     if (typeof name === "string" && name) return name.slice(0, 60);
   }

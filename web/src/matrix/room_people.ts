@@ -3,6 +3,7 @@
 import { EventType, KnownMembership, Method } from "matrix-js-sdk";
 import type { People } from "./people";
 import type { Place } from "./place";
+import { readable } from "./readable";
 import type { Awaited, Member } from "./types";
 
 interface AwaitedAnswer {
@@ -57,7 +58,7 @@ export class RoomPeople {
   /** Who was invited by an address and has not come yet. Of a room that has never invited so the server is not asked. */
   async awaited(): Promise<Awaited[]> {
     const announced = this.place.room.currentState.getStateEvents(EventType.RoomThirdPartyInvite);
-    if (!announced.some((each) => each.getContent().public_key)) return [];
+    if (!announced.some((each) => readable(each).content?.public_key)) return [];
     const { awaited } = await this.place.client.http.authedRequest<{ awaited: AwaitedAnswer[] }>(
       Method.Get,
       `/rooms/${encodeURIComponent(this.place.id)}/awaited`,
