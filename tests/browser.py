@@ -98,7 +98,7 @@ class Browser:
             name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
             if name and 'type="checkbox"' not in tag:
                 values[name[1]] = html.unescape(value[1]) if value else ""
-        button = re.search(r'<button name="(\w+)" value="(\w+)"', inside)
+        button = re.search(r'<button[^>]* name="(\w+)" value="(\w+)"', inside)
         if button:
             values[button[1]] = button[2]
         targets = None

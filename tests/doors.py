@@ -314,7 +314,7 @@ async def come_to(server: Server, user_id: str, to: str) -> set[str]:
 @contextmanager
 def as_before(server: Server) -> Iterator[None]:
     """What a scene changes of a server is put back."""
-    owners = (server.node.policy, server.node.rooms, server.node.admission)
+    owners = (server.node.policy, server.node.rooms, server.node.rooms.servers, server.node.admission)
     kept = [dict(owner.__dict__) for owner in owners]
     try:
         yield

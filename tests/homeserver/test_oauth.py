@@ -355,7 +355,7 @@ async def test_a_domain_that_demands_a_second_factor(new_server: NewServer) -> N
     await browser.open(authorize(client))
     secret = base64.b32decode(re.search(r'id="secret">(\w+)<', browser.page)[1])  # type: ignore[index]
     await browser.submit("/account/second-factor", code=totp(secret, server.node.now_ms() // 30_000))
-    link = re.search(r'class="button" href="([^"]*)"', browser.page)[1].replace("&amp;", "&")  # type: ignore[index]
+    link = re.search(r'class="btn[^"]*" href="([^"]*)"', browser.page)[1].replace("&amp;", "&")  # type: ignore[index]
     await browser.open(link)
     assert browser.heading == "Allow Element?"
 
@@ -539,7 +539,7 @@ async def test_creating_an_account_on_the_page(new_server: NewServer) -> None:
     await browser.submit("/register", username="zoe", password="long enough", token="wrong")
     assert browser.status == 400
     await browser.submit("/register", username="zoe", password="long enough", token="invited")
-    assert browser.heading == "Allow Element?" and "@zoe:localhost" in browser.page
+    assert browser.heading == "Allow Element?" and "access to your account zoe:" in browser.page
     closed = await new_server(registration=Registration())
     assert (await Browser(closed).open("/register")).status == 403
 
