@@ -76,7 +76,7 @@ async def test_an_agent_too(ministry: Server, mailbox: Mailbox, alice: Person) -
     browser = await come(ministry, await link_path(mailbox, AGENT))
     await browser.submit("/register", password=PASSWORD)
     lucie = UserId("@lucie.petit-culture.example:localhost")
-    assert (await ministry.node.accounts.profile(lucie))["displayname"] == "Lucie Petit [Culture]"
+    assert (await ministry.node.profiles.of(lucie))["displayname"] == "Lucie Petit [Culture]"
     assert (await alice.state(room, "m.room.member", lucie))["membership"] == "invite"
 
 
