@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from chappe.config import Email
-from chappe.homeserver.outbound.mail.letters import TEXTS
+from chappe.homeserver.outbound.mail.texts import TEXTS
 from tests.process import free_port
 from tests.support import until
 

@@ -19,7 +19,7 @@ from chappe.agency.organisations import Organisation
 from chappe.homeserver.accounts.session_store import SessionStore
 from chappe.homeserver.accounts.ways_to_act import AccountState
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.outbound.mail.letters import TEXTS
+from chappe.homeserver.outbound.mail.texts import TEXTS
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import agency

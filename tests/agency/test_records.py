@@ -13,7 +13,7 @@ import pytest_asyncio
 from chappe.agency.app import AgencyServer
 from chappe.agency.console.scope import Actor
 from chappe.agency.records import bag
-from chappe.homeserver.outbound.mail.letters import TEXTS
+from chappe.homeserver.outbound.mail.texts import TEXTS
 from chappe.matrix.errors import NotFound
 from chappe.matrix.identifiers import ServerName, UserId
 from tests.agency.conftest import code_of

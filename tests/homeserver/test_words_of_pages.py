@@ -12,8 +12,8 @@ from chappe.agency.account_validity_api import _PAGES
 from chappe.config import Brand, Passwords, Registration
 from chappe.homeserver.api.pages.refusals import REFUSALS, in_french
 from chappe.homeserver.api.pages.texts import TEXTS, words
-from chappe.homeserver.outbound.mail.letters import TEXTS as LETTERS
 from chappe.homeserver.outbound.mail.letters import compose
+from chappe.homeserver.outbound.mail.texts import TEXTS as LETTERS
 from chappe.i18n import MONTHS, curled, day
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import UserId
