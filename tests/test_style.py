@@ -19,6 +19,22 @@ def test_the_formatter_is_right() -> None:
     assert not [str(path) for path in files if any(mark in path.read_text() for mark in marks)]
 
 
+LONGEST_FILE, LONGEST_FUNCTION = 400, 50  # lines
+
+
+def test_files_and_functions_are_short() -> None:
+    """What is longer holds two matters, and whoever looks for one has to read the other."""
+    long = []
+    for path in (ROOT / "src/chappe").rglob("*.py"):
+        text, name = path.read_text(), str(path.relative_to(ROOT))
+        if (lines := text.count("\n")) > LONGEST_FILE:
+            long.append(f"{name} has {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, _Function) and (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION:
+                long.append(f"{name}:{node.lineno} {node.name} has {lines} lines")
+    assert not long
+
+
 MOST_PATHS = 15  # through a function that does not argue why it stays one
 
 _BRANCHES = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.match_case)
