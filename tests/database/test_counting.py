@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chappe.homeserver.app.loops import Loops
-from chappe.homeserver.database.pool import in_background
+from chappe.homeserver.load.tasks import in_background
 from tests.support import Server, until
 
 

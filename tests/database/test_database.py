@@ -21,9 +21,10 @@ from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.rows import Int, Row
 from chappe.homeserver.database.writing_function import Fragment
+from chappe.homeserver.load.tasks import in_background
 from tests.process import is_alive
 from tests.support import until
 

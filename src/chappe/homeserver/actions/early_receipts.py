@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.pool import in_background
+from chappe.homeserver.load.tasks import in_background
 from chappe.homeserver.modules.receipts.receipts import READ, Receipts
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms

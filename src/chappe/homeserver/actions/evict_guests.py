@@ -34,7 +34,7 @@ class EvictGuests:
         access = room.get(GUEST_ACCESS)
         if access is not None and access.content.get("guest_access") == "can_join":
             return None
-        return asyncio.shield(self._tasks.start(self._evict(room), f"guests of room {room.nid}"))
+        return asyncio.shield(self._tasks.keep(self._evict(room), f"guests of room {room.nid}"))
 
     async def _evict(self, room: LiveRoom) -> None:
         for guest in await self._accounts.guests_among(list(room.joined)):

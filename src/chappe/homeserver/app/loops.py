@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from chappe.homeserver.database.pool import IN_BACKGROUND
+from chappe.homeserver.load.tasks import IN_BACKGROUND
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0  # seconds before a loop that ended starts again; doubled each time

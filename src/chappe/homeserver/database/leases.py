@@ -8,7 +8,8 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
+from chappe.homeserver.load.tasks import in_background
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0

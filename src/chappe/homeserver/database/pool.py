@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextvars import ContextVar, copy_context
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
+
+from chappe.homeserver.load.tasks import IN_BACKGROUND
 
 T = TypeVar("T")
 DATABASE_LOST = (
@@ -61,17 +63,6 @@ class Record(Protocol):
     def keys(self) -> Iterator[str]: ...
     def values(self) -> Iterator[Any]: ...
     def items(self) -> Iterator[tuple[str, Any]]: ...
-
-
-# Whether a loop of the node runs, or what goes on by itself: no request's doing, and so not counted.
-IN_BACKGROUND = ContextVar("IN_BACKGROUND", default=False)
-
-
-def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """A task that goes on by itself, though a request may have begun it."""
-    context = copy_context()
-    context.run(IN_BACKGROUND.set, True)
-    return asyncio.create_task(work, name=name, context=context)
 
 
 class Executor(Protocol):

@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable
+from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+# Whether a loop of the node runs, or what goes on by itself: no request's doing, and so not counted.
+IN_BACKGROUND = ContextVar("IN_BACKGROUND", default=False)
+
+
+def in_background(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """A task that goes on by itself, though a request may have begun it."""
+    context = copy_context()
+    context.run(IN_BACKGROUND.set, True)
+    return asyncio.create_task(work, name=name, context=context)
 
 
 class Tasks:
@@ -22,13 +34,15 @@ class Tasks:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """What it fails with is logged."""
-        task = self.keep(work, name)
+        task = self._keep(in_background(work, name))
         task.add_done_callback(_log_failure)
         return task
 
     def keep(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         """The same for what somebody waits for, who is told."""
-        task = asyncio.create_task(work, name=name)
+        return self._keep(asyncio.create_task(work, name=name))
+
+    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if self._is_closed:

@@ -15,10 +15,11 @@ from typing import Any
 
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.database.pool import DATABASE_LOST, in_background
+from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.database.rows import Row, find, values
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.database.writing_function import Fragment
+from chappe.homeserver.load.tasks import in_background
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import in_auth_order
 from chappe.homeserver.rooms.remote.calls import RoomCalls

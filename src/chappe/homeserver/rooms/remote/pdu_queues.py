@@ -18,9 +18,10 @@ from typing import Any
 import orjson
 
 from chappe.homeserver.database.leases import Leases
-from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST, in_background
+from chappe.homeserver.database.pool import BAD_DATA, DATABASE_LOST
 from chappe.homeserver.database.rows import Row, find, read
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import in_background
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, kept

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from chappe.homeserver.database.clock import ANYTHING, Clock, Commit
-from chappe.homeserver.database.pool import DATABASE_LOST, Database, in_background
+from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.load.tasks import in_background
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.outbound.federation.client import FederationClient
