@@ -12,6 +12,7 @@ import chappe
 SOURCE = Path(chappe.__file__).parent
 BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "agency/antivirus/scanner.py": (1, "requests wait for it; the file is scanned again"),
+    "homeserver/actions/early_receipts.py": (1, "what a receipt says passes: the next one of its reader says it anew"),
     "homeserver/actions/evict_guests.py": (1, 'requests wait for it; the job "guest access" finds whoever is left'),
     "homeserver/actions/set_profile_field.py": (1, "profile_carries: a row of the same commit"),
     "homeserver/api/federation/transactions.py": (1, "the other server waits for it, and sends again"),

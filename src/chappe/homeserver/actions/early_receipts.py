@@ -6,11 +6,10 @@ it before it is here. Such receipts wait, a bounded number of them, in memory: e
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.load.tasks import in_background
+from chappe.homeserver.load.tasks import Tasks
 from chappe.homeserver.modules.receipts.receipts import READ, Receipts
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import Rooms
@@ -29,10 +28,9 @@ class RemoteReceipt:
 
 
 class EarlyReceipts:
-    def __init__(self, rooms: Rooms, receipts: Receipts, clock: Clock) -> None:
-        self._rooms, self._receipts, self._clock = rooms, receipts, clock
+    def __init__(self, rooms: Rooms, receipts: Receipts, clock: Clock, tasks: Tasks) -> None:
+        self._rooms, self._receipts, self._clock, self._tasks = rooms, receipts, clock, tasks
         self._waiting: dict[int, dict[tuple[str, str], RemoteReceipt]] = {}  # by room, and by user and thread
-        self._looking: set[asyncio.Task[None]] = set()
         clock.listen(self._heard)
 
     async def take(self, room: LiveRoom, receipt: RemoteReceipt) -> None:
@@ -60,9 +58,7 @@ class EarlyReceipts:
     def _heard(self, commit: Commit) -> None:
         for number in self._waiting.keys() & commit.rooms.keys():
             if "events" in commit.rooms[number]:
-                task = in_background(self._look(number), name=f"early receipts of room {number}")
-                self._looking.add(task)
-                task.add_done_callback(self._looking.discard)
+                self._tasks.start(self._look(number), f"early receipts of room {number}")
 
     async def _look(self, number: int) -> None:
         """One statement for a room, whatever waits in it."""
