@@ -43,6 +43,10 @@ async def test_what_is_uploaded_comes_back_to_people_who_are_signed_in(alice: Pe
     assert "sandbox" in headers["Content-Security-Policy"] and headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert (await bob.server.raw("GET", f"{V1}/download/{uri}"))[0] == 401
     assert (await bob.server.raw("GET", f"{V3}/download/{uri}"))[0] == 404  # the deprecated route is frozen
+    assert (await bob.server.raw("GET", f"{V3}/download/{uri}", token="nobody's"))[0] == 401
+    for path in (uri, f"{uri}/named.pdf"):  # older clients say there who they are
+        status, body, headers = await bob.server.raw("GET", f"{V3}/download/{path}", token=bob.token)
+        assert (status, body, headers["Cache-Control"].split(",")[0]) == (200, data, "private")
     _, _, named = await bob.server.raw("GET", f"{V1}/download/{uri}/autre.pdf", token=bob.token)
     assert named["Content-Disposition"] == 'attachment; filename="autre.pdf"'
     etag = headers["ETag"]
@@ -129,6 +133,9 @@ async def test_thumbnails(alice: Person) -> None:
     small = await upload(alice, png(20, 10), "image/png")
     _, body, _ = await alice.server.raw("GET", f"{V1}/thumbnail/{small}?width=300&height=300", token=alice.token)
     assert size_of(body) == (20, 10)  # never enlarged
+    old = f"{V3}/thumbnail/{uri}?width=90&height=90&method=crop"
+    assert (await alice.server.raw("GET", old))[0] == 404
+    assert size_of((await alice.server.raw("GET", old, token=alice.token))[1]) == (96, 96)
     for data, kind in ((b"no picture", "image/png"), (b"<svg/>", "image/svg+xml")):
         broken = await upload(alice, data, kind)
         status, raw, _ = await alice.server.raw("GET", f"{V1}/thumbnail/{broken}?width=10&height=10", token=alice.token)

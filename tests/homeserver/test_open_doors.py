@@ -53,12 +53,6 @@ OPEN: dict[str, tuple[str, ...]] = {
         "POST /oauth2/authorize",
         "POST /switch-account",
     ),
-    "ContentRepo": (
-        "files of before authenticated media; what came later is 404 here",
-        "GET /_matrix/media/v3/download/{serverName}/{mediaId}",
-        "GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}",
-        "GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}",
-    ),
     "DelayedEventsApi": (
         "the id is a secret: whoever has it may only hold back or let go",
         "POST /_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}",

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chappe.homeserver.http.request import Request, Response
-from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, endpoint
+from chappe.homeserver.http.router import GUEST_AUTH, OPTIONAL_AUTH, Answer, endpoint
 from chappe.homeserver.modules.media.media import ContentRepository, Media
 from chappe.homeserver.modules.media.thumbnails import ThumbnailSize
 from chappe.homeserver.modules.url_previews.url_previews import UrlPreviews
@@ -133,21 +133,22 @@ class ContentRepo:
         _V3 + "/download/{serverName}/{mediaId}/{fileName}",
         "/_matrix/media/r0/download/{serverName}/{mediaId}",
         "/_matrix/media/r0/download/{serverName}/{mediaId}/{fileName}",
-        auth=NO_AUTH,
+        auth=OPTIONAL_AUTH,
         api="media",
     )
     async def frozen_download(self, request: Request) -> Answer:
-        return await self._download(request, legacy_only=True)
+        """Without a token only what was stored before these routes were frozen; older clients say who they are here as well."""
+        return await self._download(request, legacy_only=request.optional_requester is None)
 
     @endpoint(
         "GET",
         _V3 + "/thumbnail/{serverName}/{mediaId}",
         "/_matrix/media/r0/thumbnail/{serverName}/{mediaId}",
-        auth=NO_AUTH,
+        auth=OPTIONAL_AUTH,
         api="media",
     )
     async def frozen_thumbnail(self, request: Request) -> Answer:
-        return await self._thumbnail(request, legacy_only=True)
+        return await self._thumbnail(request, legacy_only=request.optional_requester is None)
 
     async def _find(self, request: Request, legacy_only: bool) -> Media:
         requester = request.optional_requester
