@@ -183,6 +183,7 @@ LISTINGS: dict[tuple[str, str], Callable[[World], list[Asked]]] = {
     ("GET", f"{V3}/admin/whois/{{userId}}"): of_people(f"{V3}/admin/whois/{{}}"),
     ("GET", "/_matrix/identity/api/v1/info"): just("/_matrix/identity/api/v1/info?medium=email&address=stranger%40x.example"),
     ("GET", "/_chappe/client/v1/rooms/{roomId}/webhooks"): of_rooms("/_chappe/client/v1/rooms/{}/webhooks"),
+    ("GET", "/_chappe/client/v1/rooms/{roomId}/awaited"): of_rooms("/_chappe/client/v1/rooms/{}/awaited"),
     ("GET", f"{V1}/rooms/{{roomId}}/thread/{{eventId}}/subscription"): of_rooms(
         f"{V1}/rooms/{{}}/thread/{{event}}/subscription"
     ),
@@ -205,9 +206,9 @@ OWN = re.compile(
         | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/transports)
         | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
-      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|licences\.txt|sw\.js|)
-      | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*
-          |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?)) | /_chappe/(hooks|account_validity)/.*""",
+      | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|licences\.txt|sw\.js|look\.css|invitation|)
+      | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*|sealed_index.*
+          |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?|awaited/.*)) | /_chappe/(hooks|account_validity)/.*""",
     re.VERBOSE,
 )
 

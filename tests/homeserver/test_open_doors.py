@@ -199,6 +199,11 @@ OPEN: dict[str, tuple[str, ...]] = {
     ),
     "Version": ("the name of the program, as the specification says", "GET /_matrix/federation/v1/version"),
     "Versions": ("what this server speaks: asked before signing in", "GET /_matrix/client/versions"),
+    "InvitationPages": (
+        "the link of a mail is the secret: it shows who has invited whom where, and opening it changes nothing",
+        "GET /invitation",
+        "POST /invitation",
+    ),
     "WebClient": (
         "the web client itself, and what it shows before somebody signs in",
         "GET /",
@@ -208,6 +213,7 @@ OPEN: dict[str, tuple[str, ...]] = {
         "GET /favicon.ico",
         "GET /icons/{name}",
         "GET /licences.txt",
+        "GET /look.css",
         "GET /manifest.webmanifest",
         "GET /sw.js",
     ),
