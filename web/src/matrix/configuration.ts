@@ -14,6 +14,8 @@ export interface Configuration {
   features: Record<string, boolean>;
   /** The public-sector layer is on. */
   rules: boolean;
+  /** The server says how fast history may be read for the index. */
+  readingPace: boolean;
   /** Names of the organisations hosted here, by server name. */
   organisations: Record<string, string>;
 }
@@ -33,7 +35,8 @@ export async function loadConfiguration(): Promise<Configuration> {
     mayRegister: body.may_register,
     brand: { ...brand, logoUrl: logo_url },
     features: body.features,
-    rules: body.rules ?? true, // a server of an earlier version says nothing of it
+    rules: body.rules ?? true, // a server of an earlier version says nothing of these
+    readingPace: body.reading_pace ?? true,
     organisations: body.organisations,
   };
 }

@@ -24,18 +24,19 @@ export interface Progress {
 
 export class HistoryWalk {
   private isStopped = false;
-  private isPaced = true;
   private readonly scope = new Scope();
   private readonly resting = this.scope.timer();
   private goOn: (() => void) | null = null;
 
-  /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the progress, after each step. */
+  /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the progress, after each step;
+   * `isPaced`: the server says how fast, as far as is known. */
   constructor(
     private readonly client: MatrixClient,
     private readonly progress: Progress,
     private readonly hasKeys: () => boolean,
     private readonly found: (event: MatrixEvent) => void,
     private readonly keep: () => Promise<void>,
+    private isPaced = true,
   ) {}
 
   async run(): Promise<void> {

@@ -94,10 +94,11 @@ export class Matrix implements SignedIn {
     this.directory = new RoomDirectory(client);
     this.media = new Media(client, this.agency);
     this.files = new FileOutbox(client, this.media, this.agency);
-    this.index = new MessageIndex(client, this.people, encryption, (id) => {
+    const daysKept = (id: string): number | null => {
       const room = client.getRoom(id);
       return room && keptDays(room, kindOf(client, room), this.agency);
-    });
+    };
+    this.index = new MessageIndex(client, this.people, encryption, daysKept, undefined, configuration.readingPace);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
       const online = state === SyncState.Prepared || state === SyncState.Syncing;

@@ -74,6 +74,7 @@ export class MessageIndex {
     private readonly encryption: Pick<Encryption, "state" | "changed" | "sharedSecret">,
     private readonly keptDays: (roomId: string) => number | null,
     private readonly begin: () => Search = searchThread,
+    private readonly isPaced = true,
   ) {}
 
   /** Whether history is still being read. */
@@ -105,6 +106,7 @@ export class MessageIndex {
       hasKeys,
       (event) => this.add(event),
       () => this.keep(),
+      this.isPaced,
     );
     this.travel = new IndexTravel(this.client, search, secret, this.progress.places, (places) => this.takeOver(places));
     await this.exchange(); // what others have read need not be read again
