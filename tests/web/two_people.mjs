@@ -162,7 +162,16 @@ await play({
     await tab.goto(server);
     await tab.getByText("Chappe est ouvert dans un autre onglet").waitFor();
     await look(tab, "other-tab");
-    await tab.getByRole("button", { name: "Utiliser cet onglet" }).click();
+    await tab.goto("about:blank");
+    await tab.goto(`${server}/#/settings/appearance`); // as a link in a mail
+    await tab.getByRole("heading", { name: "C’est ouvert dans votre autre onglet" }).waitFor();
+    await karim.getByRole("heading", { name: "Apparence" }).waitFor();
+    await karim.getByText("Ouvert depuis un autre onglet").waitFor();
+    await look(tab, "other-tab-brought");
+    await karim.goto(`${server}/#/`);
+    await tab.goto("about:blank");
+    await tab.goto(server);
+    await tab.getByRole("button", { name: "Utiliser ici" }).click();
     await tab.getByRole("heading", { name: "Discussions" }).waitFor();
     await karim.getByText("Chappe est ouvert dans un autre onglet").waitFor();
     await tab.close();

@@ -33,7 +33,11 @@ export const TEXTS: Record<string, string> = {
   "unreachable.text": "Vérifiez votre connexion, puis réessayez. Si cela dure, prévenez votre service informatique.",
   otherTab: "Chappe est ouvert dans un autre onglet",
   "otherTab.text": "Un seul onglet à la fois peut lire vos messages chiffrés.",
-  "otherTab.here": "Utiliser cet onglet",
+  "otherTab.here": "Utiliser ici",
+  "otherTab.brought": "C’est ouvert dans votre autre onglet",
+  "otherTab.broughtText":
+    "Passez à l’onglet déjà ouvert : il affiche ce que vous avez demandé. Vous pouvez aussi continuer ici.",
+  "otherTab.came": "Ouvert depuis un autre onglet",
   "barred.locked": "Votre compte est verrouillé",
   "barred.locked.text":
     "Vos messages sont conservés. Seul votre administrateur ou votre service informatique peut le rouvrir : contactez-les.",

@@ -1,6 +1,6 @@
 /** Where sessions come from, and where they end: this browser's store, the sign-in pages, the one tab that may run one. */
 
-import { holdSession } from "../platform/one_tab";
+import { bringThere, hearOfPlaces, holdSession } from "../platform/one_tab";
 import { forgetEverything } from "../platform/store";
 import { type Configuration, loadConfiguration } from "./configuration";
 import type { Ended } from "./ended";
@@ -53,6 +53,8 @@ export const sessions = {
   isWayBack,
   finish: finishSignIn,
   hold: holdSession,
+  bringThere,
+  hearOfPlaces,
   start,
   keepDevice,
   revoke,

@@ -1,5 +1,7 @@
 /** Only one tab may run a session: two would fight over the encryption keys. */
 
+import { clock } from "./clock";
+
 const LOCK = "chappe-session";
 /** A page that is reloaded lets go a moment after the new one has begun. */
 const PATIENCE = 1500;
@@ -17,4 +19,36 @@ export function holdSession(lost: () => void, takeOver = false): Promise<boolean
       })
       .catch(() => (held ? lost() : resolve(false)));
   });
+}
+
+const CHANNEL = "chappe-tabs";
+/** For the other tab to answer: it may be asleep. */
+const ANSWER = 1500;
+
+interface Said {
+  id: string;
+  /** Where somebody wants to go; left out in the answer. */
+  place?: string;
+}
+
+/** Asks the tab that holds the session to go to a place. Resolves whether it has gone there. */
+export function bringThere(place: string): Promise<boolean> {
+  const channel = new BroadcastChannel(CHANNEL);
+  const id = crypto.randomUUID();
+  return new Promise<boolean>((resolve) => {
+    clock.after(ANSWER, () => resolve(false));
+    channel.onmessage = ({ data }: MessageEvent<Said>) => data.id === id && !data.place && resolve(true);
+    channel.postMessage({ id, place } satisfies Said);
+  }).finally(() => channel.close());
+}
+
+/** Hears where another tab of this browser was told to go. What is returned ends it. */
+export function hearOfPlaces(go: (place: string) => void): () => void {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.onmessage = ({ data: { id, place } }: MessageEvent<Said>) => {
+    if (!place) return;
+    go(place);
+    channel.postMessage({ id } satisfies Said);
+  };
+  return () => channel.close();
 }

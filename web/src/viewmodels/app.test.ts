@@ -26,6 +26,8 @@ interface Given {
   query?: string;
   finishes?: Error | null;
   holds?: boolean;
+  /** The tab that holds the session is awake. */
+  answers?: boolean;
   starts?: boolean;
   opens?: boolean;
   connection?: Connection;
@@ -50,6 +52,7 @@ async function begun(given: Given = {}) {
     later: given.later ?? false,
   };
   let lose = (): void => {};
+  let come = (_place: string): void => {};
   let end = (_why: Ended): void => {};
   const note = (name: string) => async (): Promise<void> => void done.push(name);
   const matrix = signedIn({
@@ -87,6 +90,14 @@ async function begun(given: Given = {}) {
     hold: async (lost, takeOver = false) => {
       lose = lost;
       return world.holds || takeOver;
+    },
+    bringThere: async (place) => {
+      done.push(`bring ${place}`);
+      return given.answers ?? true;
+    },
+    hearOfPlaces: (go) => {
+      come = go;
+      return () => void done.push("hears no more");
     },
     start: async (_session, _configuration, ended) => {
       if (given.starts === false) throw new Error("no store");
@@ -148,6 +159,7 @@ async function begun(given: Given = {}) {
     origin: "https://chappe.example",
     hash: () => hash,
     lose: () => lose(),
+    come: (place: string) => come(place),
     end: (why: Ended) => end(why),
   };
 }
@@ -220,6 +232,26 @@ describe("beginning", () => {
     await settled();
     const { stage: now } = model.snapshot();
     expect([stage(), now.name === "main" && now.model.snapshot().shared?.text]).toEqual(["main", "x"]);
+  });
+
+  test.each([
+    ["#/room/!b", true, ["bring #/room/!b"], true],
+    ["#/room/!b", false, ["bring #/room/!b"], false],
+    ["#/", true, [], false],
+  ])("a link to %s that opens beside a tab that runs leads there", async (hash, answers, asked, brought) => {
+    const { model, done } = await begun({ holds: false, hash, answers });
+    expect(model.snapshot().stage).toEqual({ name: "other-tab", brought });
+    expect(done).toEqual(asked);
+  });
+
+  test("a tab that runs goes where another one was told to go, and says so", async () => {
+    const { model, come } = await begun();
+    come("#/settings/devices");
+    const { stage } = model.snapshot();
+    expect(stage.name === "main" && stage.model.snapshot()).toMatchObject({
+      route: { screen: "settings" },
+      notice: { key: "otherTab.came" },
+    });
   });
 
   test("a session is taken over from another tab, and lost to one", async () => {

@@ -16,13 +16,15 @@ import { MainViewModel, type Surface } from "./main";
 import { MediaViewModel } from "./media";
 import type { Surroundings } from "./notifier";
 import type { Preferences } from "./preferences";
-import { writeRoute } from "./route";
+import { readRoute, writeRoute } from "./route";
 import { type SignInProblem, SignInViewModel } from "./sign_in";
 import { ViewModel } from "./view_model";
 
 /** What fills the page. */
 export type Stage =
-  | { name: "loading" | "unreachable" | "other-tab" | "starting" | "barred" }
+  | { name: "loading" | "unreachable" | "starting" | "barred" }
+  /** `brought`: the tab that has the session has gone to where this one was to go. */
+  | { name: "other-tab"; brought: boolean }
   | { name: "sign-in"; model: SignInViewModel }
   | { name: "first-run"; model: FirstRunViewModel }
   | { name: "confirm"; model: ConfirmDeviceViewModel }
@@ -92,12 +94,10 @@ export class AppViewModel extends ViewModel<AppState> {
   };
 
   private async cameBack(configuration: Configuration): Promise<void> {
+    this.page.setHash("#/", true);
     try {
-      const session = await this.sessions.finish(this.page.query);
-      this.page.setHash("#/", true);
-      await this.open(session, configuration);
+      await this.open(await this.sessions.finish(this.page.query), configuration);
     } catch (error) {
-      this.page.setHash("#/", true);
       this.askSignIn(configuration, error instanceof SignInError ? error.reason : "other");
     }
   }
@@ -113,9 +113,9 @@ export class AppViewModel extends ViewModel<AppState> {
     this.session = session;
     const lost = (): void => {
       this.matrix?.stop();
-      this.turn({ name: "other-tab" });
+      this.turn({ name: "other-tab", brought: false });
     };
-    if (!(await this.sessions.hold(lost, takeOver))) return this.turn({ name: "other-tab" });
+    if (!(await this.sessions.hold(lost, takeOver))) return this.elsewhere();
     this.turn({ name: "starting" });
     await this.drafts.open();
     try {
@@ -134,10 +134,15 @@ export class AppViewModel extends ViewModel<AppState> {
     }
   }
 
+  /** Another tab has the session. A link that was opened here leads there. */
+  private async elsewhere(): Promise<void> {
+    const isPlace = readRoute(this.page.hash()).screen !== "home";
+    this.turn({ name: "other-tab", brought: isPlace && (await this.sessions.bringThere(this.page.hash())) });
+  }
+
   /** In this tab, where another one has the session. */
   readonly useHere = (): void => {
-    const { configuration } = this.now;
-    if (this.session && configuration) void this.open(this.session, configuration, true);
+    if (this.session && this.now.configuration) void this.open(this.session, this.now.configuration, true);
   };
 
   private follow(matrix: SignedIn): void {
@@ -149,6 +154,7 @@ export class AppViewModel extends ViewModel<AppState> {
       const { name } = this.now.stage;
       if ((name === "starting" || name === "main") && connection !== "starting") void this.synced(matrix);
     };
+    this.scope.owns(this.sessions.hearOfPlaces((place) => this.main?.arrive(place)));
     this.scope.owns(matrix.connection.listen(moved));
     this.scope.owns(matrix.barred.listen(moved));
     this.scope.owns(matrix.people.changed.listen(() => this.set({ me: matrix.people.me() })));

@@ -103,6 +103,12 @@ export class MainViewModel extends ViewModel<State> {
     this.look();
   };
 
+  /** Somebody has opened a link in another tab. */
+  readonly arrive = (place: string): void => {
+    this.go(readRoute(place));
+    this.say("otherTab.came");
+  };
+
   /** To the search with its filters. */
   readonly search = (ask: Partial<Ask>): void => this.go({ screen: "search", ask: { ...NOTHING, ...ask } });
 

@@ -61,7 +61,12 @@ function Stage() {
     case "other-tab":
       return (
         <main className="centred">
-          <Empty whole icon="laptop" title={t("otherTab")} text={t("otherTab.text")}>
+          <Empty
+            whole
+            icon="laptop"
+            title={t(stage.brought ? "otherTab.brought" : "otherTab")}
+            text={t(stage.brought ? "otherTab.broughtText" : "otherTab.text")}
+          >
             <button type="button" className="btn main" onClick={app.useHere}>
               {t("otherTab.here")}
             </button>
