@@ -251,11 +251,17 @@ await play({
     await panel(claire).getByRole("button", { name: /Mehdi Benali/ }).click();
     await panel(claire).getByLabel("Rôle").selectOption("50");
     await panel(claire).getByRole("definition").filter({ hasText: "Modérateur" }).waitFor();
+    await mehdi.getByTestId("composer").fill("Je n’ai pas fini");
     await panel(claire).getByRole("button", { name: "Exclure de la discussion" }).click();
+    await claire.getByRole("alertdialog").getByLabel("Raison (facultatif)").fill("Changement de service");
     await claire.getByRole("alertdialog").getByRole("button", { name: "Exclure de la discussion" }).click();
     await sees(claire, "Claire Vasseur a exclu Mehdi Benali");
-    await mehdi.getByText("Vous n’êtes pas dans cette discussion").waitFor();
-    await look(mehdi, "not-here");
+    for (const said of ["Claire Vasseur vous a exclu de cette discussion", "Changement de service", "Vous ne pourrez pas revenir"]) await mehdi.getByRole("alert").getByText(said).waitFor();
+    await sees(mehdi, "Plus tard"); // what was said until then
+    assert((await mehdi.getByRole("button", { name: "Essayer d’entrer" }).count()) === 0, "who is banned is told to try");
+    await mehdi.getByRole("button", { name: "Copier mon brouillon" }).click();
+    assert((await mehdi.evaluate(() => navigator.clipboard.readText())) === "Je n’ai pas fini", "the draft is gone");
+    await look(mehdi, "had-to-leave");
     await panel(claire).getByRole("button", { name: "Membres" }).click();
     await panel(claire).getByRole("button", { name: "Lever l’exclusion Mehdi Benali" }).click();
     await panel(claire).getByRole("button", { name: "Inviter" }).click();

@@ -267,6 +267,7 @@ export const conversation = (given: Parts<SomeConversation> = {}): SomeConversat
       typing: () => [],
       timeline: () => new FakeTimeline(),
       nameOf: (id) => person(id).name,
+      farewell: async () => null,
       close: () => {},
       markRead: async () => {},
       setTyping: () => {},

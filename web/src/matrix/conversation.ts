@@ -15,6 +15,7 @@ import {
 } from "matrix-js-sdk";
 import { Signal } from "../platform/signal";
 import type { Agency } from "./agency";
+import { farewell } from "./farewell";
 import { type FileOutbox, OutgoingFiles } from "./file_outbox";
 import { allowsFile } from "./file_types";
 import { hear } from "./listening";
@@ -32,7 +33,7 @@ import type { RoomReading } from "./room_reading";
 import { RoomSettings } from "./room_settings";
 import { Scheduled } from "./scheduled";
 import { Timeline } from "./timeline";
-import type { Outgoing, RoomDetails } from "./types";
+import type { Farewell, Outgoing, RoomDetails } from "./types";
 
 /** The content of a message, without what it belonged to and whom it named. */
 export interface Copy {
@@ -98,6 +99,11 @@ export class Conversation {
 
   details(): RoomDetails {
     return detailsOf(this.place, this.people, this.agency);
+  }
+
+  /** How this account had to leave. */
+  farewell(): Promise<Farewell | null> {
+    return farewell(this.client, this.people, this.id);
   }
 
   /** How somebody is called here: by the room, not by who writes about them. */

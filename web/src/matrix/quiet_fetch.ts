@@ -1,4 +1,10 @@
-/** What the SDK asks although there may be none, asked so that the browser's console stays without errors. */
+/** What the SDK asks although there may be none, asked so that the browser's console stays without errors; what it asks twice, once. */
+
+import { clock } from "../platform/clock";
+
+const CAPABILITIES = /\/_matrix\/client\/v3\/capabilities$/;
+const A_MOMENT = 30_000;
+let capabilities: Promise<Response> | null = null;
 
 const BACKUP = /\/_matrix\/client\/v3\/room_keys\/version$/;
 
@@ -8,6 +14,7 @@ const BACKUP = /\/_matrix\/client\/v3\/room_keys\/version$/;
  */
 export async function quietly(resource: URL | string | Request, options?: RequestInit): Promise<Response> {
   const url = resource instanceof URL ? resource : null;
+  if (url && CAPABILITIES.test(url.pathname)) return onceInAMoment(() => fetch(url, options));
   if (!url || (options?.method ?? "GET") !== "GET" || !BACKUP.test(url.pathname)) return fetch(resource, options);
   const asked = new URL(url);
   asked.searchParams.set("org.chappe.quiet", "true");
@@ -16,4 +23,17 @@ export async function quietly(resource: URL | string | Request, options?: Reques
   const body = await answer.text();
   const isError = "errcode" in JSON.parse(body);
   return new Response(body, { status: isError ? 404 : 200, headers: { "Content-Type": "application/json" } });
+}
+
+/** The answer to the first is that to all; one that did not come is asked for again. */
+async function onceInAMoment(ask: () => Promise<Response>): Promise<Response> {
+  if (!capabilities) {
+    const asked = ask();
+    capabilities = asked;
+    const forget = (): void => {
+      if (capabilities === asked) capabilities = null;
+    };
+    asked.then((answer) => (answer.ok ? clock.after(A_MOMENT, forget) : forget()), forget);
+  }
+  return (await capabilities).clone();
 }

@@ -98,6 +98,13 @@ export interface Member extends Person {
   level: number;
 }
 
+/** How somebody had to leave a room. */
+export interface Farewell {
+  by: Person;
+  reason: string | null;
+  banned: boolean;
+}
+
 /** Somebody who was invited by an address. `address`: as far as this account may know it. */
 export interface Awaited {
   token: string;

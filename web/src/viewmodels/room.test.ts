@@ -13,7 +13,7 @@ import {
   signedIn,
   summary,
 } from "../../tests/fakes";
-import type { RoomDetails, RoomSummary } from "../matrix/types";
+import type { Farewell, RoomDetails, RoomSummary } from "../matrix/types";
 import { Drafts } from "./drafts";
 import { Preferences } from "./preferences";
 import { type Entrance, RoomViewModel } from "./room";
@@ -23,6 +23,8 @@ interface Given {
   details?: Partial<RoomDetails>;
   trust?: "verified" | "changed" | "unknown";
   refused?: boolean;
+  farewell?: Farewell;
+  exists?: boolean;
   at?: Entrance;
 }
 
@@ -31,7 +33,12 @@ function opened(given: Given = {}) {
   const trusted = signal();
   const done: unknown[] = [];
   const gone: string[] = [];
-  const world = { summary: given.summary === null ? null : summary(given.summary), trust: given.trust ?? "unknown", closed: 0 };
+  const world = {
+    summary: given.summary === null ? null : summary(given.summary),
+    trust: given.trust ?? "unknown",
+    closed: 0,
+    asked: 0,
+  };
   const note =
     (name: string) =>
     async (...values: unknown[]): Promise<void> => {
@@ -42,6 +49,11 @@ function opened(given: Given = {}) {
   const room = conversation({
     details: () => details(given.details),
     typing: () => ["Anne"],
+    exists: given.exists ?? true,
+    farewell: async () => {
+      world.asked++;
+      return given.farewell ?? null;
+    },
     timeline: () => {
       timelines.push(new FakeTimeline());
       return timelines.at(-1)!;
@@ -124,6 +136,30 @@ describe("what there is", () => {
     world.summary = summary();
     roomsChanged.fire();
     expect(model.timeline).not.toBe(null);
+  });
+
+  test("who had to leave is told by whom, and keeps what was open", async () => {
+    const { model, world, roomsChanged } = opened({ farewell: { by: person("@anne:a"), reason: "Mutation", banned: true } });
+    expect(model.snapshot().farewell).toBe(null);
+    world.summary = null;
+    roomsChanged.fire();
+    await settled();
+    expect(model.snapshot()).toMatchObject({ membership: "none", farewell: { reason: "Mutation", banned: true } });
+    expect([model.timeline === null, model.lastDetails?.name]).toEqual([false, "Salon"]);
+    world.summary = summary();
+    roomsChanged.fire();
+    await settled();
+    expect(model.snapshot()).toMatchObject({ membership: "join", farewell: null });
+  });
+
+  test("of a room that is not at hand the server is asked once", async () => {
+    const { model, world, roomsChanged } = opened({ summary: null, exists: false });
+    for (let times = 0; times < 3; times += 1) {
+      roomsChanged.fire();
+      await settled();
+    }
+    expect(world.asked).toBe(1);
+    expect(model.snapshot().farewell).toBe(null);
   });
 
   test("threads are the same while the room is open, and all end with it", () => {

@@ -3,7 +3,7 @@
 import type { Removed } from "../matrix/agency";
 import { type Explanation, explain } from "../matrix/errors";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
-import type { Classification, Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
+import type { Classification, Farewell, Item, Person, RoomDetails, RoomSummary } from "../matrix/types";
 import { choose, reduce } from "../platform/choose";
 import { emojiNamed, findEmoji } from "../platform/emoji";
 import { ComposerViewModel } from "./composer";
@@ -23,6 +23,8 @@ interface State {
   problem: Explanation | null;
   changedIdentity: Person | null;
   poll: boolean;
+  /** How one had to leave; null while one is there, left by oneself or never was. */
+  farewell: Farewell | null;
   /** A file that is looked at, as large as the screen. */
   viewing: { item: Looked; thread: string | null } | null;
   busy: boolean;
@@ -53,11 +55,14 @@ export type MadeOfRoom<V, Given extends unknown[]> = new (
 
 export class RoomViewModel extends ViewModel<State> {
   timeline: TimelineViewModel | null = null;
+  /** As they were while one was there. */
+  lastDetails: RoomDetails | null = null;
   composer: ComposerViewModel | null = null;
   readonly settings: RoomSettings;
   readonly selection: SelectionViewModel;
   private readonly conversation: SomeConversation;
   private entered: object | null = null;
+  private isAsked = false;
   private threads = new Map<string, { timeline: TimelineViewModel; composer: ComposerViewModel }>();
 
   constructor(
@@ -76,6 +81,7 @@ export class RoomViewModel extends ViewModel<State> {
       problem: null,
       changedIdentity: null,
       poll: false,
+      farewell: null,
       viewing: null,
       busy: false,
     });
@@ -175,14 +181,28 @@ export class RoomViewModel extends ViewModel<State> {
 
   private look(): void {
     const summary = this.matrix.rooms.list().find((each) => each.id === this.id) ?? null;
-    if (!this.conversation.exists || !summary) return this.set({ membership: "none", summary: null, details: null });
+    if (!this.conversation.exists || !summary) {
+      this.set({ membership: "none", summary: null, details: null });
+      return void this.lookBack();
+    }
     this.set({
+      farewell: null,
       summary,
       membership: summary.membership,
       details: this.conversation.details(),
       typing: this.conversation.typing(),
     });
+    this.lastDetails = this.now.details;
+    this.isAsked = false;
     this.begin();
+  }
+
+  /** Of a room that is at hand again and again; of another the server is asked once. */
+  private async lookBack(): Promise<void> {
+    if (this.isAsked && !this.conversation.exists) return;
+    this.isAsked = true;
+    const farewell = await this.conversation.farewell().catch(() => null);
+    if (this.now.membership === "none") this.set({ farewell });
   }
 
   private async lookIdentity(): Promise<void> {

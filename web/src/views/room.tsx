@@ -8,6 +8,7 @@ import type { Panel } from "../viewmodels/route";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { levelName } from "./format";
 import { Banner } from "./frame";
+import { HadToLeave } from "./had_to_leave";
 import { PinBar } from "./pin_bar";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
@@ -25,8 +26,9 @@ const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default:
 export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | null }) {
   const { t } = useTranslation();
   const main = useMain();
-  const { details, membership, summary, changedIdentity, poll, viewing } = useSnapshot(model);
+  const { details, membership, summary, changedIdentity, poll, viewing, farewell } = useSnapshot(model);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
+  if (farewell) return <HadToLeave model={model} farewell={farewell} back={<BackToList alone />} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
   const { replacedBy } = details;
   return (
