@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from chappe.agency.app import AgencyServer
+from chappe.agency.audit_state import AuditState
 from chappe.agency.console.scope import Actor
 from chappe.agency.organisations import Organisation
 from chappe.agency.read_guard import ReadGuard as Guard
@@ -572,3 +573,21 @@ async def test_whoever_is_held_is_not_told_so_by_the_console(ministry: Server, a
     assert "26/1234" in await told(second) and '"kind": "person"' in await told(second)
     own = await told(admin)
     assert "26/1234" not in own and "Parquet" not in own and '"kind": "person"' not in own
+
+
+async def test_the_audit_log_is_searched_and_says_whether_it_is_whole(ministry: Server, admin: Person, anne: Person) -> None:
+    node = ministry.node
+    assert isinstance(node, AgencyServer)
+    for action, about in (("lock", anne.id), ("unlock", anne.id), ("lock", "@karim:localhost")):
+        await node.audit.record(admin.id, action, {"organisation": "culture", "user_id": about})
+    found = [(entry["action"], entry["detail"]["user_id"]) for entry in await view(admin, "audit", search="lock anne")]
+    assert found == [("unlock", anne.id), ("lock", anne.id)]
+    assert await view(admin, "audit", search="nothing of the kind") == []
+    assert await view(admin, "audit", search="%") == [], "what is looked for is no pattern"
+    whole = await admin.call("GET", f"{CULTURE}/audit_chain")
+    assert whole["intact"] is True and whole["number"] >= 3
+    await node.database.execute("UPDATE audit SET action = 'erase' WHERE number = 2")
+    assert await admin.call("GET", f"{CULTURE}/audit_chain") == whole, "it is not read through at every look"
+    broken = await AuditState(node.audit, node.now_ms).state()
+    assert (broken["intact"], broken["number"]) == (False, 2)
+    assert (await refused(anne.call("GET", f"{CULTURE}/audit_chain"))).status == 403

@@ -1,5 +1,5 @@
 // Pictures of the screens, at three widths, light and dark: docs/gallery is made of them (make gallery).
-import { arrive, attach, createRoom, messages, play, say, sees, server } from "./stage.mjs";
+import { arrive, attach, createRoom, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 const [, , , , folder] = process.argv;
 const WIDTHS = [[360, 740], [768, 1024], [1440, 900]];
@@ -106,5 +106,21 @@ await play({
     await mehdi.getByRole("link", { name: /Cellule de crise/ }).click();
     await mehdi.getByText("Message verrouillé sur cet appareil").first().waitFor();
     await picture(mehdi, "locked");
+  },
+  async "pages of the server"() {
+    const page = await visit();
+    for (const [name, path] of [["page-sign-in", "/login?login_hint=sophie.lambert@prefecture-rhone.example"], ["page-register", "/register"]]) {
+      await page.goto(`${server}${path}`);
+      await picture(page, name);
+    }
+    await page.goto(`${server}/login`);
+    await page.locator("#login").fill("sophie");
+    await page.locator("#password").fill(sophie.password);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Mon compte" }).waitFor();
+    await picture(page, "page-account");
+    await page.goto(`${server}/account/second-factor`);
+    await picture(page, "page-second-factor");
+    await page.context().close();
   },
 });

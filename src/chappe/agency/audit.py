@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,16 +123,21 @@ class Audit:
         )
         return [_shown(row) for row in rows]
 
-    async def of_organisation(self, organisation: str | None, limit: int, start: int) -> list[dict[str, Any]]:
-        """The latest first: what concerned an organisation (None: everything)."""
+    async def of_organisation(
+        self, organisation: str | None, limit: int, start: int, searched: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The latest first: what concerned an organisation (None: everything). `searched`: patterns that an entry must match."""
         rows = await read(
             self._database,
             Entry,
-            """SELECT number, ts, actor, action, detail FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
+            """SELECT number, ts, actor, action, detail FROM audit
+                WHERE ($1::text IS NULL OR detail::jsonb->>'organisation' = $1)
+                  AND lower(actor || ' ' || action || ' ' || detail) LIKE ALL ($4::text[])
                 ORDER BY number DESC LIMIT $2 OFFSET $3""",
             organisation,
             limit,
             start,
+            list(searched),
         )
         return [_shown(row) for row in rows]
 

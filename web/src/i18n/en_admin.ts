@@ -4,6 +4,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.nothingText": "This page is for whoever administers an organisation.",
   "admin.everywhere": "The whole installation",
   "admin.organisation": "Organisation",
+  "admin.chain.intact": "Chain intact: all {{number}} entries are as they were written (checked {{when}}).",
+  "admin.chain.broken":
+    "The log is not as it was written, from entry {{number}} on (checked {{when}}). Tell whoever is responsible for security.",
   "admin.search": "Name, identifier",
   "admin.none": "Nothing here",
   "admin.noMatch": "Nothing found",

@@ -4,6 +4,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.nothingText": "Cette page est réservée aux gestionnaires d’une organisation.",
   "admin.everywhere": "Toute l’installation",
   "admin.organisation": "Organisation",
+  "admin.chain.intact": "Chaîne intacte : les {{number}} entrées sont telles qu’elles ont été écrites (vérifié le {{when}}).",
+  "admin.chain.broken":
+    "Le journal n’est plus tel qu’il a été écrit, à partir de l’entrée {{number}} (vérifié le {{when}}). Prévenez la personne responsable de la sécurité.",
   "admin.search": "Nom, identifiant",
   "admin.none": "Rien ici",
   "admin.noMatch": "Aucun résultat",

@@ -17,6 +17,12 @@ export interface Done extends Row {
   approvers?: number;
 }
 
+export interface AuditChain {
+  intact: boolean;
+  number: number;
+  checked_ts: number;
+}
+
 export class Console {
   constructor(private readonly client: MatrixClient) {}
 
@@ -34,6 +40,11 @@ export class Console {
   ): Promise<{ items: Row[]; names: Record<string, string>; next?: number }> {
     const query = { ...(search ? { search } : {}), ...(from ? { from: String(from) } : {}) };
     return this.call(Method.Get, `${at(organisation)}/${view}`, undefined, query);
+  }
+
+  /** Whether the audit log is what was written. `number`: of the latest entry, or of the first that is not. */
+  auditChain(organisation: string): Promise<AuditChain> {
+    return this.call(Method.Get, `${at(organisation)}/audit_chain`);
   }
 
   async person(organisation: string, userId: string): Promise<Row> {

@@ -171,3 +171,22 @@ describe("an action", () => {
     expect(await (await model.package({ id: 5 })).text()).toBe("/culture/5");
   });
 });
+
+test("the audit log says whether it is whole; other lists ask nothing, and without an answer nothing is said", async () => {
+  const chain = { intact: false, number: 7, checked_ts: 5 };
+  for (const [view, answer, expected, times] of [
+    ["audit", async () => chain, chain, 1],
+    ["audit", () => Promise.reject(new Error("offline")), null, 1],
+    ["people", async () => chain, null, 0],
+  ] as const) {
+    let asked = 0;
+    const auditChain = (): Promise<typeof chain> => {
+      asked++;
+      return answer();
+    };
+    const matrix = signedIn({ console: { view: async () => ({ items: [], names: {} }), auditChain } });
+    const model = new AdminViewModel(matrix, RIGHTS, "culture", VIEWS.find((each) => each.name === view)!, new FakeClock());
+    await settled();
+    expect([model.snapshot().chain, asked]).toEqual([expected, times]);
+  }
+});

@@ -1,6 +1,6 @@
 /** The administration console: one of its lists, and doing something to what stands there. */
 
-import type { Done, Rights, Row } from "../matrix/console";
+import type { AuditChain, Done, Rights, Row } from "../matrix/console";
 import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
@@ -30,6 +30,8 @@ interface State extends Doing {
   /** What was done last, to be said: the key of a sentence. */
   done: string | null;
   person: Row | null;
+  /** Of the audit log. */
+  chain: AuditChain | null;
 }
 
 export class AdminViewModel extends ActingViewModel<State> {
@@ -44,9 +46,10 @@ export class AdminViewModel extends ActingViewModel<State> {
     readonly view: View,
     clock: Clock = browser,
   ) {
-    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null }, clock);
+    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null, chain: null }, clock);
     this.console = matrix.console;
     void this.look();
+    if (view.name === "audit") void this.lookAtChain();
   }
 
   person(id: string, row: Row | null = null): Person {
@@ -89,6 +92,11 @@ export class AdminViewModel extends ActingViewModel<State> {
       const rows = [...(this.now.rows ?? []), ...items];
       this.set({ rows, names: { ...this.now.names, ...names }, next: next ?? null });
     });
+
+  /** Without an answer nothing is said of it. */
+  private async lookAtChain(): Promise<void> {
+    this.set({ chain: await this.console.auditChain(this.organisation).catch(() => null) });
+  }
 
   /** Everything of one account. */
   readonly open = (id: string): Promise<boolean> =>

@@ -187,6 +187,7 @@ export const VIEWS: View[] = [
   {
     name: "audit",
     icon: "journal",
+    search: true,
     columns: [["ts", "moment"], ["actor", "someone"], ["action", "word"], ["detail", "detail"]],
     actions: always(),
   },

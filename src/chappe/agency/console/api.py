@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from chappe.agency.audit import Audit
+from chappe.agency.audit_state import AuditState
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.agency.console.views import Views
@@ -37,9 +38,16 @@ class ConsoleDecision(msgspec.Struct):
 
 class ConsoleApi:
     def __init__(
-        self, scope: ConsoleScope, actions: Actions, views: Views, exports: Exports, factors: SecondFactors, audit: Audit
+        self,
+        scope: ConsoleScope,
+        actions: Actions,
+        views: Views,
+        exports: Exports,
+        factors: SecondFactors,
+        audit: Audit,
+        audit_state: AuditState,
     ) -> None:
-        self._scope, self._actions, self._views = scope, actions, views
+        self._scope, self._actions, self._views, self._audit_state = scope, actions, views, audit_state
         self._exports, self._factors, self._audit = exports, factors, audit
 
     @endpoint("GET", _ROOT + "/rights", **_SEE)
@@ -105,6 +113,12 @@ class ConsoleApi:
         detail = {"organisation": actor.organisation, "package": package, "outcome": "done"}
         await self._audit.record(actor.user_id, "fetch_package", detail)
         return response
+
+    @endpoint("GET", _ORGANISATION + "/audit_chain", **_SEE)
+    async def audit_chain(self, request: Request) -> Answer:
+        """Whether the audit log is what was written, as it was last read through."""
+        await self._actor(request)
+        return await self._audit_state.state()
 
     @endpoint("GET", _ORGANISATION + "/{view}", **_SEE)
     async def view(self, request: Request) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chappe.agency.audit import Audit
+from chappe.agency.audit_state import AuditState
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
@@ -68,6 +69,7 @@ PART = Part(
         RegistryActions,
         actions,
         Views,
+        AuditState,
     ),
     replaces=(administrators,),
     endpoints=(ConsoleApi,),

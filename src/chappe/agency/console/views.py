@@ -236,7 +236,8 @@ class Views:
 
     async def audit(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """The latest first: of the organisation, or everything."""
-        found = await self._audit.of_organisation(None if actor.is_everywhere else actor.organisation, PAGE + 1, start)
+        organisation = None if actor.is_everywhere else actor.organisation
+        found = await self._audit.of_organisation(organisation, PAGE + 1, start, patterns(search))
         return await self._holds.untold(actor.user_id, found[:PAGE]), len(found) > PAGE
 
     async def legal_holds(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:

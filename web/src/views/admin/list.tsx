@@ -4,6 +4,7 @@ import type { Row } from "../../matrix/console";
 import { keep } from "../../platform/files";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
 import { isGrave } from "../../viewmodels/admin_views";
+import { moment } from "../format";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
@@ -16,7 +17,7 @@ import { PersonDialog } from "./person_dialog";
 export function AdminList({ model }: { model: AdminViewModel }) {
   const { t } = useTranslation();
   const { view, rights } = model;
-  const { rows, next, search, busy, problem, done, person } = useSnapshot(model);
+  const { rows, next, search, busy, problem, done, person, chain } = useSnapshot(model);
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const run = (action: string, row: Row): void => {
     if (action === "refuse" || action === "withdraw") void model.decide(row, false);
@@ -44,6 +45,17 @@ export function AdminList({ model }: { model: AdminViewModel }) {
           </button>
         ))}
       </div>
+      {chain && (
+        <p className={chain.intact ? "note mt3" : "note danger mt3"} role={chain.intact ? "status" : "alert"}>
+          <Icon name={chain.intact ? "check" : "shieldbad"} size={18} />
+          <span>
+            {t(chain.intact ? "admin.chain.intact" : "admin.chain.broken", {
+              number: chain.number,
+              when: moment(chain.checked_ts),
+            })}
+          </span>
+        </p>
+      )}
       {view.search && (
         <div className="row mt3">
           <SearchBox label={t("admin.search")} value={search} onText={model.type} className="forumseek" />
