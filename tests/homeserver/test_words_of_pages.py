@@ -14,7 +14,7 @@ from chappe.homeserver.api.pages.refusals import REFUSALS, in_french
 from chappe.homeserver.api.pages.texts import TEXTS, words
 from chappe.homeserver.outbound.mail.letters import compose
 from chappe.homeserver.outbound.mail.texts import TEXTS as LETTERS
-from chappe.i18n import MONTHS, curled, day
+from chappe.i18n import MONTHS, curled, day, in_a_sentence
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
@@ -63,6 +63,16 @@ def test_every_text_is_typeset_as_its_language_asks() -> None:
     ]
     assert wrong == []
     assert curled("it isn't 'so'") == "it isn’t 'so'", "what the APIs say, on a page"
+
+
+def test_who_is_of_an_organisation_is_said_so_in_a_sentence() -> None:
+    for name, said in (
+        ("Anne [Culture]", "Anne (Culture)"),
+        ("[Culture]", "[Culture]"),
+        ("Anne", "Anne"),
+        ("a [b] [c]", "a [b] (c)"),
+    ):
+        assert in_a_sentence(name) == said
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ await play({
     gaston = await visit();
     const link = await ask("mail", "gaston@lagaffe.example");
     await gaston.goto(link);
-    await gaston.getByRole("heading", { name: "Sophie Lambert [Culture] vous invite" }).waitFor();
+    await gaston.getByRole("heading", { name: "Sophie Lambert (Culture) vous invite" }).waitFor();
     for (const said of ["Travaux du musée", "Lot électricité", "Accès jusqu’au", "gaston@lagaffe.example"]) await gaston.getByText(said).first().waitFor();
     await look(gaston, "invitation");
     await gaston.getByRole("button", { name: "Créer mon compte" }).click();

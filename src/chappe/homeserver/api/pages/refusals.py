@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 
 from chappe.homeserver.api.pages.texts import TEXTS
-from chappe.i18n import spaced
+from chappe.i18n import typeset
 from chappe.matrix.errors import MatrixError
 
-GENERAL = "Cette demande n’a pas pu être acceptée. Réessayez ; si cela continue, demandez à votre administrateur."
+GENERAL = typeset(
+    "Cette demande n’a pas pu être acceptée. Réessayez ; si cela continue, demandez à votre administrateur.", True
+)
 ANEW = "Cette connexion n’a pas abouti : recommencez depuis l’application."
 PROVIDER = "Votre fournisseur d’identité n’a pas confirmé cette connexion : recommencez, ou demandez à votre administrateur."
 LINK = "Ce lien n’est plus valable : demandez-en un nouveau."
@@ -108,8 +110,8 @@ def in_french(error: MatrixError) -> str:
         return error.message
     for pattern, french in _PATTERNS:
         if found := pattern.fullmatch(error.message):
-            return spaced(french).format(**found.groupdict())
-    return spaced(GENERAL)
+            return typeset(french, True).format(**found.groupdict())
+    return GENERAL
 
 
 def _pattern(english: str) -> re.Pattern[str]:

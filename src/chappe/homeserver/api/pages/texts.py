@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chappe.i18n import spaced
+from chappe.i18n import typeset
 
 _WRITTEN: dict[str, tuple[str, str]] = {
     "sign_in": ("Se connecter", "Sign in"),
@@ -331,7 +331,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
 }
 
 
-TEXTS = {key: (spaced(french), english) for key, (french, english) in _WRITTEN.items()}
+TEXTS = {key: (typeset(french, True), typeset(english, False)) for key, (french, english) in _WRITTEN.items()}
 
 
 def words(key: str, is_french: bool, **values: object) -> str:

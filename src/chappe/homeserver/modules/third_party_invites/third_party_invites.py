@@ -28,7 +28,7 @@ from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
-from chappe.i18n import day
+from chappe.i18n import day, in_a_sentence
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.email_address import masked, parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -212,7 +212,7 @@ class ThirdPartyInvites:
 
     async def _name(self, user_id: str) -> str:
         user = await self._accounts.find_user(user_id)
-        return (user.profile.get("displayname") if user else None) or user_id
+        return in_a_sentence((user.profile.get("displayname") if user else None) or user_id)
 
     # ---------------------------------------------------------------------------------------------- while it waits
 

@@ -9,7 +9,7 @@ from html import escape
 from chappe.config import Brand
 from chappe.homeserver.outbound.mail.message import one_line
 from chappe.homeserver.outbound.mail.texts import TEXTS
-from chappe.i18n import spaced
+from chappe.i18n import typeset
 
 _HTML = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark"><title>{subject}</title>
@@ -37,8 +37,9 @@ def compose(
     subject, paragraphs, label = TEXTS[kind]["fr" if language.startswith("fr") else "en"]
     clean = {name: one_line(str(value))[:200] for name, value in values.items()} | {"brand": brand.name}
     extra = [one_line(line) for line in extra]
-    if language.startswith("fr"):
-        subject, paragraphs, label = spaced(subject), [spaced(each) for each in paragraphs], label and spaced(label)
+    is_french = language.startswith("fr")
+    subject, label = typeset(subject, is_french), label and typeset(label, is_french)
+    paragraphs = [typeset(each, is_french) for each in paragraphs]
     title = subject.format(**clean)
     lines = [p.format(**clean) for p in paragraphs]
     plain = "\n\n".join([*lines, *extra, *([link] if link else []), f"-- \n{brand.name}"]) + "\n"
