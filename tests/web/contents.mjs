@@ -46,7 +46,7 @@ await play({
     let found;
     for (let tries = 0; tries < 60 && !found; tries += 1) {
       const { chunk } = await call("GET", `client/v3/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=5`);
-      found = chunk.find((each) => each.content.formatted_body?.includes("data-mx-spoiler"));
+      found = chunk.find((each) => each.sender === "@claire:localhost" && each.content.formatted_body?.includes("data-mx-spoiler"));
       if (!found) await new Promise((resolve) => setTimeout(resolve, 200));
     }
     assert(found.content.formatted_body === 'Réponse : <span data-mx-spoiler="film"><strong>à la fin</strong></span>', found.content.formatted_body);

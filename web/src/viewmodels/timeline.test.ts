@@ -170,6 +170,19 @@ describe("what comes", () => {
     expect(model.snapshot().unreadBelow).toBe(0);
   });
 
+  test("what is fetched on the way to the end is no news", async () => {
+    const { model, timeline } = await opened({ items: three(), newer: true, event: "$2" });
+    timeline.grow = async () => {
+      timeline.items.push(item({ eventId: "$4" }));
+      return true;
+    };
+    await model.newer();
+    expect(model.snapshot()).toMatchObject({ announcement: null, unreadBelow: 0 });
+    timeline.items = three();
+    await model.jump("$far"); // nor is what stands at another place
+    expect(model.snapshot()).toMatchObject({ announcement: null, unreadBelow: 0 });
+  });
+
   test("is read where it is seen; what could not be told is told again", async () => {
     const { model, timeline, read, state } = await opened({ items: three() });
     state.offline = true;

@@ -86,9 +86,11 @@ export class TimelineViewModel extends ViewModel<State> {
       if (turn !== this.turn) return;
       if (!this.hasOpened) this.readUpTo = this.timeline.readUpTo;
       this.hasOpened = true;
-      this.look();
-      const target = event ? (this.targetOf(event) ?? this.nearest(near)) : null;
-      this.set({ loading: false, target, highlighted: target ? event : null });
+      // the rows and where one is in them at once: in between the list would go to its end
+      this.look(false, (rows) => {
+        const target = event ? (this.targetOf(event, rows) ?? this.nearest(near, rows)) : null;
+        return { loading: false, target, highlighted: target ? event : null };
+      });
       if (!event) {
         this.set({ unreadAbove: this.missed() });
         void this.read();
@@ -209,13 +211,20 @@ export class TimelineViewModel extends ViewModel<State> {
     if (visible) void this.read();
   };
 
-  private look(prepended = false): void {
+  private look(prepended = false, then: (rows: Row[]) => Partial<State> = () => ({})): void {
     const items = this.timeline.list();
     const rows = rowsOf(items, this.readUpTo);
     const newest = items.at(-1) ?? null;
     const before = this.items.at(-1) ?? null;
     const fresh =
-      newest && before && newest.key !== before.key && !newest.mine && newest.content.type !== "event" && !prepended;
+      newest &&
+      before &&
+      newest.key !== before.key &&
+      !newest.mine &&
+      newest.content.type !== "event" &&
+      !prepended &&
+      !this.now.loading &&
+      !this.now.newer; // what is fetched on the way to the end was said before
     this.set({
       rows,
       prepended,
@@ -223,18 +232,19 @@ export class TimelineViewModel extends ViewModel<State> {
       newer: this.timeline.hasNewer,
       announcement: fresh ? newest : this.now.announcement,
       unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
+      ...then(rows),
     });
     if (this.atBottom) void this.read();
   }
 
   /** What was said at a time, or next after it: some events have no row. */
-  private nearest(ts: number | null): State["target"] {
-    const item = ts === null ? undefined : this.items.find((each) => each.ts >= ts);
-    return item ? this.targetOf(item.eventId) : null;
+  private nearest(ts: number | null, rows: Row[]): State["target"] {
+    const row = ts === null ? undefined : rows.find((each) => each.type === "item" && each.item.ts >= ts);
+    return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 
-  private targetOf(event: string): State["target"] {
-    const row = this.now.rows.find((each) => each.type === "item" && each.item.eventId === event);
+  private targetOf(event: string, rows = this.now.rows): State["target"] {
+    const row = rows.find((each) => each.type === "item" && each.item.eventId === event);
     return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 }

@@ -8,6 +8,7 @@ import type { TimelineViewModel } from "../viewmodels/timeline";
 import type { Row } from "../viewmodels/timeline_rows";
 import { textFor } from "./content";
 import { day } from "./format";
+import { useLanding } from "./landing";
 import { MessageRow } from "./message";
 import { QuotePart } from "./quote_part";
 import { useChoosing } from "./selection_bar";
@@ -47,12 +48,10 @@ export function Timeline({ room, timeline, details }: Props) {
   const bottom = useRef(true);
   const [awayFromEnd, setAway] = useState(false);
 
+  const isLanding = useLanding(scroller, handle, timeline, target, () => onScroll(scroller.current?.scrollTop ?? 0));
+
   useLayoutEffect(() => {
-    if (target) {
-      const index = rows.findIndex((each) => each.key === target.key);
-      if (index >= 0) handle.current?.scrollToIndex(index, { align: "center" });
-      bottom.current = false;
-    }
+    if (target) bottom.current = false;
   }, [target]);
 
   useLayoutEffect(() => {
@@ -101,6 +100,7 @@ export function Timeline({ room, timeline, details }: Props) {
       setAway(fromEnd > 600 || timeline.snapshot().newer);
       timeline.scrolled(bottom.current);
       lookForUnread();
+      if (isLanding()) return;
       if (offset < 800) void timeline.older();
       if (fromEnd < 800) void timeline.newer();
     },
@@ -110,7 +110,7 @@ export function Timeline({ room, timeline, details }: Props) {
   // a screen that is not filled asks for more by itself
   useEffect(() => {
     const box = scroller.current;
-    if (!loading && !loadingOlder && !resting && older && box && box.scrollHeight <= box.clientHeight + 400)
+    if (!isLanding() && !loading && !loadingOlder && !resting && older && box && box.scrollHeight <= box.clientHeight + 400)
       void timeline.older();
   }, [loading, loadingOlder, resting, older, rows.length]);
 
