@@ -80,6 +80,7 @@ async def act(play: str, *arguments: str) -> None:
         "contents",
         "landing",
         "messages",
+        "saved",
         "new_sign_in",
         "tour",
     ],

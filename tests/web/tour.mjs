@@ -15,7 +15,7 @@ async function go(hash) {
 
 async function tour(kind) {
   const screens = {
-    home: "#/", room: `#/room/${room}`, forums: "#/forums", files: "#/files", threads: "#/threads", settings: "#/settings",
+    home: "#/", room: `#/room/${room}`, forums: "#/forums", files: "#/files", threads: "#/threads", saved: "#/saved", settings: "#/settings",
     ...Object.fromEntries(["members", "pins", "files", "details", "search"].map((panel) => [panel, `#/room/${room}?panel=${panel}`])),
     person: `#/room/${room}?panel=person&id=${encodeURIComponent("@lucie:localhost")}`,
     ...Object.fromEntries(["profile", "notifications", "appearance", "devices", "privacy", "help"].map((page) => [page, `#/settings/${page}`])),

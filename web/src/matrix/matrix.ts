@@ -35,6 +35,7 @@ import { directs, kindOf } from "./room_kind";
 import { RoomOrder } from "./room_order";
 import { RoomReading } from "./room_reading";
 import { Rooms } from "./rooms";
+import { SavedMessages } from "./saved";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import type { SignedIn } from "./signed_in";
 import { ThreadFollowing } from "./thread_following";
@@ -61,6 +62,7 @@ export class Matrix implements SignedIn {
   readonly order: RoomOrder;
   readonly reading: RoomReading;
   readonly threads: Threads;
+  readonly saved: SavedMessages;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
   readonly media: Media;
@@ -89,6 +91,7 @@ export class Matrix implements SignedIn {
     this.order = new RoomOrder(client);
     const following = new ThreadFollowing(client);
     this.threads = new Threads(client, this.people, following);
+    this.saved = new SavedMessages(client, this.people);
     this.reading = new RoomReading(client, following);
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);

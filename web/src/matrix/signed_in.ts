@@ -23,6 +23,7 @@ import type { RoomPeople } from "./room_people";
 import type { RoomReading } from "./room_reading";
 import type { RoomSettings } from "./room_settings";
 import type { Rooms } from "./rooms";
+import type { SavedMessages } from "./saved";
 import type { Scheduled } from "./scheduled";
 import type { Session } from "./session";
 import type { ThreadFollowing } from "./thread_following";
@@ -77,6 +78,7 @@ export interface SignedIn {
   readonly order: Face<RoomOrder>;
   readonly reading: Face<RoomReading>;
   readonly threads: SomeThreads;
+  readonly saved: Face<SavedMessages>;
   readonly entry: Face<RoomEntry>;
   readonly directory: Face<RoomDirectory>;
   readonly media: Face<Media>;

@@ -229,6 +229,15 @@ export interface ThreadSummary {
   follows: boolean;
 }
 
+/** A message that is kept for later. Times in milliseconds since 1970. */
+export interface SavedMessage {
+  roomId: string;
+  eventId: string;
+  savedAt: number;
+  remindAt: number | null;
+  doneAt: number | null;
+}
+
 export interface Outgoing {
   body: string;
   html: string | null;

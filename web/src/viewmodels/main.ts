@@ -12,6 +12,7 @@ import { type Entrance, RoomViewModel } from "./room";
 import { RoomActs } from "./room_acts";
 import { RoomListViewModel } from "./room_list";
 import { type Panel, type Route, readRoute, writeRoute } from "./route";
+import { SavedViewModel } from "./saved";
 import { type Ask, NOTHING } from "./search_ask";
 import { SwitcherViewModel } from "./switcher";
 import { ThreadsViewModel } from "./threads";
@@ -49,6 +50,7 @@ export class MainViewModel extends ViewModel<State> {
   readonly ownSections: OwnSections;
   readonly notifier: Notifier;
   readonly threads: ThreadsViewModel;
+  readonly saved: SavedViewModel;
   /** The verification that was opened last: closed, it does not open again by itself. */
   private shown: SomeVerification | null = null;
 
@@ -78,6 +80,8 @@ export class MainViewModel extends ViewModel<State> {
       () => (this.now.route.screen === "room" ? this.now.route.id : null),
       (id) => this.openRoom(id),
     );
+    this.saved = new SavedViewModel(matrix, page, () => this.go({ screen: "saved" }));
+    this.scope.owns(() => this.saved.close());
     this.threads = new ThreadsViewModel(matrix, preferences);
     this.scope.owns(() => this.threads.close());
     this.scope.owns(page.onHash(() => this.look()));
@@ -162,6 +166,12 @@ export class MainViewModel extends ViewModel<State> {
     const { route } = this.now;
     if (route.screen === "room") this.go({ ...route, panel });
     else if (route.screen === "threads" && route.room && panel) this.go({ screen: "room", id: route.room, event: null, panel }); // beside a thread there is no room for it
+  };
+
+  /** Keeps a message for later, or lets go of it; that is said. */
+  readonly keep = async (roomId: string, eventId: string): Promise<void> => {
+    const kept = await this.saved.keep(roomId, eventId);
+    this.say(kept === null ? "saved.failed" : kept ? "saved.kept" : "saved.let");
   };
 
   readonly openThread = (room: string, thread: string): void => this.go({ screen: "threads", room, thread });

@@ -12,6 +12,7 @@ test.each([
   "#/room/!a?panel=members",
   "#/room/!a/%24event?via=one.example&via=two.example",
   "#/threads",
+  "#/saved",
   "#/threads/!a%3Ab/%24root",
 ])("%s is read and written back", (hash) => {
   expect(writeRoute(readRoute(hash))).toBe(hash);

@@ -14,6 +14,7 @@ export type Route =
   | { screen: "room"; id: string; event: string | null; panel: Panel | null; via?: string[] }
   | { screen: "forums" }
   | { screen: "files" }
+  | { screen: "saved" }
   | { screen: "threads"; room: string | null; thread: string | null }
   | { screen: "search"; ask: Ask }
   | { screen: "settings"; page: SettingsPage | null }
@@ -32,7 +33,7 @@ export function readRoute(hash: string): Route {
   if (screen === "threads")
     return rest[0] && rest[1] ? { screen, room: rest[0], thread: rest[1] } : { screen, room: null, thread: null };
   if (screen === "search") return { screen, ask: readAsk(query) };
-  if (screen === "forums" || screen === "files") return { screen };
+  if (screen === "forums" || screen === "files" || screen === "saved") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
   if (screen === "admin") return { screen: "admin", organisation: rest[0] || null, view: rest[1] || null };
   return { screen: "home" };

@@ -21,6 +21,7 @@ const Switcher = lazy(() => import("./switcher").then((each) => ({ default: each
 const VerificationDialog = lazy(() => import("./verification").then((each) => ({ default: each.VerificationDialog })));
 const Forums = lazy(() => import("./forums").then((each) => ({ default: each.Forums })));
 const FilesPage = lazy(() => import("./files").then((each) => ({ default: each.FilesPage })));
+const Saved = lazy(() => import("./saved").then((each) => ({ default: each.Saved })));
 const ThreadList = lazy(() => import("./threads").then((each) => ({ default: each.ThreadList })));
 const ThreadPlace = lazy(() => import("./threads").then((each) => ({ default: each.ThreadPlace })));
 const SearchPage = lazy(() => import("./search_page").then((each) => ({ default: each.SearchPage })));
@@ -123,7 +124,8 @@ function Main() {
   useLinks();
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
-  const listed = route.screen === "home" || route.screen === "room" || (route.screen === "search" && !phone);
+  const besideList = ["search", "saved"].includes(route.screen) && !phone;
+  const listed = route.screen === "home" || route.screen === "room" || besideList;
   const showList = listed && (!phone || route.screen === "home");
   const isThread = route.screen === "threads" && route.thread !== null;
   const showRest = !phone || (route.screen !== "home" && (route.screen !== "threads" || isThread));
@@ -161,6 +163,7 @@ function Main() {
             {route.screen === "home" && <Welcome />}
             {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
             {route.screen === "threads" && <ThreadPlace room={route.room} thread={route.thread} model={room} />}
+            {route.screen === "saved" && <Saved />}
             {route.screen === "forums" && <Forums />}
             {route.screen === "files" && <FilesPage />}
             {route.screen === "search" && <SearchPage ask={route.ask} />}
@@ -214,6 +217,12 @@ function useKeys(): void {
       } else if (event.altKey && event.key.toLowerCase() === "n") {
         event.preventDefault();
         main.openCreate();
+      } else if (event.key === "s" && !control && !event.altKey) {
+        const { room } = main.snapshot();
+        const target = event.target as HTMLElement;
+        const message = target.closest<HTMLElement>("[data-event]")?.dataset.event;
+        if (room && message?.startsWith("$") && !target.closest("input, textarea, [contenteditable]"))
+          void main.keep(room.id, message);
       } else if (event.key === "F6") {
         event.preventDefault();
         nextRegion(event.shiftKey ? -1 : 1);

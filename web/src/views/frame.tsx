@@ -36,7 +36,7 @@ export function Rail({ phone = false }: { phone?: boolean }) {
     return (!each.feature || configuration?.features[each.feature] !== false) && (!each.admin || rights !== null);
   });
   const current = (each: Route): boolean =>
-    each.screen === route.screen || (each.screen === "home" && ["room", "threads", "search"].includes(route.screen));
+    each.screen === route.screen || (each.screen === "home" && ["room", "threads", "search", "saved"].includes(route.screen));
   const links = places.map((each) => (
     <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
       <span className="pill">

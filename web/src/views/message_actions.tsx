@@ -33,6 +33,7 @@ export function Actions({ item, room, timeline, details, ask }: Props) {
   const pinned = details.pinned.includes(item.eventId);
   const isText = item.content.type === "text";
   const readable = item.content.type !== "locked";
+  const kept = main.saved.isKept(room.id, item.eventId);
   const copyLink = (kind: "own" | "any"): void => {
     void navigator.clipboard.writeText(room.linkTo(item, main.origin)[kind]).then(() => main.say("message.linkCopied"));
   };
@@ -46,6 +47,7 @@ export function Actions({ item, room, timeline, details, ask }: Props) {
     ...(readable && item.content.type !== "poll" && details.level?.forwarding !== false
       ? [{ name: t("message.forward"), icon: "forward" as const, run: () => ask("forward") }]
       : []),
+    { name: t(kept ? "saved.letGo" : "saved.keep"), icon: "bookmark", run: () => void main.keep(room.id, item.eventId) },
     { name: t("message.select"), icon: "check", run: () => room.selection.begin(item, timeline.threadId) },
     ...(details.may.pin
       ? [

@@ -6,8 +6,10 @@ import { useMain, useSnapshot } from "../use";
 
 export function Entries() {
   const { t } = useTranslation();
-  const { threads } = useMain();
-  const { count } = useSnapshot(threads);
+  const main = useMain();
+  const { count } = useSnapshot(main.threads);
+  const { due } = useSnapshot(main.saved);
+  const { route } = useSnapshot(main);
   return (
     <nav className="entries" aria-label={t("list.entries")}>
       <a className="entry" href="#/threads">
@@ -17,6 +19,16 @@ export function Entries() {
           <span className="entrycount">
             <span aria-hidden="true">{count}</span>
             <span className="sr">, {t("threads.count", { count })}</span>
+          </span>
+        )}
+      </a>
+      <a className="entry" href="#/saved" aria-current={route.screen === "saved" ? "page" : undefined}>
+        <Icon name="bookmark" size={18} />
+        {t("saved.title")}
+        {due > 0 && (
+          <span className="entrycount">
+            <span aria-hidden="true">{due}</span>
+            <span className="sr">, {t("saved.count", { count: due })}</span>
           </span>
         )}
       </a>
