@@ -99,7 +99,7 @@ await play({
     await sees(third, "La carte est au bureau Vauban");
     await third.getByText("Cet appareil n’est pas confirmé").waitFor({ state: "detached" });
     for (const page of [sophie, third]) await page.goto(`${server}/#/settings/devices`);
-    for (const page of [sophie, third]) await page.getByText(/lisible par vous seul : [1-9]\d* clés?\./).waitFor();
+    for (const page of [sophie, third]) await page.getByText(/lisible par vous seul\s:\s[1-9]\d*\sclés?\./).waitFor();
     await look(third, "third-devices");
     const count = await third.getByText(/lisible par vous seul/).innerText();
     await third.context().close();

@@ -163,8 +163,9 @@ export class MessageIndex {
   private add(event: MatrixEvent): void {
     const id = event.getId();
     if (!id || id.startsWith("~")) return;
-    const redacts = event.getType() === EventType.RoomRedaction ? event.getAssociatedId() : null;
-    if (redacts) return this.redact(redacts, roomOf(event));
+    // where it stands depends on the version of the room
+    const redacts = event.getType() === EventType.RoomRedaction && (event.event.redacts ?? event.getWireContent().redacts);
+    if (typeof redacts === "string" && redacts) return this.redact(redacts, roomOf(event));
     if (event.isRedacted() || event.isState()) return;
     const { locked, content } = readable(event);
     if (locked) this.locked.add(event);
