@@ -275,6 +275,31 @@ async def test_only_the_fields_that_are_asked_for(alice: Person) -> None:
     assert all(e.keys() <= {"type", "content"} for e in section["state"]["events"])
 
 
+async def test_what_some_fields_leave_is_kept_for_these_fields(alice: Person, bob: Person) -> None:
+    """Whoever asks for what, and after whom: it is what they would get alone."""
+    room = await alice.create_room(preset="public_chat", name="Salle")
+    await bob.join(room)
+    await alice.say(room, "first")
+    fields = (["type"], ["type", "content.body"], ["content"], None)
+
+    async def shown(person: Person, wanted: list[str] | None, form: str = "client") -> list[dict[str, Any]]:
+        rule = {"event_format": form} | ({"event_fields": wanted} if wanted else {})
+        section = joined(await person.call("GET", "/sync", filter=json.dumps(rule)), room)
+        return [*section["timeline"]["events"], *section["state"]["events"]]
+
+    for last in ("first", "second"):
+        for wanted in (*fields, *reversed(fields), *fields):
+            for person in (alice, bob):
+                events = await shown(person, wanted)
+                assert [e["content"].get("body") for e in events if "body" in e.get("content", {})][-1:] == (
+                    [last] if wanted != ["type"] else []
+                )
+                if wanted is not None:
+                    assert {key for event in events for key in event} == {field.split(".")[0] for field in wanted}
+        assert all("auth_events" in event for event in await shown(bob, None, "federation"))
+        await alice.say(room, "second")
+
+
 async def test_ones_own_transaction_id(alice: Person) -> None:
     room = await alice.create_room()
     phone = await alice.another_device()

@@ -351,19 +351,28 @@ def heroes(room: LiveRoom, user_id: str) -> list[str]:
 
 
 def _for_members(context: SyncContext, room: LiveRoom, key: tuple[str, int, int] | None, events: Iterable[RoomEvent]) -> bytes:
-    """Events as every member sees them. `key`: under which they are kept for all; None where they are not what everybody gets."""
-    if context.filter.event_fields is not None:
-        key = None
-    chunk = room.shared.get(key) if key is not None else None
-    if chunk is None:
-        chunk = _join(context, [e.for_joined() for e in events])
-        if key is not None:
-            room.share(key, chunk)
-    return chunk
+    """Events as every member sees them. `key`: under which they are kept for all; None where they are not what everybody gets.
+
+    Of what `event_fields` leave the last is kept, behind these fields: programs of one kind, which ask for the same, share it.
+    """
+    if key is None:
+        return _join(context, [e.for_joined() for e in events])
+    wanted = b""
+    if (fields := _fields(context)) is not None:
+        key, wanted = (f"fields of {key[0]}", key[1], key[2]), orjson.dumps(fields)
+    kept = room.shared.get(key)
+    if kept is None or not kept.startswith(wanted):
+        kept = wanted + _join(context, [e.for_joined() for e in events])
+        room.share(key, kept)
+    return kept[len(wanted) :] if wanted else kept
+
+
+def _fields(context: SyncContext) -> tuple[str, ...] | None:
+    """The filter's `event_fields`, where they are applied here: what has another format is shortened after it has that."""
+    return context.filter.event_fields if context.filter.event_format == "client" else None
 
 
 def _join(context: SyncContext, events: list[bytes]) -> bytes:
-    fields = context.filter.event_fields
-    if fields is not None and context.filter.event_format == "client":
+    if (fields := _fields(context)) is not None:
         events = [orjson.dumps(only_fields(orjson.loads(event), fields)) for event in events]
     return b",".join(events)
