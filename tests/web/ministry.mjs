@@ -337,7 +337,7 @@ await play({
     await sophie.getByText("Permanence du cabinet").first().waitFor();
     await rowAction(sophie, "Permanence du cabinet", "Choisir qui peut le tenir");
     await sophie.getByRole("dialog").getByLabel("Qui peut le tenir").fill("karim");
-    await sophie.getByRole("dialog").getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+    await sophie.getByRole("dialog").getByRole("listbox", { name: "Personnes trouvées" }).getByRole("option").first().click();
     await withCode(sophie, "sophie.lambert");
     await sophie.getByRole("dialog").waitFor({ state: "detached" });
     await karim.goto(`${server}/#/settings/posts`);

@@ -266,7 +266,7 @@ await play({
     await panel(claire).getByRole("button", { name: "Lever l’exclusion Mehdi Benali" }).click();
     await panel(claire).getByRole("button", { name: "Inviter" }).click();
     await claire.getByRole("dialog").getByLabel("Membres").fill("Mehdi");
-    await claire.getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+    await claire.getByRole("listbox", { name: "Personnes trouvées" }).getByRole("option").first().click();
     await look(claire, "invite");
     await claire.getByRole("button", { name: "Inviter 1 personne" }).click();
     await mehdi.getByRole("button", { name: `Rejoindre ${ROOM}` }).click();

@@ -79,7 +79,7 @@ export async function createRoom(page, name, kind = "Privée", people = []) {
   if (kind !== "Message direct") await dialog.getByLabel(/^Nom d(e la discussion|u forum|e l’espace)/).fill(name);
   for (const person of people) {
     await dialog.getByLabel(kind === "Message direct" ? "À qui ?" : "Membres").fill(person);
-    await dialog.getByRole("list", { name: "Personnes trouvées" }).getByRole("button").first().click();
+    await dialog.getByRole("listbox", { name: "Personnes trouvées" }).getByRole("option").first().click();
   }
   await dialog.getByRole("button", { name: kind === "Message direct" ? "Écrire" : kind === "Forum" ? "Créer un forum" : kind === "Espace" ? "Créer l’espace" : "Créer la discussion", exact: true }).click();
   await dialog.waitFor({ state: "detached" });

@@ -71,6 +71,7 @@ async def act(play: str, *arguments: str) -> None:
         "threads",
         "files",
         "list",
+        "hands",
         "settings",
         "phone",
         "trust",

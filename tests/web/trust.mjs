@@ -39,6 +39,7 @@ await play({
     await sees(karim, "Bonjour");
     await sophie.locator("main header").getByRole("button").first().click();
     await sophie.getByRole("button", { name: "Confirmer son identité" }).click();
+    await karim.getByRole("button", { name: "Voir la demande" }).click();
     await karim.getByRole("button", { name: "Commencer" }).click();
     await pointAt(sophie, karim);
     await look(karim, "verify-qr");
@@ -54,6 +55,7 @@ await play({
   async "a camera that is refused is said, and there is another way"() {
     second = await signInAgain("sophie", sophie.password);
     await second.getByRole("button", { name: /^Avec un autre de vos appareils/ }).click();
+    await sophie.getByRole("button", { name: "Voir la demande" }).click();
     await sophie.getByRole("button", { name: "Commencer" }).click();
     await second.evaluate(() => {
       navigator.mediaDevices.getUserMedia = async () => Promise.reject(new DOMException("no", "NotAllowedError"));

@@ -46,6 +46,7 @@ await play({
   async "they verify each other by emoji"() {
     await sophie.getByRole("button", { name: "Hôpital Sud" }).first().click();
     await sophie.getByRole("button", { name: "Confirmer son identité" }).click();
+    await karim.getByRole("button", { name: "Voir la demande" }).click();
     await karim.getByRole("button", { name: "Commencer" }).click();
     await look(sophie, "verify-choose");
     await sophie.getByRole("button", { name: "Comparer des images" }).click();

@@ -198,19 +198,39 @@ describe("what is open over it", () => {
 describe("verification", () => {
   const isOpen = ({ model }: ReturnType<typeof opened>) => model.snapshot().dialog?.name === "verification";
 
-  test("one that somebody asks for opens, once: shut, it stays shut", () => {
+  const asked = ({ model }: ReturnType<typeof opened>) => model.snapshot().asked;
+
+  test("one that somebody asks for waits until it is opened: nobody is interrupted; shut, it is not offered again", () => {
     const all = opened();
     const incoming = new FakeVerification();
     all.world.incoming = incoming;
     all.changed.fire();
-    expect(isOpen(all)).toBe(true);
+    expect([isOpen(all), asked(all)]).toEqual([false, { name: "me", self: true }]);
+    all.model.openAsked();
+    expect([isOpen(all), asked(all)]).toEqual([true, null]);
     all.model.closeDialog();
     expect([isOpen(all), incoming.done]).toEqual([false, []]); // another device may answer
     all.changed.fire();
-    expect(isOpen(all)).toBe(false);
+    expect(asked(all)).toBe(null);
     all.world.incoming = new FakeVerification();
     all.changed.fire();
-    expect(isOpen(all)).toBe(true);
+    expect(asked(all)).not.toBe(null);
+  });
+
+  test("one that is put off is not refused, and goes away when it has ended", () => {
+    const all = opened();
+    const incoming = new FakeVerification();
+    all.world.incoming = incoming;
+    all.changed.fire();
+    all.model.putOff();
+    all.changed.fire();
+    expect([asked(all), isOpen(all), incoming.done]).toEqual([null, false, []]);
+    const withdrawn = new FakeVerification();
+    all.world.incoming = withdrawn;
+    all.changed.fire();
+    withdrawn.move("cancelled");
+    all.changed.fire();
+    expect(asked(all)).toBe(null);
   });
 
   test("one that another device has answered shuts by itself; one that was accepted here does not", () => {
@@ -222,6 +242,7 @@ describe("verification", () => {
       const incoming = new FakeVerification();
       all.world.incoming = incoming;
       all.changed.fire();
+      all.model.openAsked();
       incoming.accepted = accepted;
       incoming.move("started");
       all.changed.fire();

@@ -31,6 +31,10 @@ interface State {
   /** Something that was done, said once. */
   notice: { key: string; values?: Record<string, string | number>; turn: number } | null;
   shared: Shared | null;
+  /** How many times a room was opened, be it the one that was open. */
+  arrivals: number;
+  /** A verification that somebody asks for: it is opened by the person, never over what they are typing. */
+  asked: { name: string; self: boolean } | null;
   /** Whether the account is read: until then there is the list of rooms as it was. */
   ready: boolean;
 }
@@ -51,8 +55,9 @@ export class MainViewModel extends ViewModel<State> {
   readonly notifier: Notifier;
   readonly threads: ThreadsViewModel;
   readonly saved: SavedViewModel;
-  /** The verification that was opened last: closed, it does not open again by itself. */
+  /** The verification that was opened or put off last: it is not offered again. */
   private shown: SomeVerification | null = null;
+  private waiting: SomeVerification | null = null;
 
   constructor(
     private readonly matrix: SignedIn,
@@ -67,6 +72,8 @@ export class MainViewModel extends ViewModel<State> {
       dialog: null,
       notice: null,
       shared: null,
+      arrivals: 0,
+      asked: null,
       ready: matrix.connection.value !== "starting",
     });
     this.list = new RoomListViewModel(matrix, drafts, (id) => this.openRoom(id));
@@ -81,16 +88,12 @@ export class MainViewModel extends ViewModel<State> {
       (id) => this.openRoom(id),
     );
     this.saved = new SavedViewModel(matrix, page, () => this.go({ screen: "saved" }));
-    this.scope.owns(() => this.saved.close());
     this.threads = new ThreadsViewModel(matrix, preferences);
-    this.scope.owns(() => this.threads.close());
     this.scope.owns(page.onHash(() => this.look()));
     this.scope.owns(matrix.connection.listen((connection) => this.began(connection !== "starting")));
     this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
     this.scope.owns(() => this.now.room?.close());
-    this.scope.owns(() => this.acts.close());
-    this.scope.owns(() => this.list.close());
-    this.scope.owns(() => this.notifier.close());
+    for (const each of [this.saved, this.threads, this.acts, this.list, this.notifier]) this.scope.owns(() => each.close());
   }
 
   private began(ready: boolean): void {
@@ -125,7 +128,13 @@ export class MainViewModel extends ViewModel<State> {
     if (this.now.route.screen === "search") this.page.setHash(writeRoute({ screen: "search", ask }), true);
   };
 
-  readonly openRoom = (id: string, event: string | null = null): void => this.go({ screen: "room", id, event, panel: null });
+  readonly openRoom = (id: string, event: string | null = null): void => {
+    this.go({ screen: "room", id, event, panel: null });
+    this.again();
+  };
+
+  /** Whoever opens the room that is open already wants to write in it, too. */
+  readonly again = (): void => this.set({ arrivals: this.now.arrivals + 1 });
 
   /** Goes where a link leads, if that is a room or a message. */
   readonly follow = (href: string): boolean => {
@@ -224,8 +233,25 @@ export class MainViewModel extends ViewModel<State> {
 
   private openVerification(verification: SomeVerification): void {
     this.shown = verification;
+    this.wait(null);
     this.set({ dialog: { name: "verification", model: new VerificationViewModel(this.matrix, verification) } });
   }
+
+  private wait(waiting: SomeVerification | null): void {
+    if (waiting === this.waiting) return;
+    this.waiting = waiting;
+    this.set({ asked: waiting && { name: this.matrix.people.of(null, waiting.otherId).name, self: waiting.self } });
+  }
+
+  readonly openAsked = (): void => {
+    if (this.waiting) this.openVerification(this.waiting);
+  };
+
+  /** Puts off what somebody asks for. They go on waiting; another device may answer. */
+  readonly putOff = (): void => {
+    this.shown = this.waiting;
+    this.wait(null);
+  };
 
   readonly closeDialog = (): void => {
     const { dialog } = this.now;
@@ -235,9 +261,9 @@ export class MainViewModel extends ViewModel<State> {
 
   private lookForVerification(): void {
     const { incoming } = this.matrix.encryption;
-    if (!incoming) return;
+    if (!incoming) return this.wait(null);
     const { phase, mine, accepted } = incoming;
-    if (phase === "requested" && !mine && incoming !== this.shown) this.openVerification(incoming);
+    this.wait(phase === "requested" && !mine && incoming !== this.shown ? incoming : null);
     // another device of the same person has answered, or the request was withdrawn
     const elsewhere = incoming === this.shown && !accepted && phase !== "requested";
     if (elsewhere && this.now.dialog?.name === "verification") this.set({ dialog: null });

@@ -160,12 +160,12 @@ describe("what comes", () => {
     const { model, timeline } = await opened({ items: three() });
     const arrived = item({ eventId: "$4" });
     timeline.show(...timeline.items, arrived);
-    expect(model.snapshot()).toMatchObject({ announcement: arrived, unreadBelow: 0 });
+    expect(model.snapshot()).toMatchObject({ announcement: { items: [arrived], turn: 1 }, unreadBelow: 0 });
     model.scrolled(false);
     timeline.show(...timeline.items, item({ eventId: "$5" }));
     timeline.show(...timeline.items, item({ eventId: "$6", mine: true }));
     timeline.show(...timeline.items, item({ eventId: "$7", content: { type: "event", key: "event.joined", values: {} } }));
-    expect(model.snapshot()).toMatchObject({ unreadBelow: 1, announcement: { eventId: "$5" } });
+    expect(model.snapshot()).toMatchObject({ unreadBelow: 1, announcement: { items: [{ eventId: "$5" }], turn: 2 } });
     model.scrolled(true);
     expect(model.snapshot().unreadBelow).toBe(0);
   });
@@ -181,6 +181,45 @@ describe("what comes", () => {
     timeline.items = three();
     await model.jump("$far"); // nor is what stands at another place
     expect(model.snapshot()).toMatchObject({ announcement: null, unreadBelow: 0 });
+  });
+
+  const lines = (rows: Array<{ type: string }>): number => rows.findIndex((each) => each.type === "unread");
+
+  test("the line stands where one stopped reading, and goes when one has read on, or answered", async () => {
+    const { model, timeline, clock } = await opened({ items: three(), readUpTo: "$3" });
+    const come = (eventId: string, more: Partial<Item> = {}): void =>
+      timeline.show(...timeline.items, item({ eventId, ...more }));
+    const line = (): number => lines(model.snapshot().rows);
+    come("$4"); // while one looks at the end
+    expect(line()).toBe(-1);
+    model.setVisible(false);
+    come("$5");
+    come("$6");
+    expect(model.snapshot().rows[line() + 1]).toMatchObject({ item: { eventId: "$5" } });
+    await clock.pass(60_000);
+    expect(line()).not.toBe(-1); // nobody has seen it
+    model.setVisible(true);
+    come("$7");
+    expect(model.snapshot().rows[line() + 1]).toMatchObject({ item: { eventId: "$5" } });
+    await clock.pass(10_000);
+    expect(line()).toBe(-1);
+    model.scrolled(false);
+    come("$8");
+    expect(model.snapshot().rows[line() + 1]).toMatchObject({ item: { eventId: "$8" } });
+    come("$9", { mine: true });
+    expect(line()).toBe(-1);
+  });
+
+  test("one whose key comes later is read aloud when it opens; who scrolls up is not told the past", async () => {
+    const { model, timeline, clock } = await opened({ items: three() });
+    const locked = item({ eventId: "$4", key: "k4", content: { type: "locked", reason: "waiting" } });
+    timeline.show(...timeline.items, locked);
+    await clock.pass(500);
+    expect(model.snapshot().announcement).toBe(null);
+    timeline.show(...timeline.items.slice(0, 3), item({ eventId: "$4", key: "k4" }));
+    expect(model.snapshot().announcement).toMatchObject({ items: [{ eventId: "$4" }], turn: 1 });
+    await clock.pass(60_000);
+    expect(model.snapshot().announcement?.turn).toBe(1);
   });
 
   test("is read where it is seen; what could not be told is told again", async () => {

@@ -3,11 +3,13 @@
 import type { SomeConversation, SomeTimeline } from "../matrix/signed_in";
 import type { Item } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
-import { type Row, rowsOf } from "./timeline_rows";
+import { Announcer, PATIENCE } from "./announcer";
+import { type FoldedRow, foldedRows, itemsOf } from "./folded_rows";
+import { rowsOf } from "./timeline_rows";
 import { ViewModel } from "./view_model";
 
 interface State {
-  rows: Row[];
+  rows: FoldedRow[];
   loading: boolean;
   older: boolean;
   newer: boolean;
@@ -24,7 +26,8 @@ interface State {
   /** How many rows were put before the others by the last change. */
   prepended: boolean;
   highlighted: string | null;
-  announcement: Item | null;
+  /** Messages that are read aloud now; `turn`: two that say the same are two. */
+  announcement: { items: Item[]; turn: number } | null;
   unreadBelow: number;
   /** Unread messages that begin above the screen. `count` is null where they begin before what is loaded. */
   unreadAbove: { count: number | null } | null;
@@ -32,6 +35,8 @@ interface State {
 
 const SHORTEST_PAUSE = 2000;
 const LONGEST_PAUSE = 30_000;
+/** So long the line of what is new stays after one has come to the end. */
+const LINE_STAYS = 8000;
 
 export class TimelineViewModel extends ViewModel<State> {
   private readonly timeline: SomeTimeline;
@@ -42,6 +47,9 @@ export class TimelineViewModel extends ViewModel<State> {
   private hasOpened = false;
   private pause = SHORTEST_PAUSE;
   private readonly rest = this.scope.timer();
+  private readonly announcer = new Announcer();
+  private readonly patience = this.scope.timer();
+  private readonly lineGoes = this.scope.timer();
 
   constructor(
     private readonly conversation: Pick<SomeConversation, "timeline" | "markRead" | "history">,
@@ -146,7 +154,9 @@ export class TimelineViewModel extends ViewModel<State> {
 
   /** The line above the unread messages has been on the screen. */
   readonly sawUnread = (): void => {
-    if (this.now.unreadAbove) this.set({ unreadAbove: null });
+    if (!this.now.unreadAbove) return;
+    this.set({ unreadAbove: null });
+    void this.read();
   };
 
   private missed(): State["unreadAbove"] {
@@ -186,7 +196,7 @@ export class TimelineViewModel extends ViewModel<State> {
   };
 
   get items(): Item[] {
-    return this.now.rows.flatMap((row) => (row.type === "item" ? [row.item] : []));
+    return itemsOf(this.now.rows);
   }
 
   /** What somebody sent last and may still edit: for "arrow up". */
@@ -196,6 +206,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   private readonly read = async (): Promise<void> => {
     if (!this.visible || !this.atBottom) return;
+    if (this.hasLine && !this.now.unreadAbove) this.lineGoes.set(LINE_STAYS, () => this.takeLineAway());
     const newest = this.timeline.newest();
     if (!newest || newest === this.lastSeen) return;
     this.lastSeen = newest;
@@ -209,13 +220,35 @@ export class TimelineViewModel extends ViewModel<State> {
   readonly setVisible = (visible: boolean): void => {
     this.visible = visible;
     if (visible) void this.read();
+    else this.lineGoes.clear();
   };
 
-  private look(prepended = false, then: (rows: Row[]) => Partial<State> = () => ({})): void {
+  private get hasLine(): boolean {
+    return this.now.rows.some((each) => each.type === "unread");
+  }
+
+  /** Everything is read: where one stops reading next is below it. */
+  private takeLineAway(): void {
+    this.readUpTo = this.items.at(-1)?.eventId ?? null;
+    this.look();
+  }
+
+  /** The line stands where one stopped reading: nowhere while one reads on, and not above one's own answer. */
+  private moveLine(items: Item[], before: Item | null): void {
+    const fresh = before ? items.slice(items.findLastIndex((each) => each.key === before.key) + 1) : [];
+    if (!fresh.length || this.now.newer) return;
+    const isRead = this.visible && this.atBottom;
+    if (fresh.some((each) => each.mine) || (!this.hasLine && isRead)) this.readUpTo = fresh.at(-1)!.eventId;
+    else if (!this.hasLine) this.readUpTo = before!.eventId;
+  }
+
+  private look(prepended = false, then: (rows: FoldedRow[]) => Partial<State> = () => ({})): void {
     const items = this.timeline.list();
-    const rows = rowsOf(items, this.readUpTo);
+    const isFetched = this.now.loading || this.now.newer; // what is fetched on the way to the end was said before
     const newest = items.at(-1) ?? null;
     const before = this.items.at(-1) ?? null;
+    if (this.hasOpened && !this.now.loading && !prepended) this.moveLine(items, before);
+    const rows = foldedRows(rowsOf(items, this.readUpTo));
     const fresh =
       newest &&
       before &&
@@ -223,28 +256,34 @@ export class TimelineViewModel extends ViewModel<State> {
       !newest.mine &&
       newest.content.type !== "event" &&
       !prepended &&
-      !this.now.loading &&
-      !this.now.newer; // what is fetched on the way to the end was said before
+      !isFetched;
     this.set({
       rows,
       prepended,
       older: this.timeline.hasOlder,
       newer: this.timeline.hasNewer,
-      announcement: fresh ? newest : this.now.announcement,
       unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
       ...then(rows),
     });
+    if (isFetched) this.announcer.begin(items);
+    else this.announce(items);
     if (this.atBottom) void this.read();
   }
 
+  private announce(items: Item[]): void {
+    const heard = this.announcer.hear(items, this.scope.clock.now());
+    if (heard.length) this.set({ announcement: { items: heard, turn: (this.now.announcement?.turn ?? 0) + 1 } });
+    if (this.announcer.waits) this.patience.set(PATIENCE, () => this.announce(this.timeline.list()));
+  }
+
   /** What was said at a time, or next after it: some events have no row. */
-  private nearest(ts: number | null, rows: Row[]): State["target"] {
-    const row = ts === null ? undefined : rows.find((each) => each.type === "item" && each.item.ts >= ts);
+  private nearest(ts: number | null, rows: FoldedRow[]): State["target"] {
+    const row = ts === null ? undefined : rows.find((each) => itemsOf([each]).some((item) => item.ts >= ts));
     return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 
   private targetOf(event: string, rows = this.now.rows): State["target"] {
-    const row = rows.find((each) => each.type === "item" && each.item.eventId === event);
+    const row = rows.find((each) => itemsOf([each]).some((item) => item.eventId === event));
     return row ? { key: row.key, at: this.scope.clock.now() } : null;
   }
 }

@@ -4,6 +4,8 @@ import type { AppViewModel } from "../viewmodels/app";
 import { Barred } from "./barred";
 import { useDropsOnRooms } from "./drops";
 import { Rail } from "./frame";
+import { keepHands } from "./hands/keeper";
+import { nextRegion } from "./hands/regions";
 import { SignIn } from "./sign_in";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
@@ -31,6 +33,7 @@ const NewSignIn = lazy(() => import("./new_sign_in").then((each) => ({ default: 
 const SharedDialog = lazy(() => import("./shared_dialog").then((each) => ({ default: each.SharedDialog })));
 
 export function App({ model }: { model: AppViewModel }) {
+  useEffect(keepHands, []);
   return (
     <AppContext.Provider value={model}>
       <Stage />
@@ -179,10 +182,34 @@ function Main() {
         {dialog?.name === "verification" && <VerificationDialog model={dialog.model} />}
         {shared && <SharedDialog shared={shared} />}
       </Suspense>
+      <Asked />
       <div className="toast" role="status" aria-live="polite">
         {notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}
       </div>
     </>
+  );
+}
+
+/** A verification that somebody asks for. It takes nobody's hands: it is read aloud, and waits. */
+function Asked() {
+  const { t } = useTranslation();
+  const main = useMain();
+  const { asked } = useSnapshot(main);
+  return (
+    <div className="askedbox" role="status">
+      {asked && (
+        <div className="asked" role="group" aria-label={t("verify.asks")} data-region tabIndex={-1}>
+          <Icon name="shieldok" />
+          <p className="grow">{asked.self ? t("verify.asksDevice") : t("verify.asksPerson", { name: asked.name })}</p>
+          <button type="button" className="btn main small" data-next onClick={main.openAsked}>
+            {t("verify.see")}
+          </button>
+          <button type="button" className="btn quiet small" onClick={main.putOff}>
+            {t("later")}
+          </button>
+        </div>
+      )}
+    </div>
   );
 }
 
@@ -234,12 +261,4 @@ function useKeys(): void {
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
   }, [main]);
-}
-
-function nextRegion(by: number): void {
-  const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((each) => each.offsetParent !== null);
-  const at = regions.findLastIndex((each) => each.contains(document.activeElement));
-  const next = regions[(at + by + regions.length) % regions.length];
-  const inside = next?.querySelector<HTMLElement>('textarea, a[aria-current="page"], .tl, a[href], button, input');
-  (inside ?? next)?.focus();
 }

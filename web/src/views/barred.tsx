@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BarredViewModel } from "../viewmodels/barred";
+import { useArrival } from "./hands/arrive";
 import { Empty, Field, Problem } from "./ui/parts";
 import { useApp, useMade, useSnapshot } from "./use";
 
@@ -11,10 +12,11 @@ export function Barred() {
   const model = useMade(BarredViewModel, "barred");
   const { why, busy, problem, sent, wrong } = useSnapshot(model);
   const [code, setCode] = useState("");
+  const place = useArrival<HTMLElement>(why);
   const renews = why === "expired" && model.mayRenew;
   const text = why === "expired" && model.sponsor !== null ? "barred.guest" : renews ? "barred.renew" : `barred.${why}.text`;
   return (
-    <main className="centred">
+    <main className="centred" tabIndex={-1} ref={place}>
       <Empty whole icon="lock" title={t(`barred.${why}`)} text={t(text, { sponsor: model.sponsor ?? "" })}>
         <Problem problem={problem} />
         <p role="status" className={sent ? "note info" : "sr"}>

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
+import { useArrival } from "./hands/arrive";
 import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
 import { Problem, StepTitle } from "./ui/parts";
@@ -11,9 +12,10 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
   const app = useApp();
   const { configuration } = useSnapshot(app);
   const { step, verification } = useSnapshot(model);
+  const place = useArrival<HTMLElement>(verification ? "verification" : step);
   return (
     <div className="centred">
-      <main className="first small">
+      <main className="first small" tabIndex={-1} ref={place}>
         <div className="row spread">
           <div className="row g2 strong">
             <Icon name="logo" size={28} />
@@ -99,6 +101,7 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
   const error = useCodeProblem(codeProblem, codeCreated);
   return (
     <form
+      aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
         void model.enterCode();

@@ -86,7 +86,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
               onText={model.setName}
               error={nameMissing ? t("create.nameMissing") : null}
               maxLength={255}
-              autoFocus
+              data-next
             />
           )}
           {(kind === "forum" || kind === "space") && (
@@ -108,7 +108,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
           <PeopleField
             model={model}
             label={t(kind === "direct" ? "create.person" : "create.people")}
-            autoFocus={kind === "direct"}
+            next={kind === "direct"}
           />
           {kind === "guests" && (
             <p className="note warn">

@@ -1,6 +1,8 @@
 import { useTranslation } from "react-i18next";
 import { FilesViewModel } from "../viewmodels/search";
 import { full } from "./format";
+import { useArrival } from "./hands/arrive";
+import { asOneStop } from "./hands/one_stop";
 import { Icon } from "./ui/icon";
 import { Empty } from "./ui/parts";
 import { useMade, useMain, useSnapshot } from "./use";
@@ -12,8 +14,9 @@ export function FilesPage() {
   const model = useMade(FilesViewModel, "files");
   const { term, found, count } = useSnapshot(model);
   const names = model.rooms;
+  const place = useArrival<HTMLElement>("files");
   return (
-    <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.files")}>
+    <main className="panel scroll" data-region tabIndex={-1} ref={place} aria-label={t("rail.files")}>
       <div className="page wide">
         <h1>{t("rail.files")}</h1>
         <div className="input mt4 forumseek">
@@ -21,6 +24,7 @@ export function FilesPage() {
           <input
             aria-label={t("files.search")}
             placeholder={t("files.search")}
+            data-next
             value={term}
             onChange={(event) => model.type(event.target.value)}
           />
@@ -34,7 +38,7 @@ export function FilesPage() {
           </button>
         </p>
         {!found.length && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
-        <ul className="hits mt3">
+        <ul className="hits mt3" ref={asOneStop}>
           {found.map((each) => (
             <li key={each.eventId}>
               <button type="button" className="row g3" onClick={() => main.openRoom(each.roomId, each.eventId)}>

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { keepText } from "../platform/files";
 import type { FirstRunViewModel } from "../viewmodels/first_run";
+import { useArrival } from "./hands/arrive";
 import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
@@ -14,15 +15,18 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
   const { configuration } = useSnapshot(app);
   const { step, consent } = useSnapshot(model);
   const number = step === "picture" ? 1 : step === "code" ? 2 : 3;
+  const place = useArrival<HTMLElement>(consent ? "consent" : step);
   return (
     <div className="centred">
-      <main className="first">
+      <main className="first" tabIndex={-1} ref={place}>
         <div className="row spread">
           <div className="row g2 strong">
             <Icon name="logo" size={28} />
             {configuration?.brand.name}
           </div>
-          <span className="t13 muted">{t("firstRun.step", { number })}</span>
+          <span className="t13 muted" role="status">
+            {t("firstRun.step", { number })}
+          </span>
         </div>
         <div
           className="steps"
@@ -55,6 +59,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
   };
   return (
     <form
+      aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
         void go();
@@ -69,7 +74,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
         </div>
       </div>
       <div className="mt6 narrow">
-        <NameField name={name} isFixed={nameIsFixed} hint={t("firstRun.nameHint")} onText={setName} />
+        <NameField next name={name} isFixed={nameIsFixed} hint={t("firstRun.nameHint")} onText={setName} />
       </div>
       <Problem problem={problem} />
       <div className="row g2 mt6">
@@ -123,6 +128,9 @@ function CodeStep({ model }: { model: FirstRunViewModel }) {
             {copied ? t("recovery.copied") : t("recovery.copy")}
           </button>
         </div>
+        <p className="sr" role="status">
+          {copied && t("recovery.copied")}
+        </p>
         <label className="ack">
           <input type="checkbox" className="box" checked={kept} onChange={(event) => model.setKept(event.target.checked)} />
           {t("recovery.kept")}
@@ -217,6 +225,7 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
   return (
     <form
       className="narrow"
+      aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
         void model.finish();

@@ -1,5 +1,7 @@
 import { useTranslation } from "react-i18next";
 import { ForumsViewModel } from "../viewmodels/forums";
+import { useArrival } from "./hands/arrive";
+import { asOneStop } from "./hands/one_stop";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Empty, Problem, SearchBox, Skeleton } from "./ui/parts";
@@ -10,8 +12,9 @@ export function Forums() {
   const main = useMain();
   const model = useMade(ForumsViewModel, "forums", main.openRoom);
   const { term, rooms, next, loading, busy, problem, order } = useSnapshot(model);
+  const place = useArrival<HTMLElement>("forums");
   return (
-    <main className="panel scroll" data-region tabIndex={-1} aria-label={t("rail.forums")}>
+    <main className="panel scroll" data-region tabIndex={-1} ref={place} aria-label={t("rail.forums")}>
       <div className="page wide">
         <div className="row g3 wrap">
           <h1 className="grow">{t("rail.forums")}</h1>
@@ -21,7 +24,7 @@ export function Forums() {
           </button>
         </div>
         <div className="row g3 wrap mt4">
-          <SearchBox label={t("forums.search")} value={term} onText={model.type} className="forumseek" />
+          <SearchBox next label={t("forums.search")} value={term} onText={model.type} className="forumseek" />
           <label className="row g2">
             {t("forums.order")}
             <select value={order} onChange={(event) => model.setOrder(event.target.value as "members" | "name")}>
@@ -42,7 +45,7 @@ export function Forums() {
         {!loading && !rooms.length && !problem && (
           <Empty icon="forum" title={term ? t("forums.noMatch") : t("forums.none")} text={t("forums.noneText")} />
         )}
-        <ul className="forumgrid">
+        <ul className="forumgrid" ref={asOneStop}>
           {rooms.map((each) => (
             <li key={each.id} className="forumcard">
               <Avatar id={each.id} name={each.name} picture={each.avatar} size={44} square />

@@ -1,9 +1,10 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Item, RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { Contents } from "./content";
+import { EventLine } from "./fold";
 import { full, time } from "./format";
 import { useLongPress } from "./long_press";
 import { Actions, type Asked } from "./message_actions";
@@ -34,12 +35,8 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
   const main = useMain();
   const [asking, setAsking] = useState<Asked | null>(null);
   const press = useLongPress(item, timeline, room);
-  if (item.content.type === "event")
-    return (
-      <p className="eventline">
-        {t(item.content.key, item.content.values)} · {time(item.ts)}
-      </p>
-    );
+  const said = useId();
+  if (item.content.type === "event") return <EventLine item={item} />;
   const name = item.mine ? t("you") : item.sender.name;
   const live = item.state === "sent" && item.content.type !== "deleted";
   const toggle = (upTo: boolean): void => room.selection.toggle(item, upTo, timeline.items, timeline.threadId);
@@ -55,6 +52,8 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
       onMouseDown={(event) => event.shiftKey && !(event.target as Element).closest("input") && event.preventDefault()} // chooses, does not mark text
       className={`msg${chosen ? " chosen" : ""}${continues ? " cont" : ""}${item.mine ? " me" : ""}${highlighted ? " lit" : ""}${item.mentionsMe ? " mention" : ""}`}
       aria-label={`${name}, ${time(item.ts)}`}
+      aria-describedby={said}
+      data-key={item.key}
       data-event={item.eventId}
       {...press}
     >
@@ -97,26 +96,28 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
             )}
           </p>
         )}
-        {item.reply && (
-          <button type="button" className="quote" onClick={() => void timeline.jump(item.reply!.eventId)}>
-            <span className="sr">{t("message.replyTo")} </span>
-            {item.reply.sender ? (
-              <>
-                <b>{item.reply.sender}</b>
-                <span>{item.reply.text ?? t("message.quoted")}</span>
-              </>
-            ) : (
-              <span>{t("message.quotedFar")}</span>
-            )}
-          </button>
-        )}
-        <Contents item={item} room={room} details={details} thread={timeline.threadId} again={again} />
-        {continues && item.edited && (
-          <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
-            {t("message.edited")}
-          </button>
-        )}
-        <Sending item={item} room={room} />
+        <div id={said} className="said">
+          {item.reply && (
+            <button type="button" className="quote" onClick={() => void timeline.jump(item.reply!.eventId)}>
+              <span className="sr">{t("message.replyTo")} </span>
+              {item.reply.sender ? (
+                <>
+                  <b>{item.reply.sender}</b>
+                  <span>{item.reply.text ?? t("message.quoted")}</span>
+                </>
+              ) : (
+                <span>{t("message.quotedFar")}</span>
+              )}
+            </button>
+          )}
+          <Contents item={item} room={room} details={details} thread={timeline.threadId} again={again} />
+          {continues && item.edited && (
+            <button type="button" className="faint t12 underlined" onClick={() => setAsking("history")}>
+              {t("message.edited")}
+            </button>
+          )}
+          <Sending item={item} room={room} />
+        </div>
         {item.reactions.length > 0 && (
           <div className="reacts">
             {item.reactions.map((each) => (

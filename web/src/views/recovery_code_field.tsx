@@ -22,6 +22,7 @@ export function RecoveryCodeField({ typed, onType, error }: Props) {
       autoCapitalize="none"
       error={error}
       hint={t("recovery.typeHint")}
+      data-next
     />
   );
 }

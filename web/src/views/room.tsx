@@ -1,7 +1,6 @@
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomDetails } from "../matrix/types";
-import { clock } from "../platform/clock";
 import type { ComposerViewModel } from "../viewmodels/composer";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { Panel } from "../viewmodels/route";
@@ -9,13 +8,16 @@ import type { TimelineViewModel } from "../viewmodels/timeline";
 import { levelName } from "./format";
 import { Banner } from "./frame";
 import { HadToLeave } from "./had_to_leave";
+import { useArrival } from "./hands/arrive";
+import { usePanel } from "./hands/panel";
+import { Asked, BackToList, NotHere } from "./not_in_room";
 import { PinBar } from "./pin_bar";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
-import { Empty, Problem, Skeleton } from "./ui/parts";
-import { useApp, useMain, useMedia, useSnapshot } from "./use";
+import { Problem, Skeleton } from "./ui/parts";
+import { useMain, useMedia, useSnapshot } from "./use";
 import { Writing } from "./writing";
 
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
@@ -27,13 +29,17 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   const { t } = useTranslation();
   const main = useMain();
   const { details, membership, summary, changedIdentity, poll, viewing, farewell } = useSnapshot(model);
+  const isHere = details !== null && membership === "join";
+  const { arrivals } = useSnapshot(main);
+  const place = useArrival<HTMLElement>(`${isHere} ${arrivals}`);
+  usePanel(panel !== null, place);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (farewell) return <HadToLeave model={model} farewell={farewell} back={<BackToList alone />} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
   const { replacedBy } = details;
   return (
     <>
-      <main className="panel" data-region tabIndex={-1} aria-label={details.name}>
+      <main className="panel" tabIndex={-1} aria-label={details.name} ref={place}>
         <Head details={details} panel={panel} />
         {details.pinned.length > 0 && details.kind !== "space" && <PinBar room={model} details={details} />}
         <Banner />
@@ -105,7 +111,7 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
   return (
     <>
       <Timeline room={model} timeline={timeline} details={details} />
-      <p className="typingline" role="status" aria-live="polite">
+      <p className="typingline">
         {typing.length > 0 && (
           <>
             <span className="typing">{typing.slice(0, 3).join(", ")}</span> {t("room.typing", { count: typing.length })}
@@ -121,18 +127,6 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
         closed={<p className="note composer-off">{t(details.replacedBy ? "room.closed" : "room.readOnly")}</p>}
       />
     </>
-  );
-}
-
-/** On a phone the list is another screen. */
-function BackToList({ alone = false }: { alone?: boolean }) {
-  const { t } = useTranslation();
-  const phone = useMedia("(max-width: 767px)");
-  if (!phone) return null;
-  return (
-    <a className={alone ? "ib alone" : "ib"} href="#/" aria-label={t("room.back")}>
-      <Icon name="left" />
-    </a>
   );
 }
 
@@ -222,77 +216,5 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
         )}
       </div>
     </header>
-  );
-}
-
-function Asked({ model }: { model: RoomViewModel }) {
-  const { t } = useTranslation();
-  const { summary, membership, busy, problem } = useSnapshot(model);
-  if (!summary) return null;
-  return (
-    <main className="panel middle" data-region tabIndex={-1}>
-      <BackToList alone />
-      <div className="empty">
-        <Avatar id={summary.id} name={summary.name} picture={summary.avatar} size={72} square={summary.kind !== "direct"} />
-        <h1>{summary.name}</h1>
-        {membership === "knock" ? (
-          <p className="muted">{t("room.knocked")}</p>
-        ) : (
-          <p className="muted">
-            {t("list.invites", { name: summary.inviter?.name ?? "" })}
-            {summary.inviter?.organisation ? ` (${summary.inviter.organisation})` : ""}
-          </p>
-        )}
-        <Problem problem={problem} />
-        <div className="row g3">
-          {membership === "invite" && (
-            <button type="button" className="btn main big" disabled={busy} onClick={() => void model.join()}>
-              {t("join")}
-            </button>
-          )}
-          <button type="button" className="btn big" disabled={busy} onClick={() => void model.decline()}>
-            {t(membership === "knock" ? "room.stopAsking" : "decline")}
-          </button>
-        </div>
-      </div>
-    </main>
-  );
-}
-
-/** A room that this account is not in: perhaps it is only not here yet. */
-function NotHere({ model }: { model: RoomViewModel }) {
-  const { t } = useTranslation();
-  const { busy, problem } = useSnapshot(model);
-  const { connection } = useSnapshot(useApp());
-  const [patient, setPatient] = useState(true);
-  useEffect(() => clock.after(1500, () => setPatient(false)), []);
-  if (patient)
-    return (
-      <main className="panel" data-region tabIndex={-1} aria-busy="true">
-        <Skeleton rows={8} />
-      </main>
-    );
-  if (connection !== "online")
-    return (
-      <main className="panel middle" data-region tabIndex={-1}>
-        <BackToList alone />
-        <Empty whole icon="chat" title={t("room.notYet")} text={t("room.notYetText")} />
-      </main>
-    );
-  return (
-    <main className="panel middle" data-region tabIndex={-1}>
-      <BackToList alone />
-      <Empty whole icon="lock" title={t("room.notHere")} text={t("room.notHereText")}>
-        <Problem problem={problem} />
-        <div className="row g3">
-          <button type="button" className="btn main" disabled={busy} onClick={() => void model.join()}>
-            {t("room.tryJoin")}
-          </button>
-          <button type="button" className="btn" disabled={busy} onClick={() => void model.knock("")}>
-            {t("room.askToJoin")}
-          </button>
-        </div>
-      </Empty>
-    </main>
   );
 }

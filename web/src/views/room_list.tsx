@@ -4,6 +4,7 @@ import "../styles/list.css";
 import "../styles/threads.css";
 import type { Filter } from "../viewmodels/room_list";
 import { AccountMenu, Banner } from "./frame";
+import { useArrival } from "./hands/arrive";
 import type { Asked } from "./list/dialogs";
 import { DoneBar, MovingHelp } from "./list/done";
 import { Entries } from "./list/entries";
@@ -30,8 +31,9 @@ export function RoomList() {
   const [asked, setAsked] = useState<Asked | null>(null);
   const Region = phone ? "main" : "section"; // on a phone the list is the screen
   const shown = spaces.find((each) => each.id === space);
+  const place = useArrival<HTMLElement>("list");
   return (
-    <Region className="list" aria-label={t("list.label")} data-region tabIndex={-1}>
+    <Region className="list" aria-label={t("list.label")} data-region tabIndex={-1} ref={phone ? place : undefined}>
       <div className="listhead">
         <h1>{shown?.name ?? t("rail.rooms")}</h1>
         {spaces.length > 0 && (

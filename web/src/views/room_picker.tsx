@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../matrix/types";
 import { plainly } from "../viewmodels/words";
+import { asOneStop } from "./hands/one_stop";
 import { Avatar } from "./ui/avatar";
 import { Field } from "./ui/parts";
 
@@ -21,7 +22,7 @@ export function RoomPicker({ label, rooms, chosen, onChoose }: Props) {
     <>
       <Field label={label} icon="search" value={asked} onText={setAsked} />
       {!shown.length && <p className="muted mt2">{t("rooms.noMatch")}</p>}
-      <ul className="pickrooms mt2">
+      <ul className="pickrooms mt2" ref={asOneStop}>
         {shown.map((each) => (
           <li key={each.id}>
             <label className="row g3">

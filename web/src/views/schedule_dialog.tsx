@@ -31,9 +31,9 @@ export function ScheduleDialog({
       foot={<DialogActions go={t("schedule.do")} disabled={!typed || wrong} onGo={() => onChoose(chosen)} onCancel={onClose} />}
     >
       <ul className="was">
-        {choices().map((each) => (
+        {choices().map((each, index) => (
           <li key={each}>
-            <button type="button" className="wa" onClick={() => onChoose(each)}>
+            <button type="button" className="wa" data-next={index === 0 || undefined} onClick={() => onChoose(each)}>
               {full(each)}
             </button>
           </li>

@@ -5,6 +5,8 @@ import { clock, isoDay } from "../platform/clock";
 import { type Ask, WHATS, WHENS, type What, type When } from "../viewmodels/search_ask";
 import { type Hit, SearchPageViewModel } from "../viewmodels/search_page";
 import { full } from "./format";
+import { useArrival } from "./hands/arrive";
+import { asOneStop } from "./hands/one_stop";
 import type { IconName } from "./icons";
 import "../styles/search.css";
 import { Marked } from "./panels/found";
@@ -20,18 +22,19 @@ export function SearchPage({ ask }: { ask: Ask }) {
   const main = useMain();
   const model = useMade(SearchPageViewModel, "search", ask, main.keepAsked);
   const { term, found, count } = useSnapshot(model);
+  const place = useArrival<HTMLElement>("search");
   return (
-    <main className="panel scroll" data-region tabIndex={-1} aria-label={t("search.title")}>
+    <main className="panel scroll" data-region tabIndex={-1} ref={place} aria-label={t("search.title")}>
       <div className="page wide">
         <h1>{t("search.title")}</h1>
-        <SearchBox label={t("search.all")} value={term} onText={model.type} className="mt4" />
+        <SearchBox next label={t("search.all")} value={term} onText={model.type} className="mt4" />
         <Filters model={model} />
         <p className="hint mt3" role="status">
           {found ? t("search.results", { count }) : t("search.local")}
         </p>
         <Standing model={model} />
         {found?.length === 0 && <Empty icon="search" title={t("search.none")} text={t("search.noneText")} />}
-        <ul className="hits mt3">
+        <ul className="hits mt3" ref={asOneStop}>
           {found?.map((each) => (
             <li key={each.eventId}>
               <button type="button" className="row g3" onClick={() => main.openRoom(each.roomId, each.eventId)}>

@@ -4,6 +4,7 @@ import type { RoomSummary } from "../matrix/types";
 import type { Shared } from "../platform/shared";
 import { plainly } from "../viewmodels/words";
 import { size } from "./format";
+import { asOneStop } from "./hands/one_stop";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Field } from "./ui/parts";
@@ -51,7 +52,7 @@ function Rooms({ onChoose }: { onChoose: (room: RoomSummary) => void }) {
   return (
     <>
       <Field label={t("forward.to")} icon="search" value={asked} onText={setAsked} />
-      <ul className="pickrooms mt2">
+      <ul className="pickrooms mt2" ref={asOneStop}>
         {rooms.map((each) => (
           <li key={each.id}>
             <button type="button" className="row g3" onClick={() => onChoose(each)}>

@@ -2,6 +2,7 @@ import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { Configuration } from "../matrix/configuration";
 import type { SignInViewModel } from "../viewmodels/sign_in";
+import { useArrival } from "./hands/arrive";
 import { hue, initials } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { useApp, useSnapshot } from "./use";
@@ -10,6 +11,7 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
   const { t } = useTranslation();
   const { address, organisation, looking, leaving, problem } = useSnapshot(model);
   const hint = useId();
+  const place = useArrival<HTMLElement>("sign-in");
   const error =
     organisation?.where === "unknown"
       ? t("signIn.unknown", { name: configuration.brand.name })
@@ -19,7 +21,7 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
   return (
     <div className="split">
       <BrandSide configuration={configuration} />
-      <main className="formside">
+      <main className="formside" tabIndex={-1} ref={place}>
         <div className="row" style={{ justifyContent: "space-between" }}>
           <span className="onlyphone strong row g2">
             <Icon name="logo" size={26} />
@@ -51,6 +53,7 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
                 spellCheck={false}
                 autoFocus
                 value={address}
+                data-next
                 onChange={(event) => model.type(event.target.value)}
                 aria-describedby={hint}
                 aria-invalid={error ? true : undefined}

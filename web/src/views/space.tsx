@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { PublicRoom } from "../matrix/room_directory";
 import { SpaceViewModel } from "../viewmodels/space";
+import { asOneStop } from "./hands/one_stop";
 import { RoomPicker } from "./room_picker";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
@@ -33,7 +34,7 @@ export function Space({ id, name }: { id: string; name: string }) {
         {!loading && !rooms.length && !problem && (
           <Empty icon="folder" title={t("space.none")} text={t(may ? "space.noneText" : "space.noneMember")} />
         )}
-        <ul className="forumgrid">
+        <ul className="forumgrid" ref={asOneStop}>
           {rooms.map((each) => (
             <SpaceRoom key={each.id} room={each} model={model} may={may} busy={busy} />
           ))}

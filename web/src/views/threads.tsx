@@ -1,6 +1,6 @@
 /** The threads of all rooms, in the place of the list of rooms; one of them, in the place of the conversation. */
 
-import { type KeyboardEvent, lazy, Suspense, useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import "../styles/threads.css";
 import type { Said, ThreadSummary } from "../matrix/types";
@@ -10,6 +10,8 @@ import { ThreadHead } from "../viewmodels/thread_head";
 import type { ThreadFilter } from "../viewmodels/threads";
 import { short } from "./format";
 import { Banner } from "./frame";
+import { useArrival } from "./hands/arrive";
+import { oneStop } from "./hands/one_stop";
 import { Follow } from "./thread_follow";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
@@ -35,10 +37,12 @@ export function ThreadList({ room, thread }: Place) {
   const { filter, unread, read, count, loading, more, undo } = useSnapshot(threads);
   const box = useRef<HTMLDivElement>(null);
   const Region = phone ? "main" : "section"; // on a phone the list is the screen
+  const place = useArrival<HTMLElement>("threads");
   useEffect(() => void threads.show(), [threads]);
+  useEffect(() => (box.current ? oneStop(box.current) : undefined), []);
   const isOpen = (each: ThreadSummary): boolean => each.roomId === room && each.id === thread;
   return (
-    <Region className="list" aria-label={t("threads.label")} data-region tabIndex={-1}>
+    <Region className="list" aria-label={t("threads.label")} data-region tabIndex={-1} ref={place}>
       <div className="listhead">
         <a className="ib" href="#/" aria-label={t("threads.back")}>
           <Icon name="left" />
@@ -58,7 +62,7 @@ export function ThreadList({ room, thread }: Place) {
           </button>
         ))}
       </div>
-      <div className="rooms thrrows" ref={box} onKeyDown={(event) => onArrow(event, box.current)}>
+      <div className="rooms thrrows" ref={box}>
         {unread.length > 0 && <h2 className="sect">{t("threads.unread")}</h2>}
         <Rows threads={unread} isOpen={isOpen} />
         {unread.length > 0 && read.length > 0 && <h2 className="sect">{t("threads.read")}</h2>}
@@ -85,16 +89,6 @@ export function ThreadList({ room, thread }: Place) {
       </div>
     </Region>
   );
-}
-
-function onArrow(event: KeyboardEvent, box: HTMLElement | null): void {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || !box) return;
-  const links = [...box.querySelectorAll<HTMLElement>("a")];
-  const at = links.indexOf(document.activeElement as HTMLElement);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
-  if (to === undefined) return;
-  event.preventDefault();
-  links[to]?.focus();
 }
 
 function Rows({ threads, isOpen }: { threads: ThreadSummary[]; isOpen: (each: ThreadSummary) => boolean }) {
@@ -176,6 +170,7 @@ function ThreadPage({ id, room }: { id: string; room: RoomViewModel }) {
   const { details, viewing, poll } = useSnapshot(room);
   const head = useOwned(() => room.make(ThreadHead, id), `${room.id} ${id}`);
   const { thread, follows, problem } = useSnapshot(head);
+  const place = useArrival<HTMLElement>(String(details !== null));
   if (!details)
     return (
       <main className="panel middle" data-region tabIndex={-1}>
@@ -186,7 +181,7 @@ function ThreadPage({ id, room }: { id: string; room: RoomViewModel }) {
   const title = thread?.root?.mine ? t("thread.mine") : t("thread.of", { name: thread?.root?.sender ?? "…" });
   return (
     <>
-      <main className="panel" data-region tabIndex={-1} aria-label={title}>
+      <main className="panel" tabIndex={-1} aria-label={title} ref={place}>
         <header className="head">
           {phone && (
             <a className="ib" href="#/threads" aria-label={t("threads.toList")}>

@@ -1,17 +1,20 @@
-import { memo, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import "../styles/messages.css";
 import type { RoomDetails } from "../matrix/types";
+import type { FoldedRow } from "../viewmodels/folded_rows";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
-import type { Row } from "../viewmodels/timeline_rows";
-import { textFor } from "./content";
+import { FoldedLines } from "./fold";
 import { day } from "./format";
+import { arrive } from "./hands/arrive";
+import { oneStop } from "./hands/one_stop";
 import { useLanding } from "./landing";
 import { MessageRow } from "./message";
 import { QuotePart } from "./quote_part";
 import { useChoosing } from "./selection_bar";
+import { spokenAll } from "./spoken";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { useSnapshot } from "./use";
@@ -47,6 +50,9 @@ export function Timeline({ room, timeline, details }: Props) {
   const handle = useRef<VirtualizerHandle>(null);
   const bottom = useRef(true);
   const [awayFromEnd, setAway] = useState(false);
+  const [held, setHeld] = useState<string | null>(null); // the message that has the focus: it stays drawn
+  const heldAt = held === null ? -1 : rows.findIndex((each) => each.key === held);
+  const mounted = useMemo(() => (heldAt < 0 ? [] : [heldAt]), [heldAt]);
 
   const isLanding = useLanding(scroller, handle, timeline, target, () => onScroll(scroller.current?.scrollTop ?? 0));
 
@@ -120,6 +126,14 @@ export function Timeline({ room, timeline, details }: Props) {
     handle.current?.scrollToIndex(timeline.snapshot().rows.length - 1, { align: "end" });
   };
 
+  const isDrawn = !failed && !(loading && !rows.length);
+  useEffect(() => {
+    if (!isDrawn || !scroller.current) return;
+    const far = (end: "first" | "last"): void =>
+      end === "first" ? handle.current?.scrollToIndex(0, { align: "start" }) : void toEnd();
+    return oneStop(scroller.current, { stops: "article, .fold", begin: "last", far });
+  }, [isDrawn, timeline]);
+
   if (loading && !rows.length)
     return (
       <section className="tl" aria-busy="true" aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}>
@@ -151,12 +165,27 @@ export function Timeline({ room, timeline, details }: Props) {
         className="tl"
         aria-label={t(timeline.threadId ? "timeline.thread" : "timeline.label")}
         ref={scroller}
-        tabIndex={0}
+        tabIndex={-1}
+        data-region
+        onFocus={({ target }) => setHeld(target.closest<HTMLElement>("[data-key]")?.dataset.key ?? null)}
+        onKeyDown={({ key, currentTarget }) => {
+          const around = currentTarget.closest<HTMLElement>("main, aside");
+          if (key === "Escape" && around && !around.matches(".side")) arrive(around);
+        }}
         data-testid="timeline"
       >
         <div className="tlfill" />
         {rows.length === 0 && <Empty icon="chat" title={t("timeline.empty")} text={t("timeline.emptyText")} />}
-        <Virtualizer ref={handle} scrollRef={scroller} shift={prepended} onScroll={onScroll} as="ol" item="li" bufferSize={600}>
+        <Virtualizer
+          ref={handle}
+          scrollRef={scroller}
+          shift={prepended}
+          onScroll={onScroll}
+          keepMounted={mounted}
+          as="ol"
+          item="li"
+          bufferSize={600}
+        >
           {rows.map((row) => (
             <RowView
               key={row.key}
@@ -169,11 +198,7 @@ export function Timeline({ room, timeline, details }: Props) {
             />
           ))}
         </Virtualizer>
-        {loadingOlder && (
-          <span className="sr" role="status">
-            {t("timeline.loading")}
-          </span>
-        )}
+        {loadingOlder && <span className="sr">{t("timeline.loading")}</span>}
       </section>
       {composer && details.may.send && <QuotePart box={scroller} timeline={timeline} composer={composer} />}
       {unreadAbove && (
@@ -189,7 +214,7 @@ export function Timeline({ room, timeline, details }: Props) {
         </button>
       )}
       <div className="sr" aria-live="polite" data-testid="announcement">
-        {announcement && `${announcement.sender.name} : ${textFor(announcement, t)}`}
+        {announcement && <p key={announcement.turn}>{spokenAll(announcement.items, t)}</p>}
       </div>
     </div>
   );
@@ -202,7 +227,7 @@ const RowView = memo(function RowView({
   details,
   highlighted,
   chosen,
-}: Props & { row: Row; highlighted: boolean; chosen: boolean | null }) {
+}: Props & { row: FoldedRow; highlighted: boolean; chosen: boolean | null }) {
   const { t } = useTranslation();
   if (row.type === "day")
     return (
@@ -213,9 +238,10 @@ const RowView = memo(function RowView({
   if (row.type === "unread")
     return (
       <div className="newline">
-        <span>{t(timeline.threadId ? "threads.new" : "timeline.unread", { count: row.count })}</span>
+        <span>{timeline.threadId ? t("threads.new", { count: row.count }) : t("timeline.unreadLine")}</span>
       </div>
     );
+  if (row.type === "fold") return <FoldedLines fold={row} isDirect={details.kind === "direct"} />;
   return (
     <MessageRow
       item={row.item}

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { useArrival } from "./hands/arrive";
 import type { IconName } from "./icons";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
@@ -10,10 +11,11 @@ export function Welcome() {
   const main = useMain();
   const { me, encryption } = useSnapshot(app);
   const { desktopNotifications } = useSnapshot(app.preferences);
+  const place = useArrival<HTMLElement>("home");
   if (!me) return null;
   const ready = encryption === "ready";
   return (
-    <main className="panel middle" data-region tabIndex={-1}>
+    <main className="panel middle" data-region tabIndex={-1} ref={place}>
       <div className="wel">
         <div className="row g4">
           <Avatar id={me.id} name={me.name} picture={me.avatar} size={64} />

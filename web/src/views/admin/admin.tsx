@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
 import { AdminViewModel } from "../../viewmodels/admin";
 import { scopes, type View, viewsFor } from "../../viewmodels/admin_views";
+import { useArrival } from "../hands/arrive";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
@@ -36,10 +37,11 @@ function Console({ rights, known, chosen, view }: Props) {
   const views = viewsFor(chosen.name);
   const shown = views.find((each) => each.name === view) ?? (phone ? null : views[0]);
   const Region = phone ? "main" : "section";
+  const menu = useArrival<HTMLElement>(shown ? "" : "menu");
   return (
     <>
       {(!phone || !shown) && (
-        <Region className="list" aria-label={t("rail.admin")} data-region tabIndex={-1}>
+        <Region className="list" aria-label={t("rail.admin")} data-region tabIndex={-1} ref={shown ? undefined : menu}>
           <div className="listhead">
             <h1>{t("rail.admin")}</h1>
           </div>
@@ -81,8 +83,9 @@ function Shown({ rights, organisation, view }: { rights: Rights; organisation: s
   const { t } = useTranslation();
   const phone = useMedia("(max-width: 767px)");
   const model = useMade(AdminViewModel, `${organisation} ${view.name}`, rights, organisation, view);
+  const place = useArrival<HTMLElement>(view.name);
   return (
-    <main className="panel scroll" data-region tabIndex={0} aria-label={t(`admin.view.${view.name}`)}>
+    <main className="panel scroll" data-region tabIndex={0} ref={place} aria-label={t(`admin.view.${view.name}`)}>
       <div className="page wide">
         {phone && (
           <a className="btn quiet" href={`#/admin/${organisation}`}>

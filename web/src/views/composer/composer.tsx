@@ -10,7 +10,7 @@ import { textFor } from "../content";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Problem } from "../ui/parts";
-import { useApp, useMedia, useSnapshot } from "../use";
+import { useApp, useSnapshot } from "../use";
 import { useAttach } from "./attach";
 import type { Field } from "./field";
 import { PasteDialog } from "./paste_dialog";
@@ -41,7 +41,6 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
   const list = useId();
-  const phone = useMedia("(max-width: 767px)");
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
 
   useEffect(() => {
@@ -82,7 +81,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
     label,
     active: suggestions.length ? `${list}-${chosen}` : null,
     enterSends,
-    autoFocus: switched || (model.threadId !== null && !phone),
+    autoFocus: switched,
     onKey,
     onPaste: paste,
   };

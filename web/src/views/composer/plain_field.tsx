@@ -68,6 +68,7 @@ export function PlainField({ id, model, label, active, enterSends, autoFocus, on
       onChange={(event) => model.type(event.target.value, event.target.value.slice(0, event.target.selectionStart))}
       onKeyDown={key}
       onPaste={(event) => onPaste(event.clipboardData) && event.preventDefault()}
+      data-next
       data-testid="composer"
     />
   );

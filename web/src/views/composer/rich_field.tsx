@@ -64,6 +64,7 @@ export function RichField({ id, model, label, active, enterSends, autoFocus, onK
         "aria-placeholder": label,
         enterkeyhint: enterSends ? "send" : "enter",
         spellcheck: "true",
+        "data-next": "true",
         "data-testid": "composer",
         ...(active ? { "aria-controls": id, "aria-activedescendant": active } : {}),
       },

@@ -26,6 +26,7 @@ export const RoomLine = memo(function RoomLine({
   moving: boolean;
 }) {
   const { t } = useTranslation();
+  const { again } = useMain();
   const corner =
     room.kind === "forum" ? (
       <Icon name="globe" size={13} />
@@ -37,6 +38,7 @@ export const RoomLine = memo(function RoomLine({
       <a
         className={`room${room.isUnread ? " new" : ""}${moving ? " moving" : ""}`}
         href={writeRoute({ screen: "room", id: room.id, event: null, panel: null })}
+        onClick={open ? again : undefined}
         aria-current={open ? "page" : undefined}
         tabIndex={current ? 0 : -1}
         data-stop={room.id}

@@ -9,6 +9,7 @@ import { RoomSearchViewModel } from "../../viewmodels/search";
 import type { TimelineViewModel } from "../../viewmodels/timeline";
 import { FileCard } from "../attachment";
 import { day, full } from "../format";
+import { asOneStop } from "../hands/one_stop";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";
 import { useMade, useMain, useOwned, useSnapshot } from "../use";
@@ -28,7 +29,7 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
           placeholder={t("search.placeholder")}
           value={term}
           onChange={(event) => model.type(event.target.value)}
-          autoFocus
+          data-next
         />
       </div>
       <div className="field mt3">
@@ -59,7 +60,7 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
           {t("search.filtered")}
         </button>
       </p>
-      <ul className="hits">
+      <ul className="hits" ref={asOneStop}>
         {found.map((each) => (
           <li key={each.eventId}>
             <button type="button" onClick={() => void timeline.jump(each.eventId)}>
@@ -110,7 +111,7 @@ export function Pins({ room, timeline, details }: { room: RoomViewModel; timelin
     );
   return (
     <div className="panelbody">
-      <ul className="hits">
+      <ul className="hits" ref={asOneStop}>
         {pins.map(({ id, event }) => (
           <li key={id}>
             <button type="button" onClick={() => void timeline.jump(id)}>
@@ -147,7 +148,7 @@ export function Files({ room }: { room: RoomViewModel }) {
     <div className="panelbody">
       {files === null && <Skeleton rows={4} />}
       {files?.length === 0 && <Empty icon="folder" title={t("files.none")} text={t("files.noneText")} />}
-      <ul className="filelist">
+      <ul className="filelist" ref={asOneStop}>
         {files?.map((each) => (
           <li key={each.eventId}>
             <p className="t12 muted">

@@ -4,6 +4,7 @@ import type { Member, RoomDetails } from "../../matrix/types";
 import { MembersViewModel, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { serverOf } from "../format";
+import { asOneStop } from "../hands/one_stop";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { GuestTag, Problem, SearchBox, Skeleton } from "../ui/parts";
@@ -23,7 +24,7 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
   return (
     <div className="panelbody">
       <div className="row g2">
-        <SearchBox label={t("members.filter")} value={filter} onText={model.setFilter} />
+        <SearchBox next label={t("members.filter")} value={filter} onText={model.setFilter} />
         {details.may.invite && (
           <button type="button" className="btn main" onClick={() => setInviting(true)}>
             <Icon name="userplus" size={18} />
@@ -34,24 +35,26 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
       <Problem problem={problem} />
       {loading && <Skeleton rows={5} />}
       {!loading && !shown.length && <p className="muted pad">{t("members.none")}</p>}
-      {groups.map(
-        ([membership, people]) =>
-          people.length > 0 && (
-            <section key={membership} aria-label={t(`members.group.${membership}`)}>
-              <h3 className="sect">
-                {t(`members.group.${membership}`)} · {people.length}
-              </h3>
-              <ul>
-                {people.slice(0, 500).map((each) => (
-                  <li key={each.id}>
-                    <MemberRow member={each} model={model} room={room} details={details} />
-                  </li>
-                ))}
-              </ul>
-              {people.length > 500 && <p className="hint">{t("members.more", { count: people.length - 500 })}</p>}
-            </section>
-          ),
-      )}
+      <div ref={asOneStop}>
+        {groups.map(
+          ([membership, people]) =>
+            people.length > 0 && (
+              <section key={membership} aria-label={t(`members.group.${membership}`)}>
+                <h3 className="sect">
+                  {t(`members.group.${membership}`)} · {people.length}
+                </h3>
+                <ul>
+                  {people.slice(0, 500).map((each) => (
+                    <li key={each.id}>
+                      <MemberRow member={each} model={model} room={room} details={details} />
+                    </li>
+                  ))}
+                </ul>
+                {people.length > 500 && <p className="hint">{t("members.more", { count: people.length - 500 })}</p>}
+              </section>
+            ),
+        )}
+      </div>
       {awaited.length > 0 && !filter && <AwaitedPeople awaited={awaited} may={details.may.invite} busy={busy} model={model} />}
       {inviting && (
         <InviteDialog

@@ -3,6 +3,7 @@ import type { RoomDetails } from "../../matrix/types";
 import type { RoomViewModel } from "../../viewmodels/room";
 import type { Panel } from "../../viewmodels/route";
 import { ThreadHead } from "../../viewmodels/thread_head";
+import { useArrival } from "../hands/arrive";
 import { Follow } from "../thread_follow";
 import { Timeline } from "../timeline";
 import { Icon } from "../ui/icon";
@@ -25,8 +26,9 @@ export function SidePanel({ room, details, panel }: Props) {
   const covers = useMedia("(max-width: 1023px)");
   const Region = covers ? "main" : "aside"; // where it covers the conversation it is the page
   const title = t(`panel.${panel.name}`);
+  const place = useArrival<HTMLElement>("panel");
   return (
-    <Region className="panel side" aria-label={title} data-region tabIndex={-1}>
+    <Region className="panel side" aria-label={title} data-region tabIndex={-1} ref={place}>
       <header className="head">
         {panel.name === "person" && (
           <button

@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { SettingsPage } from "../../viewmodels/route";
 import { SettingsViewModel } from "../../viewmodels/settings";
+import { useArrival } from "../hands/arrive";
 import type { IconName } from "../icons";
 import { Icon } from "../ui/icon";
 import { Problem } from "../ui/parts";
@@ -34,10 +35,11 @@ export function Settings({ page }: { page: SettingsPage | null }) {
   const pages = PAGES.filter(([each]) => (each !== "guests" && each !== "posts") || (rules && !rules.me.is_guest));
   const Region = phone ? "main" : "section";
   const shown = page ?? (phone ? null : "profile");
+  const place = useArrival<HTMLElement>(shown ?? "");
   return (
     <>
       {(!phone || !shown) && (
-        <Region className="list" aria-label={t("rail.settings")} data-region tabIndex={-1}>
+        <Region className="list" aria-label={t("rail.settings")} data-region tabIndex={-1} ref={shown ? undefined : place}>
           <div className="listhead">
             <h1>{t("rail.settings")}</h1>
           </div>
@@ -54,7 +56,7 @@ export function Settings({ page }: { page: SettingsPage | null }) {
         </Region>
       )}
       {shown && (
-        <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`settings.${shown}`)}>
+        <main className="panel scroll" data-region tabIndex={-1} aria-label={t(`settings.${shown}`)} ref={place}>
           <div className="page">
             {phone && (
               <a className="btn quiet" href="#/settings">

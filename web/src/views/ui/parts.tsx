@@ -39,6 +39,8 @@ export function ToConfirm({ text, page }: { text: string; page: string }) {
 }
 
 interface FieldProps extends Omit<React.InputHTMLAttributes<HTMLInputElement>, "onChange"> {
+  /** Where the focus goes when what it stands in comes. */
+  "data-next"?: boolean;
   label: string;
   hint?: string;
   error?: string | null;
@@ -73,7 +75,13 @@ export function Field({ label, hint, error, icon, onText, after, ...input }: Fie
 }
 
 /** How one is called; `isFixed` where the organisation says it. */
-export function NameField(props: { name: string; isFixed: boolean; hint?: string; onText: (text: string) => void }) {
+export function NameField(props: {
+  name: string;
+  isFixed: boolean;
+  hint?: string;
+  next?: boolean;
+  onText: (text: string) => void;
+}) {
   const { t } = useTranslation();
   const { rules } = useSnapshot(useApp());
   const fixed = t(rules?.me.is_guest ? "profile.guestNameIsFixed" : "profile.nameIsFixed");
@@ -83,6 +91,7 @@ export function NameField(props: { name: string; isFixed: boolean; hint?: string
       value={props.name}
       onText={props.onText}
       readOnly={props.isFixed}
+      data-next={(props.next && !props.isFixed) || undefined}
       autoComplete="name"
       maxLength={256}
       hint={props.isFixed ? fixed : props.hint}
@@ -95,7 +104,7 @@ export function StepTitle({ children }: { children: React.ReactNode }) {
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus(), []);
   return (
-    <h1 ref={title} tabIndex={-1} className="steptitle">
+    <h1 ref={title} id="step" tabIndex={-1} className="steptitle">
       {children}
     </h1>
   );
@@ -118,15 +127,24 @@ export const SearchBox = ({
   value,
   onText,
   className = "",
+  next = false,
 }: {
   label: string;
   value: string;
   onText: (text: string) => void;
   className?: string;
+  /** Whether it is what one comes for. */
+  next?: boolean;
 }) => (
   <div className={`input grow ${className}`}>
     <Icon name="search" size={18} />
-    <input aria-label={label} placeholder={label} value={value} onChange={(event) => onText(event.target.value)} />
+    <input
+      aria-label={label}
+      placeholder={label}
+      value={value}
+      data-next={next || undefined}
+      onChange={(event) => onText(event.target.value)}
+    />
   </div>
 );
 
