@@ -101,7 +101,6 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
   const error = useCodeProblem(codeProblem, codeCreated);
   return (
     <form
-      aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
         void model.enterCode();
