@@ -207,7 +207,7 @@ await play({
     assert((await scale()) === 1.5, "a key does not make it larger");
     await viewer(mehdi).getByRole("img").hover();
     await mehdi.mouse.wheel(0, -400);
-    await viewer(mehdi).getByText(/^3\d\d %$/).waitFor();
+    await viewer(mehdi).getByText(/^3\d\d\s%$/).waitFor();
     await mehdi.keyboard.press("0");
     await viewer(mehdi).getByText("100 %").waitFor();
     await viewer(mehdi).getByRole("button", { name: "Image précédente" }).click();

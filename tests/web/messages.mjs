@@ -85,7 +85,7 @@ await play({
     await chosen(claire).getByRole("button", { name: "Copier" }).click();
     await claire.getByText("2 messages copiés").waitFor();
     const lines = (await claire.evaluate(() => navigator.clipboard.readText())).split("\n");
-    assert(lines.length === 2 && /^\[.*\d{2}:\d{2}\] Mehdi Benali : Bien noté$/.test(lines[0]), lines.join("|"));
+    assert(lines.length === 2 && /^\[.*\d{2}:\d{2}\] Mehdi Benali\s: Bien noté$/.test(lines[0]), lines.join("|"));
   },
   async "only what one may is deleted, and it is asked once"() {
     await act(mehdi, "Bien noté", "Sélectionner");

@@ -278,7 +278,7 @@ await play({
       await look(sophie, `admin-${view}`);
     }
     await admin(sophie, "files");
-    await sophie.getByText(/Menace reconnue : Chappe\.Test/).first().waitFor();
+    await sophie.getByText(/Menace reconnue\s: Chappe\.Test/).first().waitFor();
   },
   async "what is critical waits for a second person"() {
     await admin(sophie, "rooms"); // whoever a package is about is not told of it: a room's is agreed to

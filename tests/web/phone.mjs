@@ -57,7 +57,7 @@ await play({
     await touch(karim, received, [], 700);
     await received.getByRole("button", { name: "Réagir" }).click();
     await karim.getByRole("button", { name: "👍", exact: true }).click();
-    await messages(sophie).getByRole("button", { name: /👍 : 1/ }).waitFor();
+    await messages(sophie).getByRole("button", { name: /👍\s: 1/ }).waitFor();
     await look(karim, "phone-actions");
     await touch(karim, received, [[30, 0], [60, 2], [110, 4]]);
     await karim.getByText("Réponse à", { exact: false }).first().waitFor();

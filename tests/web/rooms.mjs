@@ -49,10 +49,10 @@ await play({
     await mehdi.keyboard.press("Escape");
     await press(mehdi, "Les deux ponts sont fermés", "Réagir");
     await mehdi.getByRole("button", { name: "👍", exact: true }).click();
-    const reaction = messages(claire).getByRole("button", { name: /👍 : 1/ });
+    const reaction = messages(claire).getByRole("button", { name: /👍\s: 1/ });
     await reaction.click();
-    await messages(mehdi).getByRole("button", { name: /👍 : 2/ }).waitFor();
-    await messages(claire).getByRole("button", { name: /👍 : 2/ }).click();
+    await messages(mehdi).getByRole("button", { name: /👍\s: 2/ }).waitFor();
+    await messages(claire).getByRole("button", { name: /👍\s: 2/ }).click();
     await reaction.waitFor();
     await look(claire, "room");
   },

@@ -73,7 +73,7 @@ await play({
     await theirs.hover();
     await theirs.getByRole("button", { name: "Réagir" }).click();
     await claire.getByRole("button", { name: "👍" }).click();
-    await panel(mehdi).getByRole("button", { name: /👍 : 1, Claire Vasseur/ }).waitFor();
+    await panel(mehdi).getByRole("button", { name: /👍\s: 1, Claire Vasseur/ }).waitFor();
     await say(mehdi, "À effacer", panel(mehdi));
     await article(panel(claire), "À effacer").waitFor();
     const mine = article(panel(mehdi), "À effacer");
