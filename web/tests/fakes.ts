@@ -321,7 +321,7 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
       rooms: { changed: signal(), list: () => [], sharedWith: () => [], showKept: async () => {}, open: () => {} },
       order: { changed: signal(), chosen: () => null },
       reading: {},
-      saved: { changed: signal(), isLocked: false, list: () => [], begin: async () => {} },
+      saved: { changed: signal(), touched: signal(), isLocked: false, list: () => [], begin: async () => {} },
       threads: {
         changed: signal(),
         hasMore: false,

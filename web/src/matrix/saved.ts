@@ -3,9 +3,10 @@
  * under what only its confirmed devices have: the server knows that something is kept, and not what.
  */
 
-import { ClientEvent, type MatrixClient } from "matrix-js-sdk";
+import { ClientEvent, type MatrixClient, MatrixEventEvent, RoomEvent } from "matrix-js-sdk";
 import { CryptoEvent } from "matrix-js-sdk/lib/crypto-api";
 import { Signal } from "../platform/signal";
+import { hearOpened } from "./opened";
 import type { People } from "./people";
 import { Place } from "./place";
 import { RoomHistory } from "./room_history";
@@ -35,6 +36,8 @@ interface Key {
 
 export class SavedMessages {
   readonly changed = new Signal(30);
+  /** What one of them says is another thing now: it was deleted, edited, or opened. */
+  readonly touched = new Signal(100);
   private entries: SavedMessage[] = [];
   private sealedUnder: string | null = null;
   private locked = false;
@@ -48,6 +51,12 @@ export class SavedMessages {
     client.on(ClientEvent.AccountData, (event) => {
       if (event.getType() === SAVED) look();
     });
+    const touched = (id: string | undefined): void => {
+      if (this.entries.some((each) => each.eventId === id)) this.touched.fire();
+    };
+    client.on(RoomEvent.Redaction, (event) => touched(event.getAssociatedId()));
+    client.on(MatrixEventEvent.Replaced, (event) => touched(event.getId()));
+    hearOpened(client, (event) => touched(event.getId()));
     // a device that is confirmed can open it; where the key is replaced, it is sealed anew
     client.on(CryptoEvent.KeyBackupDecryptionKeyCached, look);
     client.on(CryptoEvent.KeyBackupStatus, look);

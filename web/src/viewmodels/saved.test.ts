@@ -11,6 +11,7 @@ function opened(entries: Array<Partial<SavedMessage>> = [], given: { quiet?: Qui
   const clock = new FakeClock();
   const changed = signal();
   const roomsChanged = signal();
+  const touched = signal();
   const told: string[] = [];
   const asked: string[] = [];
   const state = {
@@ -29,6 +30,7 @@ function opened(entries: Array<Partial<SavedMessage>> = [], given: { quiet?: Qui
     rooms: { changed: roomsChanged, list: () => [summary({ id: "!a", name: "Salon" })] },
     saved: {
       changed,
+      touched,
       isLocked: given.locked ?? false,
       list: () => state.all,
       begin: async () => {},
@@ -49,7 +51,7 @@ function opened(entries: Array<Partial<SavedMessage>> = [], given: { quiet?: Qui
   };
   const model = new SavedViewModel(matrix, page, () => {}, clock);
   const ids = (part: "now" | "later" | "untimed" | "done"): string[] => model.snapshot()[part].map((each) => each.eventId);
-  return { model, clock, state, roomsChanged, told, asked, ids, now: clock.now() };
+  return { model, clock, state, roomsChanged, touched, told, asked, ids, now: clock.now() };
 }
 
 describe("the list", () => {
@@ -83,6 +85,15 @@ describe("the list", () => {
     roomsChanged.fire();
     await settled();
     expect([model.snapshot().untimed[0].line?.text, asked]).toEqual(["$1", ["$1", "$1"]]);
+  });
+
+  test("what was deleted or edited meanwhile is read again", async () => {
+    const { model, asked, touched } = opened([{ eventId: "$1" }]);
+    model.show();
+    await settled();
+    touched.fire();
+    await settled();
+    expect(asked).toEqual(["$1", "$1"]);
   });
 
   test("what they say is read once the screen is shown, each once; what is gone keeps its place", async () => {

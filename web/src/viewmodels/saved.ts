@@ -57,6 +57,11 @@ export class SavedViewModel extends ViewModel<State> {
     );
     this.rung = clock.now();
     this.scope.owns(matrix.saved.changed.listen(() => this.look()));
+    const again = (): void => {
+      this.reading.clear();
+      if (this.isShown) this.look();
+    };
+    this.scope.owns(matrix.saved.touched.listen(again));
     this.scope.owns(matrix.rooms.changed.listen(() => this.isShown && this.look()));
     let hasBegun = false;
     const begin = (): void => {
