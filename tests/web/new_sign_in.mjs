@@ -30,7 +30,10 @@ await play({
   async "whoever closes the question of a verification leaves it to the other device"() {
     phone = await signInAgain("sophie", sophie.password, { viewport: { width: 412, height: 915 } });
     await phone.getByRole("button", { name: /^Avec un autre de vos appareils/ }).click();
-    for (const page of [sophie, laptop]) await page.getByRole("dialog").getByRole("button", { name: "Commencer" }).waitFor();
+    for (const page of [sophie, laptop]) {
+      await page.getByRole("button", { name: "Voir la demande" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Commencer" }).waitFor();
+    }
     await sophie.getByRole("dialog").getByRole("button", { name: "Fermer" }).first().click();
     await sophie.getByRole("dialog").waitFor({ state: "detached" });
     await laptop.getByRole("button", { name: "Commencer" }).click();

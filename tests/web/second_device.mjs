@@ -91,6 +91,7 @@ await play({
     await third.getByText("Cet appareil n’est pas confirmé").waitFor();
     await third.getByRole("status").getByRole("button", { name: "Confirmer", exact: true }).click();
     await third.getByRole("button", { name: /Avec un autre de vos appareils/ }).click();
+    await second.getByRole("button", { name: "Voir la demande" }).click();
     await second.getByRole("button", { name: "Commencer" }).click();
     await second.getByRole("button", { name: "Comparer des images" }).click();
     for (const page of [second, third]) await page.getByRole("button", { name: "Oui, ce sont les mêmes" }).click();

@@ -85,6 +85,7 @@ await play({
   async "a third device is confirmed by the first one"() {
     const third = await signInAgain("sophie", sophie.password);
     await third.getByRole("button", { name: /Avec un autre de vos appareils/ }).click();
+    await sophie.getByRole("button", { name: "Voir la demande" }).click();
     await sophie.getByRole("button", { name: "Commencer" }).click();
     await sophie.getByRole("button", { name: "Comparer des images" }).click();
     await third.getByRole("list", { name: "Les sept images" }).waitFor();

@@ -20,6 +20,8 @@ export interface Fold {
 
 export type FoldedRow = Row | Fold;
 
+/** So many are called by their names. */
+const NAMED = 2;
 /** So many in a row are one. */
 const MANY = 3;
 /** What everybody should see. */
@@ -81,8 +83,8 @@ function partsOf(items: Item[]): Part[] {
     for (const each of those) done.add(each);
     const names = new Map(those.map((each) => [each.values[who], each]));
     if (key === "fold.joined" && created) names.delete(created.values.who); // whoever has made it is in it
-    const [first] = names.values();
-    if (names.size === 1 && who === "who") parts.push({ key: first.key, values: first.values });
+    if (names.size <= NAMED && who === "who")
+      for (const each of names.values()) parts.push({ key: each.key, values: each.values });
     else if (names.size) parts.push({ key, values: { count: names.size } });
   };
   people(ARRIVED, "who", "fold.joined");
