@@ -253,6 +253,7 @@ await play({
     await mehdi.keyboard.press("Escape");
     await viewer(mehdi).waitFor({ state: "detached" });
     for (const page of [claire, mehdi]) {
+      await page.keyboard.press("Escape"); // from what stands in a message to the message itself
       await page.keyboard.press("Escape");
       await panel(page).waitFor({ state: "detached" });
     }

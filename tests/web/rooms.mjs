@@ -176,7 +176,7 @@ await play({
     await say(claire, "Lis-moi");
     await messages(claire).getByText("Vu par Mehdi Benali").first().waitFor();
     await mehdi.getByTestId("composer").pressSequentially("Je tape");
-    await claire.getByRole("status").filter({ hasText: "écrit…" }).first().waitFor();
+    await claire.locator(".typingline").filter({ hasText: "écrit…" }).first().waitFor();
     await mehdi.getByTestId("composer").fill("");
   },
   async "pins, forwarding, deleting with a reason, reporting"() {

@@ -87,7 +87,7 @@ await play({
   },
   async "a room's own search leads there with the room"() {
     await karim.locator("main header").getByRole("button", { name: "Rechercher dans la discussion" }).click();
-    await karim.getByLabel("Rechercher dans la discussion").last().fill("digues");
+    await karim.getByRole("textbox", { name: "Rechercher dans la discussion" }).fill("digues");
     await karim.getByRole("button", { name: "Chercher partout, avec des filtres" }).click();
     await counted(karim, "3 résultats");
     await karim.setViewportSize({ width: 360, height: 740 });

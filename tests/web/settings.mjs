@@ -77,7 +77,7 @@ await play({
     await sophie.getByRole("button", { name: "Ignorer cette personne" }).click();
     await sophie.getByRole("button", { name: "Ne plus ignorer" }).waitFor();
     await sophie.goto(`${server}/#/settings/privacy`);
-    await sophie.getByText(/@nadia:/).waitFor();
+    await sophie.getByRole("main").getByText("Nadia Kessler").first().waitFor();
     await sophie.getByRole("button", { name: "Ne plus ignorer" }).click();
     await sophie.getByText("Personne", { exact: true }).waitFor();
     assert((await messages(nadia).getByText(/Vu par Sophie/).count()) === 0, "a private receipt was told");
