@@ -169,6 +169,7 @@ LARGE = {
     f"POST {_C}/createRoom": 256,
     f"POST {_C}/rooms/{{roomId}}/send/{{eventType}}": 256,
     f"PUT {_C}/rooms/{{roomId}}/send/{{eventType}}/{{txnId}}": 256,
+    "PUT /_chappe/client/v1/sealed_index/{part}": 1024,
     f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}": 256,
     f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/": 256,
     f"PUT {_C}/rooms/{{roomId}}/state/{{eventType}}/{{stateKey}}": 256,

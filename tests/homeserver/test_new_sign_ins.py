@@ -34,7 +34,7 @@ async def test_a_new_device_is_told_of_and_a_known_one_is_not(new_server: NewSer
     await sign_in(server, user, "THIRD", None)
     await until(lambda: len(mailbox.sign_ins) == 2)
     first, second = (plain(mail) for mail in mailbox.sign_ins)
-    assert "Element X" in first and user in first and "Ce n'est pas moi" in first
+    assert "Element X" in first and user in first and "Ce n’est pas moi" in first
     assert "THIRD" in second and "http" not in first
     assert [mail["To"] for mail in mailbox.sign_ins] == [ADDRESS, ADDRESS]
 

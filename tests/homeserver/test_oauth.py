@@ -355,7 +355,7 @@ async def test_a_domain_that_demands_a_second_factor(new_server: NewServer) -> N
     await browser.open(authorize(client))
     secret = base64.b32decode(re.search(r'id="secret">(\w+)<', browser.page)[1])  # type: ignore[index]
     await browser.submit("/account/second-factor", code=totp(secret, server.node.now_ms() // 30_000))
-    link = re.search(r'class="btn[^"]*" href="([^"]*)"', browser.page)[1].replace("&amp;", "&")  # type: ignore[index]
+    link = re.search(r'class="btn main[^"]*" href="([^"]*)"', browser.page)[1].replace("&amp;", "&")  # type: ignore[index]
     await browser.open(link)
     assert browser.heading == "Allow Element?"
 

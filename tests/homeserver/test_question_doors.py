@@ -243,6 +243,7 @@ ELSEWHERE = {
     "may_prove": "agency/test_people.py",
     "may_remove_address": "agency/test_people.py",
     "has_proven": "agency/test_sponsors.py",
+    "invitation_terms": "agency/test_invitation_links.py",
     "finds": "homeserver/test_readers.py",
     "hidden": "agency/test_red_list.py",
     "reaches_strangers": "agency/test_readers.py",

@@ -146,6 +146,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "modules/user_directory/user_directory:_known": "who is found",
         "agency/policy:hidden": "which guests are found",
         "agency/sponsors:take_over": "which guest an agent may answer for",
+        "agency/guest_cards:of": "whose card an agent sees",
         "modules/presence/api:get": "who is present, when asked",
         "modules/presence/section:_sharing": "who is present, in a sync",
     },

@@ -323,6 +323,7 @@ DOES_NOT_ACT = {
             "key_signatures.signer",
             "key_signatures.user_id",
             "key_backups.user_id",
+            "sealed_index.user_id",
             "key_backup_sessions.user_id",
             "device_list_changes.user_id",
         ),
