@@ -312,7 +312,7 @@ await play({
     await claire.getByTestId("composer").fill("Écrit sans réseau");
     await attach(claire, [file("releve.txt", "text/plain", "le relevé"), file("erreur.txt", "text/plain", "à ne pas envoyer")]);
     await claire.getByText("En attente du réseau").first().waitFor();
-    await claire.getByRole("button", { name: "Annuler l’envoi de erreur.txt" }).click();
+    await claire.getByRole("button", { name: "Annuler l’envoi d’erreur.txt" }).click();
     await claire.getByText("erreur.txt").waitFor({ state: "detached" });
     await claire.reload();
     await claire.getByRole("button", { name: "Annuler l’envoi de releve.txt" }).waitFor();
