@@ -82,7 +82,7 @@ UNSEEN = pytest.mark.skipif("CHAPPE_ALL_PLAYS" not in os.environ, reason="not se
         pytest.param("second_device", marks=UNSEEN),
         "search",
         "quiet",
-        pytest.param("contents", marks=UNSEEN),
+        "contents",
         pytest.param("landing", marks=UNSEEN),
         "messages",
         "saved",

@@ -180,6 +180,12 @@ test("both languages say the same things, with the same values", () => {
   for (const key of Object.keys(FR)) expect([key, values(EN[key])]).toEqual([key, values(FR[key])]);
 });
 
+test("no value has a name by which i18next is told something else", () => {
+  const taken =
+    /{{(ns|lng|lngs|fallbackLng|context|ordinal|defaultValue|replace|returnObjects|joinArrays|postProcess|interpolation)\b/;
+  expect(Object.keys(FR).filter((key) => taken.test(FR[key]))).toEqual([]);
+});
+
 test("what is counted is said of one and of many", () => {
   const alone = new Set(["message.reaction", "paste.hint"]); // a number beside a sign; always a thousand and more
   const counted = Object.keys(FR).filter((key) => FR[key].includes("{{count}}"));

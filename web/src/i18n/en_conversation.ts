@@ -67,7 +67,7 @@ export const CONVERSATION: Record<string, string> = {
   "spoiler.show": "Hidden content: show",
   "spoiler.because": "Hidden content ({{reason}}): show",
   "place.title": "Location",
-  "place.coordinates": "{{latitude}}° {{ns}}, {{longitude}}° {{ew}}",
+  "place.coordinates": "{{latitude}}° {{northSouth}}, {{longitude}}° {{eastWest}}",
   "place.north": "N",
   "place.south": "S",
   "place.east": "E",

@@ -69,7 +69,7 @@ export const CONVERSATION: Record<string, string> = {
   "spoiler.show": "Contenu masqué : afficher",
   "spoiler.because": "Contenu masqué ({{reason}}) : afficher",
   "place.title": "Position",
-  "place.coordinates": "{{latitude}}° {{ns}}, {{longitude}}° {{ew}}",
+  "place.coordinates": "{{latitude}}° {{northSouth}}, {{longitude}}° {{eastWest}}",
   "place.north": "N",
   "place.south": "S",
   "place.east": "E",

@@ -24,9 +24,9 @@ export function PlaceCard({ place }: { place: Extract<Content, { type: "place" }
         <p className="t13 muted num">
           {t("place.coordinates", {
             latitude: degrees.format(Math.abs(latitude)),
-            ns: t(latitude < 0 ? "place.south" : "place.north"),
+            northSouth: t(latitude < 0 ? "place.south" : "place.north"),
             longitude: degrees.format(Math.abs(longitude)),
-            ew: t(longitude < 0 ? "place.west" : "place.east"),
+            eastWest: t(longitude < 0 ? "place.west" : "place.east"),
           })}
           {accuracy !== null && ` · ${t("place.accuracy", { metres: Math.round(accuracy) })}`}
         </p>
