@@ -79,7 +79,7 @@ UNSEEN = pytest.mark.skipif("CHAPPE_ALL_PLAYS" not in os.environ, reason="not se
         "settings",
         "phone",
         "trust",
-        pytest.param("second_device", marks=UNSEEN),
+        "second_device",
         "search",
         "quiet",
         "contents",
