@@ -207,7 +207,7 @@ OWN = re.compile(
         | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
       | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|licences\.txt|sw\.js|look\.css|invitation|)
-      | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*|sealed_index.*
+      | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*|sealed_index.*|status
           |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?|awaited/.*)) | /_chappe/(hooks|account_validity)/.*""",
     re.VERBOSE,
 )

@@ -17,6 +17,7 @@ from chappe.homeserver.modules.presence.tables import TABLES
 from chappe.homeserver.part import Job, Part
 
 EXPIRE_EVERY = 300  # seconds
+END_EVERY = 10  # seconds
 
 
 def presence(database: Database, writer: GroupWriter, clock: Clock, now_ms: NowMs, tasks: Tasks, config: Config) -> Presence:
@@ -27,6 +28,7 @@ def presence(database: Database, writer: GroupWriter, clock: Clock, now_ms: NowM
 
 def runs(presence: Presence) -> Iterator[Job]:
     yield Job("presence", EXPIRE_EVERY, presence.expire, is_per_process=True)
+    yield Job("statuses", END_EVERY, presence.end_statuses, cannot_be_undone=True)
 
 
 async def close(presence: Presence) -> None:

@@ -19,6 +19,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.load.tasks import Tasks
+from chappe.homeserver.modules.presence.status import AWAY, FIELD, HIDDEN, Status, said_elsewhere
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.identifiers import domain_of
 
@@ -38,6 +39,10 @@ class PresenceRow(Row):
     presence: str
     status: str | None
     active_ts: int
+    chosen: str | None
+    chosen_text: str | None
+    until_ts: int | None
+    is_silent: bool
 
 
 FRAGMENT = Fragment(
@@ -45,22 +50,41 @@ FRAGMENT = Fragment(
     PresenceRow,
     """
     FOR r IN SELECT * FROM unnest(presence_rows) LOOP
-        INSERT INTO presence VALUES (r.who, r.presence, r.status, r.active_ts, upto)
+        INSERT INTO presence (user_id, presence, status_msg, last_active_ts, position, chosen, chosen_text, until_ts, is_silent)
+        VALUES (r.who, r.presence, r.status, r.active_ts, upto, r.chosen, r.chosen_text, r.until_ts, r.is_silent)
         ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence, status_msg = excluded.status_msg,
-            last_active_ts = excluded.last_active_ts, position = excluded.position;
+            last_active_ts = excluded.last_active_ts, position = excluded.position, chosen = excluded.chosen,
+            chosen_text = excluded.chosen_text, until_ts = excluded.until_ts, is_silent = excluded.is_silent;
     END LOOP;""",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceState:
+    """`presence`: what the devices say; offline for whoever hides. `status_msg` says the status, if there is one, and ends with it."""
+
     presence: str = OFFLINE
     status_msg: str | None = None
     last_active_ts: int = 0
+    status: Status | None = None
+
+    @property
+    def hides(self) -> bool:
+        return self.status is not None and self.status.state == HIDDEN
 
 
 def _row(user_id: str, state: PresenceState) -> PresenceRow:
-    return PresenceRow(who=user_id, presence=state.presence, status=state.status_msg, active_ts=state.last_active_ts)
+    status = state.status
+    return PresenceRow(
+        who=user_id,
+        presence=state.presence,
+        status=state.status_msg,
+        active_ts=state.last_active_ts,
+        chosen=None if status is None else status.state,
+        chosen_text=None if status is None else status.text,
+        until_ts=None if status is None else status.until,
+        is_silent=status is not None and status.is_silent,
+    )
 
 
 class StoredPresence(Row):
@@ -69,6 +93,14 @@ class StoredPresence(Row):
     status_msg: str | None
     last_active_ts: int
     position: int
+    chosen: str | None
+    chosen_text: str | None
+    until_ts: int | None
+    is_silent: bool
+
+    def state(self) -> PresenceState:
+        status = Status(self.chosen, self.chosen_text, self.until_ts, self.is_silent) if self.chosen is not None else None
+        return PresenceState(self.presence, self.status_msg, self.last_active_ts, status)
 
 
 class Presence:
@@ -104,7 +136,7 @@ class Presence:
             f"SELECT {columns(StoredPresence)} FROM presence WHERE user_id = ANY($1::text[])",
             users,
         )
-        found = {r.user_id: PresenceState(r.presence, r.status_msg, r.last_active_ts) for r in rows}
+        found = {r.user_id: r.state() for r in rows}
         return {user: found.get(user, PresenceState()) for user in users}
 
     # ----------------------------------------------------------------------------------------------------- changing
@@ -118,7 +150,58 @@ class Presence:
             raise BadRequest("The status message is too long", "M_INVALID_PARAM")
         if not self.enabled_for(user_id):
             raise Forbidden("Presence is switched off here")
-        await self._write(user_id, PresenceState(state, status_msg or None, self._now_ms()), "presence")
+        now, before = self._now_ms(), await self._states.get(user_id)
+        if not status_msg and before.status is not None and not before.status.is_over(now):
+            # a client that says who is idle knows nothing of what was chosen, and does not end it
+            held = OFFLINE if before.hides else state
+            await self._write(user_id, replace(before, presence=held, last_active_ts=now), "presence")
+        else:
+            await self._write(user_id, PresenceState(state, status_msg or None, now), "presence")
+
+    async def choose(self, user_id: str, status: Status | None, status_msg: str | None) -> None:
+        """A status that was checked, or none. Raises M_FORBIDDEN where the domain has switched presence off."""
+        if not self.enabled_for(user_id):
+            raise Forbidden("Presence is switched off here")
+        before = await self._states.get(user_id)
+        if status is not None and status.state == HIDDEN:
+            after = replace(before, presence=OFFLINE, status_msg=None, status=status)
+        else:
+            after = (await self._without_status({user_id: before}))[user_id]
+            after = replace(after, status_msg=status_msg, status=status)
+        await self._write(user_id, after, "presence")
+
+    async def _without_status(self, before: dict[str, PresenceState]) -> dict[str, PresenceState]:
+        """As they are once their status has ended. Who was hidden is what their devices say, here or at another process."""
+        after = {u: replace(state, status=None, status_msg=None) for u, state in before.items()}
+        hidden = [u for u, state in before.items() if state.hides]
+        for user_id in hidden:
+            after[user_id] = self._as_devices_say(user_id, after[user_id])
+        elsewhere = await self._seen_lately([u for u in hidden if u not in self._devices])
+        return {u: replace(state, presence=ONLINE) if u in elsewhere else state for u, state in after.items()}
+
+    async def _seen_lately(self, users: list[str]) -> list[str]:
+        if not users:
+            return []
+        return await values(
+            self._database,
+            str,
+            "SELECT DISTINCT user_id FROM devices WHERE user_id = ANY($1::text[]) AND last_seen_ts > $2",
+            users,
+            self._now_ms() - ACTIVE_FOR_MS,
+        )
+
+    async def end_statuses(self) -> None:
+        """Those whose time has come. Others hear of it now; nobody was shown them any more since."""
+        now = self._now_ms()
+        over = await values(self._database, str, "SELECT user_id FROM presence WHERE until_ts <= $1 LIMIT 500", now)
+        states = await self._states.get_many(over)
+        ended = {u: state for u, state in states.items() if state.status is not None and state.status.is_over(now)}
+        write = Write()
+        for user_id, state in (await self._without_status(ended)).items():
+            write.add(_row(user_id, state))
+            write.touch_user(user_id, "presence")
+        if write.rows:
+            await self._writer.submit(write)
 
     async def set_remote(self, user_id: str, entry: dict[str, Any]) -> None:
         """What another server says of its user. Malformed parts count as not said."""
@@ -129,8 +212,9 @@ class Presence:
         active = self._now_ms() - (ago if type(ago) is int and 0 <= ago < self._now_ms() else 0)
         status = status[:MAX_STATUS] if type(status) is str and status else None
         before = await self._states.get(user_id)
-        if (before.presence, before.status_msg) != (state, status):
-            await self._write(user_id, PresenceState(state, status, active), "presence")
+        chosen = said_elsewhere(entry.get(FIELD), self._now_ms())
+        if (before.presence, before.status_msg, before.status) != (state, status, chosen):
+            await self._write(user_id, PresenceState(state, status, active, chosen), "presence")
 
     async def _write(self, user_id: str, state: PresenceState, kind: str = SEEN) -> None:
         write = Write()
@@ -194,9 +278,11 @@ class Presence:
             self._following -= users
 
     def _as_devices_say(self, user_id: str, before: PresenceState) -> PresenceState:
+        if before.hides:
+            return before
         said = set(self._devices.get(user_id, {}).values())
         now = next((state for state in STATES if state in said), OFFLINE)
-        return PresenceState(now, before.status_msg, self._now_ms() if now == ONLINE else before.last_active_ts)
+        return replace(before, presence=now, last_active_ts=self._now_ms() if now == ONLINE else before.last_active_ts)
 
     def _moves(self, user_id: str) -> bool:
         """Whether what their devices say is still to be written."""
@@ -246,16 +332,36 @@ class Presence:
             users,
         )
         present = set(found)
-        return [user for user in users if user in present or (self._moves(user) and self._devices.get(user))]
+        coming = [user for user in users if user not in present and self._moves(user) and self._devices.get(user)]
+        present.update(user for user, state in (await self._states.get_many(coming)).items() if not state.hides)
+        return [user for user in users if user in present]
 
-    def content(self, state: PresenceState) -> dict[str, Any]:
+    async def status(self, user_id: str) -> Status | None:
+        """What somebody has chosen to be, where that has not ended."""
+        if not self.enabled_for(user_id):
+            return None
+        status = (await self._states.get(user_id)).status
+        return status if status is not None and not status.is_over(self._now_ms()) else None
+
+    async def is_silent(self, user_id: str) -> bool:
+        """Whether somebody has chosen that nothing may ring now."""
+        status = await self.status(user_id)
+        return status is not None and status.is_silent
+
+    def content(self, state: PresenceState, for_oneself: bool = False) -> dict[str, Any]:
         """Of an m.presence event."""
-        ago = max(0, self._now_ms() - state.last_active_ts)
-        content: dict[str, Any] = {"presence": state.presence}
+        now = self._now_ms()
+        ago, status = max(0, now - state.last_active_ts), state.status
+        if is_over := status is not None and status.is_over(now):
+            status = None
+        is_away = status is not None and status.state == AWAY and state.presence == ONLINE
+        content: dict[str, Any] = {"presence": UNAVAILABLE if is_away else state.presence}
         if state.last_active_ts:
             content["last_active_ago"] = ago
-        if state.presence == ONLINE:
+        if content["presence"] == ONLINE:
             content["currently_active"] = ago < ACTIVE_FOR_MS
-        if state.status_msg is not None:
+        if state.status_msg is not None and not is_over:
             content["status_msg"] = state.status_msg
+        if status is not None and (for_oneself or not state.hides):
+            content[FIELD] = status.content()
         return content

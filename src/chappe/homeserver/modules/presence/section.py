@@ -44,7 +44,7 @@ class PresenceSection(Section):
             # that one is here oneself is no news, unless one has said so: the first long poll would end for it
             states.pop(reader, None)
         return [
-            orjson.dumps({"type": TYPE, "sender": user, "content": self._presence.content(state)})
+            orjson.dumps({"type": TYPE, "sender": user, "content": self._presence.content(state, user == reader)})
             for user, state in states.items()
         ]
 

@@ -11,7 +11,7 @@ TABLES = (
         "presence",
         rows=OF_USER,
         person=USER,
-        package="SELECT presence, status_msg, last_active_ts FROM presence WHERE user_id = $1",
+        package="SELECT presence, status_msg, last_active_ts, chosen, chosen_text, until_ts FROM presence WHERE user_id = $1",
         erased=True,
     ),
 )

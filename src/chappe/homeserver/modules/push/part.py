@@ -16,6 +16,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.api.notifications import NotificationsApi
 from chappe.homeserver.modules.push.api.pushers import PushersApi
 from chappe.homeserver.modules.push.api.pushrules import PushRulesApi
@@ -90,8 +91,9 @@ def gatherer(
     standings: Standings,
     now_ms: NowMs,
     deliverer: PushDeliverer,
+    presence: Presence,
 ) -> PushGatherer:
-    return PushGatherer(database, clock, rooms, rules, ignored, quiet, standings, now_ms, deliverer.wake)
+    return PushGatherer(database, clock, rooms, rules, ignored, quiet, standings, now_ms, deliverer.wake, presence.is_silent)
 
 
 def runs(counts: UnreadCounts, gatherer: PushGatherer, deliverer: PushDeliverer) -> Iterator[Loop | Job]:

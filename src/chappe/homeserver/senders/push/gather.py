@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -43,7 +43,7 @@ SILENTLY = b'{"silent":true}'
 
 
 class PushGatherer:
-    """`queued`: told when there is something to deliver."""
+    """`queued`: told when there is something to deliver. `is_silent`: whether somebody has chosen that nothing may ring now."""
 
     def __init__(
         self,
@@ -56,10 +56,11 @@ class PushGatherer:
         standings: Standings,
         now_ms: NowMs,
         queued: Callable[[], None],
+        is_silent: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
         self._ignored, self._quiet, self._standings = ignored, quiet, standings
-        self._now_ms, self._queued = now_ms, queued
+        self._now_ms, self._queued, self._is_silent = now_ms, queued, is_silent
         self._news = asyncio.Event()
         self._version = -1
         self._users: frozenset[str] = frozenset()
@@ -179,11 +180,12 @@ class PushGatherer:
         now = self._now_ms()
         hours = await self._quiet.of(user)
         quiet_until = hours.ends(now) if hours is not None else None
+        is_silent = bool(events) and await self._is_silent(user)
         result: list[QueuedPush] = []
         silently = False
         for room, event, actions in events:
             loud = quiet_until is None or (hours is not None and hours.allows_highlights and verdict_of(actions).highlight)
-            if loud:
+            if loud and not is_silent:
                 tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
                 at = event.position or upto
                 result += [

@@ -1,0 +1,80 @@
+"""A status of somebody elsewhere: seen here while it lasts, harmless whatever their server says."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from chappe.homeserver.modules.presence.status import FIELD
+from tests.federation.conftest import Peer
+from tests.support import Person, segment, until
+
+
+async def seen(reader: Person, person: Person) -> dict[str, Any]:
+    content: dict[str, Any] = await reader.call("GET", f"/presence/{segment(person.id)}/status")
+    return content
+
+
+async def test_a_status_crosses_and_ends_there_too(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room()
+    await alice.invite(room, bob)
+    await bob.join(room)
+    end = int(time.time() * 1000) + 3_600_000
+    body = {"state": "busy", "text": "Cellule", "until": end, "silent": True, "status_msg": "Occupé jusqu’à 15 h · Cellule"}
+    await bob.call("PUT", "/_chappe/client/v1/status", body)
+
+    async def is_there() -> bool:
+        return FIELD in await seen(alice, bob)
+
+    await until(is_there)
+    content = await seen(alice, bob)
+    assert content[FIELD] == {"state": "busy", "text": "Cellule", "until": end}
+    assert content["status_msg"] == "Occupé jusqu’à 15 h · Cellule"
+    await bob.call("PUT", "/_chappe/client/v1/status", {"state": "available"})
+
+    async def is_gone() -> bool:
+        content = await seen(alice, bob)
+        return FIELD not in content and "status_msg" not in content
+
+    await until(is_gone)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        1,
+        [],
+        {},
+        {"state": {}},
+        {"state": "hidden"},
+        {"state": "busy", "until": "never"},
+        {"state": "busy", "until": 1 << 80},
+        {"state": "busy", "until": -1},
+    ],
+    ids=str,
+)
+async def test_nonsense_of_another_server_is_no_status(peer: Peer, said: Any) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room()
+    await alice.invite(room, bob)
+    await bob.join(room)
+    await here.node.presence.set_remote(bob.id, {"presence": "online", "status_msg": "présent", FIELD: said})
+    content = await seen(alice, bob)
+    assert (content["presence"], content["status_msg"]) == ("online", "présent") and FIELD not in content
+
+
+async def test_words_from_elsewhere_are_one_line_and_short(peer: Peer) -> None:
+    here, there = await peer(), await peer()
+    alice, bob = await here.person("alice"), await there.person("bob")
+    room = await alice.create_room()
+    await alice.invite(room, bob)
+    await bob.join(room)
+    said = {"state": "away", "text": "\0a\nb\ud800" + "x" * 9_000}
+    await here.node.presence.set_remote(bob.id, {"presence": "online", FIELD: said})
+    text = (await seen(alice, bob))[FIELD]["text"]
+    assert text.startswith("a b") and len(text) <= 80
