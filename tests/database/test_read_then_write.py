@@ -37,7 +37,7 @@ ARGUED = {  # (file, function, table): why. This list shrinks: a condition or a 
         "former_accounts",
     ): "whether a guest is invited anew; the row is taken whole after",
     ("agency/organisations.py", "add", "organisation_addresses"): "the pattern is the key: two at once, and one is refused",
-    ("agency/read_guard.py", "count", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
+    ("agency/read_guard.py", "_judge", "read_guard_alerts"): "alarms are counted an hour; one too many is harmless",
     ("agency/retention.py", "_erase_events", "encrypted_files"): f"{AGAIN}: the files go first",
     ("agency/sponsors.py", "arrived", "guest_invitations"): AGAIN,
     ("agency/sponsors.py", "give", "guests"): NAMED,

@@ -1,9 +1,10 @@
 """The read guard: what each account reads is weighed, so that a stolen one is stopped before it has read much.
 
-What is old when it is read counts: history, and rooms that one has just entered by oneself most. What is said while one listens
-does not. Over the budget of an hour, or four times that of a day, requests become slow; then the account must sign in again
-on every device; then it is frozen and administrators are told. They are told as well of an organisation whose accounts read much
-together: nobody is stopped for what others do.
+What is old when it is read counts, what is said while one listens does not: a tenth of what was said to oneself as well, all of
+what was said before one came in by oneself, on the day on which one first reads it. Over the budget of an hour, or four times that
+of a day, or that of thirty days for what was said before one came (read_guard_past.py), requests become slow; then the account must
+sign in again on every device; then it is frozen and administrators are told. They are told as well of an organisation whose
+accounts read much together: nobody is stopped for what others do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import asdict
 
+from chappe.agency.read_guard_past import DAYS, PastReading
 from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.homeserver.database.pool import Database
@@ -28,14 +30,16 @@ from chappe.matrix.errors import MatrixError
 
 log = logging.getLogger(__name__)
 HOUR_MS, DAY_HOURS, DAY_BUDGETS = 3_600_000, 24, 4.0
-OLD_AFTER_MS, FRESH_FOR_MS = 600_000, 24 * HOUR_MS
-FAMILIAR = 0.1  # what history of a room that one has long been in weighs
+OLD_AFTER_MS = 600_000
+FAMILIAR = 0.1  # what was said to oneself as well weighs
 SLOW, CHALLENGE, FREEZE = 1.0, 1.5, 2.0  # in budgets
 SLOWEST = 5.0  # seconds
 FOR_INDEX, LONGEST_PAUSE = 0.5, 900.0  # what a device's own index may use of the budgets; seconds
 REMEMBERED = 20_000
 UNUSUAL = "unusual_activity"  # beside the error code: clients say why
 EVENTS, ROOMS, FILES, SEARCHES = "events", "rooms", "files", "searches"
+PAST = "past"  # in alerts: what was said before they came, in thirty days
+NEVER = -DAYS * DAY_HOURS
 
 # Guests count for their sponsor's organisation; who has none for their domain. Once an hour for each.
 _TELL_OF_ORGANISATIONS = """
@@ -54,7 +58,7 @@ class _Usage:
 
     amounts: dict[tuple[int, str], float] = field(default_factory=dict)
     unsaved: dict[tuple[int, str], float] = field(default_factory=dict)
-    challenged: int = -DAY_HOURS
+    challenged: int = NEVER
 
     def add(self, hour: int, what: str, amount: float) -> None:
         if (hour, what) not in self.amounts:
@@ -70,6 +74,16 @@ class Amount(Row):
     hour: int
     what: str
     amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How much was read of what, in budgets and as it is told; `asked_for`: for how many hours nobody is challenged again for it."""
+
+    level: float
+    what: str
+    amount: float
+    asked_for: int = DAY_HOURS
 
 
 class SavedAmount(Row):
@@ -116,6 +130,11 @@ class ReadGuard:
             FILES: settings.files_per_hour,
             SEARCHES: settings.searches_per_hour,
         }
+        self._past_budget = settings.past_events_per_month
+        self._past, self._came_invited = PastReading(database), rooms.store.came_invited
+        self._stays: OrderedDict[tuple[int, str, int], bool] = (
+            OrderedDict()
+        )  # whether they were invited: by room, who, since when
         self._organisation_budget = settings.organisation_events_per_hour
         self._usage: OrderedDict[str, _Usage] = OrderedDict()
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -127,35 +146,81 @@ class ReadGuard:
     async def _events_read(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> None:
         """Told of every event that anybody is about to be shown."""
         before = self._now_ms() - OLD_AFTER_MS
-        old = sum(1 for event in events if event.ts < before)
+        old = [event for event in events if event.ts < before]
         if old:
-            await self.count(user_id, EVENTS, old * await self._weight(user_id, room))
+            said = [event for event in old if event.state_key is None]  # the state is everybody's in the room
+            past = [event.nid for event in said if await self._is_past(user_id, room, event.position)]
+            await self.count(user_id, EVENTS, len(old) - len(past), past)
 
-    async def _weight(self, user_id: str, room: LiveRoom) -> float:
-        """1 for rooms entered by oneself in the last day, or only looked into; little for those where one belongs."""
+    async def _is_past(self, user_id: str, room: LiveRoom, position: int | None) -> bool:
+        """Whether what stands there (None: anywhere) was said before somebody came in by themselves, or while they only look in.
+        What those are shown who were invited, or made the room, was meant for them.
+        """
         mine = (await self._memberships.of(user_id)).get(room.nid)
-        event = room.state.get(("m.room.member", user_id))
-        if mine is None or mine.membership != "join" or event is None:
-            return 1.0
-        return 1.0 if event.ts > self._now_ms() - FRESH_FOR_MS and not _was_invited(event) else FAMILIAR
+        if mine is None or mine.membership != "join":
+            return True
+        since = mine.joined_since
+        if since is None or (position is not None and room.order.when(position) >= since):
+            return False  # whose account has moved here: since when they are there, nobody knows
+        created = room.state.get(("m.room.create", ""))
+        if created is not None and created.sender == user_id:
+            return False
+        return not await self._was_invited(user_id, room, since)
 
-    async def count(self, user_id: str, what: str, amount: float) -> None:
-        """Raises M_UNKNOWN_TOKEN (with soft logout) or M_USER_LOCKED where it is too much."""
+    async def _was_invited(self, user_id: str, room: LiveRoom, since: int) -> bool:
+        """Whether the stay that began there followed an invitation: asked of the join, which a new name does not change."""
+        event = room.state.get(("m.room.member", user_id))
+        if event is not None and event.position == since:
+            return event.replaces is not None and event.replaces.membership == "invite"
+        key = (room.nid, user_id, since)
+        if (known := self._stays.get(key)) is None:
+            known = self._stays[key] = await self._came_invited(room.nid, since)
+            if len(self._stays) > REMEMBERED:
+                self._stays.popitem(last=False)
+        return known
+
+    async def count(self, user_id: str, what: str, amount: float, past: Sequence[int] | None = None) -> None:
+        """`past`: for events, the numbers of those that were said before they came; `amount` is then how many others there are.
+
+        Raises M_UNKNOWN_TOKEN (with soft logout) or M_USER_LOCKED where it is too much.
+        """
         budget, is_of_all = self._budgets[what], what == EVENTS and self._organisation_budget > 0
-        if user_id in self._excluded or (budget <= 0 and not is_of_all):
+        if user_id in self._excluded or (budget <= 0 and not is_of_all and not (past and self._past_budget > 0)):
             return
         user_id = await self._accountable(user_id)  # a bot, a post reads at the cost of whoever answers for it
         if user_id in self._excluded:
             return
         usage, hour = await self._of(user_id), self._now_ms() // HOUR_MS
-        usage.add(hour, what, amount)
-        if budget <= 0:
-            return
-        level = max(usage.within(what, hour, 1) / budget, usage.within(what, hour, DAY_HOURS) / (budget * DAY_BUDGETS))
+        if past is None:
+            usage.add(hour, what, amount)
+            past = []
+        else:
+            fully = await self._read_past(user_id, hour, past)
+            usage.add(hour, what, fully + (amount + len(past) - fully) * FAMILIAR)
+        await self._judge(user_id, usage, hour, await self._level(user_id, usage, hour, what, is_past=bool(past)))
+
+    async def _read_past(self, user_id: str, hour: int, past: Sequence[int]) -> int:
+        """How many of these events count fully."""
+        if not past or self._past_budget <= 0:
+            return len(past)
+        return (await self._past.of(user_id, hour // DAY_HOURS)).add(hour // DAY_HOURS, past)
+
+    async def _level(self, user_id: str, usage: _Usage, hour: int, what: str, is_past: bool) -> _Level:
+        budget, levels = self._budgets[what], [_Level(0.0, what, 0.0)]
+        if budget > 0:
+            now, day = usage.within(what, hour, 1), usage.within(what, hour, DAY_HOURS)
+            levels.append(_Level(max(now / budget, day / (budget * DAY_BUDGETS)), what, now))
+        if is_past and self._past_budget > 0:
+            amount = (await self._past.of(user_id, hour // DAY_HOURS)).amount(hour // DAY_HOURS)
+            levels.append(_Level(amount / self._past_budget, PAST, amount, DAYS * DAY_HOURS))
+        return max(levels, key=lambda each: each.level)
+
+    async def _judge(self, user_id: str, usage: _Usage, hour: int, reached: _Level) -> None:
+        level = reached.level
         if level < SLOW:
             return
         if level >= FREEZE:
-            await self._alert(user_id, "frozen", what, usage.within(what, hour, 1))
+            await self._alert(user_id, "frozen", reached.what, reached.amount)
             await self._freeze(user_id)
             raise MatrixError(
                 401,
@@ -164,12 +229,12 @@ class ReadGuard:
                 soft_logout=True,
                 reason=UNUSUAL,
             )
-        if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
+        if level >= CHALLENGE and usage.challenged <= hour - reached.asked_for:
             elsewhere = await self._challenged(user_id)  # by another process, it may be
             usage.challenged = max(usage.challenged, elsewhere)
-        if level >= CHALLENGE and usage.challenged <= hour - DAY_HOURS:
+        if level >= CHALLENGE and usage.challenged <= hour - reached.asked_for:
             usage.challenged = hour
-            await self._alert(user_id, "challenged", what, usage.within(what, hour, 1))
+            await self._alert(user_id, "challenged", reached.what, reached.amount)
             await self._challenge(user_id)
             raise MatrixError(
                 401,
@@ -180,19 +245,24 @@ class ReadGuard:
             )
         await self.sleep(min(SLOWEST, (level - SLOW) * 2 * SLOWEST))
 
-    async def pause_for(self, user_id: str, room: LiveRoom, amount: int) -> float:
+    async def pause_for(self, user_id: str, room: LiveRoom, amount: int, position: int | None = None) -> float:
         """How long a device should wait, in seconds, before it reads so many old events of a room for its own index.
 
-        An index may use half of what is let go by unnoticed, so that it never stands in the way of who is reading.
+        `position`: where it reads on, backwards. An index may use half of what is let go by unnoticed, so that it never stands in
+        the way of who is reading.
         """
-        budget = self._budgets[EVENTS] * FOR_INDEX
-        if user_id in self._excluded or budget <= 0:
+        if user_id in self._excluded:
             return 0.0
         usage, now = await self._of(user_id), self._now_ms()
-        hour, cost = now // HOUR_MS, amount * await self._weight(user_id, room)
-        if usage.within(EVENTS, hour, DAY_HOURS) + cost > budget * DAY_BUDGETS:
+        hour, is_past = now // HOUR_MS, await self._is_past(user_id, room, position)
+        if is_past and self._past_budget > 0:
+            read = (await self._past.of(user_id, hour // DAY_HOURS)).amount(hour // DAY_HOURS)
+            if read + amount > self._past_budget * FOR_INDEX:
+                return LONGEST_PAUSE
+        budget, cost = self._budgets[EVENTS] * FOR_INDEX, amount * (1.0 if is_past else FAMILIAR)
+        if budget > 0 and usage.within(EVENTS, hour, DAY_HOURS) + cost > budget * DAY_BUDGETS:
             return LONGEST_PAUSE
-        if usage.within(EVENTS, hour, 1) + cost > budget:
+        if budget > 0 and usage.within(EVENTS, hour, 1) + cost > budget:
             return min(LONGEST_PAUSE, (HOUR_MS - now % HOUR_MS) / 1000)
         return 0.0
 
@@ -222,12 +292,12 @@ class ReadGuard:
         ts = await self._database.fetchval(
             "SELECT max(ts) FROM read_guard_alerts WHERE user_id = $1 AND step = 'challenged'", user_id
         )
-        return -DAY_HOURS if ts is None else ts // HOUR_MS
+        return NEVER if ts is None else ts // HOUR_MS
 
     # --------------------------------------------------------------------------------------------------- keeping, telling
 
     async def save(self) -> None:
-        """What was weighed since the last time, for other processes and the next start; what is older than a day goes."""
+        """What was weighed since the last time, for other processes and the next start; what no longer counts goes."""
         rows = []
         for user, usage in self._usage.items():
             rows += [(user, hour, what, amount) for (hour, what), amount in usage.unsaved.items()]
@@ -250,6 +320,7 @@ class ReadGuard:
             if (known := self._usage.get(row.user_id)) is not None:
                 key = (row.hour, row.what)
                 known.amounts[key] = max(known.amounts.get(key, 0.0), row.amount + known.unsaved.get(key, 0.0))
+        await self._past.save(now // DAY_HOURS)
         if self._organisation_budget > 0:
             for unusual in await read(
                 self._database, UnusualAmount, _TELL_OF_ORGANISATIONS, now, EVENTS, self._organisation_budget, self._now_ms()
@@ -280,13 +351,9 @@ class ReadGuard:
     async def forgive(self, user_id: str) -> None:
         """An administrator has looked at it: the account begins anew."""
         self._usage.pop(user_id, None)
+        await self._past.forget(user_id)
         await self._database.execute("DELETE FROM read_guard WHERE user_id = $1", user_id)
 
 
 def _warn(who: str, step: str, what: str, amount: float) -> None:
     log.warning("unusual reading", extra={"fields": {"who": who, "step": step, "what": what, "amount": round(amount)}})
-
-
-def _was_invited(event: RoomEvent) -> bool:
-    """Whether a join followed an invitation."""
-    return event.replaces is not None and event.replaces.membership == "invite"

@@ -7,6 +7,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import ADMIN_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.homeserver.sync.token import optional_position
 from chappe.matrix.errors import NotFound
 from chappe.matrix.identifiers import parse_room_id, parse_user_id
 
@@ -19,10 +20,11 @@ class ReadGuardApi:
 
     @endpoint("GET", "/_chappe/client/v1/reading_pace/{roomId}")
     async def pace(self, request: Request) -> Answer:
-        """How many milliseconds a device should wait before it reads a page of a room's history for its own index."""
+        """How many milliseconds a device should wait before it reads a page of a room's history for its own index, `from` a token."""
         room = await self._rooms.require_joined(request.user_id, parse_room_id(request.params["roomId"]))
         events = request.query_int("events", 100, 1, 1000)
-        return {"pause_ms": round(await self._guard.pause_for(request.user_id, room, events) * 1000)}
+        position = optional_position(request.query("from"))
+        return {"pause_ms": round(await self._guard.pause_for(request.user_id, room, events, position) * 1000)}
 
     @endpoint("GET", _ADMIN + "/alerts", auth=ADMIN_AUTH, api="admin")
     async def alerts(self, request: Request) -> Answer:

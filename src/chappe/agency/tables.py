@@ -138,6 +138,15 @@ TABLES = (
         erased=True,
     ),
     Table(
+        "agency.read_guard_past",
+        "read_guard_past",
+        stays="lasts thirty days",
+        person=USER,
+        package="SELECT day, cardinality(events) AS messages FROM read_guard_past WHERE user_id = $1 ORDER BY day",
+        file="reading_of_the_past",
+        erased=True,
+    ),
+    Table(
         "agency.read_guard",
         "read_guard_alerts",
         stays="for those who run the installation",

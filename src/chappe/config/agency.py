@@ -115,8 +115,16 @@ class ReadGuard(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     events_per_hour: Annotated[
         Count,
         says(
-            "Old messages. In rooms that the account has entered by itself within a day each counts fully, in others a tenth.",
+            "Old messages. What was said before the account came in by itself counts fully, on the day it is first read; the "
+            "rest a tenth.",
             unit="messages",
+        ),
+    ] = 3000
+    past_events_per_month: Annotated[
+        Count,
+        says(
+            "What was said before the account came in by itself, in thirty days, each message once: for the patient thief.",
+            unit="messages in thirty days",
         ),
     ] = 3000
     rooms_per_hour: Annotated[Count, says("Rooms entered without an invitation.", unit="rooms")] = 40

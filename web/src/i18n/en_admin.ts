@@ -263,6 +263,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.word.frozen": "Frozen",
   "admin.word.organisation": "Accounts of one organisation together",
   "admin.word.events": "Messages",
+  "admin.word.past": "Messages from before they came, in 30 days",
   "admin.word.rooms": "Conversations",
   "admin.word.searches": "Searches",
   "admin.word.files": "Files",

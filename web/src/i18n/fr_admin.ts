@@ -267,6 +267,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.word.frozen": "Gelé",
   "admin.word.organisation": "Comptes d’une organisation, ensemble",
   "admin.word.events": "Messages",
+  "admin.word.past": "Messages d’avant son arrivée, en 30 jours",
   "admin.word.rooms": "Discussions",
   "admin.word.searches": "Recherches",
   "admin.word.files": "Fichiers",

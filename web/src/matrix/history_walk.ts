@@ -1,7 +1,7 @@
 /** Walks the history of all rooms in the background, at the pace that the server gives. */
 
 import { Direction, type MatrixClient, type MatrixEvent, Method, type Room } from "matrix-js-sdk";
-import { pause } from "../platform/clock";
+import { clock, pause } from "../platform/clock";
 import { Scope } from "../platform/scope";
 import { readApart } from "./opened";
 
@@ -26,6 +26,8 @@ export class HistoryWalk {
   private isStopped = false;
   private readonly scope = new Scope();
   private readonly resting = this.scope.timer();
+  /** By room, from when on it may be read further. */
+  private readonly waits = new Map<string, number>();
   private goOn: (() => void) | null = null;
 
   /** `hasKeys`: whether this device may open what was said before it came; `keep`: keeps the progress, after each step;
@@ -44,6 +46,12 @@ export class HistoryWalk {
       const next = this.next();
       if (!next) {
         await this.rest();
+        continue;
+      }
+      const wait = await this.pace(next).catch(() => AFTER_FAILURE);
+      if (wait) {
+        this.waits.set(next.roomId, clock.now() + wait); // others may be read sooner
+        await pause(PAUSE);
         continue;
       }
       await this.step(next).catch(() => pause(AFTER_FAILURE));
@@ -76,7 +84,8 @@ export class HistoryWalk {
 
   /** What is newer comes first. */
   private next(): Room | undefined {
-    const ahead = this.client.getRooms().filter((each) => this.isAhead(each));
+    const now = clock.now();
+    const ahead = this.client.getRooms().filter((each) => this.isAhead(each) && (this.waits.get(each.roomId) ?? 0) <= now);
     return ahead.find((each) => this.progress.gaps.has(each.roomId)) ?? ahead[0];
   }
 
@@ -87,12 +96,16 @@ export class HistoryWalk {
     return isUnread && (this.hasKeys() || !room.hasEncryptionStateEvent());
   }
 
+  /** Where a room's history is read on; null: at its end. */
+  private placeIn({ roomId }: Room): string | null {
+    return this.progress.gaps.get(roomId)?.from ?? this.progress.places.get(roomId) ?? null;
+  }
+
   private async step(room: Room): Promise<void> {
-    await this.pace(room);
     if (this.isStopped) return;
     const { places, gaps } = this.progress;
     const gap = gaps.get(room.roomId);
-    const from = gap?.from ?? places.get(room.roomId) ?? null;
+    const from = this.placeIn(room);
     const { chunk, end } = await this.client.createMessagesRequest(room.roomId, from, AT_ONCE, Direction.Backward);
     for (const raw of chunk) this.found(await readApart(this.client, raw));
     const next = end && chunk.length ? end : null;
@@ -102,20 +115,19 @@ export class HistoryWalk {
     await this.keep();
   }
 
-  /** The server says how fast history may be read for the index: a guard against stolen accounts would stop us otherwise. */
-  private async pace(room: Room): Promise<void> {
-    while (!this.isStopped && this.isPaced) {
-      const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
-      const wait = await this.client.http
-        .authedRequest<{ pause_ms: number }>(Method.Get, path, { events: `${AT_ONCE}` }, undefined, { prefix: PREFIX })
-        .catch((error) => {
-          if (error?.httpStatus === 404)
-            this.isPaced = false; // no guard here
-          else throw error;
-        });
-      if (!wait?.pause_ms) return;
-      await pause(wait.pause_ms);
-    }
+  /** How long to wait, in milliseconds. The server says how fast history may be read: a guard against stolen accounts would stop us. */
+  private async pace(room: Room): Promise<number> {
+    if (!this.isPaced) return 0;
+    const path = `/reading_pace/${encodeURIComponent(room.roomId)}`;
+    const from = this.placeIn(room);
+    const page = { events: `${AT_ONCE}`, ...(from ? { from } : {}) };
+    const wait = await this.client.http
+      .authedRequest<{ pause_ms: number }>(Method.Get, path, page, undefined, { prefix: PREFIX })
+      .catch((error) => {
+        if (error?.httpStatus !== 404) throw error;
+        this.isPaced = false; // no guard here
+      });
+    return wait?.pause_ms ?? 0;
   }
 }
 

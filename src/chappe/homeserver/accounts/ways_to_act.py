@@ -311,6 +311,7 @@ DOES_NOT_ACT = {
             "scan_results.released_by",
             "read_guard_alerts.user_id",
             "read_guard.user_id",
+            "read_guard_past.user_id",
         ),
         _MADE,
     ),

@@ -8,6 +8,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+import orjson
+
 from chappe.homeserver.database.pool import Database, Record
 from chappe.homeserver.database.rows import mapping, read, values
 from chappe.homeserver.rooms.memberships import JoinedSince
@@ -275,6 +277,15 @@ class RoomStore:
                 self.database, str, "SELECT user_id FROM memberships WHERE sender = $1 AND membership = 'invite'", user_id
             )
         )
+
+    async def came_invited(self, room_nid: int, joined_since: int) -> bool:
+        """Whether the stay that began with the join at a position followed an invitation."""
+        before = await self.database.fetchval(
+            "SELECT b.json FROM events e JOIN events b ON b.nid = e.replaces WHERE e.room_nid = $1 AND e.position = $2",
+            room_nid,
+            joined_since,
+        )
+        return before is not None and orjson.loads(before)["content"].get("membership") == "invite"
 
     async def joined_since(self, people: Collection[str], rooms: Collection[int]) -> list[JoinedSince]:
         """Since when (`since`) some people are in those of some rooms that they are in."""
