@@ -86,6 +86,7 @@ UNSEEN = pytest.mark.skipif("CHAPPE_ALL_PLAYS" not in os.environ, reason="not se
         pytest.param("landing", marks=UNSEEN),
         "messages",
         "saved",
+        "status",
         "new_sign_in",
         "tour",
     ],

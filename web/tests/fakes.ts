@@ -322,6 +322,14 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
       order: { changed: signal(), chosen: () => null },
       reading: {},
       saved: { changed: signal(), touched: signal(), isLocked: false, list: () => [], begin: async () => {} },
+      statuses: {
+        changed: signal(),
+        isOn: false,
+        own: { state: "available", text: null, until: null, silent: false },
+        begin: async () => {},
+        of: () => null,
+        isSilent: () => false,
+      },
       threads: {
         changed: signal(),
         hasMore: false,

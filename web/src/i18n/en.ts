@@ -1,8 +1,10 @@
 /** The words of the interface, in English. */
 import { CONVERSATION } from "./en_conversation";
+import { STATUS } from "./en_status";
 
 export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
+  ...STATUS,
   close: "Close",
   continue: "Continue",
   cancel: "Cancel",

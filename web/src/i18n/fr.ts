@@ -1,8 +1,10 @@
 /** Les mots de l’interface, en français. */
 import { CONVERSATION } from "./fr_conversation";
+import { STATUS } from "./fr_status";
 
 export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
+  ...STATUS,
   close: "Fermer",
   continue: "Continuer",
   cancel: "Annuler",

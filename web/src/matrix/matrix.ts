@@ -38,6 +38,7 @@ import { Rooms } from "./rooms";
 import { SavedMessages } from "./saved";
 import { cryptoStoreKey, revoke, type Session, saveSession } from "./session";
 import type { SignedIn } from "./signed_in";
+import { Statuses } from "./statuses";
 import { ThreadFollowing } from "./thread_following";
 import { Threads } from "./threads";
 import type { Barred, Connection } from "./types";
@@ -63,6 +64,7 @@ export class Matrix implements SignedIn {
   readonly reading: RoomReading;
   readonly threads: Threads;
   readonly saved: SavedMessages;
+  readonly statuses: Statuses;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
   readonly media: Media;
@@ -92,6 +94,7 @@ export class Matrix implements SignedIn {
     const following = new ThreadFollowing(client);
     this.threads = new Threads(client, this.people, following);
     this.saved = new SavedMessages(client, this.people);
+    this.statuses = new Statuses(client);
     this.reading = new RoomReading(client, following);
     this.entry = new RoomEntry(client);
     this.directory = new RoomDirectory(client);

@@ -26,6 +26,7 @@ import type { Rooms } from "./rooms";
 import type { SavedMessages } from "./saved";
 import type { Scheduled } from "./scheduled";
 import type { Session } from "./session";
+import type { Statuses } from "./statuses";
 import type { ThreadFollowing } from "./thread_following";
 import type { Threads } from "./threads";
 import type { Timeline } from "./timeline";
@@ -79,6 +80,7 @@ export interface SignedIn {
   readonly reading: Face<RoomReading>;
   readonly threads: SomeThreads;
   readonly saved: Face<SavedMessages>;
+  readonly statuses: Face<Statuses>;
   readonly entry: Face<RoomEntry>;
   readonly directory: Face<RoomDirectory>;
   readonly media: Face<Media>;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { conversation, details, person, refusal, settled, signal, signedIn } from "../../tests/fakes";
 import type { Awaited, Member } from "../matrix/types";
-import { MembersViewModel, mayActOn, roleOf } from "./members";
+import { byReach, MembersViewModel, mayActOn, roleOf } from "./members";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
 
@@ -107,4 +107,15 @@ test("roles by level, and who may act on whom", () => {
   expect([150, 100, 50, 0, 30, -1].map(roleOf)).toEqual(["owner", "admin", "moderator", "member", "custom", "custom"]);
   const mine = details({ myLevel: 50 });
   expect([0, 49, 50, 100].map((level) => mayActOn(mine, member("@a:b", { level })))).toEqual([true, true, false, false]);
+});
+
+test("who can be reached comes first, whoever says nothing last", () => {
+  const states = { a: "away", b: "busy", c: "available", d: "meeting", e: "offline" } as const;
+  const of = (id: string) => {
+    const state = states[id as keyof typeof states];
+    return state ? { state, text: null, until: null, seenAt: null } : null;
+  };
+  const people = [..."abcdef"].map((id) => ({ id }));
+  const groups = byReach(people, of).map(([reach, those]) => [reach, those.map((each) => each.id).join("")]);
+  expect(groups).toEqual([["here", "c"], ["busy", "bd"], ["away", "aef"]]); // biome-ignore format: one line
 });

@@ -1,4 +1,5 @@
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
+import type { Status } from "../matrix/statuses";
 import type { Awaited, Member, Person, RoomDetails } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
@@ -48,6 +49,21 @@ export class MembersViewModel extends ActingViewModel<State> {
   readonly setLevel = (id: string, level: number): Promise<boolean> =>
     this.act(() => this.conversation.members.setLevel(id, level));
 }
+
+export type Reach = "here" | "busy" | "away";
+
+/** Those whom one reaches first; each group as it was. */
+export function byReach<T extends { id: string }>(people: T[], of: (id: string) => Status | null): Array<[Reach, T[]]> {
+  const groups: Record<Reach, T[]> = { here: [], busy: [], away: [] };
+  for (const each of people) {
+    const state = of(each.id)?.state;
+    groups[state === "available" ? "here" : state === "busy" || state === "meeting" ? "busy" : "away"].push(each);
+  }
+  return (["here", "busy", "away"] as const).map((each) => [each, groups[each]]);
+}
+
+/** In larger rooms the order is that of names: who comes and goes would move everybody. */
+export const MOST_BY_REACH = 200;
 
 export type Role = "owner" | "admin" | "moderator" | "member" | "custom";
 

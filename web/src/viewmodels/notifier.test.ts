@@ -11,7 +11,14 @@ const notice = (given: Partial<Notice> = {}): Notice => ({
 }); // biome-ignore format: one line
 
 function opened(
-  given: { visible?: boolean; may?: "yes" | "no" | "ask"; open?: string; desktop?: boolean; sounds?: boolean } = {},
+  given: {
+    visible?: boolean;
+    may?: "yes" | "no" | "ask";
+    open?: string;
+    desktop?: boolean;
+    sounds?: boolean;
+    silent?: boolean;
+  } = {},
 ) {
   const told: unknown[] = [];
   const clicks: Array<() => void> = [];
@@ -29,6 +36,7 @@ function opened(
       },
     }),
     rooms: { changed, list: () => rooms },
+    statuses: { isSilent: () => given.silent ?? false },
   });
   const preferences = new Preferences({ getItem: () => null, setItem: () => {} }, "fr");
   preferences.choose({ desktopNotifications: given.desktop ?? true, sounds: given.sounds ?? true });
@@ -69,6 +77,7 @@ test.each([
   ["another room is", { visible: true, open: "!b" }, ["sound", ["Anne – Crue", "Bonjour", "!a"]]],
   ["the page is not seen", { visible: false, open: "!a" }, ["sound", ["Anne – Crue", "Bonjour", "!a"]]],
   ["the browser does not allow it", { may: "no" }, ["sound"]],
+  ["one has chosen that nothing rings", { silent: true }, []],
   ["nobody has switched it on", { desktop: false }, ["sound"]],
   ["sounds are off", { sounds: false }, [["Anne – Crue", "Bonjour", "!a"]]],
 ] as const)("when %s", (_name, given, expected) => {

@@ -18,7 +18,7 @@ export class Notifier {
   private readonly off: Array<() => void> = [];
 
   constructor(
-    matrix: Pick<SignedIn, "notices">,
+    matrix: Pick<SignedIn, "notices" | "statuses">,
     private readonly preferences: Preferences,
     private readonly surroundings: Surroundings,
     list: RoomListViewModel,
@@ -29,6 +29,7 @@ export class Notifier {
     this.off.push(
       notices.listen((notice) => {
         if (surroundings.isVisible() && openRoom() === notice.roomId) return;
+        if (matrix.statuses.isSilent()) return; // it counts as unread, and rings for nobody
         const { sounds, desktopNotifications } = preferences.snapshot();
         if (notice.sound && sounds) surroundings.play();
         if (!desktopNotifications || surroundings.mayNotify() !== "yes") return;

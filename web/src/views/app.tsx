@@ -1,15 +1,17 @@
 import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { AppViewModel } from "../viewmodels/app";
+import { StatusViewModel } from "../viewmodels/status";
 import { Barred } from "./barred";
 import { useDropsOnRooms } from "./drops";
 import { Rail } from "./frame";
 import { keepHands } from "./hands/keeper";
 import { nextRegion } from "./hands/regions";
 import { SignIn } from "./sign_in";
+import { StatusContext } from "./status";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
-import { AppContext, MainContext, useApp, useMain, useMedia, useSnapshot } from "./use";
+import { AppContext, MainContext, useApp, useMade, useMain, useMedia, useSnapshot } from "./use";
 import { Welcome } from "./welcome";
 
 const loadRoom = () => import("./room").then((each) => ({ default: each.Room }));
@@ -125,6 +127,7 @@ function Main() {
   useKeys();
   useDropsOnRooms();
   useLinks();
+  const statuses = useMade(StatusViewModel, "statuses");
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
   const besideList = ["search", "saved"].includes(route.screen) && !phone;
@@ -133,7 +136,7 @@ function Main() {
   const isThread = route.screen === "threads" && route.thread !== null;
   const showRest = !phone || (route.screen !== "home" && (route.screen !== "threads" || isThread));
   return (
-    <>
+    <StatusContext.Provider value={statuses}>
       <a
         className="skip"
         href="#content"
@@ -186,7 +189,7 @@ function Main() {
       <div className="toast" role="status" aria-live="polite">
         {notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}
       </div>
-    </>
+    </StatusContext.Provider>
   );
 }
 

@@ -1,11 +1,15 @@
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Route } from "../viewmodels/route";
 import { writeRoute } from "../viewmodels/route";
 import type { IconName } from "./icons";
+import { useStatuses, useStatusWords } from "./status";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { useApp, useMain, useSnapshot } from "./use";
+
+const StatusDialog = lazy(() => import("./status_dialog").then((each) => ({ default: each.StatusDialog })));
 
 interface Place {
   name: string;
@@ -92,25 +96,52 @@ export function AccountMenu({ size = 40 }: { size?: number }) {
   const app = useApp();
   const main = useMain();
   const { me } = useSnapshot(app);
+  const { isOn, own } = useSnapshot(useStatuses());
+  const words = useStatusWords();
+  const [isChoosing, setChoosing] = useState(false);
   if (!me) return null;
+  const isPlain = own.state === "available" && !own.text;
+  const status = isPlain ? [] : [own.text && own.state === "available" ? own.text : words(own)];
   return (
-    <Menu
-      label={t("account.menu", { name: me.name })}
-      className="nav account"
-      choices={[
-        { name: t("settings.profile"), icon: "user", run: () => main.go({ screen: "settings", page: "profile" }) },
-        { name: t("settings.devices"), icon: "laptop", run: () => main.go({ screen: "settings", page: "devices" }) },
-        { name: t("rail.settings"), icon: "sliders", run: () => main.go({ screen: "settings", page: null }) },
-        {
-          name: t("account.signOut"),
-          icon: "logout",
-          danger: true,
-          run: () => main.go({ screen: "settings", page: "devices" }),
-        },
-      ]}
-    >
-      <Avatar id={me.id} name={me.name} picture={me.avatar} size={size} />
-    </Menu>
+    <>
+      <Menu
+        label={[t("account.menu", { name: me.name }), ...status].join(", ")}
+        className="nav account"
+        choices={[
+          ...(isOn
+            ? [
+                {
+                  name: isPlain ? t("status.mine") : t("status.mineNow", { status: status[0] }),
+                  icon: "clock" as const,
+                  run: () => setChoosing(true),
+                },
+              ]
+            : []),
+          { name: t("settings.profile"), icon: "user", run: () => main.go({ screen: "settings", page: "profile" }) },
+          { name: t("settings.devices"), icon: "laptop", run: () => main.go({ screen: "settings", page: "devices" }) },
+          { name: t("rail.settings"), icon: "sliders", run: () => main.go({ screen: "settings", page: null }) },
+          {
+            name: t("account.signOut"),
+            icon: "logout",
+            danger: true,
+            run: () => main.go({ screen: "settings", page: "devices" }),
+          },
+        ]}
+      >
+        <Avatar
+          id={me.id}
+          name={me.name}
+          picture={me.avatar}
+          size={size}
+          dot={isOn && <i className={`dot ${own.state === "hidden" ? "offline" : own.state}`} />}
+        />
+      </Menu>
+      {isChoosing && (
+        <Suspense>
+          <StatusDialog onClose={() => setChoosing(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }
 

@@ -12,6 +12,7 @@ import { useArrival } from "./hands/arrive";
 import { usePanel } from "./hands/panel";
 import { Asked, BackToList, NotHere } from "./not_in_room";
 import { PinBar } from "./pin_bar";
+import { StatusDot, StatusLine, StatusNotice } from "./status";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
@@ -118,6 +119,7 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
           </>
         )}
       </p>
+      {details.other && <StatusNotice id={details.other.id} name={details.other.name} />}
       <Problem problem={problem} />
       <Writing
         room={model}
@@ -156,6 +158,7 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
         picture={details.avatar}
         size={40}
         square={details.kind !== "direct"}
+        dot={details.other && <StatusDot id={details.other.id} />}
       />
       <div className="grow">
         <h1 className="cut">{details.name}</h1>
@@ -167,6 +170,7 @@ function Head({ details, panel }: { details: RoomDetails; panel: Panel | null })
               onClick={() => main.openPanel({ name: "person", id: details.other!.id })}
             >
               {details.other.organisation ?? t("room.seeCard")}
+              <StatusLine id={details.other.id} after />
             </button>
           ) : (
             <button type="button" className="underlined" onClick={() => toggle("members")}>

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Suggestion } from "../../viewmodels/suggestions";
+import { StatusDot, StatusLine } from "../status";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 
@@ -31,9 +32,18 @@ export function Suggestions({
         >
           {each.kind === "person" && (
             <>
-              <Avatar id={each.person.id} name={each.person.name} picture={each.person.avatar} size={28} />
+              <Avatar
+                id={each.person.id}
+                name={each.person.name}
+                picture={each.person.avatar}
+                size={28}
+                dot={<StatusDot id={each.person.id} />}
+              />
               <span>{each.person.name}</span>
-              <span className="faint t13">{each.person.organisation}</span>
+              <span className="faint t13 cut">
+                {each.person.organisation}
+                <StatusLine id={each.person.id} after={each.person.organisation !== null} />
+              </span>
             </>
           )}
           {each.kind === "room" && (

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../../matrix/types";
 import { writeRoute } from "../../viewmodels/route";
 import { short } from "../format";
+import { StatusDot, StatusHeard } from "../status";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { useMain } from "../use";
@@ -53,10 +54,12 @@ export const RoomLine = memo(function RoomLine({
           size={40}
           square={room.kind !== "direct"}
           corner={corner}
+          dot={room.other && <StatusDot id={room.other.id} />}
         />
         <span className="min0">
           <span className="n">
             <span>{room.name}</span>
+            {room.other && <StatusHeard id={room.other.id} />}
             {room.muted && (
               <span className="faint">
                 <Icon name="muted" size={14} />

@@ -1,10 +1,11 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Member, RoomDetails } from "../../matrix/types";
-import { MembersViewModel, roleOf } from "../../viewmodels/members";
+import { byReach, MembersViewModel, MOST_BY_REACH, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { serverOf } from "../format";
 import { asOneStop } from "../hands/one_stop";
+import { StatusDot, StatusLine, useStatuses } from "../status";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { GuestTag, Problem, SearchBox, Skeleton } from "../ui/parts";
@@ -17,10 +18,14 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
   const model = useOwned(() => room.make(MembersViewModel), room.id);
   const { shown, loading, filter, problem, members, awaited, busy } = useSnapshot(model);
   const [inviting, setInviting] = useState(false);
-  const groups: Array<[Member["membership"], Member[]]> = (["knock", "join", "invite", "ban"] as const).map((each) => [
-    each,
-    shown.filter((member) => member.membership === each),
-  ]);
+  const statuses = useStatuses();
+  const { isOn } = useSnapshot(statuses);
+  const title = (group: string): string =>
+    t(["here", "busy", "away"].includes(group) ? `status.group.${group}` : `members.group.${group}`);
+  const groups = (["knock", "join", "invite", "ban"] as const).flatMap((each): Array<[string, Member[]]> => {
+    const people = shown.filter((member) => member.membership === each);
+    return each === "join" && isOn && people.length <= MOST_BY_REACH ? byReach(people, statuses.of) : [[each, people]];
+  });
   return (
     <div className="panelbody">
       <div className="row g2">
@@ -39,9 +44,9 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
         {groups.map(
           ([membership, people]) =>
             people.length > 0 && (
-              <section key={membership} aria-label={t(`members.group.${membership}`)}>
+              <section key={membership} aria-label={title(membership)}>
                 <h3 className="sect">
-                  {t(`members.group.${membership}`)} · {people.length}
+                  {title(membership)} · {people.length}
                 </h3>
                 <ul>
                   {people.slice(0, 500).map((each) => (
@@ -86,10 +91,13 @@ function MemberRow({
   return (
     <div className="personrow">
       <button type="button" className="row g3 grow min0" onClick={() => main.openPanel({ name: "person", id: member.id })}>
-        <Avatar id={member.id} name={member.name} picture={member.avatar} />
+        <Avatar id={member.id} name={member.name} picture={member.avatar} dot={<StatusDot id={member.id} />} />
         <span className="min0">
           <span className="cut strong block">{member.name}</span>
-          <span className="t13 muted cut block">{member.organisation ?? serverOf(member.id)}</span>
+          <span className="t13 muted cut block">
+            {member.organisation ?? serverOf(member.id)}
+            <StatusLine id={member.id} after />
+          </span>
         </span>
       </button>
       {member.guest && <GuestTag />}

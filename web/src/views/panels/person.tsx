@@ -5,6 +5,7 @@ import { mayActOn, roleOf } from "../../viewmodels/members";
 import { PersonViewModel } from "../../viewmodels/person";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { date, serverOf } from "../format";
+import { StatusCard, StatusDot, StatusSeen } from "../status";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
@@ -22,9 +23,10 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
   return (
     <div className="panelbody">
       <div className="cardhead">
-        <Avatar id={id} name={person.name} picture={person.avatar} size={88} />
+        <Avatar id={id} name={person.name} picture={person.avatar} size={88} dot={<StatusDot id={id} big />} />
         <h3>{person.name}</h3>
         {person.guest ? <GuestTag /> : <p className="muted">{person.organisation ?? serverOf(id)}</p>}
+        <StatusCard id={id} />
         {trust === "verified" && (
           <span className="tag ok">
             <Icon name="check" size={13} />
@@ -54,6 +56,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
             <dd>{t(`role.${roleOf(member.level)}`)}</dd>
           </>
         )}
+        <StatusSeen id={id} />
         <dt>{t("person.shared")}</dt>
         <dd>{t("person.sharedRooms", { count: shared })}</dd>
       </dl>

@@ -7,10 +7,12 @@ interface Props {
   size?: number;
   square?: boolean;
   corner?: React.ReactNode;
+  /** Whether somebody is there: a shape over the picture. */
+  dot?: React.ReactNode;
 }
 
 /** A person is round, a room is square. The name is beside it: the picture says nothing more. */
-export function Avatar({ id, name, picture, size = 36, square = false, corner }: Props) {
+export function Avatar({ id, name, picture, size = 36, square = false, corner, dot }: Props) {
   return (
     <span
       className={square ? "av sq" : "av"}
@@ -19,6 +21,7 @@ export function Avatar({ id, name, picture, size = 36, square = false, corner }:
     >
       {picture ? <Picture mxc={picture} size={size} name={name} /> : initials(name)}
       {corner && <i className="corner">{corner}</i>}
+      {dot}
     </span>
   );
 }
