@@ -179,7 +179,7 @@ async def test_of_the_time_when_a_server_was_in_the_room_and_of_no_other(peer: P
             assert [await told(there, door, event) for event in events] == [False, True, True, False], door
             assert not any([await told(third, door, event) for event in events]), door
     # a domain that was in the room may have been closed to the other server since: nobody of it is there to object any more
-    monkeypatch.setattr(here.node.rooms, "may_share_room", lambda server, own: False)
+    monkeypatch.setattr(here.node.rooms.servers, "may_share_room", lambda server, own: False)
     assert not any([await told(there, door, then) for door in DOORS])
 
 

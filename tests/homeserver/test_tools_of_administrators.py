@@ -139,8 +139,11 @@ async def test_which_rooms_are_large(server: Server, admin: Person, alice: Perso
     for n in range(40):
         await alice.say(room, f"message {n}")
     await server.node.database.execute("ANALYZE events")
+    # rooms of other tests may stand in the same database, and be larger
+    most = "SELECT room_id FROM events JOIN rooms USING (room_nid) GROUP BY room_id ORDER BY count(*) DESC, room_id LIMIT 1"
+    largest = await server.node.database.fetchval(most)
     rooms = (await admin.call("GET", f"{V1}/statistics/database/rooms"))["rooms"]
-    assert room in [r["room_id"] for r in rooms] and all(r["estimated_size"] > 0 for r in rooms) and len(rooms) <= 10
+    assert rooms[0]["room_id"] == largest and all(r["estimated_size"] > 0 for r in rooms) and len(rooms) <= 10
 
 
 async def test_what_somebody_did_since(admin: Person, alice: Person, bob: Person, carol: Person) -> None:

@@ -281,6 +281,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     # account
     "account": ("Mon compte", "My account"),
     "signed_in_as": ("Connecté en tant que {user}", "Signed in as {user}"),
+    "identifier": ("Identifiant : {user}", "User name: {user}"),
     "sign_out": ("Se déconnecter", "Sign out"),
     "signed_out": ("Vous êtes déconnecté.", "You are signed out."),
     "profile": ("Profil", "Profile"),
