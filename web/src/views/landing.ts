@@ -6,10 +6,12 @@ import { clock } from "../platform/clock";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 
 const EACH = 60;
-/** Looks at the place, before it is left as it is. */
+/** Looks at the place, before what is near an end may be fetched. */
 const MOST = 40;
 /** Looks in a row at which it stood where it should. */
 const STEADY = 3;
+/** Looks after that: what was fetched around the row may move it once more. */
+const AFTER = 100;
 
 /**
  * Returns whether one is still on the way: nothing more is fetched until then, because what comes before a row would move it while the
@@ -32,16 +34,22 @@ export function useLanding(
       const index = timeline.snapshot().rows.findIndex((each) => each.key === target.key);
       if (index >= 0) list.current?.scrollToIndex(index, { align: "center" });
     };
-    const end = (): void => {
+    const land = (): void => {
       if (!isLanding.current) return;
       isLanding.current = false;
-      stop();
+      looks = 0;
       arrived();
+    };
+    const end = (): void => {
+      stop();
+      land();
     };
     const stop = clock.every(EACH, () => {
       steady = isInView(box.current, timeline, target.key) ? steady + 1 : 0;
-      if (steady >= STEADY || ++looks >= MOST) end();
-      else if (steady === 0) aim();
+      if (steady === 0) aim();
+      looks += 1;
+      if (isLanding.current && (steady >= STEADY || looks >= MOST)) land();
+      else if (!isLanding.current && looks >= AFTER) end();
     });
     aim();
     // whoever moves by themselves is not held
