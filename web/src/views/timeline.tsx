@@ -19,6 +19,9 @@ import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { useSnapshot } from "./use";
 
+/** Pixels: nearer than that to its end, a list stays there when something comes. */
+const NEAR_THE_END = 60;
+
 interface Props {
   room: RoomViewModel;
   timeline: TimelineViewModel;
@@ -87,8 +90,13 @@ export function Timeline({ room, timeline, details }: Props) {
     const list = handle.current;
     if (!box || !list || !timeline.snapshot().unreadAbove) return;
     const line = timeline.snapshot().rows.findIndex((each) => each.type === "unread");
-    const fits = box.scrollHeight <= box.clientHeight;
-    if (line >= 0 && (fits || list.findItemIndex(box.scrollTop) <= line)) timeline.sawUnread();
+    // on the way to its end the list shows for a moment what nobody reads
+    if (line < 0 || (bottom.current && box.scrollHeight - box.scrollTop - box.clientHeight >= NEAR_THE_END)) return;
+    const drawn = box.querySelector(".newline");
+    const isBelowTop = drawn
+      ? drawn.getBoundingClientRect().bottom > box.getBoundingClientRect().top
+      : !bottom.current && list.findItemIndex(box.scrollTop) <= line;
+    if (isBelowTop) timeline.sawUnread();
   }, [timeline]);
 
   useEffect(() => {
@@ -102,7 +110,7 @@ export function Timeline({ room, timeline, details }: Props) {
       const box = scroller.current;
       if (!box) return;
       const fromEnd = box.scrollHeight - offset - box.clientHeight;
-      bottom.current = fromEnd < 60 && !timeline.snapshot().newer;
+      bottom.current = fromEnd < NEAR_THE_END && !timeline.snapshot().newer;
       setAway(fromEnd > 600 || timeline.snapshot().newer);
       timeline.scrolled(bottom.current);
       lookForUnread();
