@@ -20,6 +20,7 @@ const OF_EACH_KIND = ["login-wrong", "check-mail", "account", "enrol", "password
 
 /** Where the focus is, how it is called, what it looks like. */
 async function seen(name, focus) {
+  await page.waitForFunction((id) => [document.activeElement?.id, document.activeElement?.tagName].includes(id), focus).catch(() => undefined);
   assert((await focused()) === focus, `${name}: the focus is on ${await focused()}, not on ${focus}`);
   const title = await page.title();
   assert(/^.+ – Messagerie de l’État$/.test(title), `${name} is called ${title}`);
