@@ -25,7 +25,7 @@ async def run_js(*command: str, cwd: Path = JS) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 400)
+    output, _ = await asyncio.wait_for(process.communicate(), 900)
     assert process.returncode == 0, output.decode()[-4000:]
     return output.decode()
 

@@ -27,7 +27,7 @@ export function assert(condition, what) {
 export async function visit({ heard, ...options } = {}) {
   const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: ["clipboard-read", "clipboard-write", "notifications"], ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(45_000);
+  page.setDefaultTimeout(120_000);
   heard?.(page);
   page.on("pageerror", (error) => faults.push(error.stack ?? String(error)));
   page.on("console", (message) => process.env.VERBOSE && console.log(message.type(), message.text().slice(0, 400)));

@@ -63,8 +63,6 @@ async def act(play: str, *arguments: str) -> None:
     assert "PLAY THE END" in output
 
 
-
-
 @pytest.mark.parametrize(
     "play",
     [
