@@ -11,9 +11,9 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.history import History
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.homeserver.rooms.stretches import Walk
 from chappe.homeserver.rooms.timeline import passing
 from chappe.homeserver.rooms.visibility import VisibleEvent
+from chappe.homeserver.rooms.walk import Walk
 from chappe.matrix.errors import NotFound
 from chappe.matrix.filters import RoomEventFilter, is_open
 
