@@ -8,17 +8,13 @@ from markupsafe import Markup
 
 from chappe.config import Registration as RegistrationSettings
 from chappe.homeserver.accounts.browser_sessions import hash_cookie
-from chappe.homeserver.accounts.login_tokens import LoginTokens
-from chappe.homeserver.accounts.oauth.forms import read_form
-from chappe.homeserver.accounts.oauth.grants import Grants
-from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity, Providers
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.actions.sign_in_upstream import UNKNOWN, CheckPassword, Claimed, SignInUpstream
 from chappe.homeserver.api.pages.page import Pages, Visit, safe_next
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
-from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
+from chappe.matrix.errors import BadRequest, Forbidden
 
 
 class SignInPages:
@@ -218,33 +214,6 @@ class SignInPages:
             raise Forbidden(visit.text("account_locked"), "M_USER_LOCKED")
         visit.next_path = next_path
         return await self._begin(visit, user, f"oidc:{provider.id}", proven)
-
-
-class BackChannelLogout:
-    """Providers tell that somebody signed out there (OpenID Connect Back-Channel Logout 1.0)."""
-
-    def __init__(
-        self, pages: Pages, providers: Providers, sessions: Sessions, grants: Grants, login_tokens: LoginTokens
-    ) -> None:
-        self._pages, self._providers, self._sessions, self._grants = pages, providers, sessions, grants
-        self._login_tokens = login_tokens
-
-    @endpoint("POST", "/login/oidc/{provider}/backchannel-logout", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
-    async def logout(self, request: Request) -> Answer:
-        visit = await self._pages.visit(request)
-        provider = self._providers.require(request.params["provider"], visit.server_name)
-        token = (await read_form(request)).get("logout_token", "")
-        try:
-            subject, session = await self._providers.logout_token(provider, token)
-        except Forbidden as error:
-            raise MatrixError(400, "M_FORBIDDEN", error.message) from None
-        ended = await self._pages.browsers.end_upstream(provider.id, subject, session)
-        for row in ended:  # and the clients that were signed in through those browsers
-            browser = row.id_hash
-            await self._grants.end_of_browser(browser)
-            await self._login_tokens.end_of_browser(browser)
-            await self._sessions.end_of_browser(browser)
-        return Response(200, b"", headers=((b"cache-control", b"no-store"),))
 
 
 def _next(visit: Visit) -> str:
