@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chappe.matrix.push_rules import PushContext, default_rules, evaluate, shared_verdict, verdict_of
+from chappe.matrix.push_rules import PushContext, default_rules, evaluate, verdict_of
+from chappe.matrix.shared_verdict import shared_verdict
 
 ROOM = PushContext("!r", 3, lambda name: True)
 

@@ -15,8 +15,9 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY
 from chappe.homeserver.rooms.summary import NEWS, SummaryRow
 from chappe.matrix.event_auth import StateKey
-from chappe.matrix.push_rules import PushContext, shared_verdict
+from chappe.matrix.push_rules import PushContext
 from chappe.matrix.relations import Relation
+from chappe.matrix.shared_verdict import shared_verdict
 
 
 class RoomLane(Lane, Protocol):
