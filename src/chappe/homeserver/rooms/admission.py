@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chappe.homeserver.database.rows import Row
-from chappe.homeserver.rooms.create_event import Admitted, Draft, id_at
+from chappe.homeserver.rooms.create_event import Admitted, Draft
+from chappe.homeserver.rooms.ground import id_at
 from chappe.homeserver.rooms.join_rules import allowed_rooms, is_allowed_in, join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, ProfileOf, Rooms

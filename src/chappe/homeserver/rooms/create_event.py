@@ -5,34 +5,28 @@ A `RoomWrite` holds what somebody wants to say (`Draft`s) and builds it, again i
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from chappe.homeserver.database.rows import Row
-from chappe.homeserver.policy.reading import one_act
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.fragments import HeldRedactionRow, NewRoomRow, RedactionRow, StatePackRow, auth_event_row
+from chappe.homeserver.rooms.ground import Ground, StateMoved, id_at
 from chappe.homeserver.rooms.listings import AliasRow, PublishedRoomRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.canonical_json import canonical_json
-from chappe.matrix.errors import MatrixError
-from chappe.matrix.event_auth import StateKey, auth_event_keys, check_auth
+from chappe.matrix.event_auth import auth_event_keys, check_auth
 from chappe.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
 from chappe.matrix.identifiers import domain_of
 from chappe.matrix.relations import relation_of
 from chappe.matrix.signing import SigningKey
 
 _REVOKING = frozenset(("m.room.power_levels", "m.room.server_acl", "m.room.join_rules", "m.room.history_visibility"))
-MOST_TIMES = 50
-P = ParamSpec("P")
-T = TypeVar("T")
-Ground = Mapping[StateKey, str | None]  # entries of a room's state, by the ids of their events
 
 
 @dataclass(slots=True)
@@ -42,10 +36,6 @@ class Redaction:
     event_id: str
     pdu: bytes
     head: bytes
-
-
-class StateMoved(Exception):
-    """The state by which a draft was judged has changed: whoever judged it has to judge it again (`judged_again`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,33 +185,6 @@ class RoomWrite(EventWrite):
         for alias, creator in self.aliases:
             yield AliasRow(alias=alias, room_id=room.room_id, creator=creator)
         yield from super().fragment_rows(start, totals)
-
-
-def id_at(room: LiveRoom, key: StateKey) -> str | None:
-    """Which event stands in a room's state, with what is in flight."""
-    event = room.get(key)
-    return None if event is None else event.event_id
-
-
-def ground_of(room: LiveRoom, keys: Iterable[StateKey]) -> Ground:
-    """What a draft is judged by, taken before it is."""
-    return {key: id_at(room, key) for key in keys}
-
-
-def judged_again(act: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Decorates what looks at a room's state, decides, and writes: done anew where the state moved before it was written."""
-
-    @functools.wraps(act)
-    async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        with one_act():
-            for _ in range(MOST_TIMES):
-                try:
-                    return await act(*args, **kwargs)
-                except StateMoved:
-                    continue
-        raise MatrixError(429, "M_LIMIT_EXCEEDED", "This changes too fast: try again", retry_after_ms=1000)
-
-    return repeated
 
 
 def pdu_of(room: LiveRoom, draft: Draft, now_ms: int, own_id: str) -> Pdu:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from chappe.homeserver.rooms.admission import VOUCHER, Admission, MembershipChange
-from chappe.homeserver.rooms.create_event import Draft, judged_again
+from chappe.homeserver.rooms.create_event import Draft
+from chappe.homeserver.rooms.ground import judged_again
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, Rooms
 from chappe.matrix.canonical_json import canonical_json

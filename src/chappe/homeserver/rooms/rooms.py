@@ -20,12 +20,13 @@ from chappe.homeserver.outbound.federation.boundaries import Boundaries
 from chappe.homeserver.policy import Policy
 from chappe.homeserver.policy.reading import Reading
 from chappe.homeserver.rooms import listings
-from chappe.homeserver.rooms.create_event import Draft, RoomWrite, StateMoved, Surroundings, ground_of, judged_again
+from chappe.homeserver.rooms.create_event import Draft, RoomWrite, Surroundings
 from chappe.homeserver.rooms.encryption import ENCRYPTION, require_stays_encrypted
 from chappe.homeserver.rooms.event_numbers import EventNumbers
 from chappe.homeserver.rooms.event_write import EventWrite
 from chappe.homeserver.rooms.following import Following
 from chappe.homeserver.rooms.fragments import FRAGMENTS
+from chappe.homeserver.rooms.ground import StateMoved, ground_of, judged_again
 from chappe.homeserver.rooms.ignoring import Ignoring
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Memberships

@@ -12,7 +12,7 @@ from typing import Any
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.load.breath import Breath
 from chappe.homeserver.outbound.federation.client import PeerUnreachable
-from chappe.homeserver.rooms.create_event import StateMoved
+from chappe.homeserver.rooms.ground import StateMoved
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_copies, require_unaltered
