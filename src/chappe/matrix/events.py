@@ -5,11 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from typing import Any, cast
-
-import msgspec
-import orjson
 
 from chappe.matrix.canonical_json import canonical_json, check_canonical, check_tolerated
 from chappe.matrix.errors import BadRequest, MatrixError
@@ -24,9 +20,6 @@ MAX_FIELD_BYTES = 255
 NAMES = ("type", "state_key")
 _EVENT_ID = re.compile(r"\$[A-Za-z0-9+/_-]{43}")  # of a hash, in either base64
 _NOT_HASHED = ("unsigned", "signatures", "hashes")
-_NOT_FOR_CLIENTS = frozenset(
-    ("auth_events", "prev_events", "depth", "hashes", "signatures", "unsigned", "origin", "prev_state", "membership")
-)
 
 
 def content_hash(pdu: Pdu) -> str:
@@ -222,43 +215,3 @@ def redacts_of(pdu: Pdu, version: RoomVersion) -> EventId | None:
     """The event that an m.room.redaction names, at the place its room version has it. What is too long for an id names none."""
     value = pdu["content"].get("redacts") if version.redacts_in_content else pdu.get("redacts")
     return EventId(value) if type(value) is str and _is_short(value) else None
-
-
-def client_event(pdu: Pdu, event_id: str, room_id: str, version: RoomVersion) -> dict[str, Any]:
-    """The form clients see, without `unsigned`. `redacts` stands in both places that clients look at."""
-    event = {key: value for key, value in pdu.items() if key not in _NOT_FOR_CLIENTS}
-    event["event_id"], event["room_id"] = event_id, room_id
-    if pdu["type"] == "m.room.redaction":
-        target = redacts_of(pdu, version)
-        if target is not None:
-            event["redacts"] = target
-            event["content"] = {**pdu["content"], "redacts": target}
-    return event
-
-
-def client_event_head(pdu: Pdu, event_id: str, room_id: str, version: RoomVersion) -> bytes:
-    """The bytes of `client_event` without the closing brace, so that each reader's `unsigned` can be spliced in."""
-    return orjson.dumps(client_event(pdu, event_id, room_id, version))[:-1]
-
-
-class _WithContent(msgspec.Struct):
-    content: msgspec.Raw
-
-
-_decode_parts = msgspec.json.Decoder(_WithContent).decode
-_quoted = lru_cache(maxsize=4096)(orjson.dumps)
-
-
-def stored_client_event_head(
-    raw: bytes, event_type: str, sender: str, state_key: str | None, ts: int, event_id: str, room_id: str
-) -> bytes:
-    """`client_event_head` of an event whose fields are at hand: of its JSON only the content is looked at, not read."""
-    head = b'{"content":%b,"event_id":%b,"origin_server_ts":%d,"room_id":%b,"sender":%b,"type":%b' % (
-        bytes(_decode_parts(raw).content),
-        orjson.dumps(event_id),
-        ts,
-        _quoted(room_id),
-        _quoted(sender),
-        _quoted(event_type),
-    )
-    return head if state_key is None else head + b',"state_key":' + orjson.dumps(state_key)

@@ -20,8 +20,9 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import KeyHash, name_to_int
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
 from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.client_events import client_event_head
 from chappe.matrix.event_auth import auth_event_keys, check_auth
-from chappe.matrix.events import Pdu, check_size, client_event_head, depth_after, room_id_of_create, seal
+from chappe.matrix.events import Pdu, check_size, depth_after, room_id_of_create, seal
 from chappe.matrix.identifiers import domain_of
 from chappe.matrix.relations import relation_of
 from chappe.matrix.signing import SigningKey

@@ -11,8 +11,8 @@ from chappe.homeserver.rooms.encryption import ENCRYPTION
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.matrix.canonical_json import canonical_json
+from chappe.matrix.client_events import client_event_head
 from chappe.matrix.errors import Forbidden
-from chappe.matrix.events import client_event_head
 from chappe.matrix.redaction import redact
 
 

@@ -11,8 +11,8 @@ import orjson
 
 from chappe.homeserver.rooms.auth_chains import ChainRow
 from chappe.homeserver.rooms.stored_event import StoredEvent, TimelineEvent
+from chappe.matrix.client_events import client_event_head, stored_client_event_head
 from chappe.matrix.event_auth import StateKey
-from chappe.matrix.events import client_event_head, stored_client_event_head
 from chappe.matrix.relations import BUNDLED, Relation, relation_of
 from chappe.matrix.room_versions import RoomVersion
 

@@ -17,9 +17,9 @@ from chappe.homeserver.rooms.remote.fragments import RenewedEventRow, RetoldRoom
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.client_events import client_event_head
 from chappe.matrix.directory_entries import DirectoryEntry
 from chappe.matrix.event_auth import StateKey
-from chappe.matrix.events import client_event_head
 from chappe.matrix.relations import BUNDLED, THREAD, relation_of
 
 SHOWN_AT_ONCE = 20  # renewed events that are changed in the room as it is in memory: of more, it is read anew

@@ -38,10 +38,11 @@ from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import decode_pack, name_to_int
 from chappe.homeserver.rooms.stretches import number_of_host
 from chappe.homeserver.rooms.summary import SHOWN, summary_row
+from chappe.matrix.client_events import client_event_head
 from chappe.matrix.directory_entries import DirectoryEntry
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.event_auth import StateEvent, StateKey, check_auth
-from chappe.matrix.events import client_event_head, timestamp_of
+from chappe.matrix.events import timestamp_of
 from chappe.matrix.identifiers import domain_of, is_plain_server_name
 from chappe.matrix.relations import relation_of
 
