@@ -17,6 +17,7 @@ import orjson
 
 from chappe.config import Brand, Config
 from chappe.homeserver.accounts.accounts import Accounts
+from chappe.homeserver.api.web.file_headers import DAY, FOREVER, REVALIDATE, SAFE, type_of
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
@@ -25,37 +26,9 @@ from chappe.matrix.errors import BadRequest, NotFound
 
 BUILT = Path(__file__).parents[3] / "webclient"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".wasm": "application/wasm",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".woff2": "font/woff2",
-    ".json": "application/json",
-    ".txt": "text/plain; charset=utf-8",
-    ".mp3": "audio/mpeg",
-    ".ogg": "audio/ogg",
-}
-_POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; connect-src 'self' blob:; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_SAFE = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"permissions-policy", b"camera=(self), microphone=(self), display-capture=(self), geolocation=()"),
-)
-_REVALIDATE = (b"cache-control", b"no-cache")
-_FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 _ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="16" fill="%s"/>
 <g transform="translate(12 11) scale(1.68)" fill="none" stroke="#fff" stroke-width="1.7" stroke-linecap="round">
 <path d="M12 21V9M8.5 21h7M5.5 10.5 18.5 7M5.5 10.5 4 5.5m14.5 1.5 2 4.6"/></g></svg>"""
-_DAY = (b"cache-control", b"public, max-age=86400")
 _GREETING = """<!doctype html><html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Chappe</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:12vh auto;padding:0 1.5rem}
 code{background:#eef;padding:.1em .3em;border-radius:.2em}</style>
@@ -95,37 +68,37 @@ class WebClient:
         """The web client."""
         if not self._config.web_client or not (self._folder / "index.html").is_file():
             return self._greeting(request)
-        return await self._file(request, "index.html", _REVALIDATE)
+        return await self._file(request, "index.html", REVALIDATE)
 
     @endpoint("GET", "/assets/{name}", auth=NO_AUTH)
     async def asset(self, request: Request) -> Answer:
         """A file whose name holds the hash of its contents."""
-        return await self._file(request, f"assets/{self._name(request)}", _FOREVER)
+        return await self._file(request, f"assets/{self._name(request)}", FOREVER)
 
     @endpoint("GET", "/icons/{name}", auth=NO_AUTH)
     async def icon(self, request: Request) -> Answer:
         """A picture of the web client."""
-        return await self._file(request, f"icons/{self._name(request)}", _REVALIDATE)
+        return await self._file(request, f"icons/{self._name(request)}", REVALIDATE)
 
     @endpoint("GET", "/look.css", auth=NO_AUTH)
     async def look(self, request: Request) -> Answer:
         """How the pages of this server look: as the web client does. Its colours, sizes and font are built with it."""
-        return await self._file(request, "look.css", _REVALIDATE)
+        return await self._file(request, "look.css", REVALIDATE)
 
     @endpoint("GET", "/favicon.ico", auth=NO_AUTH)
     async def favicon(self, request: Request) -> Answer:
         """What browsers ask for beside every page, in the colour of the domain; there without the web client as well."""
-        return Response(200, (_ICON % self._brand(request).colour).encode(), "image/svg+xml", (_DAY, *_SAFE))
+        return Response(200, (_ICON % self._brand(request).colour).encode(), "image/svg+xml", (DAY, *SAFE))
 
     @endpoint("GET", "/sw.js", auth=NO_AUTH)
     async def service_worker(self, request: Request) -> Answer:
         """What keeps the web client usable without a network and shows its notifications."""
-        return await self._file(request, "sw.js", _REVALIDATE)
+        return await self._file(request, "sw.js", REVALIDATE)
 
     @endpoint("GET", "/licences.txt", auth=NO_AUTH)
     async def licences(self, request: Request) -> Answer:
         """The licences of what the web client is built from."""
-        return await self._file(request, "licences.txt", _REVALIDATE)
+        return await self._file(request, "licences.txt", REVALIDATE)
 
     @endpoint("GET", "/manifest.webmanifest", auth=NO_AUTH)
     async def manifest(self, request: Request) -> Answer:
@@ -153,7 +126,7 @@ class WebClient:
                 "params": {"title": "title", "text": "text", "url": "url", "files": [{"name": "files", "accept": ["*/*"]}]},
             },
         }
-        return Response(200, orjson.dumps(body), "application/manifest+json", (_REVALIDATE,))
+        return Response(200, orjson.dumps(body), "application/manifest+json", (REVALIDATE,))
 
     def _name(self, request: Request) -> str:
         name = request.params["name"]
@@ -164,7 +137,7 @@ class WebClient:
     async def _file(self, request: Request, name: str, caching: tuple[bytes, bytes]) -> Response:
         """As compressed as the browser takes it."""
         path, accepted = self._folder / name, request.header(b"accept-encoding") or ""
-        headers = [caching, (b"vary", b"accept-encoding"), *_SAFE]
+        headers = [caching, (b"vary", b"accept-encoding"), *SAFE]
         for suffix, coding in ((".br", "br"), (".gz", "gzip")):
             if coding in accepted and path.with_name(path.name + suffix).is_file():
                 path = path.with_name(path.name + suffix)
@@ -175,12 +148,12 @@ class WebClient:
             tag = f'"{seen.st_mtime_ns:x}-{seen.st_size:x}"'
             headers.append((b"etag", tag.encode()))
             if request.header(b"if-none-match") == tag:
-                return Response(304, b"", _type_of(name), tuple(headers))
+                return Response(304, b"", type_of(name), tuple(headers))
             body = await asyncio.to_thread(path.read_bytes)
         except OSError:
             raise NotFound("There is no such file") from None
         headers.append((b"last-modified", formatdate(seen.st_mtime, usegmt=True).encode()))
-        return Response(200, body, _type_of(name), tuple(headers))
+        return Response(200, body, type_of(name), tuple(headers))
 
     def _greeting(self, request: Request) -> Response:
         safe = self._public_url.of(request).replace("&", "&amp;").replace("<", "&lt;")
@@ -255,7 +228,3 @@ class WebClient:
 
     def _brand_of(self, server_name: str) -> Brand:
         return self._config.brands.get(server_name) or Brand()
-
-
-def _type_of(name: str) -> str:
-    return _TYPES.get(Path(name).suffix, "application/octet-stream")
