@@ -14,16 +14,15 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.database.user_cache import UserCache
 from chappe.homeserver.load.breath import Breath
-from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
-from chappe.homeserver.modules.end_to_end_encryption.store import (
+from chappe.homeserver.modules.end_to_end_encryption.fragments import (
     CONSEQUENCE,
     FRAGMENTS,
     CrossSigningRow,
     DeviceKeysRow,
-    Key,
     KeySignatureRow,
-    KeyStore,
 )
+from chappe.homeserver.modules.end_to_end_encryption.remote_devices import RemoteDevices
+from chappe.homeserver.modules.end_to_end_encryption.store import Key, KeyStore
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden
 from chappe.matrix.signing import is_signed
