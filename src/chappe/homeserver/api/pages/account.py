@@ -14,8 +14,8 @@ from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveA
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
 from chappe.homeserver.actions.set_profile_field import SetProfileField
+from chappe.homeserver.api.pages.fields import field
 from chappe.homeserver.api.pages.page import Pages, Visit
-from chappe.homeserver.api.pages.register import _field
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -134,8 +134,8 @@ class AccountPages:
     async def _password(self, visit: Visit, error: str | None = None) -> Response:
         await self._pages.require(visit)
         fields = [
-            _field("current", visit.text("current_password"), "password", "current-password"),
-            _field("password", visit.text("new_password"), "password", "new-password"),
+            field("current", visit.text("current_password"), "password", "current-password"),
+            field("password", visit.text("new_password"), "password", "new-password"),
         ]
         return self._pages.render(
             visit,
@@ -227,7 +227,7 @@ class AccountPages:
             action="/account/deactivate",
             button=visit.text("deactivate"),
             erase=visit.text("erase"),
-            fields=[_field("confirm", visit.text("username"), "text", "off")],
+            fields=[field("confirm", visit.text("username"), "text", "off")],
             links=[("/account", visit.text("back"))],
         )
 

@@ -12,8 +12,8 @@ from chappe.homeserver.accounts.browser_sessions import BrowserSession
 from chappe.homeserver.accounts.oauth.clients import CODE, Client
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.grants import Authorization, Grants, Scope, parse_scope
+from chappe.homeserver.api.pages.fields import field
 from chappe.homeserver.api.pages.page import Pages, SignInFirst, Visit, called, here
-from chappe.homeserver.api.pages.register import _field
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import NO_AUTH, SMALL_LIMIT, Answer, endpoint
 from chappe.matrix.errors import BadRequest
@@ -147,7 +147,7 @@ class ConsentPages:
         if code:
             waiting = await self._waiting(visit, code)
         if waiting is None:
-            fields = [_field("code", visit.text("code"), "text", "off", code or "")]
+            fields = [field("code", visit.text("code"), "text", "off", code or "")]
             return self._pages.render(
                 visit,
                 "field.html",

@@ -10,6 +10,7 @@ from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.threepids import PATH, REGISTER, RESET, Threepids, TokenRequest
 from chappe.homeserver.actions.bind_threepid import BindThreepid
 from chappe.homeserver.actions.reset_password import ResetPassword
+from chappe.homeserver.api.pages.fields import field
 from chappe.homeserver.api.pages.invitation import facts_of
 from chappe.homeserver.api.pages.page import Pages, Visit, as_sent, safe_next
 from chappe.homeserver.http.request import Request, Response
@@ -217,7 +218,7 @@ class MailLinkPages:
             text=visit.text("forgot_text"),
             action="/forgot-password",
             button=visit.text("send_link"),
-            fields=[_field("email", visit.text("email"), "email", "email", visit.request.query("login_hint") or "")],
+            fields=[field("email", visit.text("email"), "email", "email", visit.request.query("login_hint") or "")],
         )
 
     @endpoint("POST", "/forgot-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -251,7 +252,7 @@ class MailLinkPages:
             button=visit.text("change_password"),
             action=f"/reset-password?{visit.request.query_string}",
             warning=visit.text("password_signs_out"),
-            fields=[_field("password", visit.text("new_password"), "password", "new-password")],
+            fields=[field("password", visit.text("new_password"), "password", "new-password")],
         )
 
     @endpoint("POST", "/reset-password", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -273,7 +274,3 @@ class MailLinkPages:
         self._pages.signed_out(visit)
         done = visit.text("password_changed")
         return self._pages.message(visit, visit.text("forgot_title"), done, "/login", visit.text("sign_in"))
-
-
-def _field(name: str, label: str, kind: str, autocomplete: str, value: str = "") -> dict[str, str]:
-    return {"name": name, "label": label, "type": kind, "autocomplete": autocomplete, "value": value}
