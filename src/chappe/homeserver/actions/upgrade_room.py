@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from chappe.homeserver.rooms.admission import Admission, MembershipChange
+from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.create_room import RoomCreation
@@ -20,6 +20,7 @@ from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.listings import PublishedRooms
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.membership_change import MembershipChange
 from chappe.homeserver.rooms.rooms import MEMBER, Content, Rooms
 from chappe.matrix.canonical_json import MAX_INTEGER
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError

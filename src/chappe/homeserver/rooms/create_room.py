@@ -12,10 +12,11 @@ import asyncpg
 import msgspec
 
 from chappe.homeserver.policy import ContentOf
-from chappe.homeserver.rooms.admission import Admission, MembershipChange
+from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases, aliases_in
 from chappe.homeserver.rooms.create_event import Draft, RoomWrite, identify_room
 from chappe.homeserver.rooms.membership import MembershipChanges
+from chappe.homeserver.rooms.membership_change import MembershipChange
 from chappe.homeserver.rooms.rooms import CANONICAL_ALIAS, THIRD_PARTY_INVITE, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.events import check_content, check_picture

@@ -10,10 +10,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chappe.homeserver.rooms.admission import VOUCHER, Admission, MembershipChange
+from chappe.homeserver.rooms.admission import VOUCHER, Admission
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.ground import judged_again
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership_change import MembershipChange
 from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, Rooms
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound

@@ -28,7 +28,7 @@ from chappe.homeserver.modules.administration.listed import (
     SentEvent,
     WaitingCounts,
 )
-from chappe.homeserver.rooms.admission import AdmissionFacts
+from chappe.homeserver.rooms.membership_change import AdmissionFacts
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.search_lexemes import patterns
 

@@ -13,10 +13,11 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.leases import Leases
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.admission import Admission, MembershipChange
+from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.create_event import Draft, pdu_of
 from chappe.homeserver.rooms.fragments import MembershipRow
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership_change import MembershipChange
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.completing import Completing
 from chappe.homeserver.rooms.remote.entering import Entering

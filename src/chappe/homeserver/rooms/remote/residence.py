@@ -9,10 +9,11 @@ from typing import Any
 
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.domains import Domains
-from chappe.homeserver.rooms.admission import VOUCHER, Admission, MembershipChange
+from chappe.homeserver.rooms.admission import VOUCHER, Admission
 from chappe.homeserver.rooms.create_event import pdu_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.live_room import LiveRoom
+from chappe.homeserver.rooms.membership_change import MembershipChange
 from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.gaps import Fate, Gaps
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
