@@ -12,7 +12,8 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote import pdu_queues
 from chappe.homeserver.rooms.remote.calls import RoomCalls
 from chappe.homeserver.rooms.remote.serving import Serving
-from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_pdu import REJECTED
 from chappe.homeserver.senders.federation import destination
 from chappe.matrix.errors import Forbidden
 from tests.federation import test_faster_joins

@@ -27,7 +27,7 @@ from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu, best_cop
 from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.saved_members import save_entries, save_memberships
-from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
+from chappe.homeserver.rooms.remote.stored_pdu import REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, int_to_name, name_to_int

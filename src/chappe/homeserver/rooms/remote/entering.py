@@ -22,7 +22,7 @@ from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.saved_members import save_entries, save_memberships
 from chappe.homeserver.rooms.remote.sent_state import Judged, judge_all, load
-from chappe.homeserver.rooms.remote.store import REJECTED, StoredPdu
+from chappe.homeserver.rooms.remote.stored_pdu import REJECTED, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.matrix.directory_entries import DirectoryEntry, directory_entry

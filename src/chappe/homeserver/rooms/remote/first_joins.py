@@ -13,7 +13,8 @@ import orjson
 
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.states import States
-from chappe.homeserver.rooms.remote.store import SOFT_FAILED, RemoteStore
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_pdu import SOFT_FAILED
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree_reader import Difference
 from chappe.matrix.event_auth import CREATE

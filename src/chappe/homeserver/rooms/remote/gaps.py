@@ -18,7 +18,7 @@ from chappe.homeserver.rooms.remote.fit_copies import FitCopies
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
-from chappe.homeserver.rooms.remote.store import REJECTED
+from chappe.homeserver.rooms.remote.stored_pdu import REJECTED
 from chappe.homeserver.rooms.remote.witnesses import Witnesses
 from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms

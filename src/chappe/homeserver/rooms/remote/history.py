@@ -24,7 +24,7 @@ from chappe.homeserver.rooms.remote.fragments import FoundEventRow, JumpRow, Old
 from chappe.homeserver.rooms.remote.gaps import Gaps
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, REJECTED
 from chappe.homeserver.rooms.remote.without_timeline import WithoutTimeline
 from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.rooms import Rooms

@@ -26,7 +26,7 @@ from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
 from chappe.homeserver.rooms.remote.shown_state import ShownState, Stripped
-from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY
 from chappe.homeserver.rooms.remote.untold import UntoldLeaves, is_worth_another_try
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms

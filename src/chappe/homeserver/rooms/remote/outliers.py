@@ -15,7 +15,8 @@ from chappe.homeserver.rooms.remote.auth import AuthEvent, check_by_auth_events,
 from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.renewal import LateCopy, RenewalWrite
 from chappe.homeserver.rooms.remote.retelling import Retelling
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.without_timeline import Outlier, OutlierWrite
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms

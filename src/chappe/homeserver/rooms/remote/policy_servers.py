@@ -20,7 +20,7 @@ from chappe.homeserver.rooms.remote.checks import PduChecks, SignedPdu
 from chappe.homeserver.rooms.remote.handshakes import for_clients
 from chappe.homeserver.rooms.remote.outcomes import Received
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
-from chappe.homeserver.rooms.remote.store import HISTORY
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import Forbidden, MatrixError

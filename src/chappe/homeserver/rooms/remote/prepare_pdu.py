@@ -16,7 +16,8 @@ from chappe.homeserver.rooms.remote.checks import SignedPdu, kept
 from chappe.homeserver.rooms.remote.outcomes import MissingPast
 from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.states import States
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED, RemoteStore, StoredPdu
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, REJECTED, SOFT_FAILED, StoredPdu
 from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms

@@ -41,8 +41,9 @@ from chappe.homeserver.rooms.remote.outliers import Outliers
 from chappe.homeserver.rooms.remote.prepare_pdu import Lookup, PduPreparation
 from chappe.homeserver.rooms.remote.renewal import LateCopy
 from chappe.homeserver.rooms.remote.states import States
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, RemoteStore, StoredPdu
+from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import Unwritten
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, REJECTED, StoredPdu
 from chappe.homeserver.rooms.remote.write_pdu import ReceivedPdu, ReceivedWrite, ResolvedState, received_event
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError

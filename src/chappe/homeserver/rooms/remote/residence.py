@@ -21,7 +21,7 @@ from chappe.homeserver.rooms.remote.onward import Onward
 from chappe.homeserver.rooms.remote.outcomes import MissingPast, Outcome, Received
 from chappe.homeserver.rooms.remote.policy_servers import PolicyServers
 from chappe.homeserver.rooms.remote.receive_pdu import Receiver
-from chappe.homeserver.rooms.remote.store import HISTORY, StoredPdu
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.server_acl import require_allowed_by_acl
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound

@@ -12,7 +12,7 @@ from chappe.homeserver.rooms.auth_chains import AuthChains, ChainRow
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.auth import AuthEvent, in_auth_order, judge
 from chappe.homeserver.rooms.remote.checks import SignedPdu
-from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED
+from chappe.homeserver.rooms.remote.stored_pdu import OUTLYING, REJECTED
 from chappe.homeserver.rooms.store import OUTLIER
 from chappe.matrix.events import timestamp_of
 

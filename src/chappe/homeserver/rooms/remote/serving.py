@@ -13,8 +13,9 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.handshakes import MEMBER
 from chappe.homeserver.rooms.remote.residence import NOT_IN_THE_ROOM, Residence
 from chappe.homeserver.rooms.remote.said import Said
-from chappe.homeserver.rooms.remote.store import HISTORY, SOFT_FAILED, RemoteStore, StoredPdu
+from chappe.homeserver.rooms.remote.store import RemoteStore
 from chappe.homeserver.rooms.remote.stored_auth import KnownAuth, StoredAuth
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, SOFT_FAILED, StoredPdu
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.rooms.state_tree import int_to_name
 from chappe.homeserver.rooms.store import FOR_SERVERS

@@ -11,7 +11,8 @@ from pyroaring import BitMap
 
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.rooms.live_room import LiveRoom
-from chappe.homeserver.rooms.remote.store import REJECTED, RemoteStore
+from chappe.homeserver.rooms.remote.store import RemoteStore
+from chappe.homeserver.rooms.remote.stored_pdu import REJECTED
 from chappe.homeserver.rooms.state_conflict import AuthRow, StoredEvent
 from chappe.matrix.event_auth import StateKey
 

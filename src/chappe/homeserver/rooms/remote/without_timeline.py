@@ -11,7 +11,7 @@ from chappe.homeserver.rooms.fragments import PromotionRow, auth_event_row
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.remote.checks import SignedPdu
 from chappe.homeserver.rooms.remote.fragments import HeldEventRow, UnfitEventRow
-from chappe.homeserver.rooms.remote.store import OUTLYING, REJECTED
+from chappe.homeserver.rooms.remote.stored_pdu import OUTLYING, REJECTED
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import EMPTY, name_to_int
 from chappe.homeserver.rooms.store import OUTLIER

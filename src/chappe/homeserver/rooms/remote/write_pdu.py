@@ -32,7 +32,7 @@ from chappe.homeserver.rooms.remote.fragments import (
 )
 from chappe.homeserver.rooms.remote.outcomes import Diverged, Outdated, Received
 from chappe.homeserver.rooms.remote.states import Packs
-from chappe.homeserver.rooms.remote.store import HISTORY, REJECTED, SOFT_FAILED
+from chappe.homeserver.rooms.remote.stored_pdu import HISTORY, REJECTED, SOFT_FAILED
 from chappe.homeserver.rooms.remote.without_timeline import Chains, WithoutTimeline
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.state_tree import decode_pack, name_to_int
