@@ -18,7 +18,8 @@ import pytest
 
 from chappe.homeserver.database import embedded
 from chappe.homeserver.database.clock import Clock, Commit
-from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.data_directory import DataDirectoryInUse, DataDirectoryLock
+from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.migrations import _TABLE, MigrationError, available, migrate
 from chappe.homeserver.database.pool import DATABASE_LOST, Database

@@ -11,7 +11,7 @@ import typer
 from chappe.cli import admin, audit, clock, console, export, federation, gateway, media, organisation, serve
 from chappe.config import ConfigError
 from chappe.homeserver.accounts.application_services import RegistrationError
-from chappe.homeserver.database.embedded import DataDirectoryInUse
+from chappe.homeserver.database.data_directory import DataDirectoryInUse
 from chappe.homeserver.database.embedded_folder import DatabaseFolderRefused
 from chappe.homeserver.database.migrations import MigrationError
 from chappe.homeserver.database.requirements import DatabaseRefused

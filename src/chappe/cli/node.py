@@ -14,7 +14,8 @@ import asyncpg
 from chappe.agency.app import AgencyServer
 from chappe.config import Config, ConfigError, load_config, template
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.database.embedded import DataDirectoryInUse, DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.data_directory import DataDirectoryInUse, DataDirectoryLock
+from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.migrations import migrate
 from chappe.homeserver.database.requirements import connect_checked
 

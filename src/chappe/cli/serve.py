@@ -17,7 +17,8 @@ from chappe.agency.app import AgencyServer
 from chappe.cli.node import CONFIG_NAME, create_config, read_config, run
 from chappe.config import Config, dev_config, load_config, warnings_of
 from chappe.homeserver.app import Homeserver
-from chappe.homeserver.database.embedded import DataDirectoryLock, EmbeddedPostgres
+from chappe.homeserver.database.data_directory import DataDirectoryLock
+from chappe.homeserver.database.embedded import EmbeddedPostgres
 from chappe.homeserver.database.passage import close_folder
 from chappe.telemetry import configure_logging
 
