@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chappe.homeserver.database import embedded
+from chappe.homeserver.database import system_user
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.data_directory import DataDirectoryInUse, DataDirectoryLock
 from chappe.homeserver.database.embedded import EmbeddedPostgres
@@ -64,9 +64,9 @@ def test_two_processes_make_the_system_user_one_after_the_other(tmp_path: Path, 
     stub, under_way, met = tmp_path / "useradd", tmp_path / "under_way", tmp_path / "met"
     stub.write_text(f"#!/bin/sh\nmkdir {under_way} || touch {met}\nsleep 0.2\nrmdir {under_way}\n")
     stub.chmod(0o755)
-    monkeypatch.setattr(embedded, "SYSTEM_USER", "chappe-nobody-has-this-name")
+    monkeypatch.setattr(system_user, "SYSTEM_USER", "chappe-nobody-has-this-name")
     with ThreadPoolExecutor(4) as pool:
-        users = [task.result() for task in [pool.submit(embedded._system_user) for _ in range(4)]]
+        users = [task.result() for task in [pool.submit(system_user.system_user) for _ in range(4)]]
     assert {user.pw_name for user in users} == {"nobody"}
     assert not met.exists()
 

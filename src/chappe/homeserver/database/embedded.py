@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import logging
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -25,9 +23,9 @@ import asyncpg
 
 from chappe.homeserver.database.embedded_folder import ClusterFolder, DatabaseFolderRefused
 from chappe.homeserver.database.passage import let_pass
+from chappe.homeserver.database.system_user import system_user
 
 log = logging.getLogger(__name__)
-SYSTEM_USER = "chappe-postgres"
 SOCKET_PATH_LIMIT = 90  # a Unix socket's path may have 107 bytes; PostgreSQL adds its file name
 SETTINGS = {
     "listen_addresses": "",
@@ -66,7 +64,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._stopping = False
-        self._user = _system_user() if os.geteuid() == 0 else None
+        self._user = system_user() if os.geteuid() == 0 else None
         self._sockets = self._socket_directory()
 
     @property
@@ -238,26 +236,3 @@ class EmbeddedPostgres:
         self._process = None
         if self._sockets != self.directory:
             shutil.rmtree(self._sockets, ignore_errors=True)
-
-
-def _system_user() -> pwd.struct_passwd:
-    """PostgreSQL refuses to run as root: an unprivileged system user of its own, made on first use.
-
-    One process at a time: two `useradd` at once overwrite each other's entry.
-    """
-    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(SYSTEM_USER)
-        if useradd := shutil.which("useradd"):
-            subprocess.run(
-                [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
-                capture_output=True,
-                check=False,
-            )
-            with contextlib.suppress(KeyError):
-                return pwd.getpwnam(SYSTEM_USER)
-        return pwd.getpwnam("nobody")
-    finally:
-        os.close(folder)
