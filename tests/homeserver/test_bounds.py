@@ -12,7 +12,7 @@ import pytest
 
 from chappe.homeserver.modules.account_data import account_data
 from chappe.homeserver.modules.end_to_end_encryption import keys
-from chappe.homeserver.modules.key_backup import key_backup
+from chappe.homeserver.modules.key_backup import backed_up_session, key_backup
 from chappe.homeserver.modules.relations import store
 from chappe.homeserver.modules.reporting import reporting
 from chappe.homeserver.modules.to_device import to_device
@@ -128,7 +128,7 @@ BOUNDS = [
     Bound("key backups", key_backup, "MAX_VERSIONS", a_backup, FULL),
     Bound("sessions backed up at once", key_backup, "MAX_AT_ONCE", sessions_at_once, LARGE),
     Bound("sessions backed up", key_backup, "MAX_SESSIONS", sessions_of_backups, FULL),
-    Bound("bytes of a session", key_backup, "MAX_SESSION_BYTES", bytes_of_a_session, LARGE, AT * 1000),
+    Bound("bytes of a session", backed_up_session, "MAX_SESSION_BYTES", bytes_of_a_session, LARGE, AT * 1000),
     Bound("signatures at once", keys, "MAX_SIGNED", signatures, MANY),
     Bound("people whose keys are asked for", keys, "MAX_ASKED", people_asked_about, MANY),
     Bound("devices whose keys are asked for", keys, "MAX_ASKED", devices_asked_about, MANY),

@@ -7,7 +7,8 @@ from typing import Any
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
 from chappe.homeserver.http.typed import convert
-from chappe.homeserver.modules.key_backup.key_backup import AllSessions, BackedUpSession, BackupVersion, KeyBackup, RoomSessions
+from chappe.homeserver.modules.key_backup.backed_up_session import AllSessions, BackedUpSession, RoomSessions
+from chappe.homeserver.modules.key_backup.key_backup import BackupVersion, KeyBackup
 from chappe.matrix.errors import NotFound
 from chappe.matrix.identifiers import parse_room_id
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,32 +10,14 @@ import orjson
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read, values
+from chappe.homeserver.modules.key_backup.backed_up_session import BackedUpSession, rows_of
 from chappe.homeserver.modules.key_backup.kept import KeptSessions
 from chappe.matrix.canonical_json import check_canonical
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
-from chappe.matrix.identifiers import parse_room_id
 
 MAX_AT_ONCE = 5000  # sessions in a request: clients send some hundreds
-MAX_SESSION_BYTES = 8192  # of its encrypted data: clients send some 700
 MAX_VERSIONS, MAX_SESSIONS = 50, 500_000  # of one account, in all its backups
 _SESSION = "first_message_index, forwarded_count, is_verified, session_data"
-
-
-class BackedUpSession(msgspec.Struct):
-    """KeyBackupData. Raises nothing: the body parser checks it."""
-
-    first_message_index: int
-    forwarded_count: int
-    is_verified: bool
-    session_data: dict[str, Any]
-
-
-class RoomSessions(msgspec.Struct):
-    sessions: dict[str, BackedUpSession]
-
-
-class AllSessions(msgspec.Struct):
-    rooms: dict[str, RoomSessions]
 
 
 class BackupVersion(msgspec.Struct):
@@ -148,7 +130,7 @@ class KeyBackup:
         number = await self._require_current(user_id, version)
         if sum(map(len, rooms.values())) > MAX_AT_ONCE:
             raise MatrixError(413, "M_TOO_LARGE", f"At most {MAX_AT_ONCE} sessions at once: please send them in parts")
-        rows = list(_rows(rooms))
+        rows = list(rows_of(rooms))
         async with self._database.transaction() as connection:
             changed = 0
             if rows:
@@ -268,15 +250,3 @@ def _number(version: str) -> int:
     if not version.isascii() or not version.isdigit() or len(version) > 17:
         raise NotFound("There is no such key backup")
     return int(version)
-
-
-def _rows(rooms: Mapping[str, Mapping[str, BackedUpSession]]) -> Iterable[tuple[Any, ...]]:
-    for room_id, sessions in rooms.items():
-        parse_room_id(room_id)
-        for session_id, session in sessions.items():
-            if not 0 <= session.first_message_index < 2**53 or not 0 <= session.forwarded_count < 2**53:
-                raise BadRequest("A session's counts are out of range")
-            data = orjson.dumps(session.session_data)
-            if len(data) > MAX_SESSION_BYTES:
-                raise MatrixError(413, "M_TOO_LARGE", f"The data of a session may have {MAX_SESSION_BYTES} bytes")
-            yield (room_id, session_id, session.first_message_index, session.forwarded_count, session.is_verified, data)
