@@ -1,8 +1,5 @@
-"""What words are found by: themselves, other spellings, and stems. Made here for what is indexed and for what is typed, so that
-the database only compares: it gets a `tsvector` and a `tsquery` in their text form. Pure.
-
-Nobody says which language they write in: a Latin word has its French, English and German stems. Stems are made of words without
-accents, since people leave those out.
+"""What words are found by: themselves, other spellings, and stems (`stems.py`). Made here for what is indexed and for what is
+typed, so that the database only compares: it gets a `tsvector` and a `tsquery` in their text form. Pure.
 """
 
 from __future__ import annotations
@@ -11,9 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from Stemmer import Stemmer
-
 from chappe.matrix.search_words import USUAL, Forms, Phrase, chunks_of, fold, raw_words, split, split_chunk
+from chappe.matrix.stems import stems_of
 
 MAX_WORDS = 60  # of one term; what comes after them is not looked for
 _PLACE = "\0"
@@ -30,12 +26,6 @@ _SAYS_NOTHING = """
 """
 _STOP = frozenset(_SAYS_NOTHING.split())
 _QUOTED = re.compile(r'(?<![^\W_])"([^"]+)"(?![^\W_])|“([^“”]+)”|«([^«»]+)»')
-_LATIN = {name: Stemmer(name) for name in ("french", "english", "german")}
-_RUSSIAN, _GREEK = Stemmer("russian"), Stemmer("greek")
-_ARABIC_BEFORE = ("وال", "بال", "كال", "فال", "ال", "لل")
-_ARABIC_AFTER = ("ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي")
-_HEBREW_BEFORE, _HEBREW_AFTER = "הובלכמש", ("ים", "ות")
-_HINDI_AFTER = "".join(map(chr, (0x902, *range(0x93E, 0x94D))))  # signs of vowels, and the nasal
 
 Lexeme = tuple[str, str]  # what is compared; its weight
 
@@ -164,47 +154,9 @@ def lexemes(forms: Forms) -> tuple[Lexeme, ...]:
     for form in forms:
         found.setdefault(form, OTHERWISE)
     for form in forms:
-        for stem in _stems(form):
+        for stem in stems_of(form):
             found.setdefault(stem, STEM)
     return tuple(found.items())
-
-
-def _stems(word: str) -> Iterator[str]:
-    first = ord(word[0])
-    if len(word) < 3:
-        return
-    if 0x61 <= first <= 0x24F or 0x1E00 <= first <= 0x1EFF:
-        yield from (stemmer.stemWord(word) for stemmer in _LATIN.values())
-        if word.endswith(("ee", "ees")):  # a participle, without its accent
-            yield _LATIN["french"].stemWord(word.removesuffix("s")[:-1])
-        if len(word) > 3 and word.endswith(("us", "is", "oux")):  # plurals that no stemmer takes for such
-            yield word[:-1]
-    elif 0x370 <= first <= 0x3FF:
-        yield _GREEK.stemWord(word)
-    elif 0x400 <= first <= 0x52F:
-        yield _RUSSIAN.stemWord(word)
-    elif 0x600 <= first <= 0x6FF:
-        yield _without(word, _ARABIC_BEFORE, _ARABIC_AFTER)
-    elif 0x590 <= first <= 0x5FF:
-        yield _without(word, (), _HEBREW_AFTER)
-        if len(word) > 3 and word[0] in _HEBREW_BEFORE:
-            yield word[1:]
-            yield _without(word[1:], (), _HEBREW_AFTER)
-    elif 0x900 <= first <= 0x97F:
-        stem = word.rstrip(_HINDI_AFTER)
-        yield stem if len(stem) > 1 else word
-
-
-def _without(word: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    """A word without what is written together with it, where at least three letters are left."""
-    for part in before:
-        if word.startswith(part) and len(word) - len(part) >= 3:
-            word = word.removeprefix(part)
-            break
-    for part in after:
-        if word.endswith(part) and len(word) - len(part) >= 3:
-            return word.removesuffix(part)
-    return word
 
 
 def _parts(term: str) -> Iterator[tuple[str, bool]]:
