@@ -212,7 +212,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "api/pages/register:_create": "a person",
         "actions/sign_in_upstream:_register": "a person whom a provider or a directory knows",
         "accounts/api/shared_secret:register": "who knows the shared secret",
-        "modules/administration/api/users:put": "an administrator",
+        "modules/administration/api/user_changes:put": "an administrator",
         "cli/admin:act": "an operator",
         "agency/function_accounts:add": "an administrator",
         "modules/bots/bots:account": "who makes a bot",
@@ -223,7 +223,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
         "accounts/api/profile:set_field": "a person",
         "accounts/api/profile:delete_field": "a person",
         "api/pages/account:_profile": "a person",
-        "modules/administration/api/users:_change": "an administrator, who is not asked",
+        "modules/administration/api/user_changes:_change": "an administrator, who is not asked",
     },
     "bind_threepid.by_owner": {
         "accounts/api/administrative_contact:_add": "a person",
