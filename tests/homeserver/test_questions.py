@@ -204,7 +204,7 @@ VERBS: Mapping[str, Mapping[str, str]] = {
     "directory.publish": {"modules/room_directory/api:set_visibility": "a person"},
     "appservices.list_room": {"modules/appservices/api:list_room": "a bridge"},
     "invites.invite": {"rooms/api/membership:invite": "a person", "agency/sponsors_api:invite": "a sponsor"},
-    "invites.store": {"modules/identity_service/api:store_invite": "a person, or another server for its own"},
+    "invites.store": {"modules/identity_service/api/addresses:store_invite": "a person, or another server for its own"},
     "accounts.register": {
         "accounts/api/registration:_register": "a person",
         "accounts/api/registration:_guest": "a guest",

@@ -12,7 +12,8 @@ from chappe.homeserver.actions.exchange_invites import ExchangeInvites
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
-from chappe.homeserver.modules.identity_service.api import IdentityAccounts, IdentityAddresses
+from chappe.homeserver.modules.identity_service.api.accounts import IdentityAccounts
+from chappe.homeserver.modules.identity_service.api.addresses import IdentityAddresses
 from chappe.homeserver.modules.identity_service.identity_service import CONSEQUENCE, IdentityServer
 from chappe.homeserver.modules.identity_service.tables import TABLES
 from chappe.homeserver.outbound.domains import Domains
