@@ -50,6 +50,7 @@ export async function arrive(name, options = {}, isNamed = false) {
     await look(page, "named-by-organisation");
   } else await page.getByLabel("Votre nom").fill(name);
   await page.getByRole("button", { name: "Continuer" }).click();
+  await chooseCode(page);
   const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
   await page.getByLabel(/J’ai rangé ce code/).check();
   await page.getByRole("button", { name: "Continuer" }).click();
@@ -58,6 +59,14 @@ export async function arrive(name, options = {}, isNamed = false) {
   await page.getByRole("heading", { name: /^(Bienvenue, .*|Discussions)$/ }).first().waitFor();
   page.code = code;
   return page;
+}
+
+/** Where a passkey could be chosen, by a name of letters, the code is. */
+export async function chooseCode(page) {
+  await page.getByRole("heading", { name: /^(Gardez ce code|Comment rouvrir)/ }).waitFor();
+  if (!(await page.getByRole("heading", { name: /^Comment rouvrir/ }).isVisible())) return;
+  await page.getByRole("radio", { name: /^Un code à ranger/ }).check();
+  await page.getByRole("button", { name: "Voir mon code" }).click();
 }
 
 /** Signs in on another device, up to where the device must be confirmed. */

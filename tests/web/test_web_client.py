@@ -92,6 +92,14 @@ async def test_a_play(new_server: NewServer, play: str) -> None:
     await act(play, server.base, "")
 
 
+async def test_recovery(new_server: NewServer) -> None:
+    """By a name and not by figures: a passkey belongs to one."""
+    own = free_port()
+    base = f"http://localhost:{own}"
+    await new_server(listeners=[Listener(port=own)], public_url=base)
+    await act("recovery", base, "")
+
+
 async def test_a_ministry(new_server: NewServer) -> None:
     """With the public-sector layer, and the read guard, as an operator switches them on."""
     server = await new_server(agency=Agency(True, ["externe.example"]), read_guard=ReadGuard(True))

@@ -79,9 +79,15 @@ await play({
   async "who has lost everything starts again with a new identity"() {
     const anew = await signInAgain("karim", karim.password);
     await karim.context().close();
-    await anew.getByRole("button", { name: "Je n’ai ni l’un ni l’autre" }).click();
+    await anew.getByRole("button", { name: "Je n’ai aucun de ces moyens" }).click();
+    await look(anew, "lost");
+    await anew.getByRole("button", { name: "Recommencer sans mes anciens messages" }).click();
     await look(anew, "reset");
-    await anew.getByRole("button", { name: "Recommencer avec un nouveau code" }).click();
+    const go = anew.getByRole("button", { name: "Recommencer", exact: true });
+    await anew.getByLabel("Pour continuer, écrivez votre nom").fill("quelqu’un");
+    assert(await go.isDisabled(), "anybody's name is enough");
+    await anew.getByLabel("Pour continuer, écrivez votre nom").fill("karim haddad");
+    await go.click();
     const code = (await anew.getByTestId("code").innerText()).replace(/\s+/g, " ");
     await look(anew, "reset-code");
     await anew.getByLabel(/J’ai rangé ce code/).check();

@@ -1,9 +1,11 @@
 /** The words of the interface, in English. */
 import { CONVERSATION } from "./en_conversation";
+import { RECOVERY } from "./en_recovery";
 import { STATUS } from "./en_status";
 
 export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
+  ...RECOVERY,
   ...STATUS,
   close: "Close",
   continue: "Continue",
@@ -141,18 +143,11 @@ export const TEXTS: Record<string, string> = {
   "confirm.byDeviceText": "Compare seven pictures: it takes a minute",
   "confirm.byCode": "With your recovery code",
   "confirm.byCodeText": "The one that you put away when you first signed in",
-  "confirm.neither": "I have neither",
   "confirm.codeTitle": "Your recovery code",
   "confirm.codeLead": "Type it as you put it away.",
   "confirm.open": "Open my messages",
   "confirm.opening": "Opening your messages…",
   "confirm.other": "Confirm from your other device",
-  "reset.title": "Start again without a code",
-  "reset.lead": "If you have no device left and no code, you can start again. This is what will happen:",
-  "reset.lose": "Your older encrypted messages can no longer be read.",
-  "reset.others": "Your colleagues will see that your identity has changed.",
-  "reset.keep": "Your conversations and their members stay.",
-  "reset.go": "Start again with a new code",
   "consent.title": "One last permission",
   "consent.lead": "So that nobody can do this in your place, allow it on your account page, then come back here.",
   "consent.open": "Open my account page",
@@ -875,7 +870,7 @@ export const TEXTS: Record<string, string> = {
   "devices.renameTitle": "Rename the device",
   "devices.name": "Name of the device",
   "devices.nameHint": "People whom you talk to can see it.",
-  "devices.recovery": "Recovery",
+  "devices.recovery": "To reopen your messages",
   "devices.code": "Recovery code",
   "devices.codeText": "It reopens your messages if you lose your devices.",
   "devices.codeMade": "Made on {{date}}",
@@ -890,8 +885,8 @@ export const TEXTS: Record<string, string> = {
   "devices.backupOff": "Not turned on yet",
   "devices.sessions": "See all sign-ins",
   "signOut.title": "Sign out of this device?",
-  "signOut.safe": "Your recovery code will reopen your messages when you next sign in.",
-  "signOut.unsafe": "Careful: without a recovery code your encrypted messages may no longer be readable.",
+  "signOut.safe": "Your recovery code or your passkey will reopen your messages when you next sign in.",
+  "signOut.unsafe": "Careful: without a recovery code or a passkey your encrypted messages may no longer be readable.",
   "notify.desktop": "Notifications on this computer",
   "notify.desktopHint": "While Chappe is open in a tab.",
   "notify.blocked": "The browser blocks them: allow them in its settings.",

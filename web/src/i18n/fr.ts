@@ -1,9 +1,11 @@
 /** Les mots de l’interface, en français. */
 import { CONVERSATION } from "./fr_conversation";
+import { RECOVERY } from "./fr_recovery";
 import { STATUS } from "./fr_status";
 
 export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
+  ...RECOVERY,
   ...STATUS,
   close: "Fermer",
   continue: "Continuer",
@@ -147,18 +149,11 @@ export const TEXTS: Record<string, string> = {
   "confirm.byDeviceText": "Comparez sept images : une minute suffit",
   "confirm.byCode": "Avec votre code de récupération",
   "confirm.byCodeText": "Celui que vous avez rangé à votre première connexion",
-  "confirm.neither": "Je n’ai ni l’un ni l’autre",
   "confirm.codeTitle": "Votre code de récupération",
   "confirm.codeLead": "Recopiez-le tel que vous l’avez rangé.",
   "confirm.open": "Ouvrir mes messages",
   "confirm.opening": "Ouverture de vos messages…",
   "confirm.other": "Confirmez depuis votre autre appareil",
-  "reset.title": "Recommencer sans code",
-  "reset.lead": "Si vous n’avez plus aucun appareil ni votre code, vous pouvez recommencer. Voici ce qui se passera :",
-  "reset.lose": "Vos anciens messages chiffrés ne pourront plus être lus.",
-  "reset.others": "Vos collègues verront que votre identité a changé.",
-  "reset.keep": "Vos discussions et leurs membres restent.",
-  "reset.go": "Recommencer avec un nouveau code",
   "consent.title": "Une dernière autorisation",
   "consent.lead": "Pour que personne ne le fasse à votre place, autorisez-le sur la page de votre compte, puis revenez ici.",
   "consent.open": "Ouvrir la page de mon compte",
@@ -884,7 +879,7 @@ export const TEXTS: Record<string, string> = {
   "devices.renameTitle": "Renommer l’appareil",
   "devices.name": "Nom de l’appareil",
   "devices.nameHint": "Les personnes avec qui vous parlez peuvent le voir.",
-  "devices.recovery": "Récupération",
+  "devices.recovery": "Pour rouvrir vos messages",
   "devices.code": "Code de récupération",
   "devices.codeText": "Il rouvre vos messages si vous perdez vos appareils.",
   "devices.codeMade": "Créé le {{date}}",
@@ -899,8 +894,9 @@ export const TEXTS: Record<string, string> = {
   "devices.backupOff": "Pas encore activée",
   "devices.sessions": "Voir toutes les connexions",
   "signOut.title": "Se déconnecter de cet appareil ?",
-  "signOut.safe": "Votre code de récupération rouvrira vos messages à la prochaine connexion.",
-  "signOut.unsafe": "Attention : sans code de récupération, vos messages chiffrés pourraient ne plus être lisibles.",
+  "signOut.safe": "Votre code de récupération ou votre clé d’accès rouvrira vos messages à la prochaine connexion.",
+  "signOut.unsafe":
+    "Attention : sans code de récupération ni clé d’accès, vos messages chiffrés pourraient ne plus être lisibles.",
   "notify.desktop": "Notifications sur cet ordinateur",
   "notify.desktopHint": "Tant que Chappe est ouvert dans un onglet.",
   "notify.blocked": "Le navigateur les bloque : autorisez-les dans ses réglages.",

@@ -6,6 +6,7 @@ import { clock, pause } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { Devices } from "./devices";
 import { Recovery } from "./recovery";
+import { RecoveryPasskeys } from "./recovery_passkeys";
 import { Verification } from "./verification";
 
 export type EncryptionState =
@@ -14,7 +15,7 @@ export type EncryptionState =
   | "new"
   /** This device cannot read older messages yet: confirm it, or enter the recovery code. */
   | "unconfirmed"
-  /** Confirmed, but without a recovery code. */
+  /** Confirmed, but with nothing that would open the messages anew: neither a recovery code nor a passkey. */
   | "no-code"
   | "ready";
 
@@ -23,6 +24,7 @@ export class Encryption {
   state: EncryptionState = "starting";
   incoming: Verification | null = null;
   readonly recovery: Recovery;
+  readonly passkeys: RecoveryPasskeys;
   readonly devices: Devices;
 
   constructor(private readonly client: MatrixClient) {
@@ -31,6 +33,7 @@ export class Encryption {
       () => this.crypto,
       () => this.refresh(),
     );
+    this.passkeys = new RecoveryPasskeys(client, this.recovery);
     this.devices = new Devices(client, () => this.crypto);
     const look = (): void => void this.refresh();
     client.on(CryptoEvent.KeysChanged, look);
@@ -40,7 +43,7 @@ export class Encryption {
     client.on(CryptoEvent.KeyBackupSessionsRemaining, look);
     client.on(CryptoEvent.KeyBackupDecryptionKeyCached, look);
     client.on(ClientEvent.AccountData, (event) => {
-      if (event.getType().startsWith("m.secret_storage") || event.getType().startsWith("m.cross_signing")) look();
+      if (/^(m\.secret_storage|m\.cross_signing|org\.chappe\.recovery)/.test(event.getType())) look();
     });
     client.on(CryptoEvent.VerificationRequestReceived, (request) => {
       // a device that has just signed in hears of requests that another one has long answered, a moment after
@@ -80,7 +83,9 @@ export class Encryption {
     const own = await crypto.getDeviceVerificationStatus(me, this.client.getDeviceId()!);
     const ready = own?.crossSigningVerified === true && (await crypto.isCrossSigningReady());
     if (!ready) return "unconfirmed";
-    return (await this.client.secretStorage.getDefaultKeyId()) ? "ready" : "no-code";
+    if (!(await this.recovery.exists())) return "no-code";
+    const opening = this.recovery.hasCode() || this.passkeys.list().some((each) => each.opens);
+    return opening ? "ready" : "no-code";
   }
 
   /** What every confirmed device of the account holds, and nobody else: the secret of the key backup in use. Null while this one does not. */

@@ -1,15 +1,34 @@
 /** The recovery code: what opens the account's keys when no device is at hand. */
 
 import type { MatrixClient, UIAuthCallback } from "matrix-js-sdk";
-import { type CryptoApi, decodeRecoveryKey, type GeneratedSecretStorageKey } from "matrix-js-sdk/lib/crypto-api";
+import {
+  type CryptoApi,
+  decodeRecoveryKey,
+  encodeRecoveryKey,
+  type GeneratedSecretStorageKey,
+} from "matrix-js-sdk/lib/crypto-api";
 import type { SecretStorageKeyDescription } from "matrix-js-sdk/lib/secret-storage";
 import { clock } from "../platform/clock";
 import { ConsentNeeded } from "./errors";
 
 declare module "matrix-js-sdk/lib/@types/event" {
   interface AccountDataEvents {
-    [MADE]: { created_ts: number };
+    [MADE]: Made;
   }
+}
+
+interface Made {
+  created_ts: number;
+  /** Whether somebody has the code. Where only passkeys open the secret storage, nobody was shown it. */
+  kept?: boolean;
+  /** The key that this is said of. */
+  key?: string;
+}
+
+/** The key of the secret storage, by the specification's id: what a code says, and what passkeys open. */
+export interface OpenedKey {
+  id: string;
+  key: Uint8Array<ArrayBuffer>;
 }
 
 const MADE = "org.chappe.recovery";
@@ -69,8 +88,38 @@ export class Recovery {
     return this.crypto().createRecoveryKeyFromPassphrase();
   }
 
-  /** Sets up everything that a first sign-in needs, under a new code. */
-  async storeCode(code: GeneratedSecretStorageKey): Promise<void> {
+  /** The id of the key in use; null where there is none. */
+  currentKeyId(): string | null {
+    return this.client.getAccountData("m.secret_storage.default_key")?.getContent().key ?? null;
+  }
+
+  /** Whether somebody was given the code in use, and has typed it back. One that another client made was. */
+  hasCode(): boolean {
+    const id = this.currentKeyId();
+    const made = this.client.getAccountData(MADE)?.getContent();
+    return id !== null && !(made?.kept === false && (made.key ?? id) === id);
+  }
+
+  /** Whether a key is the one in use. */
+  async opens({ id, key }: OpenedKey): Promise<boolean> {
+    const current = await this.client.secretStorage.getKey();
+    return current !== null && current[0] === id && (await this.client.secretStorage.checkKey(key, current[1]));
+  }
+
+  /** The code of a key that something else has opened. */
+  codeOf({ key }: OpenedKey): GeneratedSecretStorageKey {
+    return { privateKey: key, encodedPrivateKey: encodeRecoveryKey(key) };
+  }
+
+  /** The code in use, which nobody had, was written down and typed back. */
+  async keepCode({ id }: OpenedKey): Promise<void> {
+    await this.client.setAccountData(MADE, { created_ts: clock.now(), kept: true, key: id });
+    await this.done();
+  }
+
+  /** Sets up everything that a first sign-in needs, under a new code. `kept`: somebody has it, and not passkeys alone. */
+  async storeCode(code: GeneratedSecretStorageKey, kept = true): Promise<OpenedKey> {
+    if (!kept) await this.client.setAccountData(MADE, { created_ts: clock.now(), kept });
     this.storageKey = { id: null, key: code.privateKey };
     const { privateKeysCachedLocally: held } = await this.crypto().getCrossSigningStatus();
     if (!held.masterKey || !held.selfSigningKey || !held.userSigningKey) {
@@ -83,9 +132,12 @@ export class Recovery {
       setupNewKeyBackup: backup === null,
     });
     await this.crypto().checkKeyBackupAndEnable();
-    await this.client.setAccountData(MADE, { created_ts: clock.now() });
+    const id = await this.client.secretStorage.getDefaultKeyId();
+    if (!id) throw new Error("the server does not keep the key");
+    await this.client.setAccountData(MADE, { created_ts: clock.now(), kept, key: id });
     this.storageKey = null;
     await this.done();
+    return { id, key: code.privateKey as Uint8Array<ArrayBuffer> };
   }
 
   /** Keeps only the keys of cross-signing, for somebody who will see to the code later. */
@@ -94,9 +146,9 @@ export class Recovery {
     await this.done();
   }
 
-  /** When the code in use was made; null if unknown. */
+  /** When the code in use was made; null if unknown, or if there is none. */
   codeCreated(): number | null {
-    return this.client.getAccountData(MADE)?.getContent().created_ts ?? null;
+    return this.hasCode() ? (this.client.getAccountData(MADE)?.getContent().created_ts ?? null) : null;
   }
 
   /** Whether a code opens the secrets: null, or what is wrong with it. An old code is one that opened them before. */
@@ -123,14 +175,26 @@ export class Recovery {
     return false;
   }
 
-  /** Makes this device one of the account's by its recovery code, and fetches old messages' keys. */
-  async recover(typed: string): Promise<CodeProblem | null> {
+  /** The key that a code is; what is wrong with it otherwise. */
+  async openByCode(typed: string): Promise<OpenedKey | CodeProblem> {
     const problem = await this.checkCode(typed);
     if (problem) return problem;
-    const current = await this.client.secretStorage.getKey();
+    const id = await this.client.secretStorage.getDefaultKeyId();
     const key = readCode(typed);
-    if (!current || !key) return "wrong";
-    this.storageKey = { id: current[0], key };
+    return id && key ? { id, key } : "wrong";
+  }
+
+  /** Makes this device one of the account's by its recovery code, and fetches old messages' keys. */
+  async recover(typed: string): Promise<CodeProblem | null> {
+    const opened = await this.openByCode(typed);
+    if (typeof opened === "string") return opened;
+    await this.recoverWith(opened);
+    return null;
+  }
+
+  /** The same, with the key that a code or a passkey has opened. */
+  async recoverWith(opened: OpenedKey): Promise<void> {
+    this.storageKey = opened;
     await this.crypto().bootstrapCrossSigning({});
     await this.crypto()
       .crossSignDevice(this.client.getDeviceId()!)
@@ -144,13 +208,12 @@ export class Recovery {
       .catch(() => null);
     this.storageKey = null;
     await this.done();
-    return null;
   }
 
   /** Begins anew: old messages that no device holds stay locked. The account page must have allowed it. */
-  async reset(code: GeneratedSecretStorageKey): Promise<void> {
+  async reset(code: GeneratedSecretStorageKey, kept = true): Promise<OpenedKey> {
     await this.crypto().resetEncryption(this.uploadKeys);
-    await this.storeCode(code);
+    return this.storeCode(code, kept);
   }
 }
 

@@ -15,6 +15,7 @@ import type { Notices } from "./notices";
 import type { People } from "./people";
 import type { Polls } from "./polls";
 import type { Recovery } from "./recovery";
+import type { RecoveryPasskeys } from "./recovery_passkeys";
 import type { RoomDirectory } from "./room_directory";
 import type { RoomEntry } from "./room_entry";
 import type { RoomHistory } from "./room_history";
@@ -57,6 +58,7 @@ export type SomeEncryption = Parted<
   Encryption,
   {
     readonly recovery: Face<Recovery>;
+    readonly passkeys: Face<RecoveryPasskeys>;
     readonly devices: Face<Devices>;
     readonly incoming: SomeVerification | null;
     verifyThisDevice(): Promise<SomeVerification>;

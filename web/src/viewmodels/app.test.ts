@@ -298,12 +298,15 @@ describe("meanwhile", () => {
     expect([stage(), world.later]).toEqual(["main", true]);
     model.askConfirm();
     const { stage: asking } = model.snapshot();
-    if (asking.name === "confirm") asking.model.reset();
+    if (asking.name === "confirm") {
+      asking.model.typeName(asking.model.myName);
+      asking.model.reset();
+    }
     expect(stage()).toBe("first-run");
     world.state = "ready"; // of the keys that take the place of the old ones: what was asked before is over
     trusted.fire();
     expect(stage()).toBe("first-run");
-    model.cancelCode();
+    model.confirmLater();
     expect(stage()).toBe("main");
     world.state = "unconfirmed";
     model.askConfirm();

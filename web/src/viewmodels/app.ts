@@ -4,6 +4,7 @@ import type { Rules } from "../matrix/agency";
 import type { Configuration } from "../matrix/configuration";
 import type { Rights } from "../matrix/console";
 import { type Ended, keepsDevice } from "../matrix/ended";
+import type { OpenedKey } from "../matrix/recovery";
 import { type Session, SignInError } from "../matrix/session";
 import { sessions as browserSessions, type Sessions } from "../matrix/sessions";
 import type { SignedIn } from "../matrix/signed_in";
@@ -11,7 +12,7 @@ import type { Connection, Person } from "../matrix/types";
 import type { Shared } from "../platform/shared";
 import { ConfirmDeviceViewModel } from "./confirm_device";
 import { Drafts } from "./drafts";
-import { FirstRunViewModel } from "./first_run";
+import { type Beginning, FirstRunViewModel } from "./first_run";
 import { MainViewModel, type Surface } from "./main";
 import { MediaViewModel } from "./media";
 import type { Surroundings } from "./notifier";
@@ -174,7 +175,7 @@ export class AppViewModel extends ViewModel<AppState> {
     await Promise.all([encryption.refresh(true), people.loadMe(), people.loadCapabilities(), this.loadRules(matrix)]);
     if (this.matrix !== matrix || matrix.barred.value) return; // the session ended meanwhile, or the server lets it do nothing
     void matrix.index.start();
-    if (matrix.encryption.state === "new") this.turn({ name: "first-run", model: this.firstRun() });
+    if (matrix.encryption.state === "new") this.askMeans();
     else if (matrix.encryption.state === "unconfirmed" && !this.sessions.wasPutOff()) this.askConfirm();
     else this.show();
     const shared = await this.page.takeShared();
@@ -234,17 +235,13 @@ export class AppViewModel extends ViewModel<AppState> {
 
   // ------------------------------------------------------------------------------------------------------- encryption
 
-  private firstRun(onlyCode = false, reset = false): FirstRunViewModel {
-    return new FirstRunViewModel(this.account, () => this.show(), onlyCode, reset);
+  private askMeans(beginning?: Beginning): void {
+    this.turn({ name: "first-run", model: new FirstRunViewModel(this.account, () => this.show(), beginning) });
   }
 
   readonly askConfirm = (): void => {
-    const model = new ConfirmDeviceViewModel(
-      this.account,
-      () => this.show(),
-      () => this.turn({ name: "first-run", model: this.firstRun(true, true) }),
-    );
-    this.turn({ name: "confirm", model });
+    const anew = (): void => this.askMeans({ at: "means", reset: true });
+    this.turn({ name: "confirm", model: new ConfirmDeviceViewModel(this.account, () => this.show(), anew) });
   };
 
   readonly confirmLater = (): void => {
@@ -252,10 +249,11 @@ export class AppViewModel extends ViewModel<AppState> {
     this.show();
   };
 
-  /** A new recovery code, in place of the one in use or for the first time. */
-  readonly replaceCode = (): void => this.turn({ name: "first-run", model: this.firstRun(true) });
+  /** A new recovery code in place of the one in use; where there is nothing yet, a passkey or a code. */
+  readonly replaceCode = (): void => this.askMeans({ at: this.now.encryption === "no-code" ? "means" : "code" });
 
-  readonly cancelCode = (): void => this.show();
+  /** The code of the key that a passkey has opened. */
+  readonly writeCode = (opened: OpenedKey): void => this.askMeans({ at: "code", opened });
 
   // -------------------------------------------------------------------------------------------------------- the end
 

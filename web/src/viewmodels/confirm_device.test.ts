@@ -1,13 +1,23 @@
 import { expect, test, vi } from "vitest";
-import { encryption, FakeVerification, settled, signal, signedIn } from "../../tests/fakes";
+import { encryption, FakeVerification, ME, person, settled, signal, signedIn } from "../../tests/fakes";
 import type { Device } from "../matrix/devices";
+import type { OpenedKey } from "../matrix/recovery";
+import type { RecoveryPasskey } from "../matrix/recovery_passkeys";
+import { PasskeyError } from "../platform/passkey";
 import { ConfirmDeviceViewModel } from "./confirm_device";
 
 const device = (given: Partial<Device>): Device => ({
   id: "D", name: "D", lastSeen: null, confirmed: false, current: false, canEncrypt: true, ...given,
 }); // biome-ignore format: one line
 
-function opened(devices: Device[] = [], hasCode = true) {
+const passkey = (given: Partial<RecoveryPasskey> = {}): RecoveryPasskey => ({
+  id: "A", name: "Carte", kind: "card", created: 1, used: null, opens: true, isHere: true, host: "h", ...given,
+}); // biome-ignore format: one line
+const KEY: OpenedKey = { id: "k", key: new Uint8Array(32) };
+
+function opened(devices: Device[] = [], hasCode = true, passkeys: RecoveryPasskey[] = [], isOffered = true) {
+  const opens = { key: KEY as OpenedKey | null, refuses: null as Error | null };
+  const recovered: unknown[] = [];
   const changed = signal();
   const verifications: FakeVerification[] = [];
   const state = { value: "unconfirmed" as "unconfirmed" | "ready" };
@@ -24,14 +34,34 @@ function opened(devices: Device[] = [], hasCode = true) {
       devices: { list: async () => devices },
       recovery: {
         codeCreated: () => 5,
-        exists: async () => hasCode,
+        exists: async () => hasCode || passkeys.length > 0,
+        hasCode: () => hasCode,
+        recoverWith: async (key) => void recovered.push(key),
         recover: async (typed) => (typed === "right" ? null : typed === "?" ? "malformed" : "wrong"),
       },
+      passkeys: {
+        isOffered: async () => isOffered,
+        list: () => passkeys,
+        open: async () => {
+          if (opens.refuses) throw opens.refuses;
+          return opens.key;
+        },
+      },
     }),
+    people: { me: () => person(ME, "Éléonore Le Goff") },
   });
   const done = vi.fn();
   const reset = vi.fn();
-  return { changed, verifications, state, done, reset, model: new ConfirmDeviceViewModel(matrix, done, reset) };
+  return {
+    opens,
+    recovered,
+    changed,
+    verifications,
+    state,
+    done,
+    reset,
+    model: new ConfirmDeviceViewModel(matrix, done, reset),
+  };
 }
 
 test.each([
@@ -87,12 +117,53 @@ test("it ends by itself once this device is confirmed from elsewhere, and hears 
   expect(done).toHaveBeenCalledOnce();
 });
 
-test("who has neither begins anew, after having read what that means", () => {
+test("a passkey opens the messages; one that does not, or refuses, is said", async () => {
+  const { model, opens, recovered, done } = opened([], true, [
+    passkey(),
+    passkey({ id: "B", opens: false }),
+    passkey({ id: "C", isHere: false }),
+  ]);
+  await settled();
+  expect(model.snapshot().passkeys).toEqual([passkey()]);
+  opens.refuses = new PasskeyError("cancelled");
+  await model.usePasskey();
+  expect(model.snapshot()).toMatchObject({ passkeyProblem: "cancelled", problem: null });
+  opens.refuses = null;
+  opens.key = null;
+  await model.usePasskey("A");
+  expect(model.snapshot().passkeyProblem).toBe("wrong");
+  opens.key = KEY;
+  await model.usePasskey();
+  expect([recovered, done.mock.calls.length]).toEqual([[KEY], 1]);
+});
+
+test.each([
+  ["a passkey and no code", false, [passkey()], true, { hasCode: false, passkeys: [passkey()] }],
+  ["a browser that makes no keys by passkeys", true, [passkey()], false, { hasCode: true, passkeys: [] }],
+])("only what there is, is offered: %s", async (_what, hasCode, passkeys, isOffered, expected) => {
+  const { model } = opened([], hasCode, passkeys, isOffered);
+  await settled();
+  expect(model.snapshot()).toMatchObject(expected);
+});
+
+test("who has nothing left sees what there still is, reads what beginning anew means, and signs it with their name", () => {
   const { model, reset } = opened();
+  model.toLost();
+  expect(model.snapshot().step).toBe("lost");
   model.toReset();
-  expect(model.snapshot().step).toBe("reset");
+  expect(model.snapshot()).toMatchObject({ step: "reset", isNamed: false });
+  model.reset();
+  for (const typed of ["", "  ", "oui", "Éléonore"]) {
+    model.typeName(typed);
+    expect([typed, model.snapshot().isNamed]).toEqual([typed, false]);
+  }
+  model.back();
+  expect(model.snapshot().step).toBe("lost");
   model.back();
   expect(model.snapshot().step).toBe("choose");
+  model.toReset();
+  model.typeName(" eleonore  le goff");
+  expect(reset).not.toHaveBeenCalled();
   model.reset();
   expect(reset).toHaveBeenCalledOnce();
 });

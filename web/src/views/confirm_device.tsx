@@ -1,11 +1,14 @@
 import { useTranslation } from "react-i18next";
 import type { ConfirmDeviceViewModel } from "../viewmodels/confirm_device";
 import { useArrival } from "./hands/arrive";
+import { Lost, Reset } from "./recovery/lost";
+import { PasskeyProblem, usePasskeyName } from "./recovery/passkey_parts";
 import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
 import { Problem, StepTitle } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
 import { VerificationBody } from "./verification";
+import "../styles/recovery.css";
 
 export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
@@ -21,6 +24,7 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
             <Icon name="logo" size={28} />
             {configuration?.brand.name}
           </div>
+          {step !== "choose" && <span className="t13 muted">{t("confirm.title")}</span>}
         </div>
         <div className="mt6">
           {verification ? (
@@ -35,6 +39,8 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
             <Choose model={model} />
           ) : step === "code" ? (
             <Code model={model} />
+          ) : step === "lost" ? (
+            <Lost model={model} />
           ) : (
             <Reset model={model} />
           )}
@@ -47,7 +53,8 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
 function Choose({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { hasCode, otherDevices, busy, problem } = useSnapshot(model);
+  const nameOf = usePasskeyName();
+  const { hasCode, otherDevices, passkeys, passkeyProblem, busy, problem } = useSnapshot(model);
   return (
     <>
       <StepTitle>{t("confirm.title")}</StepTitle>
@@ -62,6 +69,20 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
               <span className="grow">
                 <b>{t("confirm.byDevice")}</b>
                 <span className="muted">{t("confirm.byDeviceText")}</span>
+              </span>
+              <Icon name="right" />
+            </button>
+          </li>
+        )}
+        {passkeys.length > 0 && (
+          <li>
+            <button type="button" className="wa" disabled={busy} onClick={() => void model.usePasskey()}>
+              <span className="ci">
+                <Icon name="passkey" size={24} />
+              </span>
+              <span className="grow min0">
+                <b>{t("confirm.byPasskey")}</b>
+                <span className="muted anywhere">{passkeys.map(nameOf).join(", ")}</span>
               </span>
               <Icon name="right" />
             </button>
@@ -82,12 +103,16 @@ function Choose({ model }: { model: ConfirmDeviceViewModel }) {
           </li>
         )}
       </ul>
+      <PasskeyProblem problem={passkeyProblem} />
       <Problem problem={problem} />
+      <p className="sr" role="status">
+        {busy && t("confirm.opening")}
+      </p>
       <div className="row g3 mt6 wrap">
         <button type="button" className="btn quiet" onClick={app.confirmLater}>
           {t("later")}
         </button>
-        <button type="button" className="link" onClick={model.toReset}>
+        <button type="button" className="link" onClick={model.toLost}>
           {t("confirm.neither")}
         </button>
       </div>
@@ -119,28 +144,5 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
         </button>
       </div>
     </form>
-  );
-}
-
-function Reset({ model }: { model: ConfirmDeviceViewModel }) {
-  const { t } = useTranslation();
-  return (
-    <>
-      <StepTitle>{t("reset.title")}</StepTitle>
-      <p className="lead">{t("reset.lead")}</p>
-      <ul className="bullets">
-        <li>{t("reset.lose")}</li>
-        <li>{t("reset.others")}</li>
-        <li>{t("reset.keep")}</li>
-      </ul>
-      <div className="row g2 mt6 wrap">
-        <button type="button" className="btn dangerfill big" onClick={model.reset}>
-          {t("reset.go")}
-        </button>
-        <button type="button" className="btn quiet big" onClick={model.back}>
-          {t("back")}
-        </button>
-      </div>
-    </>
   );
 }

@@ -3,18 +3,20 @@ import { useTranslation } from "react-i18next";
 import { keepText } from "../platform/files";
 import type { FirstRunViewModel } from "../viewmodels/first_run";
 import { useArrival } from "./hands/arrive";
+import { MeansStep, PasskeyStep, RenewStep } from "./recovery/first_steps";
 import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { NameField, PictureButton, Problem, StepTitle } from "./ui/parts";
 import { useApp, useSnapshot } from "./use";
+import "../styles/recovery.css";
 
 export function FirstRun({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
   const app = useApp();
   const { configuration } = useSnapshot(app);
   const { step, consent } = useSnapshot(model);
-  const number = step === "picture" ? 1 : step === "code" ? 2 : 3;
+  const number = step === "picture" ? 1 : step === "means" || step === "code" ? 2 : 3;
   const place = useArrival<HTMLElement>(consent ? "consent" : step);
   return (
     <div className="centred">
@@ -42,6 +44,9 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
         </div>
         {consent && <ConsentStep model={model} consent={consent} />}
         {!consent && step === "picture" && <PictureStep model={model} />}
+        {!consent && step === "means" && <MeansStep model={model} />}
+        {!consent && step === "passkey" && <PasskeyStep model={model} />}
+        {!consent && step === "renew" && <RenewStep model={model} />}
         {!consent && step === "code" && <CodeStep model={model} />}
         {!consent && step === "check" && <CheckStep model={model} />}
       </main>
@@ -55,7 +60,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
   const [name, setName] = useState(me.name);
   const go = async (): Promise<void> => {
     if (name.trim() && name.trim() !== me.name && !(await model.setName(name))) return;
-    await model.toCode();
+    await model.toMeans();
   };
   return (
     <form

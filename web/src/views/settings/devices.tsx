@@ -4,12 +4,13 @@ import type { Device } from "../../matrix/devices";
 import { clock } from "../../platform/clock";
 import { accountPage, removalPage } from "../../viewmodels/server_pages";
 import type { SettingsViewModel } from "../../viewmodels/settings";
-import { ago, date } from "../format";
+import { ago } from "../format";
 import { RecoveryCodeField, useCodeProblem } from "../recovery_code_field";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Skeleton } from "../ui/parts";
 import { useApp, useMain, useSnapshot } from "../use";
+import { RecoveryMeans } from "./recovery_means";
 
 const RARE = 60 * 86_400_000;
 
@@ -62,57 +63,14 @@ export function Devices({ model }: { model: SettingsViewModel }) {
           <DeviceList devices={others} onRename={setRenaming} />
         </>
       )}
-      <h2 className="h">{t("devices.recovery")}</h2>
+      <RecoveryMeans codeCreated={codeCreated} onCheck={() => setChecking(true)} />
+      <h2 className="h">{t("devices.backup")}</h2>
       <ul className="devl">
-        <li className="dev">
-          <span className="ficon">
-            <Icon name="key" />
-          </span>
-          <div className="grow">
-            <p className="row g2 wrap">
-              <b>{t("devices.code")}</b>
-              {encryption === "ready" ? (
-                <span className="tag ok">
-                  <Icon name="check" size={13} />
-                  {t("devices.active")}
-                </span>
-              ) : (
-                <span className="tag warn">{t("devices.noCode")}</span>
-              )}
-            </p>
-            <p className="t13 muted">
-              {codeCreated ? t("devices.codeMade", { date: date(codeCreated) }) : t("devices.codeText")}
-            </p>
-          </div>
-          <div className="row g2 wrap">
-            {encryption === "ready" && (
-              <button type="button" className="btn small" onClick={() => setChecking(true)}>
-                {t("devices.check")}
-              </button>
-            )}
-            <button
-              type="button"
-              className="btn small"
-              onClick={encryption === "unconfirmed" ? app.askConfirm : app.replaceCode}
-            >
-              {t(
-                encryption === "ready"
-                  ? "devices.replace"
-                  : encryption === "unconfirmed"
-                    ? "banner.confirm"
-                    : "banner.makeCode",
-              )}
-            </button>
-          </div>
-        </li>
         <li className="dev">
           <span className="ficon">
             <Icon name="folder" />
           </span>
           <div className="grow">
-            <p className="row g2">
-              <b>{t("devices.backup")}</b>
-            </p>
             <p className="t13 muted">
               {backup?.enabled ? t("devices.backupOn", { count: backup.count ?? 0 }) : t("devices.backupOff")}
             </p>
