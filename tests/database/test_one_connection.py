@@ -17,7 +17,7 @@ SOURCE = Path(chappe.__file__).parent
 NAMES = {"connection", "transaction"}
 ASKS_NOTHING = {  # what is awaited without the connection, and never asks the database
     ("homeserver/modules/media/media.py", "self._blobs.move"): "the store of files",
-    ("homeserver/modules/search/index.py", "_entry"): "words are made",
+    ("homeserver/modules/search/index.py", "entry_of"): "words are made",
 }
 
 

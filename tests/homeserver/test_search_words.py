@@ -12,6 +12,7 @@ import pytest
 
 from chappe.homeserver.accounts import store
 from chappe.homeserver.modules.search import index
+from chappe.homeserver.modules.search.entry import Entry, entry_of
 from chappe.homeserver.rooms import summary
 from tests.support import Person, Server, segment
 
@@ -304,16 +305,16 @@ async def test_what_is_redacted_while_it_is_made_anew_stays_so(new_server: Any, 
     )
     assert await found(alice, "usine") == [edited] and await found(alice, "école") == [gone]
     await _made_by_earlier_rules(server)
-    make, redacted = index._entry, [gone, edit]
+    make, redacted = entry_of, [gone, edit]
 
-    async def redacting_first(*arguments: Any) -> index.Entry:
+    async def redacting_first(*arguments: Any) -> Entry:
         entry = await make(*arguments)
         async with asyncio.timeout(20):
             while redacted:
                 await alice.redact(room, redacted.pop())
         return entry
 
-    monkeypatch.setattr(index, "_entry", redacting_first)
+    monkeypatch.setattr(index, "entry_of", redacting_first)
     rows = "SELECT count(*) FROM event_search WHERE words <> ''"
     while await server.node.search_index.renew():
         pass

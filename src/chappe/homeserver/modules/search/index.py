@@ -21,21 +21,16 @@ from chappe.homeserver.database.progress import progress, set_progress
 from chappe.homeserver.database.rows import Row, read
 from chappe.homeserver.database.writing_function import Consequence
 from chappe.homeserver.load.breath import Breath
+from chappe.homeserver.modules.search.entry import Entry, EventToIndex, EventWithEdit, entry_of, place_of, text_of, words_of
 from chappe.matrix.relations import REPLACE, relation_of
-from chappe.matrix.search_lexemes import Vector
 
 log = logging.getLogger(__name__)
-KEYS = {"content.body": "m.room.message", "content.name": "m.room.name", "content.topic": "m.room.topic"}
 COMMITS_AT_ONCE = 300
 SETTLE = 10.0  # seconds that the index stays behind, unless somebody searches
 REST = 6  # after a step, so many times its duration
 LOCK = 2
-MAX_TEXT = 20_000  # characters of one message
-PART, BETWEEN_WORDS = 1000, " \n、。，"  # characters that are split before others have their turn; where no word is cut
 RENEWED_AT_ONCE = 100
 PATIENCE = 5.0  # seconds that a search waits
-# a row of the index: its place, its words, the edit that they are of
-Entry = tuple[int, int, int, int, str, str, str, str | None]
 
 _UPTO = "SELECT max(upto) FROM (SELECT upto FROM journal WHERE upto > $1 ORDER BY upto LIMIT $2) j"
 _READ = f"""
@@ -90,16 +85,6 @@ CONSEQUENCE = Consequence(  # what is taken back is found no more from the same 
 )
 
 
-class EventToIndex(Row):
-    nid: int
-    room_nid: int
-    position: int
-    ts: int
-    sender: str
-    type: str
-    json: bytes
-
-
 class RenewedEvent(EventToIndex):
     event_id: str
 
@@ -107,13 +92,6 @@ class RenewedEvent(EventToIndex):
 class OldEntry(Row):
     nid: int
     version: str
-
-
-class EventWithEdit(EventToIndex):
-    """`edit`: the id of the latest edit by its own author, with what that says."""
-
-    edit: str | None
-    edit_json: bytes | None
 
 
 class SearchIndex:
@@ -210,7 +188,7 @@ class SearchIndex:
             versions = {row.nid: row.version for row in old}
             breath = Breath()
             rows = await read(connection, EventWithEdit, _READ_AGAIN, list(versions)) if old else []
-            entries = [await _entry(row, breath) for row in rows]
+            entries = [await entry_of(row, breath) for row in rows]
             if entries:
                 made = [(entry[0], versions[entry[0]], entry[6], entry[7]) for entry in entries]
                 await connection.execute(_RENEW, *map(list, zip(*made, strict=True)))
@@ -230,8 +208,8 @@ class SearchIndex:
                 redacted += [t for t in (pdu.get("redacts"), content.get("redacts")) if type(t) is str]
             elif relation is not None and relation.rel_type == REPLACE:
                 edited.append(relation.target)
-            elif text := _text(row.type, content):
-                found.append((*_place(row), await _words(text, breath), None))
+            elif text := text_of(row.type, content):
+                found.append((*place_of(row), await words_of(text, breath), None))
         await _store(connection, found)
         if edited or redacted:
             await self._write_edited(connection, edited + redacted, redacted)
@@ -241,7 +219,7 @@ class SearchIndex:
         step may have read it just before and written its words just after."""
         rows = await read(connection, EventWithEdit, _READ_EDITED, edited, redacted)
         breath = Breath()
-        entries = [await _entry(row, breath) for row in rows]
+        entries = [await entry_of(row, breath) for row in rows]
         await _store(connection, [entry for entry in entries if entry[6] or entry[7]])
         if gone := [entry[0] for entry in entries if not entry[6] and not entry[7]]:
             await connection.execute("DELETE FROM event_search WHERE nid = ANY($1::bigint[])", gone)
@@ -250,34 +228,3 @@ class SearchIndex:
 async def _store(connection: Any, entries: Sequence[Entry]) -> None:
     if entries:
         await connection.execute(_WRITE, *map(list, zip(*entries, strict=True)))
-
-
-def _place(row: EventToIndex) -> tuple[int, int, int, int, str, str]:
-    return row.nid, row.room_nid, row.position, row.ts, row.sender, row.type
-
-
-def _text(event_type: str, content: dict[str, Any]) -> str | None:
-    key = next(k for k, kind in KEYS.items() if kind == event_type).split(".")[1]
-    value = content.get(key)
-    return value[:MAX_TEXT] if type(value) is str else None
-
-
-async def _entry(row: EventWithEdit, breath: Breath) -> Entry:
-    """A row of the index, of what reads so today."""
-    new = orjson.loads(row.edit_json)["content"].get("m.new_content") if row.edit_json is not None else None
-    text = _text(row.type, new) if type(new) is dict else None
-    edit = row.edit if text is not None else None
-    text = text or _text(row.type, orjson.loads(row.json)["content"])
-    return (*_place(row), await _words(text or "", breath), edit)
-
-
-async def _words(text: str, breath: Breath) -> str:
-    words, start = Vector(), 0
-    while start < len(text):
-        end = start + PART
-        if end < len(text) and (between := max(text.rfind(sign, start, end) for sign in BETWEEN_WORDS)) > start:
-            end = between
-        words.add(text[start:end])
-        start = end
-        await breath.take()
-    return str(words)

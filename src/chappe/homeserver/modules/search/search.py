@@ -10,7 +10,8 @@ import msgspec
 
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Real, Row, read
-from chappe.homeserver.modules.search.index import KEYS, SearchIndex
+from chappe.homeserver.modules.search.entry import KEYS
+from chappe.homeserver.modules.search.index import SearchIndex
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.memberships import Membership
 from chappe.homeserver.rooms.rooms import Rooms
