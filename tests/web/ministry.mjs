@@ -265,6 +265,8 @@ await play({
     for (const name of ["sophie.lambert", "karim.benali"]) await ask("state", `${name}-culture.example administers-culture`);
     for (const page of [sophie, karim]) await page.reload();
     await sophie.getByRole("link", { name: "Gestion" }).click();
+    await sophie.getByRole("heading", { name: "Vue d’ensemble" }).waitFor();
+    await sophie.getByRole("link", { name: "Personnes", exact: true }).click();
     await sophie.getByRole("heading", { name: "Personnes" }).waitFor();
     await sophie.getByText("Karim Benali").first().waitFor();
     await look(sophie, "admin-people");

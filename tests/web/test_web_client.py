@@ -106,6 +106,19 @@ async def test_a_ministry(new_server: NewServer) -> None:
     await act("agency", server.base, "")
 
 
+async def test_a_console(new_server: NewServer) -> None:
+    """An organisation of a ministry, and who administers it."""
+    mailbox = Mailbox().start()
+    server = await new_server(agency=Agency(True, ["externe.example"]), read_guard=ReadGuard(True))
+    await Organisations(server.node.database).add(Organisation("culture", "Culture", "localhost", False, ["culture.example"]))
+    control = await serve_control(server, mailbox)
+    try:
+        await act("console", server.base, f"http://127.0.0.1:{control.addresses[0][1]}")
+    finally:
+        await control.cleanup()
+        mailbox.stop()
+
+
 @pytest.mark.skipif(CLAMD is None, reason="needs ClamAV (tests/install_components.sh)")
 async def test_a_ministry_with_its_guests(new_server: NewServer, tmp_path: Path) -> None:
     """Every rule on: sign-up by address with real mail, guests of a domain of their own, ClamAV, classification, the console."""
@@ -222,6 +235,8 @@ async def serve_control(server: Server, mailbox: Mailbox) -> web.AppRunner:
         if wanted.startswith("administers-"):
             assert isinstance(server.node, AgencyServer)
             await server.node.scope.grant(Actor("@root:localhost", wanted.partition("-")[2]), user)
+        elif wanted.startswith("of-"):
+            await server.node.bind_threepid(user, "email", f"{name}@{wanted.partition('-')[2]}.example", 1)
         elif wanted == "root":
             await accounts.change(user, is_admin=True)
         elif wanted == "out":

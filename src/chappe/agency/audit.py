@@ -124,20 +124,24 @@ class Audit:
         return [_shown(row) for row in rows]
 
     async def of_organisation(
-        self, organisation: str | None, limit: int, start: int, searched: Sequence[str] = ()
+        self, organisation: str | None, limit: int, start: int, searched: Sequence[str] = (), action: str = "", since: int = 0
     ) -> list[dict[str, Any]]:
-        """The latest first: what concerned an organisation (None: everything). `searched`: patterns that an entry must match."""
+        """The latest first: what concerned an organisation (None: everything). `searched`: patterns that an entry must match;
+        `since`: in ms."""
         rows = await read(
             self._database,
             Entry,
             """SELECT number, ts, actor, action, detail FROM audit
                 WHERE ($1::text IS NULL OR detail::jsonb->>'organisation' = $1)
                   AND lower(actor || ' ' || action || ' ' || detail) LIKE ALL ($4::text[])
+                  AND ($5 = '' OR action = $5) AND ts >= $6
                 ORDER BY number DESC LIMIT $2 OFFSET $3""",
             organisation,
             limit,
             start,
             list(searched),
+            action,
+            since,
         )
         return [_shown(row) for row in rows]
 

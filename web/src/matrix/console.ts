@@ -23,6 +23,40 @@ export interface AuditChain {
   checked_ts: number;
 }
 
+/** What an administrator has to see to; each number stands for a list. */
+export interface Overview {
+  people: number;
+  locked: number;
+  ending: number;
+  leavers: number;
+  guests: number;
+  requests: number;
+  reports: number;
+  alerts: number;
+  files: number;
+  chain: AuditChain;
+}
+
+/** What became of one of several people. `errcode`, `reason`: why it failed. */
+export interface Became {
+  user_id: string;
+  outcome: "done" | "asked" | "failed";
+  errcode?: string;
+  error?: string;
+  reason?: string;
+}
+
+export interface Page {
+  items: Row[];
+  names: Record<string, string>;
+  next?: number;
+  /** How many there are, where the list says it. */
+  total?: number;
+}
+
+/** How a list is narrowed down, by the name of the filter. */
+export type Filters = Readonly<Record<string, string>>;
+
 export class Console {
   constructor(private readonly client: MatrixClient) {}
 
@@ -32,19 +66,33 @@ export class Console {
     return rights && (rights.everywhere || rights.organisations.length) ? rights : null;
   }
 
-  async view(
-    organisation: string,
-    view: string,
-    search: string,
-    from: number,
-  ): Promise<{ items: Row[]; names: Record<string, string>; next?: number }> {
-    const query = { ...(search ? { search } : {}), ...(from ? { from: String(from) } : {}) };
+  async view(organisation: string, view: string, search: string, from: number, filters: Filters = {}): Promise<Page> {
+    const narrowed = Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
+    const query = { ...narrowed, ...(search ? { search } : {}), ...(from ? { from: String(from) } : {}) };
     return this.call(Method.Get, `${at(organisation)}/${view}`, undefined, query);
   }
 
   /** Whether the audit log is what was written. `number`: of the latest entry, or of the first that is not. */
   auditChain(organisation: string): Promise<AuditChain> {
     return this.call(Method.Get, `${at(organisation)}/audit_chain`);
+  }
+
+  overview(organisation: string): Promise<Overview> {
+    return this.call(Method.Get, `${at(organisation)}/overview`);
+  }
+
+  /** One act for several people: what became of each. */
+  async several(organisation: string, action: string, people: string[]): Promise<Became[]> {
+    return (await this.call<{ results: Became[] }>(Method.Post, `${at(organisation)}/several/${action}`, { people })).results;
+  }
+
+  /** People as a file for a spreadsheet. `wanted`: how they are narrowed down, or which they are. */
+  table(organisation: string, wanted: Filters & { people?: never }, people: string[] | null): Promise<Blob> {
+    const path = `${at(organisation)}/people_table`;
+    return this.client.http.authedRequest(Method.Post, path, undefined, people ? { ...wanted, people } : wanted, {
+      prefix: "/_chappe/console/v1",
+      rawResponseBody: true,
+    });
   }
 
   async person(organisation: string, userId: string): Promise<Row> {

@@ -190,3 +190,42 @@ test("the audit log says whether it is whole; other lists ask nothing, and witho
     expect([model.snapshot().chain, asked]).toEqual([expected, times]);
   }
 });
+
+test("a list is narrowed down by filters; what was chosen and is no longer shown is no longer chosen", async () => {
+  const asked: unknown[] = [];
+  let wait: (() => void) | null = null;
+  const people: Row[] = [{ user_id: "@anne:a", locked: true }, { user_id: "@bea:a" }, { user_id: ME }];
+  const matrix = signedIn({
+    console: {
+      view: async (_organisation, _name, search, from, filters) => {
+        asked.push([search, from, filters]);
+        if (wait) await new Promise<void>((resolve) => (wait = resolve));
+        const items = people.filter((each) => !filters?.state || each.locked);
+        return { items, names: {}, total: items.length };
+      },
+      table: async (_organisation, wanted, chosen) => new Blob([JSON.stringify([wanted, chosen])]),
+    },
+  });
+  const view = VIEWS.find((each) => each.name === "people")!;
+  const model = new AdminViewModel(matrix, RIGHTS, "culture", view, new FakeClock(), { seen: "week" });
+  await settled();
+  expect(asked).toEqual([["", 0, { seen: "week" }]]);
+  expect(await (await model.table("fr-FR")).text()).toBe('[{"seen":"week","search":"","language":"fr"},null]');
+  model.chooseAll(true);
+  expect(model.snapshot().chosen).toEqual(["@anne:a", "@bea:a"]);
+  model.choose("@anne:a", false);
+  model.choose("@anne:a", true);
+  expect(await (await model.table("en")).text()).toBe('[{"language":"en"},["@bea:a","@anne:a"]]');
+  wait = () => {};
+  model.filter("state", "locked");
+  model.filter("seen", ""); // while the first is being asked for
+  await settled();
+  const first = wait;
+  wait = null;
+  first();
+  await settled();
+  await settled();
+  expect(asked.slice(1)).toEqual([["", 0, { seen: "week", state: "locked" }], ["", 0, { seen: "", state: "locked" }]]); // biome-ignore format: one line
+  expect(model.snapshot()).toMatchObject({ total: 1, chosen: ["@anne:a"] });
+  expect(model.chosenRows.map((each) => each.user_id)).toEqual(["@anne:a"]);
+});

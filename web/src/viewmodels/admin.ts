@@ -1,6 +1,6 @@
 /** The administration console: one of its lists, and doing something to what stands there. */
 
-import type { AuditChain, Done, Rights, Row } from "../matrix/console";
+import type { AuditChain, Done, Filters, Page, Rights, Row } from "../matrix/console";
 import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
@@ -27,6 +27,11 @@ interface State extends Doing {
   names: Record<string, string>;
   next: number | null;
   search: string;
+  filters: Filters;
+  /** How many there are, where the list says it. */
+  total: number | null;
+  /** Who is chosen, by id. */
+  chosen: string[];
   /** What was done last, to be said: the key of a sentence. */
   done: string | null;
   person: Row | null;
@@ -37,7 +42,7 @@ interface State extends Doing {
 export class AdminViewModel extends ActingViewModel<State> {
   private readonly console: SignedIn["console"];
   private readonly looking = this.scope.timer();
-  private turn = 0;
+  private isStale = false;
 
   constructor(
     private readonly matrix: Pick<SignedIn, "console" | "people" | "agency" | "userId">,
@@ -45,8 +50,12 @@ export class AdminViewModel extends ActingViewModel<State> {
     readonly organisation: string,
     readonly view: View,
     clock: Clock = browser,
+    filters: Filters = {},
   ) {
-    super({ ...IDLE, rows: null, names: {}, next: null, search: "", done: null, person: null, chain: null }, clock);
+    super(
+      { ...IDLE, rows: null, names: {}, next: null, search: "", filters, total: null, chosen: [], done: null, person: null, chain: null },
+      clock,
+    ); // biome-ignore format: one line
     this.console = matrix.console;
     void this.look();
     if (view.name === "audit") void this.lookAtChain();
@@ -59,9 +68,10 @@ export class AdminViewModel extends ActingViewModel<State> {
     return name ? this.matrix.people.person(id, name, null) : this.matrix.people.of(null, id);
   }
 
-  /** A person or a room by its name, as far as the list says it; anything else as it is. */
+  /** A person, a room or an organisation by its name, as far as it is known here; anything else as it is. */
   nameOf(id: string): string {
-    return id.startsWith("@") ? this.person(id).name : (this.now.names[id] ?? id);
+    if (id.startsWith("@")) return this.person(id).name;
+    return this.now.names[id] ?? this.rights.organisations.find((one) => one.name === id)?.label ?? id;
   }
 
   get me(): string {
@@ -73,22 +83,67 @@ export class AdminViewModel extends ActingViewModel<State> {
     this.looking.set(250, () => void this.look());
   };
 
-  readonly look = async (): Promise<void> => {
-    const turn = ++this.turn;
-    await this.act(async () => {
-      const { items, names, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
-      if (turn === this.turn) this.set({ rows: items, names, next: next ?? null });
-    });
+  readonly look = (): Promise<boolean> => {
+    this.isStale = this.now.busy;
+    return this.isStale ? Promise.resolve(false) : this.working(async () => this.show(await this.page(0)));
   };
 
+  readonly filter = (name: string, value: string): void => {
+    this.set({ filters: { ...this.now.filters, [name]: value } });
+    void this.look();
+  };
+
+  /** What was narrowed down meanwhile is asked for once there is an answer. */
+  private async working(action: () => Promise<unknown>): Promise<boolean> {
+    const went = await this.act(action);
+    if (this.isStale) await this.look();
+    return went;
+  }
+
+  /** Nobody chooses themselves: what is done to several is not done to oneself. */
+  mayChoose(row: Row): boolean {
+    return Boolean(this.view.several) && row.user_id !== this.me;
+  }
+
+  readonly choose = (id: string, on: boolean): void =>
+    this.set({
+      chosen: on ? [...this.now.chosen.filter((each) => each !== id), id] : this.now.chosen.filter((each) => each !== id),
+    });
+
+  /** Everybody who is shown, or nobody. */
+  readonly chooseAll = (on: boolean): void => {
+    const shown = (this.now.rows ?? []).filter((row) => this.mayChoose(row));
+    this.set({ chosen: on ? shown.map((row) => String(row.user_id)) : [] });
+  };
+
+  get chosenRows(): Row[] {
+    const chosen = new Set(this.now.chosen);
+    return (this.now.rows ?? []).filter((row) => chosen.has(String(row.user_id)));
+  }
+
+  /** Those who are chosen, or all that the list is narrowed down to. */
+  table(language: string): Promise<Blob> {
+    const { chosen, filters, search } = this.now;
+    const known = language.startsWith("fr") ? "fr" : "en";
+    return chosen.length
+      ? this.console.table(this.organisation, { language: known }, chosen)
+      : this.console.table(this.organisation, { ...filters, search: search.trim(), language: known }, null);
+  }
+
+  private page(from: number): Promise<Page> {
+    return this.console.view(this.organisation, this.view.name, this.now.search.trim(), from, this.now.filters);
+  }
+
+  /** From the beginning. Who is no longer shown is no longer chosen: nobody acts upon what they do not see. */
+  private show({ items, names, next, total }: Page): void {
+    const shown = new Set(items.map((row) => String(row.user_id)));
+    const chosen = this.now.chosen.filter((each) => shown.has(each));
+    this.set({ rows: items, names, next: next ?? null, total: total ?? null, chosen });
+  }
+
   readonly more = (): Promise<boolean> =>
-    this.act(async () => {
-      const { items, names, next } = await this.console.view(
-        this.organisation,
-        this.view.name,
-        this.now.search.trim(),
-        this.now.next ?? 0,
-      );
+    this.working(async () => {
+      const { items, names, next } = await this.page(this.now.next ?? 0);
       const rows = [...(this.now.rows ?? []), ...items];
       this.set({ rows, names: { ...this.now.names, ...names }, next: next ?? null });
     });
@@ -100,12 +155,15 @@ export class AdminViewModel extends ActingViewModel<State> {
 
   /** Everything of one account. */
   readonly open = (id: string): Promise<boolean> =>
-    this.act(async () => this.set({ person: await this.console.person(this.organisation, id) }));
+    this.working(async () => {
+      const person = await this.console.person(this.organisation, id);
+      this.set({ person, names: { ...this.now.names, ...((person.names ?? {}) as Record<string, string>) } });
+    });
 
   readonly shut = (): void => this.set({ person: null, problem: null });
 
   readonly removeDevice = (id: string, device: string): Promise<boolean> =>
-    this.act(async () => {
+    this.working(async () => {
       const answer = await this.console.act(this.organisation, "remove_device", { user_id: id, device_id: device });
       const person = await this.console.person(this.organisation, id);
       this.set({ person, done: doneOrAsked(answer) });
@@ -113,7 +171,7 @@ export class AdminViewModel extends ActingViewModel<State> {
 
   /** `code`: of a second factor; without one, what is critical waits for a second person. */
   readonly do = (action: string, row: Row | null, given: Row, code: string): Promise<boolean> =>
-    this.act(async () => {
+    this.working(async () => {
       const about = row ? (ABOUT[action] ?? [["user_id", "user_id"]]).map(([name, field]) => [name, row[field]]) : [];
       const answer = await this.console.act(this.organisation, action, {
         ...Object.fromEntries(about),
@@ -124,7 +182,7 @@ export class AdminViewModel extends ActingViewModel<State> {
     });
 
   readonly decide = (row: Row, approve: boolean, code = ""): Promise<boolean> =>
-    this.act(async () => {
+    this.working(async () => {
       const { agreed } = await this.console.decide(this.organisation, Number(row.id), approve, code.trim());
       await this.lookAgain(agreed ? "admin.agreed" : approve ? "admin.done" : "admin.refused");
     });
@@ -134,7 +192,7 @@ export class AdminViewModel extends ActingViewModel<State> {
   }
 
   private async lookAgain(done: string): Promise<void> {
-    const { items, names, next } = await this.console.view(this.organisation, this.view.name, this.now.search.trim(), 0);
-    this.set({ rows: items, names, next: next ?? null, done, person: null });
+    this.show(await this.page(0));
+    this.set({ done, person: null });
   }
 }

@@ -34,6 +34,8 @@ export interface View {
   top?: string[];
   everywhere?: boolean;
   search?: boolean;
+  /** Whether several entries may be chosen at once, and taken away as a table. */
+  several?: boolean;
 }
 
 const always =
@@ -57,11 +59,19 @@ const onPerson = (row: Row, rights: Rights): string[] => [
 ];
 
 export const VIEWS: View[] = [
+  { name: "overview", icon: "grid", columns: [], actions: always() },
   {
     name: "people",
     icon: "users",
     search: true,
-    columns: [["user_id", "person"], ["locked", "state"], ["expires_ts", "date"], ["last_seen_ts", "time"]],
+    several: true,
+    columns: [
+      ["user_id", "person"],
+      ["organisation_label", "text"],
+      ["locked", "state"],
+      ["expires_ts", "date"],
+      ["last_seen_ts", "time"],
+    ],
     actions: onPerson,
   },
   {

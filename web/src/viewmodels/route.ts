@@ -18,7 +18,7 @@ export type Route =
   | { screen: "threads"; room: string | null; thread: string | null }
   | { screen: "search"; ask: Ask }
   | { screen: "settings"; page: SettingsPage | null }
-  | { screen: "admin"; organisation: string | null; view: string | null };
+  | { screen: "admin"; organisation: string | null; view: string | null; filter?: string };
 
 const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "devices", "guests", "posts", "privacy", "help"];
 
@@ -35,7 +35,8 @@ export function readRoute(hash: string): Route {
   if (screen === "search") return { screen, ask: readAsk(query) };
   if (screen === "forums" || screen === "files" || screen === "saved") return { screen };
   if (screen === "settings") return { screen: "settings", page: PAGES.find((each) => each === rest[0]) ?? null };
-  if (screen === "admin") return { screen: "admin", organisation: rest[0] || null, view: rest[1] || null };
+  if (screen === "admin")
+    return { screen, organisation: rest[0] || null, view: rest[1] || null, ...(query ? { filter: query } : {}) };
   return { screen: "home" };
 }
 
@@ -56,7 +57,7 @@ export function writeRoute(route: Route): string {
         .filter(Boolean)
         .join("/");
     case "admin":
-      return ["#/admin", route.organisation, route.view].filter((each) => each !== null).join("/");
+      return `${["#/admin", route.organisation, route.view].filter((each) => each !== null).join("/")}${route.filter ? `?${route.filter}` : ""}`;
     case "search":
       return ["#/search", writeAsk(route.ask)].filter(Boolean).join("?");
     case "settings":

@@ -174,7 +174,7 @@ function Main() {
             {route.screen === "files" && <FilesPage />}
             {route.screen === "search" && <SearchPage ask={route.ask} />}
             {route.screen === "settings" && <Settings page={route.page} />}
-            {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} />}
+            {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} filter={route.filter} />}
           </Suspense>
         )}
         {phone && route.screen !== "room" && !isThread && <Rail phone />}

@@ -103,7 +103,7 @@ class ConsoleApi:
         actor, user_id = await self._actor(request), parse_user_id(request.params["userId"])
         person = await self._views.person(actor, user_id)
         await self._audit.read(actor.user_id, "read_person", {"organisation": actor.organisation, "user_id": user_id})
-        return person
+        return {**person, "names": await self._views.names_in(actor, [person])}
 
     @endpoint("GET", _ORGANISATION + "/exports/{package}", **_SEE)
     async def package(self, request: Request) -> Answer:

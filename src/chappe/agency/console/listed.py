@@ -16,6 +16,25 @@ class ListedPerson(Row):
     last_seen_ts: int | None
     created_ts: int
     administers: bool
+    organisation_label: str | None
+
+
+class PeopleNumbers(Row):
+    """Of accounts; `ending`: within a month; `leavers`: whose holders have probably left."""
+
+    people: int
+    locked: int
+    ending: int
+    leavers: int
+
+
+class WorkNumbers(Row):
+    """Reports, files that were stopped, guests whose access ends within a month, who read unusually much in a week."""
+
+    reports: int
+    files: int
+    guests: int
+    alerts: int
 
 
 class ListedRoom(Row):

@@ -6,10 +6,14 @@ from chappe.agency.audit import Audit
 from chappe.agency.audit_state import AuditState
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi
+from chappe.agency.console.lists_api import ConsoleListsApi
+from chappe.agency.console.overview import Overview
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
+from chappe.agency.console.people_list import PeopleList
 from chappe.agency.console.rights import Rights
 from chappe.agency.console.room_actions import AnnouncementActions, FileActions, LawActions, RegistryActions, RoomActions
 from chappe.agency.console.scope import ConsoleScope
+from chappe.agency.console.several import Several
 from chappe.agency.console.targets import Targets
 from chappe.agency.console.telling import TellAdministrators
 from chappe.agency.console.views import Views
@@ -68,10 +72,13 @@ PART = Part(
         AnnouncementActions,
         RegistryActions,
         actions,
+        PeopleList,
         Views,
         AuditState,
+        Overview,
+        Several,
     ),
     replaces=(administrators,),
-    endpoints=(ConsoleApi,),
+    endpoints=(ConsoleApi, ConsoleListsApi),
     ends=ends_of_console,
 )

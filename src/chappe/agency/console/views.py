@@ -12,7 +12,8 @@ from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
 from chappe.agency.console.actions import Actions
-from chappe.agency.console.listed import ListedAlert, ListedFile, ListedPerson, ListedReport, ListedRoom
+from chappe.agency.console.listed import ListedAlert, ListedFile, ListedReport, ListedRoom
+from chappe.agency.console.people_list import PAGE, PeopleList, Wanted
 from chappe.agency.console.scope import ROOM_OF, Actor, ConsoleScope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
@@ -34,19 +35,7 @@ from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
 from chappe.matrix.search_lexemes import has_all, patterns
 
-AWAY_DAYS = 90  # after which somebody who was not seen has probably left
-PAGE = 50
-_OF = "($1 = 'all' OR p.organisation = $1)"
-_PEOPLE = f"""SELECT u.user_id, d.display_name, d.avatar_url, u.kind, u.locked, u.expires_ts, p.organisation, l.seen AS last_seen_ts,
-       (extract(epoch FROM u.created) * 1000)::bigint AS created_ts,
-       EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id) OR u.is_admin AS administers
-  FROM users u LEFT JOIN organisation_people p USING (user_id) LEFT JOIN user_directory d USING (user_id)
-  LEFT JOIN LATERAL (SELECT max(x.last_seen_ts) AS seen FROM devices x WHERE x.user_id = u.user_id) l ON true
- WHERE {_OF} AND NOT u.deactivated AND NOT u.is_guest AND u.appservice IS NULL
-   AND NOT EXISTS (SELECT 1 FROM guests g WHERE g.user_id = u.user_id AND g.agent_since IS NULL)"""
-_SEARCHED = " AND lower(u.user_id) || ' ' || coalesce(d.search, '') LIKE ALL ($2::text[])"
-_LEAVER = """ AND u.kind IS NULL AND (u.expires_ts < $3
-    OR (coalesce(l.seen, 0) < $3 - $4 AND extract(epoch FROM u.created) * 1000 < $3 - $4))"""
+_ORGANISATIONS = ("organisation", "to", "from_organisation", "to_organisation", "locked_by")  # fields that name one
 _ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
        e.ts AS created_ts, EXISTS (SELECT 1 FROM published_rooms q WHERE q.room_nid = r.room_nid) AS listed,
        EXISTS (SELECT 1 FROM blocked_rooms b WHERE b.room_id = r.room_id) AS blocked
@@ -81,17 +70,18 @@ class Views:
         guard: ReadGuard | None,
         administration: Administration,
         organisations: Organisations,
+        people_list: PeopleList,
         now_ms: NowMs,
     ) -> None:
         self._database, self._scope, self._accounts, self._rooms = database, scope, accounts, rooms
         self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors
         self._holds, self._audit, self._scanner, self._guard = holds, audit, scanner, guard
         self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
-        self._functions, self._actions = functions, actions
+        self._functions, self._actions, self._list = functions, actions, people_list
 
         self.all = {
             "people": self.people,
-            "leavers": self.leavers,
+            "leavers": people_list.leavers,
             "former": self.former,
             "guests": self.guests,
             "rooms": self.rooms,
@@ -120,31 +110,7 @@ class Views:
 
     async def people(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """By name."""
-        rows = await read(
-            self._database,
-            ListedPerson,
-            f"{_PEOPLE}{_SEARCHED} ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id LIMIT $3 OFFSET $4",
-            actor.organisation,
-            patterns(search),
-            PAGE + 1,
-            start,
-        )
-        return _page(rows)
-
-    async def leavers(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        """Whose account has expired, or who was not seen for a quarter of a year."""
-        rows = await read(
-            self._database,
-            ListedPerson,
-            f"{_PEOPLE}{_SEARCHED}{_LEAVER} ORDER BY l.seen NULLS FIRST, u.user_id LIMIT $5 OFFSET $6",
-            actor.organisation,
-            patterns(search),
-            self._now_ms(),
-            AWAY_DAYS * DAY_MS,
-            PAGE + 1,
-            start,
-        )
-        return _page(rows)
+        return await self._list.page(actor, Wanted(search), start)
 
     async def former(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = await self._former.all(None if actor.is_everywhere else actor.organisation, 10_000)
@@ -234,10 +200,10 @@ class Views:
         )
         return _page(rows)
 
-    async def audit(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        """The latest first: of the organisation, or everything."""
-        organisation = None if actor.is_everywhere else actor.organisation
-        found = await self._audit.of_organisation(organisation, PAGE + 1, start, patterns(search))
+    async def audit(self, actor: Actor, search: str, start: int, action: str = "", days: int = 0) -> tuple[list[Any], bool]:
+        """The latest first: of the organisation, or everything; of one action, of the last days."""
+        organisation, since = None if actor.is_everywhere else actor.organisation, self._now_ms() - days * DAY_MS if days else 0
+        found = await self._audit.of_organisation(organisation, PAGE + 1, start, patterns(search), action, since)
         return await self._holds.untold(actor.user_id, found[:PAGE]), len(found) > PAGE
 
     async def legal_holds(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
@@ -294,7 +260,8 @@ class Views:
         return found[start : start + PAGE], start + PAGE < len(found)
 
     async def names_in(self, actor: Actor, items: list[Any]) -> dict[str, str]:
-        """How the people and rooms are called that a list names, by id: people of here, rooms that the actor administers."""
+        """How the people, rooms and organisations are called that a list names, by id: people of here, rooms that the actor
+        administers."""
         return await mapping(
             self._database,
             str,
@@ -305,10 +272,12 @@ class Views:
                SELECT r.room_id, s.name FROM rooms r JOIN room_summaries s USING (room_nid) JOIN events e USING (room_nid)
                  LEFT JOIN organisation_people p ON p.user_id = e.sender
                 WHERE r.room_id = ANY($2::text[]) AND s.name IS NOT NULL AND e.type = 'm.room.create'
-                  AND ($3 = 'all' OR {ROOM_OF} = $3)""",
+                  AND ($3 = 'all' OR {ROOM_OF} = $3)
+               UNION ALL SELECT name, label FROM organisations WHERE name = ANY($4::text[])""",
             sorted(_ids_in(items, "@")),
             sorted(_ids_in(items, "!")),
             actor.organisation,
+            sorted(_organisations_in(items)),
         )
 
     # ------------------------------------------------------------------------------------------------------ one of them
@@ -355,3 +324,10 @@ def _ids_in(value: Any, sigil: str) -> set[str]:
         return {value} if value.startswith(sigil) and (":" in value or sigil == "!") else set()
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return set().union(*(_ids_in(each, sigil) for each in inner))
+
+
+def _organisations_in(value: Any) -> set[str]:
+    """The names of organisations in a list, by the fields that hold one."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = {value[field] for field in _ORGANISATIONS if isinstance(value.get(field), str)} if isinstance(value, dict) else set()
+    return own.union(*(_organisations_in(each) for each in inner))

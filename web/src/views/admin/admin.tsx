@@ -1,15 +1,17 @@
 import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
 import { AdminViewModel } from "../../viewmodels/admin";
+import { filtersOf, readFilters } from "../../viewmodels/admin_filters";
 import { scopes, type View, viewsFor } from "../../viewmodels/admin_views";
 import { useArrival } from "../hands/arrive";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
 import { AdminList } from "./list";
+import { AdminOverview } from "./overview";
 
 /** The administration console. On a phone its menu is a screen of its own. */
-export function Admin({ organisation, view }: { organisation: string | null; view: string | null }) {
+export function Admin({ organisation, view, filter }: { organisation: string | null; view: string | null; filter?: string }) {
   const { t } = useTranslation();
   const { rights } = useSnapshot(useApp());
   if (!rights)
@@ -20,7 +22,7 @@ export function Admin({ organisation, view }: { organisation: string | null; vie
     );
   const known = scopes(rights, t("admin.everywhere"));
   const chosen = known.find((each) => each.name === organisation) ?? known[0];
-  return <Console rights={rights} known={known} chosen={chosen} view={view} />;
+  return <Console rights={rights} known={known} chosen={chosen} view={view} filter={filter} />;
 }
 
 interface Props {
@@ -28,9 +30,11 @@ interface Props {
   known: Array<{ name: string; label: string }>;
   chosen: { name: string; label: string };
   view: string | null;
+  /** As the address says it. */
+  filter?: string;
 }
 
-function Console({ rights, known, chosen, view }: Props) {
+function Console({ rights, known, chosen, view, filter }: Props) {
   const { t } = useTranslation();
   const main = useMain();
   const phone = useMedia("(max-width: 767px)");
@@ -74,15 +78,29 @@ function Console({ rights, known, chosen, view }: Props) {
           </ul>
         </Region>
       )}
-      {shown && <Shown key={`${chosen.name} ${shown.name}`} rights={rights} organisation={chosen.name} view={shown} />}
+      {shown && (
+        <Shown
+          key={`${chosen.name} ${shown.name} ${filter}`}
+          rights={rights}
+          organisation={chosen.name}
+          view={shown}
+          filter={filter}
+        />
+      )}
     </>
   );
 }
 
-function Shown({ rights, organisation, view }: { rights: Rights; organisation: string; view: View }) {
+interface ShownProps {
+  rights: Rights;
+  organisation: string;
+  view: View;
+  filter?: string;
+}
+
+function Shown({ rights, organisation, view, filter }: ShownProps) {
   const { t } = useTranslation();
   const phone = useMedia("(max-width: 767px)");
-  const model = useMade(AdminViewModel, `${organisation} ${view.name}`, rights, organisation, view);
   const place = useArrival<HTMLElement>(view.name);
   return (
     <main className="panel scroll" data-region tabIndex={0} ref={place} aria-label={t(`admin.view.${view.name}`)}>
@@ -93,8 +111,26 @@ function Shown({ rights, organisation, view }: { rights: Rights; organisation: s
             {t("rail.admin")}
           </a>
         )}
-        <AdminList model={model} />
+        {view.name === "overview" ? (
+          <AdminOverview organisation={organisation} />
+        ) : (
+          <Listed rights={rights} organisation={organisation} view={view} filter={filter} />
+        )}
       </div>
     </main>
   );
+}
+
+function Listed({ rights, organisation, view, filter }: ShownProps) {
+  const filters = readFilters(filter, filtersOf(view.name, organisation, rights));
+  const model = useMade(
+    AdminViewModel,
+    `${organisation} ${view.name} ${filter}`,
+    rights,
+    organisation,
+    view,
+    undefined,
+    filters,
+  );
+  return <AdminList model={model} />;
 }

@@ -68,7 +68,7 @@ function Who({ row, id, model, onOpen }: { row: Row; id: string; model: AdminVie
   const name = (
     <span className="min0">
       <span className="strong block">{person.name}</span>
-      <span className="t12 muted block anywhere">{id}</span>
+      <span className="t12 muted block anywhere">{shortOf(id)}</span>
     </span>
   );
   return (
@@ -85,6 +85,9 @@ function Who({ row, id, model, onOpen }: { row: Row; id: string; model: AdminVie
     </span>
   );
 }
+
+/** What stands before the server: whoever administers knows which that is. */
+const shortOf = (id: string): string => id.replace(/^@/, "").split(":")[0];
 
 function State({ row }: { row: Row }) {
   const { t } = useTranslation();

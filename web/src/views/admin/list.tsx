@@ -3,21 +3,24 @@ import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
 import { keep } from "../../platform/files";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
-import { isGrave } from "../../viewmodels/admin_views";
+import { isNarrowed } from "../../viewmodels/admin_filters";
 import { moment } from "../format";
 import { Icon } from "../ui/icon";
-import { Menu } from "../ui/menu";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useSnapshot } from "../use";
 import { ActionDialog } from "./action_dialog";
-import { Cell } from "./cell";
+import { AdminFilters } from "./filters";
 import { PersonDialog } from "./person_dialog";
+import { Chosen } from "./several";
+import { AdminTable } from "./table";
 
 /** One list of the console: a table on a wide screen, cards on a phone. */
 export function AdminList({ model }: { model: AdminViewModel }) {
-  const { t } = useTranslation();
-  const { view, rights } = model;
-  const { rows, next, search, busy, problem, done, person, chain } = useSnapshot(model);
+  const { t, i18n } = useTranslation();
+  const { view } = model;
+  const { rows, next, search, filters, total, busy, problem, done, person, chain } = useSnapshot(model);
+  const narrowed = isNarrowed(search, filters);
+  const table = (): void => void model.table(i18n.language).then((blob) => keep(URL.createObjectURL(blob), `${view.name}.csv`));
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const run = (action: string, row: Row): void => {
     if (action === "refuse" || action === "withdraw") void model.decide(row, false);
@@ -25,19 +28,21 @@ export function AdminList({ model }: { model: AdminViewModel }) {
       void model.package(row).then((blob) => keep(URL.createObjectURL(blob), `${row.kind}-${String(row.id).slice(0, 8)}.zip`));
     else setWanted({ action, row });
   };
-  const menu = (row: Row) =>
-    view.actions(row, rights, model.me).map((each) => ({
-      name: t(`admin.do.${each}`),
-      danger: isGrave(each),
-      run: () => run(each, row),
-    }));
   return (
     <>
       <div className="row g3 wrap">
         <div className="grow">
           <h1>{t(`admin.view.${view.name}`)}</h1>
-          <p className="muted">{t(`admin.about.${view.name}`)}</p>
+          <p className="muted" role={total === null ? undefined : "status"}>
+            {total === null ? t(`admin.about.${view.name}`) : t(narrowed ? "admin.found" : "admin.accounts", { count: total })}
+          </p>
         </div>
+        {view.several && (
+          <button type="button" className="btn" onClick={table} disabled={!rows?.length}>
+            <Icon name="download" size={18} />
+            {t(narrowed ? "admin.exportFound" : "admin.export")}
+          </button>
+        )}
         {view.top?.map((each) => (
           <button key={each} type="button" className="btn main" onClick={() => setWanted({ action: each, row: null })}>
             <Icon name="plus" size={18} />
@@ -57,8 +62,9 @@ export function AdminList({ model }: { model: AdminViewModel }) {
         </p>
       )}
       {view.search && (
-        <div className="row mt3">
+        <div className="row g2 wrap mt3">
           <SearchBox label={t("admin.search")} value={search} onText={model.type} className="forumseek" />
+          <AdminFilters model={model} />
         </div>
       )}
       {!wanted && !person && <Problem problem={problem} onRetry={() => void model.look()} />}
@@ -66,47 +72,11 @@ export function AdminList({ model }: { model: AdminViewModel }) {
         {done ? t(done) : ""}
       </p>
       {rows === null && !problem && <Skeleton rows={5} />}
-      {rows?.length === 0 && <Empty icon={view.icon} title={t(search ? "admin.noMatch" : "admin.none")} />}
-      {rows && rows.length > 0 && (
-        <div className="tablebox admin mt3">
-          <table>
-            <thead>
-              <tr>
-                {view.columns.map(([field]) => (
-                  <th key={field} scope="col">
-                    {t(`admin.field.${field}`)}
-                  </th>
-                ))}
-                <th scope="col">
-                  <span className="sr">{t("admin.actions")}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((row, index) => {
-                const choices = menu(row);
-                return (
-                  <tr key={String(row.id ?? row.user_id ?? row.room_id ?? row.number ?? row.media_id ?? index)}>
-                    {view.columns.map(([field, as]) => (
-                      <td key={field} data-label={t(`admin.field.${field}`)}>
-                        <Cell
-                          row={row}
-                          field={field}
-                          as={as}
-                          model={model}
-                          onOpen={as === "person" && view.name !== "former" ? (id) => void model.open(id) : undefined}
-                        />
-                      </td>
-                    ))}
-                    <td className="acts">
-                      {choices.length > 0 && <Menu label={t("admin.actionsOn")} className="ib s" choices={choices} />}
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+      {rows?.length === 0 && <Empty icon={view.icon} title={t(narrowed ? "admin.noMatch" : "admin.none")} />}
+      {view.several && <Chosen model={model} onTable={table} />}
+      {rows && rows.length > 0 && <AdminTable model={model} run={run} />}
+      {total !== null && rows && rows.length > 0 && (
+        <p className="t13 muted num mt2">{t("admin.shown", { shown: rows.length, total })}</p>
       )}
       {next !== null && (
         <p className="center mt4">

@@ -21,7 +21,7 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
   const devices = (person.devices ?? []) as Device[];
   const moves = (person.moves ?? []) as Array<{ from_organisation: string; to_organisation: string; ts: number }>;
   const guests = (person.guests ?? []) as Array<{ user_id: string; purpose: string }>;
-  const labelOf = (name: string): string => model.rights.organisations.find((one) => one.name === name)?.label ?? name;
+  const labelOf = (name: string): string => model.nameOf(name);
   const fact = (label: string, value: unknown) =>
     value ? (
       <>
@@ -30,10 +30,11 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
       </>
     ) : null;
   return (
-    <Dialog title={who.name} hint={id} onClose={onClose}>
+    <Dialog title={who.name} hint={person.organisation ? labelOf(String(person.organisation)) : undefined} onClose={onClose}>
       <Problem problem={problem} />
       <dl className="facts">
         {fact("admin.field.organisation", person.organisation && labelOf(String(person.organisation)))}
+        {fact("admin.identifier", id)}
         {fact("profile.email", ((person.addresses ?? []) as string[]).join(", "))}
         {fact("admin.field.created_ts", person.created_ts && date(Number(person.created_ts)))}
         {fact("admin.field.expires_ts", person.expires_ts && date(Number(person.expires_ts)))}
@@ -43,7 +44,7 @@ export function PersonDialog({ model, person, onClose }: { model: AdminViewModel
         )}
         {fact("admin.field.last_seen_ts", person.last_seen_ts && ago(Number(person.last_seen_ts)))}
         {fact("admin.view.rooms", person.rooms)}
-        {fact("admin.view.guests", guests.map((each) => `${each.user_id} (${each.purpose})`).join(", "))}
+        {fact("admin.view.guests", guests.map((each) => `${model.nameOf(each.user_id)} (${each.purpose})`).join(", "))}
         {fact(
           "admin.moves",
           moves

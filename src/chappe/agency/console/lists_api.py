@@ -1,0 +1,95 @@
+"""What the console shows of many people: the overview, lists with filters, a table of them, one act for several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from chappe.agency.audit import Audit
+from chappe.agency.console.overview import Overview
+from chappe.agency.console.people_list import PeopleList, Wanted
+from chappe.agency.console.scope import Actor, ConsoleScope
+from chappe.agency.console.several import MOST, Several
+from chappe.agency.console.views import Views
+from chappe.homeserver.http.request import Request, Response
+from chappe.homeserver.http.router import SMALL_LIMIT, Answer, endpoint
+
+_ORGANISATION = "/_chappe/console/v1/organisations/{organisation}"
+_SEE: Mapping[str, Any] = {"is_console": True}
+_DO: Mapping[str, Any] = {**_SEE, "acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
+LONGEST = 200  # of what is looked for
+
+
+class Table(msgspec.Struct):
+    """Which people a table is of, as `Wanted`, and the language of its head."""
+
+    language: Literal["fr", "en"] = "fr"
+    search: str = ""
+    state: str = ""
+    seen: str = ""
+    organisation: str = ""
+    people: list[str] | None = None
+
+
+class People(msgspec.Struct):
+    people: list[str]
+
+
+class ConsoleListsApi:
+    def __init__(
+        self, scope: ConsoleScope, people: PeopleList, views: Views, overview: Overview, several: Several, audit: Audit
+    ) -> None:
+        self._scope, self._people, self._views = scope, people, views
+        self._overview, self._several, self._audit = overview, several, audit
+
+    @endpoint("GET", _ORGANISATION + "/overview", **_SEE)
+    async def overview(self, request: Request) -> Answer:
+        """What there is to see to, in numbers."""
+        return await self._overview.numbers(await self._actor(request))
+
+    @endpoint("GET", _ORGANISATION + "/people", **_SEE)
+    async def people(self, request: Request) -> Answer:
+        """A page of people, as any list, and `total`: how many there are. Filters: `search`, `state`, `seen`, `organisation`."""
+        actor = await self._actor(request)
+        search, state, seen, organisation = [
+            (request.query(field) or "")[:LONGEST] for field in ("search", "state", "seen", "organisation")
+        ]
+        wanted = Wanted(search, state, seen, organisation)
+        start = request.query_int("from", 0, 0, 1_000_000)
+        items, more = await self._people.page(actor, wanted, start)
+        await self._audit.read(actor.user_id, "read_list", {"organisation": actor.organisation, "view": "people"})
+        names = await self._views.names_in(actor, items)
+        total = await self._people.count(actor, wanted)
+        return {"items": items, "names": names, "total": total, **({"next": start + len(items)} if more else {})}
+
+    @endpoint("GET", _ORGANISATION + "/audit", **_SEE)
+    async def audit(self, request: Request) -> Answer:
+        """Of the audit log, the latest first. Filters: `search`, `action`, and `days`: how far back."""
+        actor, start = await self._actor(request), request.query_int("from", 0, 0, 1_000_000)
+        action, days = (request.query("action") or "")[:LONGEST], request.query_int("days", 0, 0, 36_500)
+        items, more = await self._views.audit(actor, (request.query("search") or "")[:LONGEST], start, action, days)
+        names = await self._views.names_in(actor, items)
+        return {"items": items, "names": names, **({"next": start + len(items)} if more else {})}
+
+    @endpoint("POST", _ORGANISATION + "/people_table", **_DO)
+    async def table(self, request: Request) -> Answer:
+        """The same people as a file for a spreadsheet. Who took it, and of how many, is written down."""
+        actor, asked = await self._actor(request), await request.body_as(Table)
+        wanted = Wanted(asked.search[:LONGEST], asked.state, asked.seen, asked.organisation, asked.people)
+        table, rows = await self._people.table(actor, wanted, asked.language)
+        await self._audit.record(
+            actor.user_id, "fetch_people", {"organisation": actor.organisation, "rows": rows, "outcome": "done"}
+        )
+        headers = ((b"content-disposition", b'attachment; filename="people.csv"'),)
+        return Response(200, table, "text/csv; charset=utf-8", headers)
+
+    @endpoint("POST", _ORGANISATION + "/several/{action}", **_DO)
+    async def several(self, request: Request) -> Answer:
+        """One act for several people (at most `most`): `results` says what became of each."""
+        actor, asked = await self._actor(request), await request.body_as(People)
+        return {"results": await self._several.act(actor, request.params["action"], asked.people), "most": MOST}
+
+    async def _actor(self, request: Request) -> Actor:
+        return await self._scope.require(request.user_id, request.params["organisation"])

@@ -1,0 +1,44 @@
+import { useTranslation } from "react-i18next";
+import type { AdminViewModel } from "../../viewmodels/admin";
+import { type Filter, filtersOf } from "../../viewmodels/admin_filters";
+import { useSnapshot } from "../use";
+
+/** What narrows a list down: buttons for what is asked for daily, lists for the rest. */
+export function AdminFilters({ model }: { model: AdminViewModel }) {
+  const { t } = useTranslation();
+  const { filters } = useSnapshot(model);
+  const word = (name: string, { value, label }: Filter["values"][number]): string =>
+    label ?? t(name === "action" && value ? `admin.do.${value}` : `admin.filter.${name}.${value || "any"}`, { defaultValue: t(`admin.word.${value}`) }); // biome-ignore format: one line
+  return filtersOf(model.view.name, model.organisation, model.rights).map(({ name, as, values }) =>
+    as === "chips" ? (
+      <fieldset key={name} className="row g2 wrap plain">
+        <legend className="sr">{t(`admin.filter.${name}`)}</legend>
+        {values.map((each) => (
+          <button
+            key={each.value}
+            type="button"
+            className="chip"
+            aria-pressed={(filters[name] ?? "") === each.value}
+            onClick={() => model.filter(name, each.value)}
+          >
+            {word(name, each)}
+          </button>
+        ))}
+      </fieldset>
+    ) : (
+      <select
+        key={name}
+        className="adminfilter"
+        aria-label={t(`admin.filter.${name}`)}
+        value={filters[name] ?? ""}
+        onChange={(event) => model.filter(name, event.target.value)}
+      >
+        {values.map((each) => (
+          <option key={each.value} value={each.value}>
+            {word(name, each)}
+          </option>
+        ))}
+      </select>
+    ),
+  );
+}
