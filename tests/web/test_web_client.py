@@ -83,6 +83,7 @@ async def act(play: str, *arguments: str) -> None:
         "messages",
         "saved",
         "status",
+        "history",
         "new_sign_in",
         "tour",
     ],

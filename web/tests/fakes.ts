@@ -114,6 +114,7 @@ export function item(given: Partial<Item> = {}): Item {
     reply: null,
     thread: null,
     seenBy: [],
+    givenBy: null,
     warning: null,
     link: null,
     ...given,

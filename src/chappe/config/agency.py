@@ -37,6 +37,7 @@ class Classification(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     retention_days: Annotated[Count, says("After how long messages in it go. 0: the marking sets no limit.")] = 0
     forwarding: Annotated[bool, says("Messages may be passed on to other rooms; the web client holds to it.")] = False
     link_sharing: Annotated[bool, says("Whoever has the link may enter.")] = False
+    history_sharing: Annotated[bool, says("The web client may give whom it invites the keys of messages from before.")] = False
     calls: Annotated[bool, says("Calls may be made in it.")] = True
     files: Annotated[bool, says("Files may be sent in it.")] = True
     file_types: Annotated[

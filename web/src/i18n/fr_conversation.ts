@@ -113,4 +113,26 @@ export const CONVERSATION: Record<string, string> = {
   "saved.locked": "Confirmez cet appareil pour voir ce que vous avez gardé.",
   "saved.openMessage": "Ouvrir dans {{room}}",
   "saved.noRoom": "Discussion quittée",
+  "past.legend": "Ces personnes pourront lire",
+  "past.none": "À partir de leur arrivée",
+  "past.noneText": "Rien de ce qui précède",
+  "past.since": "Depuis un moment",
+  "past.sinceText": "Vous choisissez le jour et l’heure",
+  "past.all": "Toute la discussion",
+  "past.allText": "Tout ce que cet appareil peut ouvrir",
+  "past.moment": "Depuis",
+  "past.told":
+    "Les membres verront que vous avez ouvert ces messages. On ne peut plus les refermer ensuite. Seuls les appareils confirmés les reçoivent ; aux invités externes et par adresse, rien d’avant n’est jamais ouvert.",
+  "past.fixed.visibility":
+    "Cette discussion ne montre aux nouveaux que ce qui suit leur invitation ; ses responsables peuvent le changer dans les détails, pour la suite.",
+  "past.fixed.level": "La classification de cette discussion ne permet pas d’ouvrir ce qui précède.",
+  "past.fixed.unconfirmed": "Cet appareil n’est pas confirmé : il ne peut rien ouvrir à d’autres.",
+  "past.fixed.guests": "Aux invités externes et aux adresses sans compte, rien d’avant n’est jamais ouvert.",
+  "invite.missing.since": "Choisissez un moment passé.",
+  "event.pastAll": "{{who}} a ouvert à {{whom}} tous les messages d’avant",
+  "event.pastSince": "{{who}} a ouvert à {{whom}} les messages depuis le {{since, moment}}",
+  "given.line": "{{name}} vous a ouvert les messages qui suivent, d’avant votre arrivée.",
+  "given.more": "En savoir plus",
+  "given.text":
+    "Vous n’étiez pas là quand ils ont été écrits : c’est {{name}} qui répond de ce qu’ils disent et de qui les a écrits.",
 };

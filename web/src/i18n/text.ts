@@ -28,6 +28,9 @@ export async function startText(language: Language): Promise<void> {
     react: { bindI18nStore: "added" },
   });
   i18next.services.formatter?.add("de", elided);
+  i18next.services.formatter?.add("moment", (ts, lng) =>
+    new Intl.DateTimeFormat(lng, { dateStyle: "long", timeStyle: "short" }).format(Number(ts)),
+  );
   document.documentElement.lang = language;
 }
 

@@ -8,6 +8,7 @@ const marked = (files: boolean, ...file_types: string[]) => ({
   retention_days: 0,
   forwarding: false,
   link_sharing: false,
+  history_sharing: false,
   calls: true,
   files,
   file_types,

@@ -163,3 +163,19 @@ test.each([
   const item = items.of(event, false, [])!;
   expect([item.state, item.refusal?.key ?? null]).toEqual([state, key]);
 });
+
+test.each<[string, unknown, string | null]>([
+  ["all of it", { user_id: "@amara:b", since_ts: null }, "event.pastAll"],
+  ["since a moment", { user_id: "@amara:b", since_ts: 1_764_000_000_000 }, "event.pastSince"],
+  ["to nobody", { since_ts: null }, null],
+  ["to what is no person", { user_id: "amara", since_ts: null }, null],
+  ["to a very long name", { user_id: `@${"a".repeat(9000)}:b`, since_ts: null }, null],
+  ["since what is no moment", { user_id: "@amara:b", since_ts: "soon" }, null],
+  ["since the end of all time", { user_id: "@amara:b", since_ts: 9e15 }, null],
+  ["since nothing that is said", { user_id: "@amara:b" }, null],
+])("who opened what was said before is a line, where it says so: %s", (_what, content, key) => {
+  const event = said("", "@sophie:a", { type: "org.chappe.history_shared", content });
+  const item = room().items.of(event, false, []);
+  expect(item?.content.type === "event" ? item.content.key : null).toBe(key);
+  if (key) expect(item!.content).toMatchObject({ values: { who: "sophie", whom: "amara" } });
+});

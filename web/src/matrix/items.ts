@@ -13,12 +13,13 @@ import {
 import { explain } from "./errors";
 import { idOf, senderOf } from "./event_facts";
 import { textOf } from "./event_text";
+import { HISTORY_SHARED } from "./history_sharing";
 import { attachment, message } from "./item_content";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
 import { pollOf } from "./poll_results";
 import { readable } from "./readable";
-import { lineOf } from "./state_line";
+import { lineOf, sharedLine } from "./state_line";
 import type { Content, Item, Quote, Reaction } from "./types";
 
 /** Addresses of pictures are the longest. */
@@ -55,6 +56,7 @@ export class Items {
       reply: live ? this.reply(event, inThread) : null,
       thread: live && !inThread ? this.thread(event) : null,
       seenBy: seenBy.map((user) => this.people.of(this.room.getMember(user), user)),
+      givenBy: live ? this.giver(event) : null,
       warning: null,
       link: content.type === "text" ? firstLink(content.body) : null,
     };
@@ -88,9 +90,15 @@ export class Items {
     if (type === EventType.RoomMessage) return message(content);
     if (type === EventType.Sticker) return { type: "image", file: attachment(content) };
     if (M_POLL_START.matches(type)) return pollOf(event, content, this.room, this.client.getUserId());
+    if (type === HISTORY_SHARED) return sharedLine(event, content, this.people, this.room);
     if (type === EventType.CallInvite)
       return { type: "event", key: "event.call", values: { who: this.nameOf(senderOf(event)) } };
     return null;
+  }
+
+  private giver(event: MatrixEvent): Item["givenBy"] {
+    const user = event.getKeyForwardingUser();
+    return user ? this.people.of(this.room.getMember(user), user) : null;
   }
 
   private reactions(id: string): Reaction[] {

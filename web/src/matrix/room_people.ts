@@ -1,6 +1,7 @@
 /** Who is in a room, who is asked into it, who has to leave it. */
 
 import { EventType, KnownMembership, Method } from "matrix-js-sdk";
+import { HistorySharing, type Past } from "./history_sharing";
 import type { People } from "./people";
 import type { Place } from "./place";
 import { readable } from "./readable";
@@ -17,10 +18,14 @@ interface AwaitedAnswer {
 const SERVERS = 3;
 
 export class RoomPeople {
+  private readonly past: HistorySharing;
+
   constructor(
     private readonly place: Place,
     private readonly people: People,
-  ) {}
+  ) {
+    this.past = new HistorySharing(place);
+  }
 
   async list(): Promise<Member[]> {
     await this.place.room.loadMembersIfNeeded();
@@ -47,8 +52,12 @@ export class RoomPeople {
     return [...(own ? [own] : []), ...others].slice(0, SERVERS);
   }
 
-  async invite(userId: string): Promise<void> {
-    await this.place.client.invite(this.place.id, userId);
+  /** `past`: what was said before goes along. The SDK's own way to invite would always take all of it along. */
+  async invite(userId: string, past: Past | null = null): Promise<void> {
+    const { client, id } = this.place;
+    if (past) await this.past.share(userId, past); // first: who comes in at once finds the keys
+    await client.http.authedRequest(Method.Post, `/rooms/${encodeURIComponent(id)}/invite`, undefined, { user_id: userId });
+    if (past) void this.past.tell(userId, past).catch((error) => console.error(error)); // they are invited, and who invited waits for nothing
   }
 
   async inviteByEmail(address: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** Changes of a room, as lines of its timeline. */
 
-import { EventType, type MatrixEvent, type Room } from "matrix-js-sdk";
+import { EventType, type IContent, type MatrixEvent, type Room } from "matrix-js-sdk";
 import { senderOf } from "./event_facts";
 import type { People } from "./people";
 import { ACCESS_RULES, CLASSIFICATION } from "./room_kind";
@@ -63,6 +63,17 @@ export function lineOf(event: MatrixEvent, people: People, room: Room): Content 
     default:
       return null;
   }
+}
+
+/** Who has opened what was said before to whom. */
+export function sharedLine(event: MatrixEvent, content: IContent, people: People, room: Room): Content | null {
+  const { user_id: user, since_ts: since } = content;
+  if (typeof user !== "string" || !/^@[^:]{1,250}:.{1,250}$/.test(user)) return null;
+  const who = people.of(room.getMember(senderOf(event)), senderOf(event)).name;
+  const whom = people.of(room.getMember(user), user).name;
+  if (since === null) return { type: "event", key: "event.pastAll", values: { who, whom } };
+  if (!Number.isSafeInteger(since) || since < 0 || since > 8.64e15) return null;
+  return { type: "event", key: "event.pastSince", values: { who, whom, since: String(since) } };
 }
 
 function membership(

@@ -9,6 +9,7 @@ export interface Classification {
   retention_days: number;
   forwarding: boolean;
   link_sharing: boolean;
+  history_sharing: boolean;
   calls: boolean;
   files: boolean;
   file_types: string[];
@@ -196,6 +197,8 @@ export interface Item {
   reply: Quote | null;
   thread: { count: number; unread: number; lastTs: number; people: Person[] } | null;
   seenBy: Person[];
+  /** Who has opened it for this account, as it was said before one came: whose word it is that it is what was said. */
+  givenBy: Person | null;
   warning: "unverified-device" | "identity-changed" | "not-encrypted" | null;
   link: string | null;
 }

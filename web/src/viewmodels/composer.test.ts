@@ -380,6 +380,7 @@ describe("the field", () => {
       retention_days: 0,
       forwarding: false,
       link_sharing: false,
+      history_sharing: false,
       calls: true,
     };
     const voice: PreparedFile = { blob: new Blob(["x"], { type: "audio/ogg" }), name: "voice.ogg", kind: "voice" };

@@ -9,7 +9,7 @@ test("addresses in a pasted list, however it is written", () => {
 
 const ANNE = person("@anne:here.example", "Anne");
 const level = (name: string, guests: boolean) => ({
-  name, guests, labels: {}, retention_days: 0, forwarding: true, link_sharing: true, calls: true, files: true, file_types: [],
+  name, guests, labels: {}, retention_days: 0, forwarding: true, link_sharing: true, history_sharing: true, calls: true, files: true, file_types: [],
 }); // biome-ignore format: one line
 
 function made(kind: Kind = "private") {

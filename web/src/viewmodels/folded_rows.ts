@@ -25,7 +25,15 @@ const NAMED = 2;
 /** So many in a row are one. */
 const MANY = 3;
 /** What everybody should see. */
-const ALONE = new Set(["event.moved", "event.guests", "event.closedToGuests", "event.level", "event.knocked"]);
+const ALONE = new Set([
+  "event.moved",
+  "event.guests",
+  "event.closedToGuests",
+  "event.level",
+  "event.knocked",
+  "event.pastAll",
+  "event.pastSince",
+]);
 const MAKING = new Set([
   "event.created",
   "event.joined",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { conversation, FakeClock, person, refusal, settled, signedIn } from "../../tests/fakes";
+import { conversation, details, encryption, FakeClock, person, refusal, settled, signedIn } from "../../tests/fakes";
 import type { Rules } from "../matrix/agency";
+import type { Classification, Person, RoomDetails } from "../matrix/types";
 import { InvitingViewModel, type Whose } from "./inviting";
 
 const ANNE = person("@anne:here.example", "Anne");
@@ -108,7 +109,7 @@ test("guests with what for and until when, colleagues without; who could not be 
   expect(done).toEqual([
     ["guest", "guest@b.fr", "audit", end],
     ["mail", "agent@a.fr"],
-    ["invite", ANNE.id],
+    ["invite", ANNE.id, null],
   ]);
   expect(model.snapshot()).toMatchObject({ failed: ["bad@x.fr"], to: [{ name: "bad@x.fr" }] });
 });
@@ -126,4 +127,100 @@ test("an address is asked about once; a long list is left to the server", async 
   await settled();
   expect(asked).toEqual(many.slice(0, 20));
   expect(model.snapshot().to).toHaveLength(31);
+});
+
+describe("what was said before", () => {
+  const GUEST = { ...person("@guest:x", "Gaston"), guest: true };
+  const BEA = person("@bea:here.example", "Béa");
+
+  function room(given: Partial<RoomDetails> = {}, state: "ready" | "unconfirmed" = "ready") {
+    const clock = new FakeClock();
+    const invited: unknown[] = [];
+    const matrix = signedIn({
+      people: { find: async () => [ANNE, GUEST, BEA] },
+      agency: { whose: async () => null },
+      encryption: encryption({ state }),
+    });
+    const there = conversation({
+      details: () => details({ encrypted: true, historyVisibility: "shared", ...given }),
+      members: {
+        invite: async (...what) => void invited.push(what),
+        inviteByEmail: async (...what) => void invited.push(what),
+      },
+    });
+    const model = new InvitingViewModel(matrix, there, true, new Set(), clock);
+    const choose = async (...people: Person[]): Promise<void> => {
+      for (const each of people) {
+        model.people.type(each.name);
+        await settled();
+        model.people.pick(each);
+      }
+    };
+    return { model, invited, choose, clock };
+  }
+
+  test("by itself nothing goes along; all, or since a moment, where one says so", async () => {
+    const { model, invited, choose } = room();
+    expect(model.snapshot()).toMatchObject({ past: "none", pastFixed: null });
+    await choose(ANNE);
+    await model.send();
+    await choose(ANNE);
+    model.setPast("all");
+    await model.send();
+    await choose(ANNE);
+    model.setPast("since");
+    model.setSince("2026-11-22T06:10");
+    await model.send();
+    expect(invited).toEqual([
+      [ANNE.id, null],
+      [ANNE.id, { since: null }],
+      [ANNE.id, { since: new Date("2026-11-22T06:10").getTime() }],
+    ]);
+  });
+
+  test.each(["", "yesterday", "2036-01-01T00:00"])(
+    "a moment that is none, or to come, is asked for again: %s",
+    async (since) => {
+      const { model, invited, choose } = room();
+      await choose(ANNE);
+      model.setPast("since");
+      expect(model.snapshot().missing).toBe(null);
+      model.setSince(since);
+      expect(model.snapshot().missing).toBe("since");
+      expect([await model.send(), invited]).toEqual([false, []]);
+      model.setPast("none");
+      expect(model.snapshot().missing).toBe(null);
+    },
+  );
+
+  test.each<[string, Partial<RoomDetails>, "ready" | "unconfirmed"]>([
+    ["visibility", { historyVisibility: "invited" }, "ready"],
+    ["visibility", { historyVisibility: "joined" }, "ready"],
+    ["level", { level: { history_sharing: false } as Classification }, "ready"],
+    ["unconfirmed", {}, "unconfirmed"],
+  ])("where it may not be, nothing goes along, and why is said: %s", async (why, given, state) => {
+    const { model, invited, choose } = room(given, state);
+    await choose(ANNE);
+    model.setPast("all");
+    expect(model.snapshot().pastFixed).toBe(why);
+    await model.send();
+    expect(invited).toEqual([[ANNE.id, null]]);
+  });
+
+  test("to guests and addresses nothing from before is opened, whoever is invited with them", async () => {
+    const { model, invited, choose } = room({ level: { history_sharing: true } as Classification });
+    await choose(GUEST);
+    expect(model.snapshot().pastFixed).toBe("guests");
+    await choose(BEA);
+    model.people.type("zoe@here.example");
+    await settled();
+    expect(model.snapshot().pastFixed).toBe(null);
+    model.setPast("all");
+    await model.send();
+    expect(invited).toEqual([[GUEST.id, null], [BEA.id, { since: null }], ["zoe@here.example"]]);
+  });
+
+  test("of a room where nothing is sealed it is not asked", () => {
+    expect(room({ encrypted: false }).model.asksPast).toBe(false);
+  });
 });

@@ -1,5 +1,6 @@
 /** Inviting into a room: by name, or by an address, which is whose it is: a colleague's, a guest's, nobody's. */
 
+import type { Past } from "../matrix/history_sharing";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import { clock as browser, type Clock, isoDay } from "../platform/clock";
 import { type Chosen, CreateRoomViewModel } from "./create_room";
@@ -17,7 +18,13 @@ export interface Recipient {
 }
 
 /** Why the invitations cannot leave yet. */
-export type Missing = "people" | "purpose" | "end" | "closed" | "nobody" | "looking";
+export type Missing = "people" | "purpose" | "end" | "closed" | "nobody" | "looking" | "since";
+
+/** How much of what was said before goes along. */
+export type PastChoice = "none" | "since" | "all";
+
+/** Why nothing of the past can go along: the room's rule for newcomers, its marking, this device, or whom one invites. */
+export type PastFixed = "visibility" | "level" | "unconfirmed" | "guests";
 
 interface State extends Doing {
   to: Recipient[];
@@ -28,9 +35,24 @@ interface State extends Doing {
   missing: Missing | null;
   invited: string[];
   failed: string[];
+  past: PastChoice;
+  /** From when on, as a field of date and time has it. */
+  since: string;
+  pastFixed: PastFixed | null;
 }
 
 const LOOKED_UP_AT_MOST = 20;
+const DAY = 86_400_000;
+
+/** Keys go to devices: to whoever has an account, and is no guest. */
+const mayBeGiven = ({ id, whose }: Recipient): boolean => id !== null && !(typeof whose === "object" && whose?.guest);
+
+/** As fields of date and time have it, where one is. */
+function isoMinute(ts: number): string {
+  const at = new Date(ts);
+  const two = (number: number): string => String(number).padStart(2, "0");
+  return `${isoDay(ts)}T${two(at.getHours())}:${two(at.getMinutes())}`;
+}
 
 export class InvitingViewModel extends ActingViewModel<State> {
   /** The field in which people are chosen. */
@@ -39,13 +61,28 @@ export class InvitingViewModel extends ActingViewModel<State> {
 
   /** `opened`: guests may come into the room. `present`: who is in it. */
   constructor(
-    private readonly matrix: Pick<SignedIn, "agency" | "people" | "entry" | "conversation">,
-    private readonly conversation: Pick<SomeConversation, "id" | "members">,
+    private readonly matrix: Pick<SignedIn, "agency" | "people" | "entry" | "conversation" | "encryption">,
+    private readonly conversation: Pick<SomeConversation, "id" | "members" | "details">,
     private readonly opened: boolean,
     private readonly present: Set<string>,
     private readonly clock: Clock = browser,
   ) {
-    super({ ...IDLE, to: [], purpose: "", ends: "", guests: false, missing: "people", invited: [], failed: [] }, clock);
+    super(
+      {
+        ...IDLE,
+        to: [],
+        purpose: "",
+        ends: "",
+        guests: false,
+        missing: "people",
+        invited: [],
+        failed: [],
+        past: "none",
+        since: isoMinute(clock.now() - DAY),
+        pastFixed: null,
+      },
+      clock,
+    );
     this.people = new CreateRoomViewModel(matrix, () => {}, "private", clock);
     this.scope.owns(this.people.subscribe(() => this.follow()));
     this.scope.owns(() => this.people.close());
@@ -60,6 +97,27 @@ export class InvitingViewModel extends ActingViewModel<State> {
     const now = this.clock.now();
     return { first: isoDay(now), last: most ? isoDay(now + most * 86_400_000) : undefined };
   };
+
+  /** Whether messages are sealed here: where they are not, the server gives newcomers what the room's rule says. */
+  get asksPast(): boolean {
+    return this.conversation.details().encrypted;
+  }
+
+  readonly setPast = (past: PastChoice): void => this.judge({ past });
+  readonly setSince = (since: string): void => this.judge({ since });
+
+  /** The latest moment that there is a past from. */
+  get latest(): string {
+    return isoMinute(this.clock.now());
+  }
+
+  private fixed(to: Recipient[]): PastFixed | null {
+    const { historyVisibility, level } = this.conversation.details();
+    if (historyVisibility !== "shared" && historyVisibility !== "world_readable") return "visibility";
+    if (level && !level.history_sharing) return "level";
+    if (!["ready", "no-code"].includes(this.matrix.encryption.state)) return "unconfirmed";
+    return to.length > 0 && to.every((each) => !mayBeGiven(each)) ? "guests" : null;
+  }
 
   private follow(): void {
     const chosen = this.people.given().filter((each) => !each.person || !this.present.has(each.person.id));
@@ -85,18 +143,21 @@ export class InvitingViewModel extends ActingViewModel<State> {
   private judge(change: Partial<State>): void {
     const next = { ...this.now, ...change };
     const guests = this.matrix.agency.rules !== null && next.to.some((each) => !each.id && this.asksPurpose(each.whose));
-    this.set({ ...change, guests, missing: this.missing({ ...next, guests }) });
+    const pastFixed = this.asksPast ? this.fixed(next.to) : null;
+    this.set({ ...change, guests, pastFixed, missing: this.missing({ ...next, guests, pastFixed }) });
   }
 
   private asksPurpose(whose: Whose): boolean {
     return whose === null ? this.opened : typeof whose === "object" && whose.guest;
   }
 
-  private missing({ to, guests, purpose, ends }: State): Missing | null {
+  private missing({ to, guests, purpose, ends, past, since, pastFixed }: State): Missing | null {
     if (!to.length) return "people";
     if (to.some((each) => each.whose === undefined)) return "looking";
     if (to.some((each) => each.whose === "nobody")) return "nobody";
     if (guests && !this.opened) return "closed";
+    const from = new Date(since).getTime();
+    if (this.asksPast && !pastFixed && past === "since" && !(from <= this.clock.now())) return "since";
     if (!guests) return null;
     if (!purpose.trim()) return "purpose";
     const { first, last } = this.days();
@@ -107,11 +168,12 @@ export class InvitingViewModel extends ActingViewModel<State> {
   readonly send = async (): Promise<boolean> => {
     if (this.now.missing) return false;
     const { to, purpose, ends } = this.now;
+    const past = this.chosenPast();
     const invited: string[] = [];
     const failed: Recipient[] = [];
     await this.act(async () => {
       for (const each of to)
-        await this.invite(each, purpose.trim(), ends ? new Date(`${ends}T23:59`).getTime() : null).then(
+        await this.invite(each, purpose.trim(), ends ? new Date(`${ends}T23:59`).getTime() : null, past).then(
           () => invited.push(each.name),
           () => failed.push(each),
         );
@@ -121,8 +183,15 @@ export class InvitingViewModel extends ActingViewModel<State> {
     return !failed.length;
   };
 
-  private invite({ id, name, whose }: Recipient, purpose: string, ends: number | null): Promise<void> {
-    if (id) return this.conversation.members.invite(id);
+  private chosenPast(): Past | null {
+    const { past, since, pastFixed } = this.now;
+    if (!this.asksPast || pastFixed || past === "none") return null;
+    return { since: past === "all" ? null : new Date(since).getTime() };
+  }
+
+  private invite(recipient: Recipient, purpose: string, ends: number | null, past: Past | null): Promise<void> {
+    const { id, name, whose } = recipient;
+    if (id) return this.conversation.members.invite(id, mayBeGiven(recipient) ? past : null);
     if (this.matrix.agency.rules && this.asksPurpose(whose))
       return this.matrix.agency.inviteGuest(this.conversation.id, name, purpose, ends);
     return this.conversation.members.inviteByEmail(name);

@@ -113,7 +113,7 @@ function opened(given: Given = {}) {
 }
 
 const LEVEL = {
-  name: "a", labels: {}, guests: true, retention_days: 0, forwarding: true, link_sharing: true, calls: true, files: true, file_types: [],
+  name: "a", labels: {}, guests: true, retention_days: 0, forwarding: true, link_sharing: true, history_sharing: true, calls: true, files: true, file_types: [],
 }; // biome-ignore format: one line
 
 describe("what there is", () => {

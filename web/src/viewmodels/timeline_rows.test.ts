@@ -170,3 +170,23 @@ test.each([
   const rows = itemRows(rowsOf([first, item({ ts: START + 1, sender: first.sender, ...given })], null));
   expect(rows[1].continues).toBe(together);
 });
+
+test("where what somebody has opened begins, it is said who; what happened in between changes nothing", () => {
+  const [anne, bea] = [person("@anne:x", "Anne"), person("@bea:x", "Béa")];
+  const at = (number: number, givenBy: Item["givenBy"], content?: Item["content"]): Item =>
+    item({ key: `${number}`, eventId: `$${number}`, ts: START + number, givenBy, ...(content && { content }) });
+  const rows = rowsOf(
+    [
+      at(0, null, { type: "locked", reason: "before-join" }),
+      at(1, anne),
+      at(2, null, { type: "event", key: "event.joined", values: {} }),
+      at(3, anne),
+      at(4, bea),
+      at(5, null),
+      at(6, anne),
+    ],
+    null,
+  );
+  const said = rows.flatMap((each) => (each.type === "given" ? `by ${each.by.name}` : each.type === "item" ? each.key : []));
+  expect(said).toEqual(["0", "by Anne", "1", "2", "3", "by Béa", "4", "5", "by Anne", "6"]);
+});

@@ -1,11 +1,13 @@
 /** A room's messages as rows: days, the line of unread ones, messages grouped by author within five minutes. */
 
-import type { Item } from "../matrix/types";
+import type { Item, Person } from "../matrix/types";
 import { dayOf } from "../platform/clock";
 
 export type Row =
   | { type: "day"; key: string; ts: number }
   | { type: "unread"; key: string; count: number }
+  /** Here begins what somebody has opened, of what was said before one came. */
+  | { type: "given"; key: string; by: Person }
   | { type: "item"; key: string; item: Item; continues: boolean; again: boolean };
 
 const TOGETHER = 5 * 60_000;
@@ -15,6 +17,7 @@ export function rowsOf(items: Item[], readUpTo: string | null): Row[] {
   const rows: Row[] = [];
   const days = new Map<number, number>();
   const unreadAt = firstUnread(items, readUpTo);
+  let giver: string | null = null;
   items.forEach((item, index) => {
     const before = index > 0 ? items[index - 1] : null;
     const day = dayOf(item.ts);
@@ -26,7 +29,10 @@ export function rowsOf(items: Item[], readUpTo: string | null): Row[] {
     }
     const unread = index === unreadAt;
     if (unread) rows.push({ type: "unread", key: "unread", count: items.slice(index).filter(isNews).length });
-    const goesOn = !newDay && !unread && continues(before, item);
+    const isGiven = item.givenBy !== null && item.givenBy.id !== giver;
+    if (item.givenBy && isGiven) rows.push({ type: "given", key: `given ${item.key}`, by: item.givenBy });
+    if (isSaid(item)) giver = item.givenBy?.id ?? null;
+    const goesOn = !newDay && !unread && !isGiven && continues(before, item);
     rows.push({ type: "item", key: item.key, item, continues: goesOn, again: lockedAgain(before, item) });
   });
   return rows;
@@ -40,6 +46,9 @@ function firstUnread(items: Item[], readUpTo: string | null): number {
 
 /** What counts as unread: what others say, not what happens to the room. */
 const isNews = (item: Item): boolean => !item.mine && item.content.type !== "event";
+
+/** Of what happened, and of what cannot be opened, nobody says who has opened it. */
+const isSaid = ({ content }: Item): boolean => !["event", "deleted", "locked"].includes(content.type);
 
 /** Whether a message stands under the name that is above it already. */
 function continues(previous: Item | null, item: Item): boolean {

@@ -105,7 +105,7 @@ test("files without a word still answer what was answered", async () => {
 
 test("what cannot leave says why before anything is sent, and stays while the others go", async () => {
   const level: Classification = {
-    name: "restricted", labels: {}, guests: false, retention_days: 0, forwarding: false, link_sharing: false, calls: true, files: true,
+    name: "restricted", labels: {}, guests: false, retention_days: 0, forwarding: false, link_sharing: false, history_sharing: false, calls: true, files: true,
     file_types: ["application/pdf"],
   }; // biome-ignore format: one line
   const choose = async (given: File): Promise<Partial<ChosenFile>> => {

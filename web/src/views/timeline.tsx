@@ -8,6 +8,7 @@ import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { FoldedLines } from "./fold";
 import { day } from "./format";
+import { GivenLine } from "./given_line";
 import { arrive } from "./hands/arrive";
 import { oneStop } from "./hands/one_stop";
 import { useLanding } from "./landing";
@@ -249,6 +250,7 @@ const RowView = memo(function RowView({
         <span>{timeline.threadId ? t("threads.new", { count: row.count }) : t("timeline.unreadLine")}</span>
       </div>
     );
+  if (row.type === "given") return <GivenLine by={row.by.name} />;
   if (row.type === "fold") return <FoldedLines fold={row} isDirect={details.kind === "direct"} />;
   return (
     <MessageRow

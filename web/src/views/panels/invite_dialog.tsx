@@ -8,6 +8,7 @@ import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Problem } from "../ui/parts";
 import { useMain, useOwned, useSnapshot } from "../use";
+import { PastChoices } from "./past_choices";
 
 interface Props {
   room: RoomViewModel;
@@ -79,6 +80,7 @@ export function InviteDialog({ room, present, guests, onInvited, onClose }: Prop
           />
         </fieldset>
       )}
+      {model.asksPast && <PastChoices model={model} />}
       {failed.length > 0 && (
         <p className="note danger mt3" role="alert">
           <Icon name="warn" size={18} />
