@@ -1,6 +1,6 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), an LDAP server, ClamAV, an ICAP server,
-# an IRC server, from Debian's packages.
+# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), Firefox, an LDAP server, ClamAV, an
+# ICAP server, an IRC server, from Debian's packages.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,6 +14,7 @@ environment synapse "matrix-synapse==1.163.2"
 environment heisenbridge "heisenbridge==1.15.4"
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v firefox-esr >/dev/null 2>&1 || missing="$missing firefox-esr"
 [ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
 [ -x /usr/bin/c-icap ] || missing="$missing c-icap libc-icap-mod-virus-scan"
 [ -x /usr/sbin/ngircd ] || missing="$missing ngircd"

@@ -1,9 +1,11 @@
-// The stage of the web client's plays: a real Chromium, people who use it as people do, and what is looked at on every screen.
+// The stage of the web client's plays: a real browser, people who use it as people do, and what is looked at on every screen.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { browser, isFirefox, PERMISSIONS, typeAsFirefox } from "./browser.mjs";
+
+export { browser };
 
 const require = createRequire(new URL("../clients/js/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 export const [server, control, pictures] = process.argv.slice(2);
@@ -11,21 +13,14 @@ export const checked = new Set();
 const faults = [];
 const seen = []; // faults of accessibility, told together at the end
 
-export const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
-  ],
-});
-
 export function assert(condition, what) {
   if (!condition) throw new Error(what);
 }
 
 /** A new browser with one open page; what goes wrong in its scripts fails the play. `heard`: gets the page before it opens anything. */
 export async function visit({ heard, ...options } = {}) {
-  const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: ["clipboard-read", "clipboard-write", "notifications"], ...options });
+  const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: PERMISSIONS, ...options });
+  if (isFirefox) await context.addInitScript(typeAsFirefox);
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
   heard?.(page);

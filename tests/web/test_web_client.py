@@ -37,7 +37,7 @@ from tests.process import free_port
 from tests.support import Person, Server
 
 HERE = Path(__file__).parent
-CHROMIUM = shutil.which("chromium")
+CHROMIUM, FIREFOX = shutil.which("chromium"), shutil.which("firefox-esr")
 
 pytestmark = [
     pytest.mark.slow,
@@ -99,6 +99,14 @@ async def test_recovery(new_server: NewServer) -> None:
     base = f"http://localhost:{own}"
     await new_server(listeners=[Listener(port=own)], public_url=base)
     await act("recovery", base, "")
+
+
+@pytest.mark.skipif(FIREFOX is None, reason="needs Firefox (tests/install_components.sh)")
+async def test_what_a_day_needs_in_firefox(new_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert FIREFOX is not None
+    monkeypatch.setenv("FIREFOX", FIREFOX)
+    server = await new_server()
+    await act("core", server.base, "")
 
 
 async def test_a_ministry(new_server: NewServer) -> None:
