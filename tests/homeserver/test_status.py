@@ -155,3 +155,27 @@ async def test_nothing_rings_for_whoever_has_chosen_that_until_it_ends(new_serve
     await choose(bob, "busy", until=now() + HOUR)  # still busy, and it may ring
     heard = await alice.say(room, "encore")
     await until(lambda: gateway.events(bob.id) == [heard])
+
+
+async def test_what_asks_for_an_answer_rings_for_those_who_are_asked_whatever_is_quiet(
+    new_server: NewServer, gateway: Gateway
+) -> None:
+    server = await new_server(push=LOCAL)
+    alice, bob, carol, dan = [await server.person(name) for name in ("alice", "bob", "carol", "dan")]
+    room = await a_room_of(alice, bob, carol, dan)
+    night = {"start": "00:00", "end": "00:00", "timezone": "UTC", "allow_highlights": False}
+    for person in (bob, carol):
+        await person.call("POST", "/pushers/set", pusher(gateway, person.id))
+        await person.call("PUT", f"/user/{person.id}/account_data/org.chappe.quiet_hours", night)
+        await choose(person, "busy", silent=True)
+    await bob.call("PUT", f"/pushrules/global/room/{segment(room)}", {"actions": []})
+    sealed = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "…", "session_id": "s", "device_id": "d", "sender_key": "k"}
+    path = f"/rooms/{segment(room)}/send/m.room.encrypted"
+    # who may not notify everybody rouses nobody, and neither does nonsense
+    await dan.call("PUT", f"{path}/a", {**sealed, "org.chappe.urgent": {"users": [bob.id, carol.id]}})
+    for number, nonsense in enumerate([1, [], {"users": bob.id}, {"users": {bob.id: 1}}, {"users": [[bob.id], None]}, {}]):
+        await alice.call("PUT", f"{path}/n{number}", {**sealed, "org.chappe.urgent": nonsense})
+    sent = await alice.call("PUT", f"{path}/b", {**sealed, "org.chappe.urgent": {"users": [bob.id, "@nobody:x"]}})
+    await gathered(server)
+    await until(lambda: gateway.events(bob.id) == [sent["event_id"]])
+    assert gateway.events(carol.id) == [], "she is not asked"

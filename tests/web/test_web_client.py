@@ -84,6 +84,7 @@ async def act(play: str, *arguments: str) -> None:
         "saved",
         "status",
         "history",
+        "order",
         "new_sign_in",
         "tour",
     ],

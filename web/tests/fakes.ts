@@ -276,6 +276,7 @@ export const conversation = (given: Parts<SomeConversation> = {}): SomeConversat
       outgoing: { changed: signal(), list: () => [] },
       scheduled: { list: async () => [] },
       settings: {},
+      orders: { may: () => false },
       polls: {},
       history: {},
     },

@@ -1,5 +1,6 @@
 /** The words of the interface, in English. */
 import { CONVERSATION } from "./en_conversation";
+import { ORDER } from "./en_order";
 import { RECOVERY } from "./en_recovery";
 import { STATUS } from "./en_status";
 
@@ -7,6 +8,7 @@ export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
   ...RECOVERY,
   ...STATUS,
+  ...ORDER,
   close: "Close",
   continue: "Continue",
   cancel: "Cancel",

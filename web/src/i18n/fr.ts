@@ -1,5 +1,6 @@
 /** Les mots de l’interface, en français. */
 import { CONVERSATION } from "./fr_conversation";
+import { ORDER } from "./fr_order";
 import { RECOVERY } from "./fr_recovery";
 import { STATUS } from "./fr_status";
 
@@ -7,6 +8,7 @@ export const TEXTS: Record<string, string> = {
   ...CONVERSATION,
   ...RECOVERY,
   ...STATUS,
+  ...ORDER,
   close: "Fermer",
   continue: "Continuer",
   cancel: "Annuler",

@@ -21,6 +21,7 @@ import { allowsFile } from "./file_types";
 import { hear } from "./listening";
 import { messageContent, sendable } from "./message_content";
 import { hearOpened } from "./opened";
+import { Orders } from "./orders";
 import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { Place } from "./place";
@@ -44,6 +45,7 @@ export class Conversation {
   readonly changed = new Signal(30);
   readonly history: RoomHistory;
   readonly members: RoomPeople;
+  readonly orders: Orders;
   readonly outgoing: OutgoingFiles;
   readonly polls: Polls;
   readonly scheduled: Scheduled;
@@ -63,6 +65,7 @@ export class Conversation {
     this.history = new RoomHistory(this.place, people);
     this.members = new RoomPeople(this.place, people);
     this.outgoing = new OutgoingFiles(files, id);
+    this.orders = new Orders(this.place);
     this.polls = new Polls(this.place);
     this.scheduled = new Scheduled(this.place);
     this.settings = new RoomSettings(this.place, agency);

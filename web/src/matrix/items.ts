@@ -15,6 +15,7 @@ import { idOf, senderOf } from "./event_facts";
 import { textOf } from "./event_text";
 import { HISTORY_SHARED } from "./history_sharing";
 import { attachment, message } from "./item_content";
+import { isOfOrder, orderOf } from "./order_results";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
 import { pollOf } from "./poll_results";
@@ -87,7 +88,10 @@ export class Items {
     const { locked, content } = readable(event);
     if (locked) return { type: "locked", reason: locked };
     if (event.isState()) return lineOf(event, this.people, this.room);
-    if (type === EventType.RoomMessage) return message(content);
+    if (type === EventType.RoomMessage) {
+      if (isOfOrder(event, content, this.room)) return null;
+      return orderOf(event, this.room, this.people, this.client.getSafeUserId()) ?? message(content);
+    }
     if (type === EventType.Sticker) return { type: "image", file: attachment(content) };
     if (M_POLL_START.matches(type)) return pollOf(event, content, this.room, this.client.getUserId());
     if (type === HISTORY_SHARED) return sharedLine(event, content, this.people, this.room);

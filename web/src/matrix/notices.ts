@@ -6,6 +6,7 @@ import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
 import { hear } from "./listening";
 import { hearOpened } from "./opened";
+import { isUrgent } from "./order_results";
 import type { People } from "./people";
 import { isOpening, readable } from "./readable";
 
@@ -15,6 +16,8 @@ export interface Notice {
   sender: string;
   text: string | null;
   sound: boolean;
+  /** It asks for an answer, and rings whatever is quiet. */
+  urgent: boolean;
 }
 
 const FRESH = 5 * 60_000;
@@ -45,7 +48,8 @@ export class Notices {
       )
         return;
       const actions = this.client.getPushActionsForEvent(event);
-      if (!actions?.notify) return;
+      const urgent = isUrgent(event, room, this.client.getSafeUserId());
+      if (!actions?.notify && !urgent) return;
       this.told.set(id, locked === null);
       const sender = this.people.of(event.sender, senderOf(event));
       const direct = this.isDirect(room.roomId);
@@ -54,7 +58,8 @@ export class Notices {
         room: direct ? sender.name : room.name,
         sender: sender.name,
         text: textOf(event),
-        sound: before === undefined && Boolean(actions.tweaks?.sound),
+        sound: before === undefined && (urgent || Boolean(actions?.tweaks?.sound)),
+        urgent,
       });
     };
     const onTimeline = (

@@ -12,6 +12,7 @@ import type { OutgoingFiles } from "./file_outbox";
 import type { Media } from "./media";
 import type { MessageIndex } from "./message_index";
 import type { Notices } from "./notices";
+import type { Orders } from "./orders";
 import type { People } from "./people";
 import type { Polls } from "./polls";
 import type { Recovery } from "./recovery";
@@ -48,6 +49,7 @@ export type SomeConversation = Parted<
     readonly history: Face<RoomHistory>;
     readonly members: Face<RoomPeople>;
     readonly outgoing: Face<OutgoingFiles>;
+    readonly orders: Face<Orders>;
     readonly polls: Face<Polls>;
     readonly scheduled: Face<Scheduled>;
     readonly settings: Face<RoomSettings>;

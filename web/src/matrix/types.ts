@@ -155,7 +155,29 @@ export interface PollAnswer {
   mine: boolean;
 }
 
+export type OrderState = "received" | "doing" | "cannot";
+
+/** `state`: null as long as somebody has not answered. */
+export interface OrderAnswer {
+  person: Person;
+  state: OrderState | null;
+  text: string;
+  ts: number | null;
+}
+
+/** An order that asks for an answer: those who have not given one first. */
+export interface OrderContent {
+  type: "order";
+  text: string;
+  due: number | null;
+  answers: OrderAnswer[];
+  asksMe: boolean;
+  mine: OrderState | null;
+  lifted: { reason: string; ts: number } | null;
+}
+
 export type Content =
+  | OrderContent
   | { type: "text"; body: string; html: string | null; emote: boolean; notice: boolean }
   | { type: "image" | "video" | "audio" | "voice" | "file"; file: Attachment }
   | { type: "place"; text: string; latitude: number; longitude: number; accuracy: number | null }

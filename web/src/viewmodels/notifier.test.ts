@@ -7,7 +7,7 @@ import { Preferences } from "./preferences";
 import { RoomListViewModel } from "./room_list";
 
 const notice = (given: Partial<Notice> = {}): Notice => ({
-  roomId: "!a", room: "Crue", sender: "Anne", text: "Bonjour", sound: true, ...given,
+  roomId: "!a", room: "Crue", sender: "Anne", text: "Bonjour", sound: true, urgent: false, ...given,
 }); // biome-ignore format: one line
 
 function opened(
@@ -84,6 +84,12 @@ test.each([
   const { told, tell } = opened(given);
   tell(notice());
   expect(told).toEqual(expected);
+});
+
+test("what asks for an answer rings, whatever one has chosen", () => {
+  const { told, tell } = opened({ silent: true });
+  tell(notice({ urgent: true }));
+  expect(told).toEqual(["sound", ["Anne – Crue", "Bonjour", "!a"]]);
 });
 
 test("the number on the icon follows the rooms with something unread, once for each change", () => {

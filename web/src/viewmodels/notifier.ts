@@ -29,7 +29,7 @@ export class Notifier {
     this.off.push(
       notices.listen((notice) => {
         if (surroundings.isVisible() && openRoom() === notice.roomId) return;
-        if (matrix.statuses.isSilent()) return; // it counts as unread, and rings for nobody
+        if (matrix.statuses.isSilent() && !notice.urgent) return; // it counts as unread, and rings for nobody
         const { sounds, desktopNotifications } = preferences.snapshot();
         if (notice.sound && sounds) surroundings.play();
         if (!desktopNotifications || surroundings.mayNotify() !== "yes") return;

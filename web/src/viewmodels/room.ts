@@ -111,6 +111,11 @@ export class RoomViewModel extends ViewModel<State> {
     return this.matrix.agency.higher(this.now.details?.level ?? null);
   }
 
+  /** Whether the room lets one give orders that ask for an answer. */
+  get mayOrder(): boolean {
+    return this.conversation.orders.may();
+  }
+
   get isThread(): boolean {
     return this.at.isThread;
   }

@@ -5,6 +5,7 @@ import { escaped, pieces } from "../platform/html";
 import { plain } from "../platform/plain";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Scanned } from "./attachment";
+import { OrderCard } from "./order";
 import { PlaceCard } from "./place_card";
 import { RichText } from "./rich_text";
 import { Icon } from "./ui/icon";
@@ -35,6 +36,8 @@ export function Contents({ item, room, details, thread, again = false }: Props) 
       return <Text item={item} room={room} details={details} />;
     case "place":
       return <PlaceCard place={content} />;
+    case "order":
+      return <OrderCard item={item} content={content} room={room} />;
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
@@ -79,6 +82,7 @@ export function textFor(item: Item, t: TFunction): string {
   if (content.type === "text" || content.type === "unsupported") return content.body;
   if (content.type === "place") return `${content.text || t("place.title")} (${content.latitude}, ${content.longitude})`;
   if (content.type === "poll") return content.question;
+  if (content.type === "order") return t("order.body", { text: content.text });
   if ("file" in content)
     return content.file.caption ?? (content.type === "file" ? content.file.name : t(`line.${content.type}`));
   if (content.type === "locked") return t("line.locked");

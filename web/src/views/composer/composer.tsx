@@ -23,6 +23,7 @@ const Tray = lazy(() => import("./tray").then((each) => ({ default: each.Tray })
 const EmojiPicker = lazy(() => import("../emoji_picker").then((each) => ({ default: each.EmojiPicker })));
 const VoiceRecorder = lazy(() => import("../voice_recorder").then((each) => ({ default: each.VoiceRecorder })));
 const RichField = lazy(() => import("./rich_field").then((each) => ({ default: each.RichField })));
+const OrderDialog = lazy(() => import("../order_dialog").then((each) => ({ default: each.OrderDialog })));
 const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({ default: each.ScheduleDialog })));
 
 export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
@@ -40,6 +41,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const [switched, setSwitched] = useState(false);
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
+  const [isOrdering, setOrdering] = useState(false);
   const list = useId();
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
 
@@ -168,6 +170,9 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
                 ...(configuration?.features.polls !== false
                   ? [{ name: t("composer.poll"), icon: "poll" as const, run: () => room.openPoll(true) }]
                   : []),
+                ...(room.mayOrder && !model.threadId
+                  ? [{ name: t("composer.order"), icon: "flag" as const, run: () => setOrdering(true) }]
+                  : []),
                 { name: t("composer.later"), icon: "clock", run: () => setScheduling(true) },
               ]}
             />
@@ -225,6 +230,11 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
       {inputs}
       {connection === "offline" && isReady && <p className="hint">{t("composer.offline")}</p>}
       {pasted !== null && <PasteDialog pasted={pasted} model={model} />}
+      {isOrdering && (
+        <Suspense>
+          <OrderDialog room={room} onClose={() => setOrdering(false)} />
+        </Suspense>
+      )}
       {scheduling && (
         <Suspense>
           <ScheduleDialog

@@ -40,6 +40,10 @@ FEW = 100  # members with pushers, whose number is looked at when a message is r
 PAUSE, IDLE = 0.05, 0.5  # seconds between looks
 BADGE = ""  # in place of an event id: only the number of unread messages has changed
 SILENTLY = b'{"silent":true}'
+URGENT = (
+    "org.chappe.urgent"  # of a content, beside what is sealed: `users` are to answer, and it rings for them whatever is quiet
+)
+RINGS = ["notify", {"set_tweak": "sound", "value": "default"}, {"set_tweak": "highlight"}, {"set_tweak": URGENT}]
 
 
 class PushGatherer:
@@ -166,8 +170,24 @@ class PushGatherer:
         invited = event.type == "m.room.member" and event.state_key == user and event.membership == "invite"
         if invited and await self._ignored.hides_invitation(user, event.sender):
             return None
+        if is_urgent(room, event, user):
+            return RINGS
         actions = actions_for(await self._rules.rules(user), room, event) or []
         return actions if verdict_of(actions).notify else None
+
+    async def _what_rings(self, user: str, now: int) -> Callable[[list[Any]], bool]:
+        """Whether something rings for somebody now, by its actions: in quiet hours, and where silence was chosen, hardly anything."""
+        hours = await self._quiet.of(user)
+        is_quiet = hours is not None and hours.ends(now) is not None
+        allows_highlights = hours is not None and hours.allows_highlights
+        is_silent = await self._is_silent(user)
+
+        def rings(actions: list[Any]) -> bool:
+            if actions == RINGS:
+                return True
+            return not is_silent and (not is_quiet or (allows_highlights and verdict_of(actions).highlight))
+
+        return rings
 
     async def _of_user(
         self,
@@ -178,14 +198,11 @@ class PushGatherer:
         upto: int,
     ) -> list[QueuedPush]:
         now = self._now_ms()
-        hours = await self._quiet.of(user)
-        quiet_until = hours.ends(now) if hours is not None else None
-        is_silent = bool(events) and await self._is_silent(user)
+        rings = await self._what_rings(user, now) if events else None
         result: list[QueuedPush] = []
         silently = False
         for room, event, actions in events:
-            loud = quiet_until is None or (hours is not None and hours.allows_highlights and verdict_of(actions).highlight)
-            if loud and not is_silent:
+            if rings is not None and rings(actions):
                 tweaks = orjson.dumps({a["set_tweak"]: a.get("value", True) for a in actions if type(a) is dict})
                 at = event.position or upto
                 result += [
@@ -204,3 +221,13 @@ class PushGatherer:
                 if p.kind != "email"
             ]
         return result
+
+
+def is_urgent(room: LiveRoom, event: RoomEvent, user: str) -> bool:
+    """Whether somebody who may notify the whole room asks this member to answer. Of what they ask the server reads nothing."""
+    if event.type not in ("m.room.message", "m.room.encrypted") or URGENT.encode() not in event.head:
+        return False
+    asked = orjson.loads(event.head + b"}").get("content", {}).get(URGENT)
+    users = asked.get("users") if type(asked) is dict else None
+    levels = room.power_levels()
+    return type(users) is list and user in users and levels.of(event.sender) >= levels.notification("room")

@@ -1,0 +1,116 @@
+// An order that asks for an answer: given by one, answered by others from their own browsers, read by any client as a message.
+import { arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+
+let claire;
+let sophie;
+let karim;
+let room;
+const tokens = {};
+
+async function call(who, method, path, body) {
+  const answer = await fetch(`${server}/_matrix/client/v3${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
+  assert(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
+  return answer.json();
+}
+const signIn = async (page) => {
+  const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
+  tokens[page.user] = (await login.json()).access_token;
+};
+const card = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).last();
+
+await play({
+  async "three people in a room, one of whom moderates it"() {
+    claire = await arrive("Claire Vasseur");
+    sophie = await arrive("Sophie Lambert");
+    karim = await arrive("Karim Haddad");
+    await createRoom(claire, "Cellule de crise", "Privée", ["Sophie", "Karim"]);
+    for (const page of [sophie, karim]) await page.getByRole("button", { name: /^Rejoindre/ }).first().click();
+    await say(claire, "Cote à 4,20 m");
+    for (const page of [sophie, karim]) await sees(page, "Cote à 4,20 m");
+    for (const page of [claire, sophie, karim]) await signIn(page);
+    room = decodeURIComponent(new URL(claire.url()).hash.split("/")[2]);
+  },
+  async "only who may notify the whole room finds the order in the menu"() {
+    await sophie.getByRole("button", { name: /^Joindre/ }).first().click();
+    await sophie.getByRole("menuitem", { name: /[Ss]ondage/ }).waitFor();
+    assert(!(await sophie.getByRole("menuitem", { name: "Ordre à confirmer" }).isVisible()), "a member may give orders");
+    await sophie.keyboard.press("Escape");
+    await claire.getByRole("button", { name: /^Joindre/ }).first().click();
+    await claire.getByRole("menuitem", { name: "Ordre à confirmer" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Ordre à confirmer" });
+    await dialog.getByRole("checkbox", { name: /Sophie Lambert/ }).waitFor();
+    await dialog.getByLabel("L’ordre", { exact: true }).fill("Ouvrir le gymnase Bellecombe avant 10 h 30.");
+    await look(claire, "order-compose");
+    await dialog.getByRole("button", { name: "Donner l’ordre à 2 personnes" }).click();
+    await dialog.waitFor({ state: "detached" });
+  },
+  async "it arrives as a card; of what it says the server knows only whom it rings for"() {
+    for (const page of [sophie, karim]) await card(page).getByText("Ouvrir le gymnase Bellecombe").waitFor();
+    await look(sophie, "order-received");
+    const { chunk } = await call("claire", "GET", `/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=20`);
+    const sealed = chunk.find((each) => each.content["org.chappe.urgent"]);
+    assert(sealed?.type === "m.room.encrypted", "the order is not sealed");
+    assert(sealed.content["org.chappe.urgent"].users.length === 2 && !JSON.stringify(sealed).includes("gymnase"), "the server reads the order");
+    const waiting = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
+    assert(waiting.scheduled?.some((each) => each.room_id === room && each.type === "m.room.encrypted"), "the server will remind nobody");
+  },
+  async "they answer; who gave it sees who has, and who has not"() {
+    await card(sophie).getByRole("button", { name: "J’ai reçu" }).click();
+    await card(claire).getByText("1 sur 2 ont répondu").waitFor();
+    await card(sophie).getByText("Vous avez reçu l’ordre").waitFor();
+    await card(sophie).getByRole("button", { name: "J’exécute" }).click();
+    await card(claire).getByText("1 exécute").waitFor();
+    await card(claire).getByRole("button", { name: "Suivi" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
+    await dialog.getByRole("listitem").filter({ hasText: "Karim Haddad" }).getByText("Sans réponse").waitFor();
+    await dialog.getByRole("listitem").filter({ hasText: "Sophie Lambert" }).getByText(/Exécute/).waitFor();
+    await look(claire, "order-following");
+    await dialog.getByRole("button", { name: "Relancer la personne" }).click();
+    await sees(karim, "Rappel");
+    await claire.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+  },
+  async "who cannot says why; when all have answered nobody is reminded any more"() {
+    await card(karim).getByRole("button", { name: "Je ne peux pas" }).click();
+    await card(karim).getByLabel("Pourquoi").fill("Pas de véhicule avant 11 h");
+    await look(karim, "order-cannot");
+    await card(karim).getByRole("button", { name: "Répondre" }).click();
+    await card(claire).getByText("Les 2 ont répondu").waitFor();
+    await card(claire).getByText(/1 ne peut pas/).waitFor();
+    for (let tries = 0; ; tries += 1) {
+      const waiting = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
+      if (!waiting.scheduled?.length) break;
+      assert(tries < 100, "the server still has a reminder");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await sophie.setViewportSize({ width: 360, height: 740 });
+    await look(sophie, "order-phone");
+    await sophie.emulateMedia({ colorScheme: "dark" });
+    await look(sophie, "order-phone-dark");
+    await sophie.setViewportSize({ width: 1440, height: 900 });
+  },
+  async "it is lifted, with a reason that all see"() {
+    await card(claire).getByRole("button", { name: "Suivi" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
+    await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
+    await dialog.getByLabel("Pourquoi est-il levé").fill("Fausse alerte");
+    await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
+    await card(karim).getByText("Ordre levé : Fausse alerte").waitFor();
+  },
+  async "any client reads an order and writes an answer; nonsense is a message"() {
+    const plain = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Sans chiffrement", invite: ["@karim:localhost"], initial_state: [] });
+    await karim.getByRole("button", { name: /^Rejoindre Sans/ }).click();
+    const send = (who, txn, content) => call(who, "PUT", `/rooms/${encodeURIComponent(plain.room_id)}/send/m.room.message/${txn}`, { msgtype: "m.text", ...content });
+    await send("claire", "1", { body: "Ordre : évacuer", "org.chappe.order": { text: "Évacuer la crèche", to: ["@karim:localhost"], due: null } });
+    await card(karim).getByText("Évacuer la crèche").waitFor();
+    await send("claire", "2", { body: "dix mille", "org.chappe.order": { text: "À tous", to: Array.from({ length: 1000 }, (_, at) => `@p${at}:x`), due: "hier" } });
+    await sees(karim, "dix mille");
+    await card(karim).getByRole("button", { name: "J’exécute" }).click();
+    for (let tries = 0; ; tries += 1) {
+      const { chunk } = await call("claire", "GET", `/rooms/${encodeURIComponent(plain.room_id)}/messages?dir=b&limit=20`);
+      if (chunk.some((each) => each.sender === "@karim:localhost" && each.content.body === "J’exécute l’ordre")) break;
+      assert(tries < 100, "another client reads no answer");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  },
+});

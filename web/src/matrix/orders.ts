@@ -1,0 +1,100 @@
+/**
+ * Giving orders that ask for an answer, answering, lifting. An order is a message that every client can read; of what it says the server
+ * knows nothing, only that it is urgent and for whom, so that it rings for them.
+ */
+
+import { EventType, MatrixEvent, Method, MsgType, RelationType } from "matrix-js-sdk";
+import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
+import { clock } from "../platform/clock";
+import { sendable } from "./message_content";
+import { ANSWER, LIFTED, mayOrder, ORDER, URGENT } from "./order_results";
+import type { Place } from "./place";
+import type { OrderState } from "./types";
+
+export interface NewOrder {
+  text: string;
+  to: string[];
+  due: number | null;
+  /** The same as a message, and what is said again when it is due. */
+  body: string;
+  reminder: string;
+}
+
+/** What the server keeps to be sent later goes no further ahead. */
+const LONGEST = 23 * 3_600_000;
+
+export class Orders {
+  constructor(private readonly place: Place) {}
+
+  /** Whether the room lets one give orders. */
+  may(): boolean {
+    return this.place.exists && mayOrder(this.place.room, this.place.client.getSafeUserId());
+  }
+
+  /** Resolves whether the server will remind those who are asked when it is due. */
+  async give({ text, to, due, body, reminder }: NewOrder): Promise<boolean> {
+    const eventId = await this.urgent({ body, [ORDER]: { text, to, due } }, to, null);
+    if (due === null || due - clock.now() > LONGEST) return false;
+    return this.urgent({ body: reminder, msgtype: MsgType.Notice, ...about(eventId) }, to, due).then(
+      () => true,
+      () => false, // a server without delayed events
+    );
+  }
+
+  async answer(eventId: string, state: OrderState, text: string, body: string): Promise<void> {
+    await this.say({ body, [ANSWER]: { state, text }, ...about(eventId) });
+  }
+
+  async lift(eventId: string, reason: string, body: string): Promise<void> {
+    await this.say({ body, [LIFTED]: { reason }, ...about(eventId) });
+    await this.settle(eventId);
+  }
+
+  /** Asks those who have not answered once more, now. */
+  async remind(eventId: string, to: string[], body: string): Promise<void> {
+    await this.urgent({ body, msgtype: MsgType.Notice, ...about(eventId) }, to, null);
+  }
+
+  /** Nobody needs to be reminded any more. */
+  async settle(eventId: string): Promise<void> {
+    const { client, id } = this.place;
+    const path = "/delayed_events";
+    const prefix = "/_matrix/client/unstable/org.matrix.msc4140";
+    const answer = await client.http.authedRequest<{ scheduled?: Waiting[] }>(Method.Get, path, undefined, undefined, {
+      prefix,
+    });
+    for (const each of answer.scheduled ?? []) {
+      if (each.room_id !== id || each.content?.["m.relates_to"]?.event_id !== eventId) continue;
+      await client.http.authedRequest(Method.Post, `${path}/${each.delay_id}/cancel`, undefined, {}, { prefix });
+    }
+  }
+
+  /** Now, or at a time. What is urgent stands beside what is sealed. */
+  private async urgent(content: object, to: string[], at: number | null): Promise<string> {
+    const { client, id, room } = this.place;
+    const whole = { msgtype: MsgType.Text, "m.mentions": { user_ids: to }, ...content };
+    const isSealed = room.hasEncryptionStateEvent();
+    const event = new MatrixEvent({ type: EventType.RoomMessage, content: whole, room_id: id, sender: client.getSafeUserId() });
+    if (isSealed) await (client.getCrypto() as CryptoBackend).encryptEvent(event, room);
+    const type = isSealed ? EventType.RoomMessageEncrypted : EventType.RoomMessage;
+    const path = `/rooms/${encodeURIComponent(id)}/send/${type}/${encodeURIComponent(client.makeTxnId())}`;
+    const query = at === null ? undefined : { "org.matrix.msc4140.delay": String(Math.max(at - clock.now(), 1000)) };
+    const sealed = { ...event.getWireContent(), [URGENT]: { users: to } };
+    const sent = await client.http.authedRequest<{ event_id?: string; delay_id?: string }>(Method.Put, path, query, sealed);
+    return sent.event_id ?? sent.delay_id ?? "";
+  }
+
+  private async say(content: object): Promise<void> {
+    await this.place.client.sendMessage(this.place.id, sendable({ msgtype: MsgType.Notice, ...content }));
+  }
+}
+
+const about = (eventId: string): object => ({
+  "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
+});
+
+interface Waiting {
+  delay_id: string;
+  room_id: string;
+  content?: { "m.relates_to"?: { event_id?: string } };
+}

@@ -1,0 +1,142 @@
+import { expect, test } from "vitest";
+import { conversation, FakeClock, item, ME, person, refusal, settled, signedIn } from "../../tests/fakes";
+import type { Member, OrderContent, OrderState } from "../matrix/types";
+import { OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
+
+const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
+const words = (text: string) => ({ body: `Ordre : ${text}`, reminder: "Rappel" });
+
+function opened(members: Member[], fails = false) {
+  const done: unknown[] = [];
+  const clock = new FakeClock();
+  const act =
+    (name: string) =>
+    async (...given: unknown[]): Promise<never> => {
+      if (fails) throw refusal("M_FORBIDDEN");
+      done.push([name, ...given]);
+      return true as never;
+    };
+  const room = conversation({
+    members: { list: async () => members },
+    orders: { give: act("give"), answer: act("answer"), lift: act("lift"), remind: act("remind"), settle: act("settle") },
+  });
+  return {
+    done,
+    clock,
+    draft: new OrderDraftViewModel(signedIn(), room, clock),
+    order: new OrderViewModel(signedIn(), room, "$o"),
+  };
+}
+
+const content = (...states: Array<OrderState | null>): OrderContent => ({
+  type: "order",
+  text: "Évacuer",
+  due: null,
+  answers: states.map((state, at) => ({ person: person(`@p${at}:x`), state, text: "", ts: state && 1 })),
+  asksMe: true,
+  mine: null,
+  lifted: null,
+});
+
+test("everybody who is in the room is asked, but oneself, until one chooses", async () => {
+  const { draft, done, clock } = opened([member(ME), member("@a:x"), member("@b:x"), member("@gone:x", { membership: "ban" })]);
+  await settled();
+  expect([...draft.snapshot().chosen]).toEqual(["@a:x", "@b:x"]);
+  draft.toggle("@b:x");
+  draft.setText("  Évacuer la crèche ");
+  expect(await draft.give(words)).toBe(true);
+  const due = clock.now() + 30 * 60_000;
+  expect(done).toEqual([
+    ["give", { text: "Évacuer la crèche", to: ["@a:x"], due, body: "Ordre : Évacuer la crèche", reminder: "Rappel" }],
+  ]);
+});
+
+test("an order without words or people is not given, and says what is missing", async () => {
+  const { draft, done } = opened([member("@a:x")]);
+  await settled();
+  expect(draft.missing()).toBe("order.missing.text");
+  draft.setText("Évacuer");
+  draft.toggleAll(false);
+  expect(draft.missing()).toBe("order.missing.people");
+  expect(await draft.give(words)).toBe(false);
+  expect(done).toEqual([]);
+});
+
+test("of more than fifty people it is asked once more; more than five hundred are too many", async () => {
+  const many = (count: number): Member[] => Array.from({ length: count }, (_, at) => member(`@p${at}:x`));
+  const { draft, done } = opened(many(51));
+  await settled();
+  draft.setText("Évacuer");
+  expect(await draft.give(words)).toBe(false);
+  expect(draft.snapshot().isAsking).toBe(true);
+  expect(await draft.give(words)).toBe(true);
+  expect(done).toHaveLength(1);
+  const crowd = opened(many(501)).draft;
+  await settled();
+  expect(crowd.snapshot().chosen.size).toBe(0);
+  crowd.setText("Évacuer");
+  crowd.toggleAll(true);
+  expect(crowd.missing()).toBe("order.missing.many");
+});
+
+test("people are found by name or organisation", async () => {
+  const { draft } = opened([member("@a:x", { name: "Élise" }), member("@b:x", { name: "Bob", organisation: "DDT" })]);
+  await settled();
+  draft.setFilter("elise");
+  expect(draft.snapshot().shown.map((each) => each.id)).toEqual(["@a:x"]);
+  draft.setFilter("ddt");
+  expect(draft.snapshot().shown.map((each) => each.id)).toEqual(["@b:x"]);
+});
+
+test("who cannot says why; the others need no words", async () => {
+  const { order, done } = opened([]);
+  expect(await order.answer("received", "Reçu")).toBe(true);
+  expect(await order.answer("cannot", "Impossible")).toBe(false);
+  order.write("  Pas de car ");
+  expect(await order.answer("cannot", "Impossible : pas de car")).toBe(true);
+  expect(order.snapshot().reason).toBe(null);
+  expect(done).toEqual([
+    ["answer", "$o", "received", "", "Reçu"],
+    ["answer", "$o", "cannot", "Pas de car", "Impossible : pas de car"],
+  ]);
+});
+
+test("lifting needs a reason; those who have not answered are reminded", async () => {
+  const { order, done } = opened([]);
+  expect(await order.lift("Levé")).toBe(false);
+  order.writeLift("Fausse alerte");
+  expect(await order.lift("Levé")).toBe(true);
+  await order.remind(content("doing", null, null), "Rappel");
+  expect(done).toEqual([
+    ["lift", "$o", "Fausse alerte", "Levé"],
+    ["remind", "$o", ["@p1:x", "@p2:x"], "Rappel"],
+  ]);
+});
+
+test("once all have answered, the server reminds nobody: only whoever gave it says so", async () => {
+  const { order, done } = opened([]);
+  order.settle(item({ mine: true, content: content("doing", null) }));
+  order.settle(item({ content: content("doing") }));
+  expect(done).toEqual([]);
+  order.settle(item({ mine: true, content: content("doing", "cannot") }));
+  await settled();
+  expect(done).toEqual([["settle", "$o"]]);
+});
+
+test("answers are counted", () => {
+  expect(tally(content("received", "doing", "doing", "cannot", null))).toEqual({
+    received: 1,
+    doing: 2,
+    cannot: 1,
+    none: 1,
+    all: 5,
+  });
+  expect(waiting(content("received", null))).toHaveLength(1);
+});
+
+test("what goes wrong is said, and what was written stays", async () => {
+  const { order } = opened([], true);
+  order.write("Pas de car");
+  expect(await order.answer("cannot", "x")).toBe(false);
+  expect(order.snapshot()).toMatchObject({ reason: "Pas de car", problem: { key: "error.M_FORBIDDEN" } });
+});
