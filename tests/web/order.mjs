@@ -89,6 +89,26 @@ await play({
     await look(sophie, "order-phone-dark");
     await sophie.setViewportSize({ width: 1440, height: 900 });
   },
+  async "an order out of sight is offered above the field; what was answered long after is counted where one comes back to it"() {
+    await claire.getByRole("button", { name: /^Joindre/ }).first().click();
+    await claire.getByRole("menuitem", { name: "Ordre à confirmer" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Ordre à confirmer" });
+    await dialog.getByLabel("L’ordre", { exact: true }).fill("Fermer les ponts aval");
+    await dialog.getByRole("checkbox", { name: /Karim Haddad/ }).waitFor();
+    await dialog.getByRole("button", { name: "Donner l’ordre à 2 personnes" }).click();
+    await card(karim).getByText("Fermer les ponts aval").waitFor();
+    const id = await messages(claire).getByRole("article").filter({ hasText: "Fermer les ponts" }).last().getAttribute("data-event");
+    for (let at = 0; at < 60; at += 1) await call("claire", "PUT", `/rooms/${encodeURIComponent(room)}/send/m.room.message/long${at}`, { msgtype: "m.text", body: `point ${at}` });
+    await sees(karim, "point 59");
+    await karim.getByText(/^Un ordre attend votre réponse avant/).last().waitFor();
+    await look(karim, "order-bar");
+    await karim.getByRole("button", { name: "Y aller" }).click();
+    await messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByRole("button", { name: "J’exécute" }).click();
+    await karim.getByRole("button", { name: "Y aller" }).waitFor({ state: "detached" });
+    await claire.goto(`${server}/#/room/${encodeURIComponent(room)}/${encodeURIComponent(id)}`);
+    await claire.reload();
+    await messages(claire).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByText("1 sur 2 ont répondu").waitFor();
+  },
   async "it is lifted, with a reason that all see"() {
     await card(claire).getByRole("button", { name: "Suivi" }).click();
     const dialog = claire.getByRole("dialog", { name: "Suivi de l’ordre" });

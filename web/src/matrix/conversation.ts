@@ -97,7 +97,7 @@ export class Conversation {
   }
 
   timeline(threadId: string | null = null): Timeline {
-    return new Timeline(this.client, this.people, this.place.room, threadId);
+    return new Timeline(this.client, this.people, this.place.room, threadId, this.orders.found);
   }
 
   details(): RoomDetails {

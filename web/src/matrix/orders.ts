@@ -3,9 +3,10 @@
  * knows nothing, only that it is urgent and for whom, so that it rings for them.
  */
 
-import { EventType, MatrixEvent, Method, MsgType, RelationType } from "matrix-js-sdk";
+import { Direction, EventType, MatrixEvent, Method, MsgType, RelationType } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import { clock } from "../platform/clock";
+import { Signal } from "../platform/signal";
 import { sendable } from "./message_content";
 import { ANSWER, LIFTED, mayOrder, ORDER, URGENT } from "./order_results";
 import type { Place } from "./place";
@@ -20,11 +21,37 @@ export interface NewOrder {
   reminder: string;
 }
 
+/** Five hundred people, each of whom answers twice. */
+const MOST_PAGES = 10;
 /** What the server keeps to be sent later goes no further ahead. */
 const LONGEST = 23 * 3_600_000;
 
 export class Orders {
+  /** Answers were found that are not among the messages that are loaded. */
+  readonly found = new Signal(50);
+
   constructor(private readonly place: Place) {}
+
+  /** Asks the server for the answers to an order: those that were given long after it may not be loaded. */
+  async load(eventId: string): Promise<void> {
+    const { client, id, room } = this.place;
+    const known = (): number =>
+      room.relations.getChildEventsForEvent(eventId, RelationType.Reference, EventType.RoomMessage)?.getRelations().length ?? 0;
+    const before = known();
+    let from: string | undefined;
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const options = { dir: Direction.Backward, limit: 100, from };
+      const answer = await client.relations(id, eventId, RelationType.Reference, EventType.RoomMessage, options);
+      const all = room.getUnfilteredTimelineSet();
+      for (const each of answer.events) {
+        // what is waited for is that it counts; where it counted already this does nothing
+        await room.relations.aggregateChildEvent(each, all, answer.originalEvent ?? each);
+      }
+      if (!answer.nextBatch) break;
+      from = answer.nextBatch;
+    }
+    if (known() !== before) this.found.fire();
+  }
 
   /** Whether the room lets one give orders. */
   may(): boolean {

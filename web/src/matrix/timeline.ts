@@ -40,6 +40,8 @@ export class Timeline {
     people: People,
     private readonly room: Room,
     private readonly threadId: string | null,
+    /** What relates to messages was found elsewhere. */
+    related: Signal,
   ) {
     this.items = new Items(client, people, room);
     this.readUpTo = threadId ? null : room.getEventReadUpTo(client.getSafeUserId());
@@ -55,6 +57,7 @@ export class Timeline {
       hearOpened(client, mine),
       hear(client, MatrixEventEvent.Replaced, mine),
       hear(client, RoomEvent.Redaction, mine),
+      related.listen(any),
       hearOf(room, RoomEvent.LocalEchoUpdated, any),
       hearOf(room, RoomEvent.Receipt, any),
       hearOf(room, RoomEvent.UnreadNotifications, any),

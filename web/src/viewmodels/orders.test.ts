@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { conversation, FakeClock, item, ME, person, refusal, settled, signedIn } from "../../tests/fakes";
 import type { Member, OrderContent, OrderState } from "../matrix/types";
-import { OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
+import { awaited, OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
 const words = (text: string) => ({ body: `Ordre : ${text}`, reminder: "Rappel" });
 
 function opened(members: Member[], fails = false) {
   const done: unknown[] = [];
+  const loaded: string[] = [];
   const clock = new FakeClock();
   const act =
     (name: string) =>
@@ -18,10 +19,18 @@ function opened(members: Member[], fails = false) {
     };
   const room = conversation({
     members: { list: async () => members },
-    orders: { give: act("give"), answer: act("answer"), lift: act("lift"), remind: act("remind"), settle: act("settle") },
+    orders: {
+      give: act("give"),
+      answer: act("answer"),
+      lift: act("lift"),
+      remind: act("remind"),
+      settle: act("settle"),
+      load: async (id) => void loaded.push(id),
+    },
   });
   return {
     done,
+    loaded,
     clock,
     draft: new OrderDraftViewModel(signedIn(), room, clock),
     order: new OrderViewModel(signedIn(), room, "$o"),
@@ -139,4 +148,16 @@ test("what goes wrong is said, and what was written stays", async () => {
   order.write("Pas de car");
   expect(await order.answer("cannot", "x")).toBe(false);
   expect(order.snapshot()).toMatchObject({ reason: "Pas de car", problem: { key: "error.M_FORBIDDEN" } });
+});
+
+test("what was answered long after is asked for", () => {
+  expect(opened([]).loaded).toEqual(["$o"]);
+});
+
+test("the newest order that waits for one's answer is the one that is offered", () => {
+  const order = (id: string, given: Partial<OrderContent>) => item({ eventId: id, content: { ...content(null), ...given } });
+  const items = [order("$1", {}), order("$2", {}), order("$3", { mine: "doing" }), order("$4", { asksMe: false }), item()];
+  expect(awaited(items)?.eventId).toBe("$2");
+  expect(awaited([order("$1", { lifted: { reason: "x", ts: 1 } }), item()])).toBe(null);
+  expect(awaited([])).toBe(null);
 });

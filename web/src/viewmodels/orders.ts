@@ -103,6 +103,7 @@ export class OrderViewModel extends ActingViewModel<State> {
     readonly eventId: string,
   ) {
     super({ ...IDLE, reason: null, lifting: null });
+    void conversation.orders.load(eventId).catch(() => {}); // what is loaded counts
   }
 
   readonly write = (reason: string | null): void => this.set({ reason });
@@ -139,6 +140,13 @@ export class OrderViewModel extends ActingViewModel<State> {
     if (item.mine && item.content.type === "order" && !waiting(item.content).length)
       void this.conversation.orders.settle(this.eventId).catch(() => {});
   };
+}
+
+/** The order, of the messages that are loaded, which waits for one's answer: the newest. */
+export function awaited(items: Item[]): { eventId: string; content: OrderContent } | null {
+  for (const { eventId, content } of items.toReversed())
+    if (content.type === "order" && content.asksMe && content.mine === null && !content.lifted) return { eventId, content };
+  return null;
 }
 
 export const waiting = ({ answers }: OrderContent): OrderAnswer[] => answers.filter((each) => each.state === null);

@@ -7,6 +7,7 @@ import type { Item, OrderAnswer, OrderContent, OrderState } from "../matrix/type
 import { MOST_WORDS, OrderViewModel, tally, waiting } from "../viewmodels/orders";
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
+import { useSight } from "./order_sight";
 import { Avatar } from "./ui/avatar";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
@@ -19,6 +20,7 @@ export function OrderCard({ item, content, room }: { item: Item; content: OrderC
   const { t } = useTranslation();
   const model = useOwned(() => room.make(OrderViewModel, item.eventId), item.eventId);
   const { problem } = useSnapshot(model);
+  const sight = useSight<HTMLElement>(item.eventId);
   const [isFollowing, setFollowing] = useState(false);
   useEffect(() => model.settle(item), [model, item]);
   const count = tally(content);
@@ -30,7 +32,7 @@ export function OrderCard({ item, content, room }: { item: Item; content: OrderC
       : t("order.progress", { done: count.all - count.none, of: count.all });
   const said = STATES.filter((each) => count[each] > 0).map((each) => t(`order.count.${each}`, { count: count[each] }));
   return (
-    <section className={isOver ? "ordc over" : "ordc"} aria-label={due}>
+    <section className={isOver ? "ordc over" : "ordc"} aria-label={due} ref={sight}>
       <p className="ordhead">
         <Icon name="flag" size={18} />
         <span className="grow">{content.lifted ? t("order.lifted") : due}</span>

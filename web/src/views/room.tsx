@@ -11,6 +11,7 @@ import { HadToLeave } from "./had_to_leave";
 import { useArrival } from "./hands/arrive";
 import { usePanel } from "./hands/panel";
 import { Asked, BackToList, NotHere } from "./not_in_room";
+import { OrderBar } from "./order_bar";
 import { PinBar } from "./pin_bar";
 import { StatusDot, StatusLine, StatusNotice } from "./status";
 import { Timeline } from "./timeline";
@@ -112,6 +113,7 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
   return (
     <>
       <Timeline room={model} timeline={timeline} details={details} />
+      <OrderBar timeline={timeline} />
       <p className="typingline">
         {typing.length > 0 && (
           <>

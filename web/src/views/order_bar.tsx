@@ -1,0 +1,37 @@
+/** An order that waits for one's answer: said at once, and offered as long as its card is out of sight. */
+
+import "../styles/order.css";
+import { useTranslation } from "react-i18next";
+import { awaited } from "../viewmodels/orders";
+import type { TimelineViewModel } from "../viewmodels/timeline";
+import { time } from "./format";
+import { useIsInSight } from "./order_sight";
+import { Icon } from "./ui/icon";
+import { useSnapshot } from "./use";
+
+export function OrderBar({ timeline }: { timeline: TimelineViewModel }) {
+  const { t } = useTranslation();
+  useSnapshot(timeline);
+  const found = awaited(timeline.items);
+  const isInSight = useIsInSight(found?.eventId ?? null);
+  const due = found?.content.due ?? null;
+  const said = due === null ? t("order.awaits") : t("order.awaitsDue", { time: time(due) });
+  return (
+    <>
+      <p className="sr" role="alert">
+        {found && said}
+      </p>
+      {found && !isInSight && (
+        <p className="banner order">
+          <Icon name="flag" size={18} />
+          <span className="grow" aria-hidden="true">
+            {said}
+          </span>
+          <button type="button" className="link" onClick={() => void timeline.jump(found.eventId)}>
+            {t("order.go")}
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
