@@ -63,7 +63,7 @@ await play({
   },
   async panels() {
     await sophie.evaluate(() => history.replaceState(null, "", `${location.hash.split("?")[0]}?panel=members`) ?? dispatchEvent(new PopStateEvent("popstate")));
-    await sophie.getByRole("complementary").getByText("Membres · 4").waitFor();
+    await sophie.getByRole("complementary").getByText(/^Joignables · [1-4]$/).waitFor();
     await picture(sophie, "members");
   },
   async dialogs() {

@@ -92,7 +92,12 @@ await play({
   },
   async "settings: the page that is opened is read aloud"() {
     await walk(anne, [
-      ["room", press("button", /Anne Martin/), "menuitem", "Profil"],
+      ["room", press("button", /Anne Martin/), "menuitem", "Mon état"],
+      ["menu", "Enter", "radio", "Disponible"],
+      ["dialog", "ArrowDown", "radio", "Occupé"],
+      ["dialog", "Escape", "button", /Anne Martin/],
+      ["room", press("button", /Anne Martin/), "menuitem", "Mon état"],
+      ["menu", "ArrowDown", "menuitem", "Profil"],
       ["menu", "Enter", "heading", "Profil"],
       ["settings", press("link", "Apparence"), "heading", "Apparence"],
       ["settings", press("link", "Confidentialité"), "heading", "Confidentialité"],
