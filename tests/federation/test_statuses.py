@@ -1,4 +1,4 @@
-"""A status of somebody elsewhere: seen here while it lasts, harmless whatever their server says."""
+"""A status, and an order, of somebody elsewhere: seen here while it lasts, harmless whatever their server says."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 from chappe.homeserver.modules.presence.status import FIELD
 from tests.federation.conftest import Peer
+from tests.homeserver.test_push import LOCAL, gathered, pusher
+from tests.neighbours import Gateway
 from tests.support import Person, segment, until
 
 
@@ -78,3 +80,27 @@ async def test_words_from_elsewhere_are_one_line_and_short(peer: Peer) -> None:
     await here.node.presence.set_remote(bob.id, {"presence": "online", FIELD: said})
     text = (await seen(alice, bob))[FIELD]["text"]
     assert text.startswith("a b") and len(text) <= 80
+
+
+async def test_an_order_from_elsewhere_rings_here_whatever_is_quiet(peer: Peer, gateway: Gateway) -> None:
+    """And is a message that anybody reads; a member of that server who may not notify the room rouses nobody."""
+    here, there = await peer(push=LOCAL), await peer()
+    alice, chief, eve = await here.person("alice"), await there.person("chief"), await there.person("eve")
+    room = await chief.create_room()
+    for person in (alice, eve):
+        await chief.invite(room, person)
+        await person.join(room)
+    await alice.call("POST", "/pushers/set", pusher(gateway, alice.id))
+    await alice.call("PUT", "/_chappe/client/v1/status", {"state": "busy", "silent": True})
+    order = {"text": "Évacuer", "to": [alice.id], "due": None}
+    urgent = {"org.chappe.urgent": {"users": [alice.id]}, "org.chappe.order": order}
+    await eve.say(room, "Ordre à confirmer : rien", **urgent)
+    sent = await chief.say(room, "Ordre à confirmer : évacuer", **urgent)
+
+    async def is_there() -> bool:
+        chunk = (await alice.messages(room))["chunk"]
+        return "Ordre à confirmer : évacuer" in [each["content"].get("body") for each in chunk]
+
+    await until(is_there)
+    await gathered(here)
+    await until(lambda: gateway.events(alice.id) == [sent])
