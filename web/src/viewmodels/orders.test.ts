@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { conversation, FakeClock, item, ME, person, refusal, settled, signedIn } from "../../tests/fakes";
 import type { Member, OrderContent, OrderState } from "../matrix/types";
-import { awaited, OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
+import { awaited, awaitedStill, OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
 const words = (text: string) => ({ body: `Ordre : ${text}`, reminder: "Rappel" });
@@ -160,4 +160,12 @@ test("the newest order that waits for one's answer is the one that is offered", 
   expect(awaited(items)?.eventId).toBe("$2");
   expect(awaited([order("$1", { lifted: { reason: "x", ts: 1 } }), item()])).toBe(null);
   expect(awaited([])).toBe(null);
+});
+
+test("an order waits on where a gap has taken it away, until it is seen again", () => {
+  const order = (given: Partial<OrderContent> = {}) => item({ eventId: "$1", content: { ...content(null), ...given } });
+  const before = awaitedStill(null, [order()]);
+  expect(awaitedStill(before, [item(), item()])?.eventId).toBe("$1");
+  expect(awaitedStill(before, [order({ mine: "doing" })])).toBe(null);
+  expect(awaitedStill(null, [item()])).toBe(null);
 });

@@ -149,6 +149,12 @@ export function awaited(items: Item[]): { eventId: string; content: OrderContent
   return null;
 }
 
+/** The same over time: one that is loaded no more, after a gap in what was heard, waits on until it is seen again. */
+export function awaitedStill(before: ReturnType<typeof awaited>, items: Item[]): ReturnType<typeof awaited> {
+  const isLoaded = items.some((each) => each.eventId === before?.eventId);
+  return awaited(items) ?? (isLoaded ? null : before);
+}
+
 export const waiting = ({ answers }: OrderContent): OrderAnswer[] => answers.filter((each) => each.state === null);
 
 /** How many have said what. */

@@ -1,8 +1,9 @@
 /** An order that waits for one's answer: said at once, and offered as long as its card is out of sight. */
 
 import "../styles/order.css";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { awaited } from "../viewmodels/orders";
+import { awaitedStill } from "../viewmodels/orders";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { time } from "./format";
 import { useIsInSight } from "./order_sight";
@@ -12,7 +13,9 @@ import { useSnapshot } from "./use";
 export function OrderBar({ timeline }: { timeline: TimelineViewModel }) {
   const { t } = useTranslation();
   useSnapshot(timeline);
-  const found = awaited(timeline.items);
+  const last = useRef<ReturnType<typeof awaitedStill>>(null);
+  last.current = awaitedStill(last.current, timeline.items);
+  const found = last.current;
   const isInSight = useIsInSight(found?.eventId ?? null);
   const due = found?.content.due ?? null;
   const said = due === null ? t("order.awaits") : t("order.awaitsDue", { time: time(due) });
