@@ -225,9 +225,17 @@ class PushGatherer:
 
 def is_urgent(room: LiveRoom, event: RoomEvent, user: str) -> bool:
     """Whether somebody who may notify the whole room asks this member to answer. Of what they ask the server reads nothing."""
-    if event.type not in ("m.room.message", "m.room.encrypted") or URGENT.encode() not in event.head:
+    if event.type not in ("m.room.message", "m.room.encrypted") or user not in _asked_to_answer(event.head):
         return False
-    asked = orjson.loads(event.head + b"}").get("content", {}).get(URGENT)
-    users = asked.get("users") if type(asked) is dict else None
     levels = room.power_levels()
-    return type(users) is list and user in users and levels.of(event.sender) >= levels.notification("room")
+    return levels.of(event.sender) >= levels.notification("room")
+
+
+@functools.lru_cache(maxsize=64)
+def _asked_to_answer(head: bytes) -> frozenset[str]:
+    """Read once for all members of a room: there may be thousands of both."""
+    if URGENT.encode() not in head:
+        return frozenset()
+    asked = orjson.loads(head + b"}").get("content", {}).get(URGENT)
+    users = asked.get("users") if type(asked) is dict else None
+    return frozenset(u for u in users if type(u) is str) if type(users) is list else frozenset()
