@@ -4,7 +4,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.nothingText": "This page is for whoever administers an organisation.",
   "admin.everywhere": "The whole installation",
   "admin.organisation": "Organisation",
-  "admin.chain.intact": "Chain intact: all {{number}} entries are as they were written (checked {{when}}).",
+  "admin.chain.intact_zero": "Chain intact: nothing is written in it yet (checked {{when}}).",
+  "admin.chain.intact_one": "Chain intact: the only entry is as it was written (checked {{when}}).",
+  "admin.chain.intact_other": "Chain intact: all {{count}} entries are as they were written (checked {{when}}).",
   "admin.chain.broken":
     "The log is not as it was written, from entry {{number}} on (checked {{when}}). Tell whoever is responsible for security.",
   "admin.search": "Name, identifier",

@@ -4,7 +4,10 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.nothingText": "Cette page est réservée aux gestionnaires d’une organisation.",
   "admin.everywhere": "Toute l’installation",
   "admin.organisation": "Organisation",
-  "admin.chain.intact": "Chaîne intacte : les {{number}} entrées sont telles qu’elles ont été écrites (vérifié le {{when}}).",
+  "admin.chain.intact_zero": "Chaîne intacte : rien n’y est encore écrit (vérifié le {{when}}).",
+  "admin.chain.intact_one": "Chaîne intacte : la seule entrée est telle qu’elle a été écrite (vérifié le {{when}}).",
+  "admin.chain.intact_other":
+    "Chaîne intacte : les {{count}} entrées sont telles qu’elles ont été écrites (vérifié le {{when}}).",
   "admin.chain.broken":
     "Le journal n’est plus tel qu’il a été écrit, à partir de l’entrée {{number}} (vérifié le {{when}}). Prévenez la personne responsable de la sécurité.",
   "admin.search": "Nom, identifiant",

@@ -108,13 +108,11 @@ const Starting = () => {
   const { t } = useTranslation();
   return (
     <main className="centred">
-      <div className="starting">
+      <div className="starting" role="status">
         <span className="logo">
           <Icon name="logo" size={32} />
         </span>
-        <h1 className="plain" role="status">
-          {t("starting")}
-        </h1>
+        <h1 className="plain">{t("starting")}</h1>
       </div>
     </main>
   );

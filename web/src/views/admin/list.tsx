@@ -4,11 +4,11 @@ import type { Row } from "../../matrix/console";
 import { keep } from "../../platform/files";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
 import { isNarrowed } from "../../viewmodels/admin_filters";
-import { moment } from "../format";
 import { Icon } from "../ui/icon";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useSnapshot } from "../use";
 import { ActionDialog } from "./action_dialog";
+import { ChainWord } from "./chain";
 import { AdminFilters } from "./filters";
 import { PersonDialog } from "./person_dialog";
 import { Chosen } from "./several";
@@ -54,10 +54,7 @@ export function AdminList({ model }: { model: AdminViewModel }) {
         <p className={chain.intact ? "note mt3" : "note danger mt3"} role={chain.intact ? "status" : "alert"}>
           <Icon name={chain.intact ? "check" : "shieldbad"} size={18} />
           <span>
-            {t(chain.intact ? "admin.chain.intact" : "admin.chain.broken", {
-              number: chain.number,
-              when: moment(chain.checked_ts),
-            })}
+            <ChainWord chain={chain} />
           </span>
         </p>
       )}

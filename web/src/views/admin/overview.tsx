@@ -1,10 +1,11 @@
 import { useTranslation } from "react-i18next";
 import { OVERVIEW } from "../../viewmodels/admin_filters";
 import { OverviewViewModel } from "../../viewmodels/admin_overview";
-import { count, moment } from "../format";
+import { count } from "../format";
 import { Icon } from "../ui/icon";
 import { Problem, Skeleton } from "../ui/parts";
 import { useMade, useSnapshot } from "../use";
+import { ChainWord } from "./chain";
 
 /** What there is to see to: each number is a link to what it counts. */
 export function AdminOverview({ organisation }: { organisation: string }) {
@@ -39,10 +40,7 @@ export function AdminOverview({ organisation }: { organisation: string }) {
           >
             <Icon name={numbers.chain.intact ? "check" : "shieldbad"} size={18} />
             <a href={`#/admin/${organisation}/audit`}>
-              {t(numbers.chain.intact ? "admin.chain.intact" : "admin.chain.broken", {
-                number: numbers.chain.number,
-                when: moment(numbers.chain.checked_ts),
-              })}
+              <ChainWord chain={numbers.chain} />
             </a>
           </p>
         </>
