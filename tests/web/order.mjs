@@ -7,8 +7,8 @@ let karim;
 let room;
 const tokens = {};
 
-async function call(who, method, path, body) {
-  const answer = await fetch(`${server}/_matrix/client/v3${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
+async function call(who, method, path, body, version = "v3") {
+  const answer = await fetch(`${server}/_matrix/client/${version}${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
   assert(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
   return answer.json();
 }
@@ -105,6 +105,8 @@ await play({
     await karim.getByRole("button", { name: "Y aller" }).click();
     await messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByRole("button", { name: "J’exécute" }).click();
     await karim.getByRole("button", { name: "Y aller" }).waitFor({ state: "detached" });
+    const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(id)}/m.reference`;
+    while (!(await call("claire", "GET", answers, undefined, "v1")).chunk.length) await claire.waitForTimeout(200);
     await claire.goto(`${server}/#/room/${encodeURIComponent(room)}/${encodeURIComponent(id)}`);
     await claire.reload();
     await messages(claire).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByText("1 sur 2 ont répondu").waitFor();
