@@ -103,7 +103,13 @@ await play({
     await karim.getByText(/^Un ordre attend votre réponse avant/).last().waitFor();
     await look(karim, "order-bar");
     await karim.getByRole("button", { name: "Y aller" }).click();
-    await messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByRole("button", { name: "J’exécute" }).click();
+    const asked = messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" });
+    const went = asked.getByText("Vous exécutez");
+    // what is fetched around the order may move it from under the pointer once: then it is reached for again
+    while (!(await went.isVisible())) {
+      await asked.getByRole("button", { name: "J’exécute" }).click({ timeout: 2000 }).catch(() => undefined);
+      await went.waitFor({ timeout: 5000 }).catch(() => undefined);
+    }
     await karim.getByRole("button", { name: "Y aller" }).waitFor({ state: "detached" });
     const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(id)}/m.reference`;
     while (!(await call("claire", "GET", answers, undefined, "v1")).chunk.length) await claire.waitForTimeout(200);
