@@ -85,6 +85,7 @@ async def act(play: str, *arguments: str) -> None:
         "status",
         "history",
         "order",
+        "playbook",
         "new_sign_in",
         "tour",
     ],

@@ -1,6 +1,7 @@
 /** The words of the interface, in English. */
 import { CONVERSATION } from "./en_conversation";
 import { ORDER } from "./en_order";
+import { PLAYBOOK } from "./en_playbook";
 import { RECOVERY } from "./en_recovery";
 import { STATUS } from "./en_status";
 
@@ -9,6 +10,7 @@ export const TEXTS: Record<string, string> = {
   ...RECOVERY,
   ...STATUS,
   ...ORDER,
+  ...PLAYBOOK,
   close: "Close",
   continue: "Continue",
   cancel: "Cancel",

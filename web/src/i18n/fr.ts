@@ -1,6 +1,7 @@
 /** Les mots de l’interface, en français. */
 import { CONVERSATION } from "./fr_conversation";
 import { ORDER } from "./fr_order";
+import { PLAYBOOK } from "./fr_playbook";
 import { RECOVERY } from "./fr_recovery";
 import { STATUS } from "./fr_status";
 
@@ -9,6 +10,7 @@ export const TEXTS: Record<string, string> = {
   ...RECOVERY,
   ...STATUS,
   ...ORDER,
+  ...PLAYBOOK,
   close: "Fermer",
   continue: "Continuer",
   cancel: "Annuler",

@@ -25,6 +25,7 @@ import { Orders } from "./orders";
 import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import { Place } from "./place";
+import { Playbooks } from "./playbooks";
 import { Polls } from "./polls";
 import { readable } from "./readable";
 import { detailsOf } from "./room_details";
@@ -47,6 +48,7 @@ export class Conversation {
   readonly members: RoomPeople;
   readonly orders: Orders;
   readonly outgoing: OutgoingFiles;
+  readonly playbooks: Playbooks;
   readonly polls: Polls;
   readonly scheduled: Scheduled;
   readonly settings: RoomSettings;
@@ -66,6 +68,7 @@ export class Conversation {
     this.members = new RoomPeople(this.place, people);
     this.outgoing = new OutgoingFiles(files, id);
     this.orders = new Orders(this.place);
+    this.playbooks = new Playbooks(this.place, people);
     this.polls = new Polls(this.place);
     this.scheduled = new Scheduled(this.place);
     this.settings = new RoomSettings(this.place, agency);
@@ -86,6 +89,7 @@ export class Conversation {
 
   close(): void {
     for (const each of this.off) each();
+    this.playbooks.close();
   }
 
   private touched(event: MatrixEvent, id: string | undefined): void {
@@ -97,7 +101,7 @@ export class Conversation {
   }
 
   timeline(threadId: string | null = null): Timeline {
-    return new Timeline(this.client, this.people, this.place.room, threadId, this.orders.found);
+    return new Timeline(this.client, this.people, this.place.room, threadId, [this.orders.found, this.playbooks.found]);
   }
 
   details(): RoomDetails {

@@ -18,6 +18,7 @@ import { attachment, message } from "./item_content";
 import { isOfOrder, orderOf } from "./order_results";
 import { isPassing } from "./outbox";
 import type { People } from "./people";
+import { cardOf, isOfPlaybook } from "./playbook_results";
 import { pollOf } from "./poll_results";
 import { readable } from "./readable";
 import { lineOf, sharedLine } from "./state_line";
@@ -89,8 +90,9 @@ export class Items {
     if (locked) return { type: "locked", reason: locked };
     if (event.isState()) return lineOf(event, this.people, this.room);
     if (type === EventType.RoomMessage) {
-      if (isOfOrder(event, content, this.room)) return null;
-      return orderOf(event, this.room, this.people, this.client.getSafeUserId()) ?? message(content);
+      if (isOfOrder(event, content, this.room) || isOfPlaybook(event, this.room)) return null;
+      const order = orderOf(event, this.room, this.people, this.client.getSafeUserId());
+      return order ?? cardOf(event, this.room) ?? message(content);
     }
     if (type === EventType.Sticker) return { type: "image", file: attachment(content) };
     if (M_POLL_START.matches(type)) return pollOf(event, content, this.room, this.client.getUserId());

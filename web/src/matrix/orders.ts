@@ -3,13 +3,14 @@
  * knows nothing, only that it is urgent and for whom, so that it rings for them.
  */
 
-import { Direction, EventType, MatrixEvent, Method, MsgType, RelationType } from "matrix-js-sdk";
+import { EventType, MatrixEvent, Method, MsgType, RelationType } from "matrix-js-sdk";
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import { clock } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { sendable } from "./message_content";
 import { ANSWER, LIFTED, mayOrder, ORDER, URGENT } from "./order_results";
 import type { Place } from "./place";
+import { relatedTo } from "./related";
 import type { OrderState } from "./types";
 
 export interface NewOrder {
@@ -34,23 +35,8 @@ export class Orders {
 
   /** Asks the server for the answers to an order: those that were given long after it may not be loaded. */
   async load(eventId: string): Promise<void> {
-    const { client, id, room } = this.place;
-    const known = (): number =>
-      room.relations.getChildEventsForEvent(eventId, RelationType.Reference, EventType.RoomMessage)?.getRelations().length ?? 0;
-    const before = known();
-    let from: string | undefined;
-    for (let page = 0; page < MOST_PAGES; page += 1) {
-      const options = { dir: Direction.Backward, limit: 100, from };
-      const answer = await client.relations(id, eventId, RelationType.Reference, EventType.RoomMessage, options);
-      const all = room.getUnfilteredTimelineSet();
-      for (const each of answer.events) {
-        // what is waited for is that it counts; where it counted already this does nothing
-        await room.relations.aggregateChildEvent(each, all, answer.originalEvent ?? each);
-      }
-      if (!answer.nextBatch) break;
-      from = answer.nextBatch;
-    }
-    if (known() !== before) this.found.fire();
+    const { more } = await relatedTo(this.place, eventId, MOST_PAGES);
+    if (more) this.found.fire();
   }
 
   /** Whether the room lets one give orders. */

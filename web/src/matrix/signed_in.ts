@@ -14,6 +14,7 @@ import type { MessageIndex } from "./message_index";
 import type { Notices } from "./notices";
 import type { Orders } from "./orders";
 import type { People } from "./people";
+import type { Playbooks } from "./playbooks";
 import type { Polls } from "./polls";
 import type { Recovery } from "./recovery";
 import type { RecoveryPasskeys } from "./recovery_passkeys";
@@ -50,6 +51,7 @@ export type SomeConversation = Parted<
     readonly members: Face<RoomPeople>;
     readonly outgoing: Face<OutgoingFiles>;
     readonly orders: Face<Orders>;
+    readonly playbooks: Face<Playbooks>;
     readonly polls: Face<Polls>;
     readonly scheduled: Face<Scheduled>;
     readonly settings: Face<RoomSettings>;

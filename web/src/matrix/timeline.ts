@@ -41,7 +41,7 @@ export class Timeline {
     private readonly room: Room,
     private readonly threadId: string | null,
     /** What relates to messages was found elsewhere. */
-    related: Signal,
+    related: Signal[],
   ) {
     this.items = new Items(client, people, room);
     this.readUpTo = threadId ? null : room.getEventReadUpTo(client.getSafeUserId());
@@ -57,7 +57,7 @@ export class Timeline {
       hearOpened(client, mine),
       hear(client, MatrixEventEvent.Replaced, mine),
       hear(client, RoomEvent.Redaction, mine),
-      related.listen(any),
+      ...related.map((each) => each.listen(any)),
       hearOf(room, RoomEvent.LocalEchoUpdated, any),
       hearOf(room, RoomEvent.Receipt, any),
       hearOf(room, RoomEvent.UnreadNotifications, any),

@@ -176,8 +176,19 @@ export interface OrderContent {
   lifted: { reason: string; ts: number } | null;
 }
 
+/** A playbook, as its card in the conversation shows it. `dues`: of what is not done. */
+export interface PlaybookContent {
+  type: "playbook";
+  title: string;
+  done: number;
+  all: number;
+  dues: number[];
+  isClosed: boolean;
+}
+
 export type Content =
   | OrderContent
+  | PlaybookContent
   | { type: "text"; body: string; html: string | null; emote: boolean; notice: boolean }
   | { type: "image" | "video" | "audio" | "voice" | "file"; file: Attachment }
   | { type: "place"; text: string; latitude: number; longitude: number; accuracy: number | null }

@@ -111,7 +111,7 @@ export class RoomViewModel extends ViewModel<State> {
     return this.matrix.agency.higher(this.now.details?.level ?? null);
   }
 
-  /** Whether the room lets one give orders that ask for an answer. */
+  /** Whether the room lets one give orders that ask for an answer, and begin a playbook. */
   get mayOrder(): boolean {
     return this.conversation.orders.may();
   }

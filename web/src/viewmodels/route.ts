@@ -5,6 +5,7 @@ import { type Ask, readAsk, writeAsk } from "./search_ask";
 export type Panel =
   | { name: "thread"; id: string }
   | { name: "person"; id: string }
+  | { name: "playbook"; id: string }
   | { name: "members" | "pins" | "files" | "details" | "search" };
 
 export type SettingsPage = "profile" | "notifications" | "appearance" | "devices" | "guests" | "posts" | "privacy" | "help";
@@ -70,7 +71,7 @@ export function writeRoute(route: Route): string {
 function readPanel(query: URLSearchParams): Panel | null {
   const name = query.get("panel");
   const id = query.get("id");
-  if ((name === "thread" || name === "person") && id) return { name, id };
+  if ((name === "thread" || name === "person" || name === "playbook") && id) return { name, id };
   if (name === "members" || name === "pins" || name === "files" || name === "details" || name === "search") return { name };
   return null;
 }

@@ -128,6 +128,7 @@ function Main() {
   const statuses = useMade(StatusViewModel, "statuses");
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
   const panel = route.screen === "room" ? route.panel : null;
+  const isBeside = panel !== null && panel.name !== "playbook";
   const besideList = ["search", "saved"].includes(route.screen) && !phone;
   const listed = route.screen === "home" || route.screen === "room" || besideList;
   const showList = listed && (!phone || route.screen === "home");
@@ -152,7 +153,7 @@ function Main() {
       )}
       <div
         id="content"
-        className={`app${panel ? " withside" : ""}${listed || route.screen === "threads" || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
+        className={`app${isBeside ? " withside" : ""}${listed || route.screen === "threads" || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
       >
         {!phone && <Rail />}
         <Suspense fallback={<section className="list" aria-busy="true" />}>

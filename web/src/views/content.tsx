@@ -7,6 +7,7 @@ import type { RoomViewModel } from "../viewmodels/room";
 import { Scanned } from "./attachment";
 import { OrderCard } from "./order";
 import { PlaceCard } from "./place_card";
+import { PlaybookCard } from "./playbook_card";
 import { RichText } from "./rich_text";
 import { Icon } from "./ui/icon";
 import { useApp, useLater, useSnapshot } from "./use";
@@ -38,6 +39,8 @@ export function Contents({ item, room, details, thread, again = false }: Props) 
       return <PlaceCard place={content} />;
     case "order":
       return <OrderCard item={item} content={content} room={room} />;
+    case "playbook":
+      return <PlaybookCard item={item} content={content} />;
     case "poll":
       return <Poll item={item} room={room} />;
     case "locked":
@@ -83,6 +86,7 @@ export function textFor(item: Item, t: TFunction): string {
   if (content.type === "place") return `${content.text || t("place.title")} (${content.latitude}, ${content.longitude})`;
   if (content.type === "poll") return content.question;
   if (content.type === "order") return t("order.body", { text: content.text });
+  if (content.type === "playbook") return t("playbook.called", { title: content.title });
   if ("file" in content)
     return content.file.caption ?? (content.type === "file" ? content.file.name : t(`line.${content.type}`));
   if (content.type === "locked") return t("line.locked");

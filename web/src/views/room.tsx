@@ -13,6 +13,7 @@ import { usePanel } from "./hands/panel";
 import { Asked, BackToList, NotHere } from "./not_in_room";
 import { OrderBar } from "./order_bar";
 import { PinBar } from "./pin_bar";
+import { PlaybookTabs } from "./playbook_tabs";
 import { StatusDot, StatusLine, StatusNotice } from "./status";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
@@ -25,6 +26,7 @@ import { Writing } from "./writing";
 const SidePanel = lazy(() => import("./panels/side_panel").then((each) => ({ default: each.SidePanel })));
 const Space = lazy(() => import("./space").then((each) => ({ default: each.Space })));
 const Viewer = lazy(() => import("./viewer/viewer").then((each) => ({ default: each.Viewer })));
+const PlaybookPage = lazy(() => import("./playbook").then((each) => ({ default: each.PlaybookPage })));
 const PollDialog = lazy(() => import("./poll_dialog").then((each) => ({ default: each.PollDialog })));
 
 export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | null }) {
@@ -34,7 +36,8 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   const isHere = details !== null && membership === "join";
   const { arrivals } = useSnapshot(main);
   const place = useArrival<HTMLElement>(`${isHere} ${arrivals}`);
-  usePanel(panel !== null, place);
+  const book = panel?.name === "playbook" ? panel.id : null;
+  usePanel(panel !== null && book === null, place);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (farewell) return <HadToLeave model={model} farewell={farewell} back={<BackToList alone />} />;
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
@@ -43,7 +46,8 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
     <>
       <main className="panel" tabIndex={-1} aria-label={details.name} ref={place}>
         <Head details={details} panel={panel} />
-        {details.pinned.length > 0 && details.kind !== "space" && <PinBar room={model} details={details} />}
+        {details.kind !== "space" && <PlaybookTabs room={model} shown={book} />}
+        {details.pinned.length > 0 && details.kind !== "space" && !book && <PinBar room={model} details={details} />}
         <Banner />
         {changedIdentity && (
           <p className="banner warn" role="status">
@@ -66,15 +70,19 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             </button>
           </p>
         )}
-        {details.kind === "space" ? (
+        {details.kind === "space" || book ? (
           <Suspense fallback={<Skeleton rows={4} />}>
-            <Space id={details.id} name={details.name} />
+            {book ? (
+              <PlaybookPage key={book} id={book} room={model} details={details} />
+            ) : (
+              <Space id={details.id} name={details.name} />
+            )}
           </Suspense>
         ) : (
           <Messages model={model} timeline={model.timeline} composer={model.composer} details={details} />
         )}
       </main>
-      {panel && (
+      {panel && !book && (
         <Suspense
           fallback={
             <aside className="panel side">

@@ -24,6 +24,7 @@ const EmojiPicker = lazy(() => import("../emoji_picker").then((each) => ({ defau
 const VoiceRecorder = lazy(() => import("../voice_recorder").then((each) => ({ default: each.VoiceRecorder })));
 const RichField = lazy(() => import("./rich_field").then((each) => ({ default: each.RichField })));
 const OrderDialog = lazy(() => import("../order_dialog").then((each) => ({ default: each.OrderDialog })));
+const PlaybookDialog = lazy(() => import("../playbook_dialog").then((each) => ({ default: each.PlaybookDialog })));
 const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({ default: each.ScheduleDialog })));
 
 export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
@@ -42,6 +43,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
   const [isOrdering, setOrdering] = useState(false);
+  const [isPlanning, setPlanning] = useState(false);
   const list = useId();
   const label = model.threadId ? t("composer.thread") : t("composer.label", { name: details.name });
 
@@ -173,6 +175,9 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
                 ...(room.mayOrder && !model.threadId
                   ? [{ name: t("composer.order"), icon: "flag" as const, run: () => setOrdering(true) }]
                   : []),
+                ...(room.mayOrder && !model.threadId
+                  ? [{ name: t("composer.playbook"), icon: "list" as const, run: () => setPlanning(true) }]
+                  : []),
                 { name: t("composer.later"), icon: "clock", run: () => setScheduling(true) },
               ]}
             />
@@ -233,6 +238,11 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
       {isOrdering && (
         <Suspense>
           <OrderDialog room={room} onClose={() => setOrdering(false)} />
+        </Suspense>
+      )}
+      {isPlanning && (
+        <Suspense>
+          <PlaybookDialog room={room} onClose={() => setPlanning(false)} />
         </Suspense>
       )}
       {scheduling && (

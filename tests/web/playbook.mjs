@@ -1,0 +1,159 @@
+// A crisis room's plan and log: begun by one, ticked, taken and written by others from their own browsers, read by any client as messages.
+import { arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+
+let claire;
+let sophie;
+let karim;
+let room;
+const tokens = {};
+
+async function call(who, method, path, body, version = "v3") {
+  const answer = await fetch(`${server}/_matrix/client/${version}${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
+  assert(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
+  return answer.json();
+}
+const signIn = async (page) => {
+  const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
+  tokens[page.user] = (await login.json()).access_token;
+};
+/** Presses until what it brings is there: what comes in meanwhile may move it from under the pointer. */
+async function until(press, there) {
+  while (!(await there.isVisible())) {
+    await press.click({ timeout: 2000 }).catch(() => undefined);
+    await there.waitFor({ timeout: 5000 }).catch(() => undefined);
+  }
+}
+const card = (page) => messages(page).getByRole("region", { name: /^Plan d’action/ }).last();
+const plan = (page) => page.getByRole("region", { name: "Plan d’action" });
+const log = (page) => page.getByRole("log", { name: "Main courante" });
+const step = (page, text) => plan(page).getByRole("listitem").filter({ hasText: text });
+const enter = async (page) => until(page.getByRole("button", { name: "Plan et main courante" }), page.getByRole("heading", { name: "Crue de la Saône" }));
+
+await play({
+  async "three people in a room, one of whom moderates it"() {
+    claire = await arrive("Claire Vasseur");
+    sophie = await arrive("Sophie Lambert");
+    karim = await arrive("Karim Haddad");
+    await createRoom(claire, "Cellule de crise", "Privée", ["Sophie", "Karim"]);
+    for (const page of [sophie, karim]) await page.getByRole("button", { name: /^Rejoindre/ }).first().click();
+    await say(claire, "Cote à 4,20 m");
+    for (const page of [sophie, karim]) await sees(page, "Cote à 4,20 m");
+    for (const page of [claire, sophie, karim]) await signIn(page);
+    room = decodeURIComponent(new URL(claire.url()).hash.split("/")[2]);
+  },
+  async "whoever may notify the room begins a plan, from a model that can be changed"() {
+    await sophie.getByRole("button", { name: /^Joindre/ }).first().click();
+    await sophie.getByRole("menuitem", { name: /[Ss]ondage/ }).waitFor();
+    assert(!(await sophie.getByRole("menuitem", { name: "Plan d’action et main courante" }).isVisible()), "a member may begin a plan");
+    await sophie.keyboard.press("Escape");
+    await claire.getByRole("button", { name: /^Joindre/ }).first().click();
+    await claire.getByRole("menuitem", { name: "Plan d’action et main courante" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Commencer un plan d’action" });
+    await dialog.getByText("Choisissez un modèle").waitFor();
+    await dialog.getByRole("radio", { name: "Crue" }).check();
+    await dialog.getByLabel("Titre du plan").fill("Crue de la Saône");
+    await look(claire, "playbook-new");
+    await dialog.getByRole("button", { name: "Commencer" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await claire.getByRole("heading", { name: "Crue de la Saône" }).waitFor();
+    await plan(claire).getByText("Ouvrir les lieux d’accueil").waitFor();
+  },
+  async "others find it in the conversation and in its head, and tick at once without losing anything"() {
+    await card(sophie).getByText(/^Fait\s: 0 sur 12$/).waitFor();
+    await look(sophie, "playbook-card");
+    await until(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Crue de la Saône" }));
+    await enter(karim);
+    await Promise.all([
+      step(sophie, "Prévenir le préfet").getByRole("checkbox").check(),
+      step(karim, "Relever les cotes").getByRole("checkbox").check(),
+      step(claire, "Activer la cellule").getByRole("checkbox").check(),
+    ]);
+    for (const page of [claire, sophie, karim]) {
+      await page.getByText(/^Fait\s: 3 sur 12$/).first().waitFor();
+      await log(page).getByText(/^Fait\s: Relever les cotes/).waitFor();
+    }
+  },
+  async "somebody takes a step; somebody is given one, with a time; one does not apply"() {
+    await step(karim, "Fermer les ponts").getByRole("button", { name: /^Je m’en charge/ }).click();
+    await step(claire, "Fermer les ponts").getByText("Responsable : Karim Haddad").waitFor({ state: "attached" });
+    await step(claire, "Couper le gaz").getByRole("button", { name: /^Désigner/ }).click();
+    const dialog = claire.getByRole("dialog", { name: /^Couper le gaz/ });
+    await dialog.getByLabel("Responsable").selectOption({ label: "Sophie Lambert" });
+    await dialog.getByLabel("Échéance").selectOption({ label: "Dans 10 minutes" });
+    await look(claire, "playbook-step");
+    await dialog.getByRole("button", { name: "Enregistrer" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await step(sophie, "Couper le gaz").getByText(/reste/).waitFor();
+    await step(sophie, "Couper le gaz").getByText("Responsable : Sophie Lambert").waitFor({ state: "attached" });
+    await step(sophie, "Mettre à jour la page").getByRole("button", { name: /^Détails/ }).click();
+    const own = sophie.getByRole("dialog", { name: /^Mettre à jour/ });
+    await own.locator("label").filter({ hasText: "Sans objet" }).click();
+    await own.getByRole("button", { name: "Enregistrer" }).click();
+    for (const page of [claire, karim]) await page.getByText(/^Fait\s: 3 sur 11$/).first().waitFor();
+    await claire.getByRole("button", { name: "Ajouter une action" }).click();
+    await claire.getByLabel("Nouvelle action").fill("Prévenir les cliniques");
+    await claire.keyboard.press("Enter");
+    await step(karim, "Prévenir les cliniques").waitFor();
+  },
+  async "lines are written into the log, and corrected by whoever wrote them; nothing is taken away"() {
+    await karim.getByLabel("Ajouter une ligne").fill("3 cars engagés");
+    await karim.keyboard.press("Enter");
+    await log(claire).getByText("3 cars engagés").waitFor();
+    assert(!(await log(claire).getByRole("button", { name: /^Corriger/ }).isVisible()), "others may correct it");
+    await log(karim).getByRole("button", { name: /^Corriger/ }).click();
+    await karim.getByLabel("Corriger la ligne").fill("2 cars engagés");
+    await karim.keyboard.press("Enter");
+    await log(claire).getByText("2 cars engagés").waitFor();
+    await log(claire).locator("s", { hasText: "3 cars engagés" }).waitFor();
+    await look(claire, "playbook");
+    await claire.emulateMedia({ colorScheme: "dark" });
+    await look(claire, "playbook-dark");
+    await claire.emulateMedia({ colorScheme: "light" });
+    await claire.getByRole("button", { name: "Chercher dans la main courante" }).click();
+    await claire.getByRole("textbox", { name: "Chercher dans la main courante" }).fill("prefet");
+    await log(claire).getByText("2 cars engagés").waitFor({ state: "detached" });
+    await log(claire).getByText(/Prévenir le préfet/).waitFor();
+  },
+  async "the server reads nothing of it"() {
+    const { chunk } = await call("claire", "GET", `/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=100`);
+    assert(chunk.filter((each) => each.type === "m.room.encrypted").length > 8, "the acts are not there");
+    assert(!/cars|Saône|préfet|playbook/.test(JSON.stringify(chunk)), "the server reads the plan");
+  },
+  async "by keys, and on a phone"() {
+    await sophie.getByRole("checkbox", { name: /^Évacuer/ }).focus();
+    await sophie.keyboard.press("Space");
+    await claire.getByText(/^Fait\s: 4 sur 12$/).first().waitFor();
+    await karim.setViewportSize({ width: 360, height: 740 });
+    await log(karim).waitFor();
+    await look(karim, "playbook-phone-log");
+    await karim.locator("label").filter({ hasText: "Plan d’action" }).click();
+    await step(karim, "Évacuer").getByRole("checkbox", { checked: true }).waitFor();
+    await look(karim, "playbook-phone");
+    await karim.emulateMedia({ colorScheme: "dark" });
+    await look(karim, "playbook-phone-dark");
+    await karim.getByRole("button", { name: "Discussion" }).click();
+    await card(karim).getByText(/^Fait\s: 4 sur 12$/).waitFor();
+  },
+  async "any client reads a plan and ticks it; nonsense is a message"() {
+    const plain = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Sans chiffrement", invite: ["@sophie:localhost"], initial_state: [] });
+    const path = `/rooms/${encodeURIComponent(plain.room_id)}`;
+    const send = (who, txn, content) => call(who, "PUT", `${path}/send/m.room.message/${txn}`, { msgtype: "m.text", ...content });
+    await sophie.getByRole("button", { name: /^Rejoindre Sans/ }).click();
+    const { event_id } = await send("claire", "1", { body: "Plan", "org.chappe.playbook": { title: "Exercice", steps: [{ id: "1", text: "Sonner" }] } });
+    await send("claire", "2", { body: "dix mille", "org.chappe.playbook": { title: "Trop", steps: Array.from({ length: 1000 }, (_, at) => ({ id: `${at}`, text: "x" })) } });
+    await sees(sophie, "dix mille");
+    const about = { "m.relates_to": { rel_type: "m.reference", event_id } };
+    await send("claire", "3", { body: "Fait", "org.chappe.playbook.act": { kind: "state", step: "1", state: "done" }, ...about });
+    await send("claire", "4", { body: "absurde", "org.chappe.playbook.act": { kind: "state", step: ["1"], state: {} }, ...about });
+    await sees(sophie, "absurde");
+    await card(sophie).getByText(/^Fait\s: 1 sur 1$/).waitFor();
+    await until(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Exercice" }));
+    await plan(sophie).getByRole("checkbox", { name: "Sonner" }).uncheck();
+    for (let tries = 0; ; tries += 1) {
+      const { chunk } = await call("claire", "GET", `${path}/messages?dir=b&limit=20`);
+      if (chunk.some((each) => each.sender === "@sophie:localhost" && /Remis à faire\s: Sonner/.test(each.content.body))) break;
+      assert(tries < 100, "another client reads no act");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  },
+});
