@@ -39,6 +39,7 @@ await play({
     await sophie.getByRole("link", { name: /^Comptes en tout\s*3$/ }).click();
     await sophie.getByText(/^3 comptes$/).waitFor();
     await listed(3);
+    await sophie.getByRole("table", { name: "Personnes" }).waitFor();
     assert((await choose("Sophie").count()) === 0, "one may choose oneself");
     await look(sophie, "console-people");
   },
@@ -116,7 +117,7 @@ await play({
       await sophie.locator("main tbody tr, main .overview").first().waitFor();
       await look(sophie, `console-dark-${view}`);
     }
-    await sophie.setViewportSize({ width: 360, height: 740 });
+    await sophie.setViewportSize({ width: 320, height: 640 }); // 1280 at 400 %
     for (const view of ["overview", "people", "audit"]) {
       await sophie.goto(`${server}/#/admin/culture/${view}`);
       await sophie.locator("main tbody tr, main .overview").first().waitFor();

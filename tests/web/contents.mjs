@@ -91,6 +91,20 @@ await play({
     await look(claire, "colours-dark");
     await claire.emulateMedia({ colorScheme: "light" });
   },
+  async "a name is pressed by keys; a table says what its heads are of; another script runs its own way"() {
+    const named = await html("@anne", 'Bonjour <a href="https://matrix.to/#/@anne:localhost">Anne</a>');
+    const pill = row(named).getByRole("button", { name: /^@anne/ });
+    await look(claire, "mentioned");
+    await pill.focus();
+    await claire.keyboard.press("Enter");
+    await claire.getByRole("complementary").getByRole("heading", { name: "Fiche" }).waitFor();
+    await claire.keyboard.press("Escape");
+    const table = await html("a", "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>");
+    await row(table).locator("th[scope=col]").waitFor();
+    const arabic = await html("مرحبا", "<b>مرحبا</b>");
+    const runs = await row(arabic).locator(".txt").evaluate((each) => getComputedStyle(each).direction);
+    assert(runs === "rtl", `it runs ${runs}`);
+  },
   async "what would dress up as a part of the page does not"() {
     const event = await html("x", '<span data-person="@anne:localhost" data-event="$x" class="spoiler open" style="position:fixed">habillé</span><a href="mxc://localhost/x">mxc</a><span data-mx-color="red;background:url(https://evil.example)">rouge</span>');
     await row(event).getByText("habillé").waitFor();

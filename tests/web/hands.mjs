@@ -100,6 +100,8 @@ await play({
       ["menu", "ArrowDown", "menuitem", "Profil"],
       ["menu", "Enter", "heading", "Profil"],
       ["settings", press("link", "Apparence"), "heading", "Apparence"],
+      ["appearance", "Tab", "radio", "Français"],
+      ["appearance", async () => assert((await anne.locator(".seg label:has(:focus-visible)").evaluate((each) => getComputedStyle(each).outlineStyle)) !== "none", "nobody sees which choice has the focus"), "radio", "Français"],
       ["settings", press("link", "Confidentialité"), "heading", "Confidentialité"],
       ["settings", press("link", "Appareils et récupération"), "heading", "Appareils et récupération"],
       ["settings", press("link", "Notifications"), "heading", "Notifications"],

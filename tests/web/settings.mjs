@@ -34,11 +34,13 @@ await play({
     await sophie.getByText("Très grande", { exact: true }).click();
     await look(sophie, "settings-large");
     await sophie.getByText("Normale", { exact: true }).click();
+    assert((await sophie.getByText("English", { exact: true }).getAttribute("lang")) === "en", "a word of another language does not say which it is of");
     await sophie.getByText("English", { exact: true }).click();
     await sophie.getByRole("heading", { level: 1, name: "Appearance" }).waitFor();
     await look(sophie, "settings-english");
     await sophie.getByText("Français", { exact: true }).click();
     await sophie.getByRole("heading", { level: 1, name: "Apparence" }).waitFor();
+    assert(/^(\(\d+\) )?Apparence – Réglages – /.test(await sophie.title()), `the page is called ${await sophie.title()}`);
   },
   async "notifications: keywords, quiet hours, the desktop"() {
     await sophie.goto(`${server}/#/settings/notifications`);

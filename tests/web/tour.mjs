@@ -1,11 +1,12 @@
-// Every screen once more, as those see it who need it otherwise: more contrast (AAA), a phone, twice the size, no movement.
-import { act, arrive, attach, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+// Every screen once more, as those see it who need it otherwise: more contrast (AAA), a phone, 400 %, twice the size, text set wider
+// apart, no movement.
+import { act, arrive, assert, attach, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
 let lucie;
 let room;
 
-const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 360, height: 740 }, doubled: { width: 640, height: 450 } };
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 360, height: 740 }, least: { width: 320, height: 640 }, doubled: { width: 640, height: 450 } };
 
 async function go(hash) {
   await lucie.evaluate((where) => { location.hash = where; }, hash);
@@ -15,7 +16,7 @@ async function go(hash) {
 
 async function tour(kind) {
   const screens = {
-    home: "#/", room: `#/room/${room}`, forums: "#/forums", files: "#/files", threads: "#/threads", saved: "#/saved", settings: "#/settings",
+    home: "#/", room: `#/room/${room}`, "search page": "#/search?q=consigne", forums: "#/forums", files: "#/files", threads: "#/threads", saved: "#/saved", settings: "#/settings",
     ...Object.fromEntries(["members", "pins", "files", "details", "search"].map((panel) => [panel, `#/room/${room}?panel=${panel}`])),
     person: `#/room/${room}?panel=person&id=${encodeURIComponent("@lucie:localhost")}`,
     ...Object.fromEntries(["profile", "notifications", "appearance", "devices", "privacy", "help"].map((page) => [page, `#/settings/${page}`])),
@@ -38,6 +39,26 @@ async function tour(kind) {
   await lucie.keyboard.press("Escape");
   await lucie.getByRole("dialog").waitFor({ state: "detached" });
 }
+
+/** What is cut once text is set as WCAG 1.4.12 says, and was whole before. */
+const setApart = () =>
+  lucie.evaluate(async () => {
+    const cut = () =>
+      [...document.body.querySelectorAll("*")].filter((each) => {
+        const { overflowX, overflowY } = getComputedStyle(each);
+        const says = [...each.childNodes].some((one) => one.nodeType === Node.TEXT_NODE && one.data.trim());
+        const isCut = (overflowX === "hidden" && each.scrollWidth > each.clientWidth + 1) || (overflowY === "hidden" && each.scrollHeight > each.clientHeight + 1);
+        return says && isCut && each.checkVisibility() && !each.closest(".sr, .skip") && getComputedStyle(each).textOverflow !== "ellipsis";
+      });
+    const before = new Set(cut());
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("*{line-height:1.5!important;letter-spacing:.12em!important;word-spacing:.16em!important}p{margin-bottom:2em!important}");
+    document.adoptedStyleSheets.push(sheet);
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const lost = cut().filter((each) => !before.has(each)).map((each) => each.outerHTML.slice(0, 120));
+    document.adoptedStyleSheets.pop();
+    return lost;
+  });
 
 /** What is chosen on the appearance page, by its words. */
 async function choose(...words) {
@@ -78,6 +99,18 @@ await play({
   async "on the smallest phone"() {
     await lucie.setViewportSize(SIZES.phone);
     await tour("phone");
+  },
+  async "at 320 pixels: 1280 at 400 %"() {
+    await lucie.setViewportSize(SIZES.least);
+    await tour("320");
+  },
+  async "with lines, letters and words set wider apart"() {
+    await lucie.setViewportSize(SIZES.wide);
+    for (const hash of ["#/", `#/room/${room}`, `#/room/${room}?panel=details`, "#/search?q=consigne", "#/files", "#/forums", "#/settings/devices", "#/settings/appearance"]) {
+      await go(hash);
+      const lost = await setApart();
+      assert(!lost.length, `${hash}: cut when text is set wider apart: ${lost}`);
+    }
   },
   async "at twice the size"() {
     await lucie.setViewportSize(SIZES.doubled);

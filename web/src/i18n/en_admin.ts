@@ -14,6 +14,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.noMatch": "Nothing found",
   "admin.actions": "Actions",
   "admin.actionsOn": "Actions",
+  "admin.actionsOf": "Actions for {{name}}",
   "admin.commandLine": "command line ({{name}})",
   "admin.openPerson": "See the account",
   "admin.noDevices": "No devices",

@@ -20,7 +20,7 @@ export const CONVERSATION: Record<string, string> = {
   "threads.noneHow.unread": "New replies in the threads you follow will show up here.",
   "threads.more": "See more",
   "threads.choose": "Choose a thread",
-  "threads.chooseText": "Arrows to go through them, Enter to open, J and K from one unread thread to the next.",
+  "threads.chooseText": "In the list: arrows to go through them, Enter to open, J and K from one unread thread to the next.",
   "threads.done_one": "{{count}} thread marked as read",
   "threads.done_other": "{{count}} threads marked as read",
   "threads.count_one": "{{count}} thread with new replies",

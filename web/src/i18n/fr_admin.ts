@@ -15,6 +15,7 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.noMatch": "Aucun résultat",
   "admin.actions": "Actions",
   "admin.actionsOn": "Actions",
+  "admin.actionsOf": "Actions pour {{name}}",
   "admin.commandLine": "ligne de commande ({{name}})",
   "admin.openPerson": "Voir le compte",
   "admin.noDevices": "Aucun appareil",

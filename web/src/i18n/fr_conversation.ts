@@ -20,7 +20,8 @@ export const CONVERSATION: Record<string, string> = {
   "threads.noneHow.unread": "Les nouvelles réponses aux fils que vous suivez s’afficheront ici.",
   "threads.more": "Voir plus",
   "threads.choose": "Choisissez un fil",
-  "threads.chooseText": "Flèches pour parcourir, Entrée pour ouvrir, J et K pour aller d’un fil non lu à l’autre.",
+  "threads.chooseText":
+    "Dans la liste : flèches pour parcourir, Entrée pour ouvrir, J et K pour aller d’un fil non lu à l’autre.",
   "threads.done_one": "{{count}} fil marqué comme lu",
   "threads.done_other": "{{count}} fils marqués comme lus",
   "threads.count_one": "{{count}} fil avec de nouvelles réponses",

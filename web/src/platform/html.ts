@@ -96,6 +96,10 @@ export function harmless(
     const pill = document.createElement("span");
     pill.className = person[1] === me ? "at me" : "at";
     pill.dataset.person = person[1];
+    if (me) {
+      pill.tabIndex = 0;
+      pill.setAttribute("role", "button"); // opens that person's card
+    }
     pill.textContent = `@${nameOf(person[1]).replace(/^@/, "")}`;
     link.replaceWith(pill);
   }
@@ -103,6 +107,7 @@ export function harmless(
   showMaths(clean);
   showColours(clean);
   hideSpoilers(clean, hidden);
+  for (const head of clean.querySelectorAll("thead th")) head.setAttribute("scope", "col");
   for (const table of clean.querySelectorAll("table")) {
     const box = document.createElement("div");
     box.className = "tablebox";

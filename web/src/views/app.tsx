@@ -9,6 +9,7 @@ import { keepHands } from "./hands/keeper";
 import { nextRegion } from "./hands/regions";
 import { SignIn } from "./sign_in";
 import { StatusContext } from "./status";
+import { useRouteTitle, useTitle } from "./title";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { AppContext, MainContext, useApp, useMade, useMain, useMedia, useSnapshot } from "./use";
@@ -43,10 +44,22 @@ export function App({ model }: { model: AppViewModel }) {
   );
 }
 
+/** How the page is called before one is in. */
+const STAGES: Partial<Record<string, string>> = {
+  unreachable: "unreachable",
+  "other-tab": "otherTab",
+  barred: "title.barred",
+  "sign-in": "signIn.title",
+  "first-run": "title.firstRun",
+  confirm: "confirm.title",
+};
+
 function Stage() {
   const { t } = useTranslation();
   const app = useApp();
   const { stage, configuration } = useSnapshot(app);
+  const title = STAGES[stage.name];
+  useTitle(stage.name === "main" ? undefined : title ? t(title) : null);
   useEffect(() => {
     if (stage.name === "starting") void loadList(); // somebody is signed in: it is at hand when the rooms are
   }, [stage.name]);
@@ -122,6 +135,7 @@ function Main() {
   const { t } = useTranslation();
   const { route, room, dialog, notice, shared, ready } = useSnapshot(useMain());
   const phone = useMedia("(max-width: 767px)");
+  useRouteTitle(route);
   useKeys();
   useDropsOnRooms();
   useLinks();

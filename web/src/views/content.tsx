@@ -25,13 +25,18 @@ interface Props {
 export function Contents({ item, room, details, thread, again = false }: Props) {
   const { t } = useTranslation();
   const { content } = item;
-  if ("file" in content)
+  if ("file" in content) {
+    const shown = <Scanned item={item} onOpen={() => room.lookAt(item, thread)} />;
+    if (content.file.caption === null) return shown;
     return (
-      <>
-        <Scanned item={item} onOpen={() => room.lookAt(item, thread)} />
-        {content.file.caption !== null && <Caption file={content.file} room={room} />}
-      </>
+      <figure role="group" aria-label={content.file.caption}>
+        {shown}
+        <figcaption>
+          <Caption file={content.file} room={room} />
+        </figcaption>
+      </figure>
     );
+  }
   switch (content.type) {
     case "text":
       return <Text item={item} room={room} details={details} />;
@@ -63,7 +68,11 @@ export function Contents({ item, room, details, thread, again = false }: Props) 
 /** What is said of a file. */
 function Caption({ file, room }: { file: Attachment; room: RoomViewModel }) {
   if (file.captionHtml) return <RichText html={file.captionHtml} room={room} />;
-  return <p className="txt">{linked(file.caption ?? "")}</p>;
+  return (
+    <p className="txt" dir="auto">
+      {linked(file.caption ?? "")}
+    </p>
+  );
 }
 
 /** Text whose links can be followed. */
@@ -105,7 +114,7 @@ function Text({ item, room, details }: { item: Item; room: RoomViewModel; detail
       {said !== null ? (
         <RichText html={said} room={room} className={className} />
       ) : (
-        <p className={className}>
+        <p className={className} dir="auto">
           {content.emote && <em>{item.sender.name} </em>}
           {linked(content.body)}
         </p>

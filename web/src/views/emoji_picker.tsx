@@ -14,6 +14,7 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
       <input
         className="input"
         aria-label={t("emoji.search")}
+        title={t("emoji.search")}
         placeholder={t("emoji.search")}
         value={asked}
         onChange={(event) => setAsked(event.target.value)}

@@ -23,6 +23,7 @@ export function FilesPage() {
           <Icon name="search" size={18} />
           <input
             aria-label={t("files.search")}
+            title={t("files.search")}
             placeholder={t("files.search")}
             data-next
             value={term}

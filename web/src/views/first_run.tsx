@@ -21,7 +21,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
   return (
     <div className="centred">
       <main className="first" tabIndex={-1} ref={place}>
-        <div className="row spread">
+        <header className="row spread">
           <div className="row g2 strong">
             <Icon name="logo" size={28} />
             {configuration?.brand.name}
@@ -29,7 +29,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
           <span className="t13 muted" role="status">
             {t("firstRun.step", { number })}
           </span>
-        </div>
+        </header>
         <div
           className="steps"
           role="progressbar"

@@ -62,6 +62,7 @@ export function MessageRow({ item, continues, again, room, timeline, details, hi
           type="checkbox"
           className="box pick"
           aria-label={t("selection.one", { name, time: time(item.ts) })}
+          title={t("selection.one", { name, time: time(item.ts) })}
           checked={chosen}
           onClick={(event) => toggle(event.shiftKey)}
           onChange={() => {}}

@@ -38,11 +38,14 @@ export function RichText({ html, room, className = "txt" }: { html: string; room
     <div
       ref={box}
       className={`${className} rich`}
+      dir="auto"
       onClick={(event) => press(event.target as HTMLElement, main)}
       onKeyDown={(event) => {
         const target = event.target as HTMLElement;
-        if ((event.key === "Enter" || event.key === " ") && target.matches(".spoiler") && turnSpoiler(target))
-          event.preventDefault();
+        if (event.key !== "Enter" && event.key !== " ") return;
+        if (target.matches(".spoiler") ? !turnSpoiler(target) : !target.matches("[data-person]")) return;
+        if (target.matches("[data-person]")) press(target, main);
+        event.preventDefault();
       }}
       // made harmless above
       dangerouslySetInnerHTML={{ __html: clean }}

@@ -22,14 +22,14 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
     <div className="split">
       <BrandSide configuration={configuration} />
       <main className="formside" tabIndex={-1} ref={place}>
-        <div className="row" style={{ justifyContent: "space-between" }}>
+        <header className="row" style={{ justifyContent: "space-between" }}>
           <span className="onlyphone strong row g2">
             <Icon name="logo" size={26} />
             {configuration.brand.name}
           </span>
           <span className="grow" />
           <LanguageButton />
-        </div>
+        </header>
         <form
           onSubmit={(event) => {
             event.preventDefault();

@@ -116,6 +116,7 @@ function End({ draft, change, isWrong }: { draft: Draft; change: (part: Partial<
           <input
             type="datetime-local"
             aria-label={t("status.when")}
+            title={t("status.when")}
             aria-invalid={isWrong || undefined}
             value={draft.other}
             onChange={(event) => change({ other: event.target.value })}

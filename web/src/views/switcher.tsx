@@ -52,6 +52,7 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
               aria-activedescendant={results.length ? `${id}-${at}` : undefined}
               aria-autocomplete="list"
               aria-label={t("list.seek")}
+              title={t("list.seek")}
               placeholder={t("list.seek")}
               value={typed}
               onChange={(event) => {

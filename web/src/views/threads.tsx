@@ -144,8 +144,9 @@ export function ThreadPlace({ room, thread, model }: Place & { model: RoomViewMo
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent): void => {
       const by = { j: 1, k: -1 }[event.key] as 1 | -1 | undefined;
-      const isTyping = (event.target as HTMLElement).closest("input, textarea, [contenteditable], [role=dialog]");
-      if (!by || isTyping || event.altKey || event.ctrlKey || event.metaKey) return;
+      // a letter alone is a key only where the focus is in the list: who speaks to the computer writes letters anywhere
+      const isInList = (event.target as HTMLElement).closest(".list");
+      if (!by || !isInList || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault(); // the field of the thread has the focus at once, and must not get the letter
       const next = main.threads.next(by);
       if (next) main.openThread(next.roomId, next.id);

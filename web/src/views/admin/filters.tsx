@@ -30,6 +30,7 @@ export function AdminFilters({ model }: { model: AdminViewModel }) {
         key={name}
         className="adminfilter"
         aria-label={t(`admin.filter.${name}`)}
+        title={t(`admin.filter.${name}`)}
         value={filters[name] ?? ""}
         onChange={(event) => model.filter(name, event.target.value)}
       >

@@ -20,7 +20,7 @@ export function AdminTable({ model, run }: Props) {
   const choosable = (rows ?? []).filter((row) => model.mayChoose(row)).length;
   return (
     <div className="tablebox admin mt3">
-      <table>
+      <table aria-label={t(`admin.view.${view.name}`)}>
         <thead>
           <tr>
             {view.several && (
@@ -29,6 +29,7 @@ export function AdminTable({ model, run }: Props) {
                   type="checkbox"
                   className="box"
                   aria-label={t("admin.chooseAll")}
+                  title={t("admin.chooseAll")}
                   checked={choosable > 0 && chosen.length === choosable}
                   onChange={(event) => model.chooseAll(event.target.checked)}
                 />
@@ -68,6 +69,8 @@ function Entry({ model, row, isChosen, run }: Props & { row: Row; isChosen: bool
     danger: isGrave(each),
     run: () => run(each, row),
   }));
+  const who = row.user_id ? model.person(String(row.user_id), row).name : null;
+  const label = who ? t("admin.actionsOf", { name: who }) : t("admin.actionsOn");
   return (
     <tr className={isChosen ? "sel" : undefined}>
       {view.several && (
@@ -77,6 +80,7 @@ function Entry({ model, row, isChosen, run }: Props & { row: Row; isChosen: bool
               type="checkbox"
               className="box"
               aria-label={t("admin.choose", { name: model.person(String(row.user_id), row).name })}
+              title={t("admin.choose", { name: model.person(String(row.user_id), row).name })}
               checked={isChosen}
               onChange={(event) => model.choose(String(row.user_id), event.target.checked)}
             />
@@ -94,7 +98,7 @@ function Entry({ model, row, isChosen, run }: Props & { row: Row; isChosen: bool
           />
         </td>
       ))}
-      <td className="acts">{choices.length > 0 && <Menu label={t("admin.actionsOn")} className="ib s" choices={choices} />}</td>
+      <td className="acts">{choices.length > 0 && <Menu label={label} className="ib s" choices={choices} />}</td>
     </tr>
   );
 }

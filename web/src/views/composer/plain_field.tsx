@@ -59,8 +59,10 @@ export function PlainField({ id, model, label, active, enterSends, autoFocus, on
       rows={1}
       value={text}
       aria-label={label}
+      title={label}
       placeholder={label}
       spellCheck
+      dir="auto"
       enterKeyHint={enterSends ? "send" : "enter"}
       aria-controls={active ? id : undefined}
       aria-activedescendant={active ?? undefined}

@@ -61,6 +61,7 @@ export function RichField({ id, model, label, active, enterSends, autoFocus, onK
         role: "textbox",
         "aria-multiline": "true",
         "aria-label": label,
+        title: label,
         "aria-placeholder": label,
         enterkeyhint: enterSends ? "send" : "enter",
         spellcheck: "true",

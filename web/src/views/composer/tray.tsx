@@ -146,6 +146,7 @@ function Row({ file, model, onSend, limit, keeps }: RowProps) {
             value={file.caption}
             maxLength={4000}
             aria-label={t("tray.captionOf", { name: file.name })}
+            title={t("tray.captionOf", { name: file.name })}
             placeholder={t("tray.caption")}
             onChange={(event) => model.caption(file.id, event.target.value)}
             onKeyDown={(event) => {

@@ -4,7 +4,7 @@ import { type RefObject, useEffect, useRef } from "react";
 
 const FIELD = "input:not([type=checkbox],[type=radio],[type=range],[type=file]), textarea, [contenteditable=true]";
 /** What the tab key stops at by itself. */
-export const CONTROL = "a[href], button, input, select, textarea, summary, audio[controls], video[controls]";
+export const CONTROL = "a[href], button, input, select, textarea, summary, audio[controls], video[controls], [role=button]";
 const STOP = `${CONTROL}, [contenteditable=true], [tabindex]`;
 
 const IN_DIALOG = [`.dbody :is(${FIELD})`, ".dfoot [data-safe]", ".dfoot [data-go]"];

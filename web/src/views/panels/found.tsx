@@ -26,6 +26,7 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
         <Icon name="search" size={18} />
         <input
           aria-label={t("room.search")}
+          title={t("room.search")}
           placeholder={t("search.placeholder")}
           value={term}
           onChange={(event) => model.type(event.target.value)}

@@ -13,8 +13,8 @@ export function Appearance() {
         label={t("appearance.language")}
         value={language}
         options={[
-          ["fr", "Français"],
-          ["en", "English"],
+          ["fr", "Français", "fr"],
+          ["en", "English", "en"],
         ]}
         onChange={(each) => choose({ language: each })}
       />

@@ -62,6 +62,7 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
         <div className="input grow">
           <input
             aria-label={t("notify.keyword")}
+            title={t("notify.keyword")}
             placeholder={t("notify.keyword")}
             value={word}
             onChange={(event) => setWord(event.target.value)}

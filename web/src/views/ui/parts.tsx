@@ -141,6 +141,7 @@ export const SearchBox = ({
     <input
       aria-label={label}
       placeholder={label}
+      title={label}
       value={value}
       data-next={next || undefined}
       onChange={(event) => onText(event.target.value)}
@@ -228,7 +229,8 @@ export function Segmented<T extends string>({
 }: {
   label: string;
   value: T;
-  options: Array<[T, string]>;
+  /** What each stands for, its words, and their language where it is not that of the page. */
+  options: Array<[T, string, lang?: string]>;
   onChange: (value: T) => void;
 }) {
   const name = useId();
@@ -239,8 +241,8 @@ export function Segmented<T extends string>({
         {label}
       </span>
       <span className="seg">
-        {options.map(([each, text]) => (
-          <label key={each}>
+        {options.map(([each, text, lang]) => (
+          <label key={each} lang={lang}>
             <input type="radio" name={name} checked={value === each} onChange={() => onChange(each)} />
             {text}
           </label>
