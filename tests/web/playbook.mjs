@@ -1,5 +1,6 @@
 // A crisis room's plan and log: begun by one, ticked, taken and written by others from their own browsers, read by any client as messages.
-import { arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+import { readFileSync } from "node:fs";
+import { arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 let claire;
 let sophie;
@@ -133,6 +134,45 @@ await play({
     await look(karim, "playbook-phone-dark");
     await karim.getByRole("button", { name: "Discussion" }).click();
     await card(karim).getByText(/^Fait\s: 4 sur 12$/).waitFor();
+  },
+  async "it is closed: a sealed record leaves for the disk, all see it, and what is changed later shows"() {
+    await claire.getByRole("button", { name: "Clore et exporter" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Clore et exporter" });
+    await dialog.getByText(/actions ne sont pas faites/).waitFor();
+    await look(claire, "playbook-close");
+    const [kept] = await Promise.all([claire.waitForEvent("download"), dialog.getByRole("button", { name: "Clore et exporter" }).click()]);
+    await dialog.waitFor({ state: "detached" });
+    const record = readFileSync(await kept.path(), "utf8");
+    assert(/\.html$/.test(kept.suggestedFilename()) && record.includes("2 cars engagés") && record.includes("<s>3 cars engagés</s>"), "the record is without the log");
+    const data = JSON.parse(/<script type="application\/json" id="record">([^<]*)</.exec(record)[1]);
+    assert(data.events.length > 10 && data.events.length === data.chain.length, "the record is without the events");
+    const paper = await visit();
+    await paper.setContent(record);
+    await look(paper, "playbook-record");
+    await sophie.getByText(/^Ce plan a été clos par Claire Vasseur/).waitFor();
+    assert(await step(sophie, "Diffuser").getByRole("checkbox").isDisabled(), "a closed plan can be ticked");
+    const digest = /<code id="seal">([0-9a-f]{64})</.exec(record)[1];
+    await sees(karim, `Plan clos et exporté. Empreinte de l’export : ${digest}`);
+    const check = async (text, verdict) => {
+      await sophie.getByTestId("record").setInputFiles({ name: "record.html", mimeType: "text/html", buffer: Buffer.from(text) });
+      const answer = sophie.getByRole("dialog", { name: "Vérification d’un export" });
+      await answer.getByText(verdict).waitFor();
+      await look(sophie, "playbook-verified");
+      await answer.getByRole("button", { name: "Fermer" }).click();
+      await answer.waitFor({ state: "detached" });
+    };
+    await check(record, /celui de la clôture, sans aucune modification/);
+    await check(record.replaceAll("2 cars engagés", "9 cars engagés"), /a été modifié après l’export\. La première différence est à l’événement \d+/);
+    await sophie.getByRole("button", { name: "Autres actions du plan" }).click();
+    const [again] = await Promise.all([sophie.waitForEvent("download"), sophie.getByRole("menuitem", { name: "Exporter" }).click()]);
+    await check(readFileSync(await again.path(), "utf8"), /exactement les événements de la clôture/);
+  },
+  async "whoever leads opens it again, and that shows"() {
+    await claire.getByRole("button", { name: "Autres actions du plan" }).click();
+    await claire.getByRole("menuitem", { name: "Rouvrir le plan" }).click();
+    await log(sophie).getByText("Plan rouvert").waitFor();
+    await step(sophie, "Diffuser").getByRole("checkbox").check();
+    await step(claire, "Diffuser").getByRole("checkbox", { checked: true }).waitFor();
   },
   async "any client reads a plan and ticks it; nonsense is a message"() {
     const plain = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Sans chiffrement", invite: ["@sophie:localhost"], initial_state: [] });

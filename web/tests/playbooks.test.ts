@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { EventType, MatrixEvent, type Room } from "matrix-js-sdk";
 import { expect, test } from "vitest";
 import { type Act, type Does, inOrder, MOST_STEPS, merge, type Start } from "../src/matrix/playbook_merge";
-import { ACT, cardOf, isOfPlaybook, PLAYBOOK, planOf, readAct, readStart } from "../src/matrix/playbook_results";
+import { ACT, cardOf, isOfPlaybook, PLAYBOOK, planOf, readAct, readStart, recordedOf } from "../src/matrix/playbook_results";
 import { fake } from "./fakes";
 
 const CHIEF = "@chief:here.example";
@@ -192,6 +192,29 @@ test.each([
   expect(readStart(begun)).toBe(null);
   expect(cardOf(begun, room(begun))).toBe(null);
 });
+
+test("a record holds what was done up to the end, in its order, and nothing of what makes no sense", () => {
+  const begun = event(CHIEF, { [PLAYBOOK]: given });
+  const tick = event(BOB, { [ACT]: { kind: "state", step: "1", state: "done", more: "x".repeat(9) }, ...about(begun) });
+  const bad = event(EVE, { [ACT]: { kind: "explode" }, ...about(begun) });
+  const seal = { count: 2, head: "a".repeat(64), digest: "b".repeat(64) };
+  const close = event(CHIEF, { [ACT]: { kind: "close", seal }, ...about(begun) });
+  const tooLate = event(BOB, { [ACT]: { kind: "entry", text: "Trop tard" }, ...about(begun) });
+  const read = planOf(begun, room(begun, [tooLate, close, bad, tick]))!;
+  expect(read.plan.seals).toEqual([seal]);
+  const events = recordedOf(read, []);
+  expect(events.map((each) => each.id)).toEqual([begun.getId(), tick.getId()]);
+  expect(events[1].what).toEqual({ kind: "state", step: "1", state: "done" });
+  expect(recordedOf(read, [event(BOB, {})]).at(-1)?.id).toBe(tick.getId()); // locked, and later than the end
+  expect(isOfPlaybook(close, room(begun))).toBe(false); // the conversation says it too
+});
+
+test.each([null, {}, { count: -1, head: "a".repeat(64), digest: "b".repeat(64) }, { count: 1, head: "a", digest: "b" }])(
+  "%j seals nothing, and closes all the same",
+  (seal) => {
+    expect(readAct(event(CHIEF, { [ACT]: { kind: "close", seal } }))?.does).toEqual({ kind: "close", seal: null });
+  },
+);
 
 test("who may not lead begins no playbook: what they write is a message, and what is said of it too", () => {
   const begun = event(EVE, { [PLAYBOOK]: given });

@@ -33,10 +33,20 @@ export type Does =
   | { kind: "close"; seal: Seal | null }
   | { kind: "reopen" };
 
-/** What a record was sealed with: how many events it has, and the digest of it. */
+/** What a record was sealed with: how many events it has, the last of the chain of their digests, and the digest of the whole file. */
 export interface Seal {
   count: number;
+  head: string;
   digest: string;
+}
+
+/** An event as a record has it; `what`: null for what could not be read. */
+export interface Recorded {
+  id: string;
+  sender: string;
+  ts: number;
+  after: string | null;
+  what: Does | { kind: "start"; title: string; steps: PlannedStep[] } | null;
 }
 
 export interface Act {
@@ -81,6 +91,8 @@ export interface Plan {
   closed: { by: string; ts: number; id: string; seal: Seal | null } | null;
   /** The last act of closing or opening again. */
   lastClosing: string | null;
+  /** Of every time that it was closed. */
+  seals: Seal[];
 }
 
 /** Steps of a plan, those that were added too. */
@@ -91,15 +103,17 @@ export function inOrder(acts: Act[]): Act[] {
   const known = new Map(acts.map((each) => [each.id, each]));
   const depths = new Map<string, number>();
   for (const each of acts) {
-    const way: string[] = [];
+    const way = new Map<string, number>();
     let at: Act | undefined = each;
-    while (at && !depths.has(at.id)) {
-      depths.set(at.id, 0); // a circle, which no honest client can make, ends here
-      way.push(at.id);
+    while (at && !depths.has(at.id) && !way.has(at.id)) {
+      way.set(at.id, way.size);
       at = at.after === null ? undefined : known.get(at.after);
     }
+    const ids = [...way.keys()];
+    const circle = at && way.get(at.id); // which no honest client can make: all of it is first
+    for (const id of circle === undefined ? [] : ids.splice(circle)) depths.set(id, 1);
     let depth: number = at ? depths.get(at.id)! : 0;
-    for (const id of way.reverse()) depths.set(id, ++depth);
+    for (const id of ids.reverse()) depths.set(id, ++depth);
   }
   return [...known.values()].sort(
     (a, b) => depths.get(a.id)! - depths.get(b.id)! || a.ts - b.ts || (a.id < b.id ? -1 : Number(a.id > b.id)),
@@ -136,7 +150,8 @@ export function merge(start: Start, acts: Act[], leads: (user: string) => boolea
   log.sort((a, b) => Number(b.kind === "start") - Number(a.kind === "start") || a.ts - b.ts || (a.id < b.id ? -1 : 1));
   const last = closings.at(-1);
   const closed = last?.does.kind === "close" ? { by: last.sender, ts: last.ts, id: last.id, seal: last.does.seal } : null;
-  return { title: start.title, steps: [...steps.values()], log, closed, lastClosing: last?.id ?? null };
+  const seals = closings.flatMap(({ does }) => (does.kind === "close" && does.seal ? [does.seal] : []));
+  return { title: start.title, steps: [...steps.values()], log, closed, lastClosing: last?.id ?? null, seals };
 }
 
 const planned = ({ phase, text }: { phase: string; text: string }): Omit<PlannedStep, "id"> => ({

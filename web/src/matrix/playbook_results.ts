@@ -3,7 +3,17 @@
 import { EventType, type MatrixEvent, RelationType, type Room } from "matrix-js-sdk";
 import { idOf, senderOf } from "./event_facts";
 import { mayOrder } from "./order_results";
-import { type Act, type Does, MOST_STEPS, merge, type Plan, type PlannedStep, type Seal, type Start } from "./playbook_merge";
+import {
+  type Act,
+  type Does,
+  MOST_STEPS,
+  merge,
+  type Plan,
+  type PlannedStep,
+  type Recorded,
+  type Seal,
+  type Start,
+} from "./playbook_merge";
 import { original } from "./readable";
 import type { PlaybookContent } from "./types";
 
@@ -87,11 +97,13 @@ function readWritten(kind: "add" | "entry" | "correct", given: Given): Does | nu
   return isId(given.entry) ? { kind, text, entry: given.entry } : null;
 }
 
+const isDigest = (given: unknown): given is string => typeof given === "string" && /^[0-9a-f]{64}$/.test(given);
+
 function readSeal(given: unknown): Seal | null {
   if (!isGiven(given)) return null;
-  const { count, digest } = given;
+  const { count, head, digest } = given;
   const isCount = typeof count === "number" && Number.isSafeInteger(count) && count >= 0;
-  return isCount && typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest) ? { count, digest } : null;
+  return isCount && isDigest(head) && isDigest(digest) ? { count, head, digest } : null;
 }
 
 /** What somebody does to a playbook; null for what is nothing of the kind. */
@@ -154,13 +166,37 @@ export function cardOf(event: MatrixEvent, room: Room): PlaybookContent | null {
   };
 }
 
-/** Whether an event only does something to a playbook of this room: the plan shows it. */
+/** Whether an event only does something to a playbook of this room: the plan shows it. That it was closed, the conversation says too. */
 export function isOfPlaybook(event: MatrixEvent, room: Room): boolean {
   const relation = event.getRelation();
-  if (relation?.rel_type !== RelationType.Reference || !relation.event_id || !readAct(event)) return false;
+  const act = readAct(event);
+  if (relation?.rel_type !== RelationType.Reference || !relation.event_id || !act) return false;
+  if (act.does.kind === "close" || act.does.kind === "reopen") return false;
   const begun = found(room, relation.event_id);
   const start = begun && readStart(begun);
   return Boolean(start && mayLead(room, start.sender));
+}
+
+/** What a record holds, in its order: up to the end, where it was closed. `locked`: what was done that cannot be read here. */
+export function recordedOf({ plan, start, events }: Read, locked: MatrixEvent[]): Recorded[] {
+  const begun = readStart(start);
+  if (!begun) return [];
+  const { id, sender, ts, title, steps } = begun;
+  const first: Recorded = { id, sender, ts, after: null, what: { kind: "start", title, steps } };
+  const acts = events.map(readAct).filter((each) => each !== null);
+  const done: Recorded[] = acts.map(({ does, ...each }) => ({ ...each, what: does }));
+  const unread: Recorded[] = locked.map((each) => ({
+    id: idOf(each),
+    sender: senderOf(each),
+    ts: each.getTs(),
+    after: null,
+    what: null,
+  }));
+  const { closed } = plan;
+  const rest = [...done, ...unread].filter(
+    (each) => each.id.startsWith("$") && (!closed || (each.ts <= closed.ts && each.id !== closed.id)),
+  );
+  return [first, ...rest.sort((a, b) => a.ts - b.ts || (a.id < b.id ? -1 : 1))];
 }
 
 const repliesTo = (event: MatrixEvent, room: Room): MatrixEvent[] =>

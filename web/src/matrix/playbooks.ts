@@ -12,8 +12,8 @@ import { hearOpened } from "./opened";
 import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import type { Place } from "./place";
-import type { Does, LogEntry, Plan, PlannedStep, Step } from "./playbook_merge";
-import { ACT, found, keepApart, mayLead, PLAYBOOK, planOf, type Read } from "./playbook_results";
+import type { Does, LogEntry, Plan, PlannedStep, Recorded, Seal, Step } from "./playbook_merge";
+import { ACT, found, keepApart, mayLead, PLAYBOOK, planOf, type Read, recordedOf } from "./playbook_results";
 import { readable } from "./readable";
 import { relatedTo } from "./related";
 import type { Person } from "./types";
@@ -47,7 +47,9 @@ export interface Playbook {
   title: string;
   steps: PlaybookStep[];
   log: PlaybookEntry[];
-  closed: { by: Person; ts: number; count: number | null } | null;
+  closed: { by: Person; ts: number; seal: Seal | null } | null;
+  /** Of every time that it was closed. */
+  seals: Seal[];
   /** What was done that cannot be read here, or not yet. */
   locked: number;
   mayLead: boolean;
@@ -121,9 +123,8 @@ export class Playbooks {
   read(eventId: string): Playbook | null {
     const read = this.plan(eventId);
     if (!read) return null;
-    const { title, steps, log, closed } = read.plan;
+    const { title, steps, log, closed, seals } = read.plan;
     const me = this.place.client.getSafeUserId();
-    const locked = [...(this.locked.get(eventId) ?? [])].filter((each) => readable(each).locked).length;
     return {
       id: eventId,
       title,
@@ -134,8 +135,9 @@ export class Playbooks {
         mine: each.sender === me,
         owner: this.person(each.owner ?? null),
       })),
-      closed: closed && { by: this.of(closed.by), ts: closed.ts, count: closed.seal?.count ?? null },
-      locked,
+      closed: closed && { by: this.of(closed.by), ts: closed.ts, seal: closed.seal },
+      seals,
+      locked: this.unread(eventId).length,
       mayLead: this.may(),
     };
   }
@@ -159,6 +161,16 @@ export class Playbooks {
       "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
     };
     await unlessItWaits(this.place.client.sendMessage(this.place.id, sendable(content)));
+  }
+
+  /** What a record of it holds. */
+  record(eventId: string): Recorded[] {
+    const read = this.plan(eventId);
+    return read ? recordedOf(read, this.unread(eventId)) : [];
+  }
+
+  private unread(eventId: string): MatrixEvent[] {
+    return [...(this.locked.get(eventId) ?? [])].filter((each) => readable(each).locked);
   }
 
   private plan(eventId: string): Read | null {

@@ -46,6 +46,7 @@ const book = (given: Partial<Playbook> = {}): Playbook => ({
   steps: [step("1"), step("2")],
   log: [],
   closed: null,
+  seals: [],
   locked: 0,
   mayLead: true,
   ...given,

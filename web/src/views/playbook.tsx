@@ -9,6 +9,7 @@ import { counts, late, PlaybookViewModel, phases, unowned } from "../viewmodels/
 import type { RoomViewModel } from "../viewmodels/room";
 import { useArrival } from "./hands/arrive";
 import { Progress } from "./playbook_card";
+import { PlaybookEnd } from "./playbook_close";
 import { PlaybookLog } from "./playbook_log";
 import { StepDialog, StepRow } from "./playbook_step";
 import { asMessage, doneWords, when } from "./playbook_words";
@@ -32,7 +33,9 @@ export function PlaybookPage({ id, room, details }: Props) {
   if (!book) return loading ? <Skeleton /> : <Empty icon="list" title={t("playbook.gone")} text={t("playbook.goneText")} />;
   return (
     <div className="playbook" data-region tabIndex={-1} ref={place}>
-      <Summary book={book} model={model} />
+      <Summary book={book} model={model}>
+        <PlaybookEnd book={book} room={room} name={details.name} maySend={details.may.send} />
+      </Summary>
       <Problem problem={problem} />
       {isNarrow && (
         <Segmented
@@ -53,7 +56,7 @@ export function PlaybookPage({ id, room, details }: Props) {
   );
 }
 
-function Summary({ book, model }: { book: Playbook; model: PlaybookViewModel }) {
+function Summary({ book, model, children }: { book: Playbook; model: PlaybookViewModel; children: React.ReactNode }) {
   const { t } = useTranslation();
   const { now } = useSnapshot(model);
   const { done, all } = counts(book.steps);
@@ -76,6 +79,7 @@ function Summary({ book, model }: { book: Playbook; model: PlaybookViewModel }) 
             {t("playbook.unowned", { count: free })}
           </span>
         )}
+        {children}
       </div>
       {book.locked > 0 && <p className="banner info">{t("playbook.locked", { count: book.locked })}</p>}
       {book.closed && (

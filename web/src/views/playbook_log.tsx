@@ -1,6 +1,6 @@
 /** The log: what was done and what was written, each with its time and author. Nothing is taken away; a correction strikes what it corrects. */
 
-import { useEffect, useRef, useState } from "react";
+import { Fragment, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Playbook, PlaybookEntry } from "../matrix/playbooks";
 import { MOST_ENTRY, matching, type PlaybookViewModel } from "../viewmodels/playbooks";
@@ -152,9 +152,9 @@ function Line({ entry, mayCorrect, model }: { entry: PlaybookEntry; mayCorrect: 
       <div className="min0">
         <p className="anywhere">
           {was.map((each, at) => (
-            <s key={at} className="muted">
-              {each}{" "}
-            </s>
+            <Fragment key={at}>
+              <s className="muted">{each}</s>{" "}
+            </Fragment>
           ))}
           {words}
         </p>

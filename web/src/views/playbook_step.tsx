@@ -30,7 +30,7 @@ export function StepRow({ step, book, model, isOpen, onOpen }: RowProps) {
   const take = (): void => {
     void model.give(step, model.me, asMessage(t, book.title, t("playbook.log.taken", { text })));
   };
-  const due = dueWords(t, step, now);
+  const due = dueWords(t, step, now, book.closed !== null);
   const how = state === "todo" && !book.closed ? urgency(step.due, now) : null;
   return (
     <li className={`pbstep is-${state}`}>

@@ -40,11 +40,13 @@ export const when = (ts: number): string => {
   return day === time(ts) ? day : `${day} ${time(ts)}`;
 };
 
-export function dueWords(t: TFunction, { state, at, due }: PlaybookStep, now: number): string | null {
+/** `isOver`: nothing is late any more, nor soon. */
+export function dueWords(t: TFunction, { state, at, due }: PlaybookStep, now: number, isOver: boolean): string | null {
   if (state === "not_applicable") return t("playbook.not_applicable");
   if (state === "done") return at === null ? null : when(at);
   const how = urgency(due, now);
   if (due === null || how === null) return null;
+  if (isOver) return t("playbook.before", { time: when(due) });
   if (how === "late") return t("playbook.lateFor", { span: span(t, now - due) });
   return how === "soon"
     ? t("playbook.soon", { time: when(due), span: span(t, due - now) })
