@@ -29,12 +29,12 @@ export async function visit({ heard, ...options } = {}) {
   return page;
 }
 
-/** Registers somebody and takes them through the first sign-in. `isNamed`: their organisation says how they are called. */
-export async function arrive(name, options = {}, isNamed = false) {
+/** Registers somebody and takes them through the first sign-in. `isNamed`: their organisation says how they are called; `at`: on which server. */
+export async function arrive(name, options = {}, isNamed = false, at = server) {
   const page = await visit(options);
   page.user = name.split(" ")[0].toLowerCase();
   page.password = `correct horse ${page.user}`;
-  await page.goto(server);
+  await page.goto(at);
   await page.getByRole("button", { name: "Créer mon compte" }).click();
   await page.locator("#username").fill(page.user);
   await page.locator("#password").fill(page.password);

@@ -64,3 +64,15 @@ async def test_a_forum_with_a_neighbour(peer: Peer, synapse: Synapse, monkeypatc
         assert "PLAY THE END" in output
     finally:
         await runner.cleanup()
+
+
+async def test_a_playbook_of_two_servers(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crisis room with people of both, each with the client of their own server."""
+    assert CHROMIUM is not None
+    monkeypatch.setenv("CHROMIUM", CHROMIUM)
+    await install_js()
+    here, there = await peer(), await peer()
+    arguments = (here.base, there.base, os.environ.get("CHAPPE_PICTURES", ""))
+    node = str(NODE_HOME / "bin" / "node")
+    output = await run_js(node, "playbook_across.mjs", *arguments, cwd=Path(__file__).parent)
+    assert "PLAY THE END" in output

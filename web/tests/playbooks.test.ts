@@ -223,6 +223,22 @@ test("who may not lead begins no playbook: what they write is a message, and wha
   expect(isOfPlaybook(tick, room(begun))).toBe(false);
 });
 
+test("what neither the plan nor its log says is not hidden in the conversation", () => {
+  const begun = event(CHIEF, { [PLAYBOOK]: given });
+  const hides = (sender: string, does: object): boolean =>
+    isOfPlaybook(event(sender, { [ACT]: does, ...about(begun) }), room(begun));
+  expect(hides(EVE, { kind: "state", step: "no such step", state: "done" })).toBe(false);
+  expect(hides(EVE, { kind: "owner", step: "1", owner: BOB })).toBe(false);
+  expect(hides(EVE, { kind: "due", step: "1", due: 5 })).toBe(false);
+  expect(hides(EVE, { kind: "add", text: "x" })).toBe(false);
+  expect(hides(EVE, { kind: "close" })).toBe(false);
+  expect(hides(EVE, { kind: "correct", entry: begun.getId(), text: "x" })).toBe(false);
+  expect(hides(EVE, { kind: "owner", step: "1", owner: EVE })).toBe(true);
+  expect(hides(EVE, { kind: "entry", text: "x" })).toBe(true);
+  expect(hides(CHIEF, { kind: "due", step: "1", due: 5 })).toBe(true);
+  expect(hides(CHIEF, { kind: "due", step: "no such step", due: 5 })).toBe(false);
+});
+
 test("nothing that anybody writes there breaks anything", () => {
   fc.assert(
     fc.property(fc.anything(), fc.anything(), (plan, done) => {

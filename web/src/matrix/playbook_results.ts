@@ -174,7 +174,25 @@ export function isOfPlaybook(event: MatrixEvent, room: Room): boolean {
   if (act.does.kind === "close" || act.does.kind === "reopen") return false;
   const begun = found(room, relation.event_id);
   const start = begun && readStart(begun);
-  return Boolean(start && mayLead(room, start.sender));
+  return Boolean(start && mayLead(room, start.sender) && says(act, start, room));
+}
+
+/** Whether the plan or its log says anything of it: what is hidden in the conversation must be seen there. */
+function says({ does, sender }: Act, start: Start, room: Room): boolean {
+  if (does.kind === "correct") {
+    const corrected = found(room, does.entry);
+    return !corrected || senderOf(corrected) === sender;
+  }
+  if (does.kind === "entry" || mayLead(room, sender)) return "step" in does ? isStep(does.step, start, room) : true;
+  if (does.kind === "owner" && does.owner !== null && does.owner !== sender) return false;
+  return (does.kind === "state" || does.kind === "owner") && isStep(does.step, start, room);
+}
+
+/** One that was planned, or added, as far as is known. */
+function isStep(id: string, start: Start, room: Room): boolean {
+  if (start.steps.some((each) => each.id === id)) return true;
+  const added = id.startsWith("$") ? found(room, id) : undefined;
+  return id.startsWith("$") && (!added || readAct(added)?.does.kind === "add");
 }
 
 /** What a record holds, in its order: up to the end, where it was closed. `locked`: what was done that cannot be read here. */

@@ -131,6 +131,11 @@ function Plan({ book, model, maySend }: { book: Playbook; model: PlaybookViewMod
             value={adding.text}
             maxLength={200}
             autoFocus
+            onKeyDown={(event) => {
+              if (event.key !== "Escape") return;
+              event.stopPropagation(); // it leaves the field, not the plan
+              model.add(null);
+            }}
             onText={(text) => model.add({ ...adding, text })}
           />
           {parts.length > 1 && (
