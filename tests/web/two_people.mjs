@@ -141,6 +141,22 @@ await play({
       for (const each of waiting) assert(told.filter((one) => one.includes(each)).length === 1, `${each}: not once (${told.slice(-6)})`);
     }
   },
+  async "whoever came a minute ago finds all without a network, and what waits"() {
+    const lea = await arrive("Lea Roux");
+    await createRoom(lea, "Première heure");
+    await say(lea, "Écrit avec le réseau");
+    await lea.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated");
+    await messages(lea).locator("[data-event^='$']").first().waitFor();
+    await lea.context().setOffline(true);
+    await lea.getByText("Hors connexion. Vos messages partiront").waitFor();
+    await say(lea, "Écrit sans réseau");
+    await messages(lea).getByText("En attente du réseau").waitFor();
+    await lea.reload();
+    await lea.getByText("Hors connexion. Vos messages partiront").waitFor();
+    await lea.getByRole("link", { name: /^Première heure/ }).waitFor();
+    for (const each of ["Écrit avec le réseau", "Écrit sans réseau", "En attente du réseau"]) await sees(lea, each);
+    await lea.context().close();
+  },
   async "a code that was replaced is recognised as old"() {
     await sophie.goto(`${server}/#/settings/devices`);
     await sophie.getByRole("button", { name: "Le remplacer" }).click();

@@ -21,6 +21,7 @@ import { Conversation } from "./conversation";
 import { Encryption } from "./encryption";
 import { type Ended, endedBy } from "./ended";
 import { FileOutbox } from "./file_outbox";
+import { Keeping } from "./keeping";
 import { KeptRooms } from "./kept_rooms";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
@@ -76,6 +77,7 @@ export class Matrix implements SignedIn {
   private readonly files: FileOutbox;
   private readonly link = new Source<Connection>("starting");
   private readonly bar = new Source<Barred | null>(null);
+  private readonly keeping: Keeping;
 
   private constructor(
     private readonly client: MatrixClient,
@@ -85,6 +87,7 @@ export class Matrix implements SignedIn {
     configuration: Configuration,
   ) {
     this.outbox = new Outbox(client);
+    this.keeping = new Keeping(store, this.link);
     this.agency = new Agency(client, configuration.rules);
     this.console = new Console(client);
     this.people = new People(client, configuration.organisations, this.agency);
@@ -107,8 +110,9 @@ export class Matrix implements SignedIn {
     this.index = new MessageIndex(client, this.people, encryption, daysKept, undefined, configuration.readingPace);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
-      const online = state === SyncState.Prepared || state === SyncState.Syncing;
-      const failing = state === SyncState.Error || state === SyncState.Reconnecting;
+      const cut = data?.fromCache === true && !navigator.onLine; // no event tells of a network that was never there
+      const online = !cut && (state === SyncState.Prepared || state === SyncState.Syncing);
+      const failing = cut || state === SyncState.Error || state === SyncState.Reconnecting;
       if (state === SyncState.Syncing) this.outbox.resume(); // what the browser has kept is read while the first sync runs
       this.tell(() => {
         this.bar.set(barred);
@@ -239,6 +243,7 @@ export class Matrix implements SignedIn {
   }
 
   private end(): void {
+    this.keeping.end();
     this.kept.end();
     this.client.stopClient();
   }
