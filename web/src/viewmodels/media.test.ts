@@ -27,6 +27,7 @@ test.each([
   [true, "Threat found: Test"],
 ])("the antivirus is asked where there is one: %s", async (isScanned, why) => {
   const media = new MediaViewModel(signedIn({ media: { isScanned, verdict: async () => "Threat found: Test" } }));
+  expect(media.isScanned).toBe(isScanned);
   expect(await media.verdict(file())).toBe(why);
 });
 

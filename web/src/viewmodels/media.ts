@@ -27,7 +27,12 @@ export class MediaViewModel {
 
   readonly preview = (link: string, ts: number): Promise<LinkPreview | null> => this.matrix.media.preview(link, ts);
 
+  /** Whether there is an antivirus, to be asked before a file is shown. */
+  get isScanned(): boolean {
+    return this.matrix.media.isScanned;
+  }
+
   /** Why the antivirus has stopped a file: null for a clean one, and where there is no antivirus. */
   readonly verdict = async (file: Attachment): Promise<string | null> =>
-    this.matrix.media.isScanned ? this.matrix.media.verdict(file) : null;
+    this.isScanned ? this.matrix.media.verdict(file) : null;
 }

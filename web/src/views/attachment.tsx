@@ -21,11 +21,14 @@ export function Scanned({ item, onOpen }: Props) {
   const { t } = useTranslation();
   const app = useApp();
   const { file } = item.content as Extract<Item["content"], { file: Attachment }>;
-  const sent = item.state === "sent";
-  const verdict = useLater(async () => ({ why: sent ? await app.media.verdict(file) : null }), `scan ${keyOf(file)} ${sent}`);
-  if (verdict?.why === null) return <Attached item={item} onOpen={onOpen} />;
+  const scanned = app.media.isScanned && item.state === "sent";
+  const verdict = useLater(
+    async () => ({ why: scanned ? await app.media.verdict(file) : null }),
+    `scan ${keyOf(file)} ${scanned}`,
+  );
+  if (!scanned || verdict?.why === null) return <Attached item={item} onOpen={onOpen} />;
   return (
-    <div className="card" role="status">
+    <div className="card" role={item.mine ? "status" : undefined}>
       <span className="ficon">
         <Icon name={verdict?.why ? "shieldbad" : "shieldok"} size={22} />
       </span>

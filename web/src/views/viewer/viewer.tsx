@@ -165,7 +165,7 @@ function Cleared({ shown: { file }, children }: { shown: Viewed; children: React
   const { t } = useTranslation();
   const app = useApp();
   const verdict = useLater(async () => ({ why: await app.media.verdict(file) }), `scan ${keyOf(file)}`);
-  if (verdict?.why === null) return children;
+  if (!app.media.isScanned || verdict?.why === null) return children;
   return (
     <p className="viewernote" role="status">
       {verdict === undefined ? t("scan.going") : verdict === null ? t("scan.failed") : t("scan.stopped")}
