@@ -383,9 +383,11 @@ async def test_the_account_page(server: Server, alice: Person) -> None:
     await browser.open("/account?lang=fr")
     assert browser.heading == "Mon compte" and 'lang="fr"' in browser.page
     await browser.open("/account?action=org.matrix.account_deactivate&lang=en")
-    await browser.submit("/account/deactivate", confirm="no")
-    assert browser.status == 400
-    await browser.submit("/account/deactivate", confirm=alice.id)
+    assert "Type your name to confirm: Alice Martin" in browser.page
+    for typed in ("no", "", "Martin"):
+        await browser.submit("/account/deactivate", confirm=typed)
+        assert browser.status == 400
+    await browser.submit("/account/deactivate", confirm=" alice  martin")  # what she knows, as she types it
     assert "is deleted" in browser.page
     assert (await browser.sign_in(alice.id, "new password 1")).status == 403
     assert re.search(r"chappe_session=;", str(browser.cookies)) is None

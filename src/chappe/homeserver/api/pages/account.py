@@ -10,6 +10,7 @@ from chappe.homeserver.accounts.endings import THEMSELVES
 from chappe.homeserver.accounts.fresh_proof import PASSWORD, FreshProof
 from chappe.homeserver.accounts.session_rows import Device
 from chappe.homeserver.accounts.sessions import Sessions
+from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.uia import CROSS_SIGNING_RESET, UserInteractiveAuth
 from chappe.homeserver.actions.deactivate_account import DeactivateAccount
 from chappe.homeserver.actions.reset_password import ResetPassword
@@ -215,7 +216,7 @@ class AccountPages:
 
     async def _ask_about_end(self, visit: Visit, error: str | None = None) -> Response:
         session = await self._pages.require(visit, fresh=True)
-        text = visit.text("deactivate_text", user=session.user_id)
+        text = visit.text("deactivate_text", user=_called(session.user))
         return self._pages.render(
             visit,
             "field.html",
@@ -227,24 +228,34 @@ class AccountPages:
             action="/account/deactivate",
             button=visit.text("deactivate"),
             erase=visit.text("erase"),
-            fields=[field("confirm", visit.text("username"), "text", "off")],
+            fields=[field("confirm", visit.text("your_name"), "text", "off")],
             links=[("/account", visit.text("back"))],
         )
 
     @endpoint("POST", "/account/deactivate", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
     async def deactivate(self, request: Request) -> Answer:
-        """Ends the account, where its owner has typed its user id."""
+        """Ends the account, where its owner has typed what they are called (or its user id)."""
         return await self._pages.answer(request, self._end_account)
 
     async def _end_account(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
         await self._pages.proof(visit, back="/account?action=org.matrix.account_deactivate")
         session = await self._pages.require(visit)
-        if form.get("confirm", "").strip() != session.user_id:
-            return await self._ask_about_end(visit, visit.text("deactivate_text", user=session.user_id))
+        if _plainly(form.get("confirm", "")) not in (_plainly(_called(session.user)), session.user_id):
+            return await self._ask_about_end(visit, visit.text("deactivate_text", user=_called(session.user)))
         await self._deactivate(UserId(session.user_id), form.get("erase") == "1", THEMSELVES)
         self._pages.signed_out(visit)
         return self._pages.message(visit, visit.text("deactivate"), visit.text("deactivated"))
+
+
+def _called(user: User) -> str:
+    """The name that somebody knows themselves by: theirs, without their organisation's; the user id where there is none."""
+    name = str(user.profile.get("displayname") or "").partition(" [")[0].strip()
+    return name or user.user_id
+
+
+def _plainly(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _query(device_id: str, **more: str) -> str:

@@ -324,9 +324,10 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "reset_keys_done": ("Autorisé. Revenez à l’application.", "Allowed. Go back to the application."),
     "deactivate": ("Supprimer le compte", "Delete the account"),
     "deactivate_text": (
-        "Ce compte ne pourra plus jamais servir. Tapez {user} pour confirmer.",
-        "This account can never be used again. Type {user} to confirm.",
+        "Ce compte ne pourra plus jamais servir. Tapez votre nom pour confirmer : {user}",
+        "This account can never be used again. Type your name to confirm: {user}",
     ),
+    "your_name": ("Votre nom", "Your name"),
     "deactivated": ("Le compte est supprimé.", "The account is deleted."),
     "erase": ("Effacer aussi mes messages pour les nouveaux venus", "Also hide my messages from people who join later"),
 }
