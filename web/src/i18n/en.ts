@@ -605,6 +605,7 @@ export const TEXTS: Record<string, string> = {
   "invite.do_other": "Invite {{count}} people",
   "invite.done": "Invitations sent",
   "invite.doneOne": "Invitation sent to {{name}}",
+  "invite.doneUnopened": "Invitation sent, but without the earlier messages: no confirmed device for {{people}}.",
   "invite.what": "What will happen",
   "invite.what.looking": "{{name}}: looking for their organisation…",
   "invite.what.mail": "{{name}} will get an invitation by e-mail, with a link to come in.",

@@ -611,6 +611,7 @@ export const TEXTS: Record<string, string> = {
   "invite.do_other": "Inviter {{count}} personnes",
   "invite.done": "Invitations envoyées",
   "invite.doneOne": "Invitation envoyée à {{name}}",
+  "invite.doneUnopened": "Invitation envoyée, mais sans les messages d’avant : aucun appareil confirmé pour {{people}}.",
   "invite.what": "Ce qui va se passer",
   "invite.what.looking": "{{name}} : recherche de son organisation…",
   "invite.what.mail": "{{name}} recevra une invitation par e-mail, avec un lien pour entrer.",

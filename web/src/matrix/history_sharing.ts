@@ -36,6 +36,7 @@ interface Sharer {
 interface Machine {
   exportRoomKeys(wanted: (session: { roomId: { toString(): string } }) => boolean): Promise<string>;
   buildRoomKeyBundle(roomId: unknown): Promise<Bundle | undefined>;
+  shareRoomKeyBundleData(...what: unknown[]): Promise<unknown[]>;
 }
 
 interface Bundle {
@@ -72,8 +73,11 @@ export class HistorySharing {
 
   constructor(private readonly place: Place) {}
 
-  /** Gives the keys to the devices of somebody that their owner has confirmed. One after the other: each time keys are chosen anew. */
-  share(userId: string, past: Past): Promise<void> {
+  /**
+   * Gives the keys to the devices of somebody that their owner has confirmed; resolves whether there was one. One after the other: each
+   * time keys are chosen anew.
+   */
+  share(userId: string, past: Past): Promise<boolean> {
     const turn = this.turns.then(() => this.give(userId, past));
     this.turns = turn.catch(() => {});
     return turn;
@@ -104,21 +108,33 @@ export class HistorySharing {
     });
   }
 
-  private async give(userId: string, { since }: Past): Promise<void> {
+  private async give(userId: string, { since }: Past): Promise<boolean> {
     const crypto = this.place.client.getCrypto() as unknown as Sharer | undefined;
     if (!crypto) throw new Error("encryption has not begun");
-    if (since === null) return crypto.shareRoomHistoryWithUser(this.place.id, userId);
-    const firsts = await firstMessages(this.place.client, this.place.id, since);
     const machine = crypto.getOlmMachineOrThrow();
-    const chosen = standingIn(machine, {
-      buildRoomKeyBundle: async () => {
-        const exported = JSON.parse(await machine.exportRoomKeys((session) => session.roomId.toString() === this.place.id));
-        const bundle = await bundleOf(exported, this.place.id, firsts);
-        return bundle.room_keys.length ? sealed(JSON.stringify(bundle)) : undefined;
+    let isGiven = false;
+    const parts: Partial<Machine> = {
+      shareRoomKeyBundleData: async (...what) => {
+        const messages = await machine.shareRoomKeyBundleData(...what);
+        isGiven = messages.length > 0;
+        return messages;
       },
-    });
+    };
+    if (since !== null) parts.buildRoomKeyBundle = await this.cutAt(since, machine);
     // all but the choice is the SDK's: whose devices, the upload, the messages to them
+    const chosen = standingIn(machine, parts);
     await standingIn(crypto, { getOlmMachineOrThrow: () => chosen }).shareRoomHistoryWithUser(this.place.id, userId);
+    return isGiven;
+  }
+
+  /** What goes along where it begins at a moment. */
+  private async cutAt(since: number, machine: Machine): Promise<Machine["buildRoomKeyBundle"]> {
+    const firsts = await firstMessages(this.place.client, this.place.id, since);
+    return async () => {
+      const exported = JSON.parse(await machine.exportRoomKeys((session) => session.roomId.toString() === this.place.id));
+      const bundle = await bundleOf(exported, this.place.id, firsts);
+      return bundle.room_keys.length ? sealed(JSON.stringify(bundle)) : undefined;
+    };
   }
 }
 

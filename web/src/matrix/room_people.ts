@@ -52,12 +52,16 @@ export class RoomPeople {
     return [...(own ? [own] : []), ...others].slice(0, SERVERS);
   }
 
-  /** `past`: what was said before goes along. The SDK's own way to invite would always take all of it along. */
-  async invite(userId: string, past: Past | null = null): Promise<void> {
+  /**
+   * `past`: what was said before goes along. The SDK's own way to invite would always take all of it along. Resolves whether a device
+   * got it: who has confirmed none is invited all the same, and nobody is told that it was given.
+   */
+  async invite(userId: string, past: Past | null = null): Promise<boolean> {
     const { client, id } = this.place;
-    if (past) await this.past.share(userId, past); // first: who comes in at once finds the keys
+    const isGiven = past !== null && (await this.past.share(userId, past)); // first: who comes in at once finds the keys
     await client.http.authedRequest(Method.Post, `/rooms/${encodeURIComponent(id)}/invite`, undefined, { user_id: userId });
-    if (past) void this.past.tell(userId, past).catch((error) => console.error(error)); // they are invited, and who invited waits for nothing
+    if (isGiven) void this.past.tell(userId, past).catch((error) => console.error(error)); // they are invited, and who invited waits for nothing
+    return isGiven;
   }
 
   async inviteByEmail(address: string): Promise<void> {

@@ -9,7 +9,7 @@ const note =
     void done.push([name, ...given]);
 const needs = {
   conversation: conversation({
-    members: { invite: note("invite"), kick: note("kick"), ban: note("ban") },
+    members: { invite: async (...given) => note("invite")(...given).then(() => true), kick: note("kick"), ban: note("ban") },
     settings: { setTopic: note("topic"), setName: note("name") },
   }),
   openPoll: () => void done.push(["poll"]),

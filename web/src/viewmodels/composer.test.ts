@@ -46,7 +46,7 @@ async function opened({
     },
     outgoing: { add: (_thread, file, caption) => void files.push([file.name, caption]) },
     setTyping: (is) => void done.push(["typing", is]),
-    members: { invite: note("invite"), kick: note("kick"), ban: note("ban") },
+    members: { invite: async (...given) => note("invite")(...given).then(() => true), kick: note("kick"), ban: note("ban") },
     settings: { setTopic: note("topic"), setName: note("name") },
     scheduled: {
       list: async () => [...waiting],

@@ -34,7 +34,9 @@ function opened({ guests = true, rules = true, offline = false, present = [] as 
       inviteGuest: (_room, ...given) => note("guest")(...given),
     },
   });
-  const room = conversation({ members: { invite: note("invite"), inviteByEmail: note("mail") } });
+  const room = conversation({
+    members: { invite: async (...given) => note("invite")(...given).then(() => true), inviteByEmail: note("mail") },
+  });
   const model = new InvitingViewModel(matrix, room, guests, new Set(present), clock);
   return { model, done, asked, clock };
 }
@@ -144,7 +146,10 @@ describe("what was said before", () => {
     const there = conversation({
       details: () => details({ encrypted: true, historyVisibility: "shared", ...given }),
       members: {
-        invite: async (...what) => void invited.push(what),
+        invite: async (...what) => {
+          invited.push(what);
+          return what[0] !== BEA.id; // she has confirmed no device
+        },
         inviteByEmail: async (...what) => void invited.push(what),
       },
     });
@@ -158,6 +163,17 @@ describe("what was said before", () => {
     };
     return { model, invited, choose, clock };
   }
+
+  test("who has no confirmed device is invited, and it is said that nothing went along", async () => {
+    const { model, choose } = room();
+    await choose(ANNE, BEA);
+    expect(await model.send()).toBe(true);
+    expect(model.snapshot()).toMatchObject({ invited: ["Anne", "Béa"], unopened: [] }); // nothing was to go along
+    await choose(ANNE, BEA);
+    model.setPast("all");
+    expect(await model.send()).toBe(true);
+    expect(model.snapshot()).toMatchObject({ invited: ["Anne", "Béa"], unopened: ["Béa"] });
+  });
 
   test("by itself nothing goes along; all, or since a moment, where one says so", async () => {
     const { model, invited, choose } = room();

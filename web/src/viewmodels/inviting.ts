@@ -34,6 +34,8 @@ interface State extends Doing {
   guests: boolean;
   missing: Missing | null;
   invited: string[];
+  /** Of them, those who got nothing of what was to go along: they have confirmed no device. */
+  unopened: string[];
   failed: string[];
   past: PastChoice;
   /** From when on, as a field of date and time has it. */
@@ -76,6 +78,7 @@ export class InvitingViewModel extends ActingViewModel<State> {
         guests: false,
         missing: "people",
         invited: [],
+        unopened: [],
         failed: [],
         past: "none",
         since: isoMinute(clock.now() - DAY),
@@ -170,14 +173,18 @@ export class InvitingViewModel extends ActingViewModel<State> {
     const { to, purpose, ends } = this.now;
     const past = this.chosenPast();
     const invited: string[] = [];
+    const unopened: string[] = [];
     const failed: Recipient[] = [];
     await this.act(async () => {
       for (const each of to)
         await this.invite(each, purpose.trim(), ends ? new Date(`${ends}T23:59`).getTime() : null, past).then(
-          () => invited.push(each.name),
+          (isGiven) => {
+            invited.push(each.name);
+            if (isGiven === false) unopened.push(each.name);
+          },
           () => failed.push(each),
         );
-      this.set({ invited, failed: failed.map((each) => each.name) });
+      this.set({ invited, unopened, failed: failed.map((each) => each.name) });
     });
     this.people.keepOnly(failed.map((each) => each.key));
     return !failed.length;
@@ -189,11 +196,22 @@ export class InvitingViewModel extends ActingViewModel<State> {
     return { since: past === "all" ? null : new Date(since).getTime() };
   }
 
-  private invite(recipient: Recipient, purpose: string, ends: number | null, past: Past | null): Promise<void> {
+  /** Resolves whether what was to go along has; undefined where nothing was to. */
+  private async invite(
+    recipient: Recipient,
+    purpose: string,
+    ends: number | null,
+    past: Past | null,
+  ): Promise<boolean | undefined> {
     const { id, name, whose } = recipient;
-    if (id) return this.conversation.members.invite(id, mayBeGiven(recipient) ? past : null);
+    const along = mayBeGiven(recipient) ? past : null;
+    if (id) {
+      const isGiven = await this.conversation.members.invite(id, along);
+      return along ? isGiven : undefined;
+    }
     if (this.matrix.agency.rules && this.asksPurpose(whose))
-      return this.matrix.agency.inviteGuest(this.conversation.id, name, purpose, ends);
-    return this.conversation.members.inviteByEmail(name);
+      await this.matrix.agency.inviteGuest(this.conversation.id, name, purpose, ends);
+    else await this.conversation.members.inviteByEmail(name);
+    return undefined;
   }
 }

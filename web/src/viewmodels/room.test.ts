@@ -67,7 +67,11 @@ function opened(given: Given = {}) {
     copyOf: (id) => ({ content: { body: id } }),
     forward: note("forward"),
     polls: { vote: note("vote"), end: note("end poll"), start: note("poll") },
-    members: { list: async () => [], invite: note("invite"), servers: () => ["here.example"] },
+    members: {
+      list: async () => [],
+      invite: async (...given) => note("invite")(...given).then(() => true),
+      servers: () => ["here.example"],
+    },
     history: {
       whereIs: async (eventId) => ({ eventId, thread: "$root", ts: 0 }),
       versions: async () => [{ ts: 1, body: "avant" }],

@@ -31,10 +31,11 @@ export function InviteDialog({ room, present, guests, onInvited, onClose }: Prop
   const { first, last } = model.days();
   const send = async (): Promise<void> => {
     const all = await model.send();
-    const done = model.snapshot().invited;
+    const { invited: done, unopened } = model.snapshot();
     if (done.length) onInvited();
     if (!all) return;
-    main.say(done.length === 1 ? "invite.doneOne" : "invite.done", { name: done[0] });
+    if (unopened.length) main.say("invite.doneUnopened", { people: unopened.join(", ") });
+    else main.say(done.length === 1 ? "invite.doneOne" : "invite.done", { name: done[0] });
     onClose();
   };
   return (
