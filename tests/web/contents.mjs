@@ -27,6 +27,11 @@ await play({
     await html("fin", "<b>Bonjour</b>");
     await sees(claire, "Bonjour");
   },
+  async "a list keeps its numbers, in the message and in one line"() {
+    const event = await html("4. quatre\n5. cinq", '<ol start="4"><li>quatre</li><li>cinq</li></ol><ul><li>et</li></ul>');
+    await row(event).locator('ol[start="4"]').waitFor();
+    await claire.getByRole("region", { name: "Liste des discussions" }).getByText("4. quatre 5. cinq • et").waitFor();
+  },
   async "what is hidden is shown by a press or by Enter, and is in no list before"() {
     const event = await html("Le coupable ?", 'Le coupable ? <span data-mx-spoiler="la fin">le majordome</span>');
     const hidden = row(event).getByRole("button", { name: "Contenu masqué (la fin) : afficher" });

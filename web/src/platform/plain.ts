@@ -8,5 +8,16 @@ export function plain(html: string): string {
   for (const each of page.querySelectorAll("mx-reply, script, style")) each.remove();
   for (const each of page.querySelectorAll("[data-mx-spoiler]")) each.textContent = HIDDEN;
   for (const each of page.querySelectorAll("img[alt]")) each.replaceWith(each.getAttribute("alt") ?? "");
+  for (const each of page.querySelectorAll("ol, ul")) count(each);
   return (page.body.textContent ?? "").replace(/\s+/g, " ").trim();
+}
+
+/** The points of a list keep their numbers: "4. …" says what it says. */
+function count(list: Element): void {
+  let next = Number.parseInt(list.getAttribute("start") ?? "1", 10);
+  if (!Number.isSafeInteger(next)) next = 1;
+  for (const each of list.children) {
+    if (each.localName !== "li") continue;
+    each.prepend(list.localName === "ol" ? `${next++}. ` : "• ");
+  }
 }
