@@ -1,5 +1,5 @@
 // Everything by the keyboard: after each act the focus is where the next one is, and what happened was read aloud.
-import { arrive, assert, createRoom, look, play, say, sees, server, signInAgain, visit } from "./stage.mjs";
+import { arrive, assert, createRoom, look, messages, play, press as pressed, say, sees, server, signInAgain, visit } from "./stage.mjs";
 import { expectFocus, heard, listen, reach, walk } from "./hands_stage.mjs";
 
 let anne; // who uses keys only
@@ -67,7 +67,7 @@ await play({
       ["room", press("button", "Membres"), "textbox", /./],
       ["members", () => reach(anne, "button", /^Anne Martin/), "button", /^Anne Martin/],
       ["members", "Enter", "heading", "Fiche"],
-      ["card", press("button", "Membres"), "textbox", /./],
+      ["card", press("button", "Membres"), "button", /^Anne Martin/],
       ["members", press("button", "Fermer"), "button", "Membres"],
       ["room", press("button", "Détails"), "heading", "Détails"],
       ["details", "Escape", "button", "Détails"],
@@ -200,6 +200,32 @@ await play({
       ["switcher", write("digues"), "combobox", "Rechercher ou aller à…"],
       ["switcher", "Enter", "textbox", "Écrire à Digues"],
     ]);
+  },
+  async "how many were found is said"() {
+    await anne.keyboard.press("Control+k");
+    const nothing = await anne.evaluate(() => window.said.some((each) => each.startsWith("Rien de ce nom")));
+    assert(!nothing, "nothing was found before anything was asked for");
+    await anne.keyboard.type("digues");
+    await anne.waitForFunction(() => window.said.some((each) => /^[1-9]\d* résultats?\. /.test(each)));
+    await anne.keyboard.press("Escape");
+    await expectFocus(anne, "room", "textbox", "Écrire à Digues");
+  },
+  async "what is kept, a reaction, an edit: the hands are at the next act"() {
+    await say(anne, "À relire");
+    await messages(anne).locator("[data-event^='$']").filter({ hasText: "À relire" }).waitFor();
+    await pressed(anne, "À relire", "Réagir");
+    await expectFocus(anne, "reactions", "button", "👍");
+    await anne.getByRole("button", { name: "Autre émoji" }).press("Enter");
+    await expectFocus(anne, "all reactions", "textbox", "Chercher un émoji");
+    await anne.keyboard.press("Escape");
+    await anne.evaluate(() => window.said.splice(0));
+    await anne.getByTestId("composer").press("ArrowUp");
+    await heard(anne, "Modification de votre message");
+    await anne.keyboard.press("Escape");
+    await anne.getByRole("link", { name: /^À traiter/ }).click();
+    await expectFocus(anne, "kept for later", "heading", "À traiter");
+    await anne.getByRole("link", { name: /^Digues/ }).click();
+    await expectFocus(anne, "room", "textbox", "Écrire à Digues");
   },
   async "a conversation of two begins with words; the line of what is new goes when one answers"() {
     await walk(anne, [

@@ -798,6 +798,8 @@ export const TEXTS: Record<string, string> = {
   "switcher.toSearch_other": "Show all {{count}} results, with filters",
   "switcher.results": "Results",
   "switcher.searching": "Searching…",
+  "switcher.count_one": "{{count}} result. {{help}}",
+  "switcher.count_other": "{{count}} results. {{help}}",
   "switcher.help": "↑ ↓ choose, Enter open",
   "switcher.none": "Nothing of that name",
   "switcher.local_one": "Searched on this device ({{count}} message)",

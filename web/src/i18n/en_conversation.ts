@@ -76,7 +76,8 @@ export const CONVERSATION: Record<string, string> = {
   "place.copy": "Copy the coordinates",
   "place.copied": "Coordinates copied",
   "saved.title": "To do",
-  "saved.hint": "The messages that you keep for later. Only you see them here.",
+  "saved.hint":
+    "The messages that you keep for later. Only you see them here. A reminder rings on your devices where Chappe is open; elsewhere it waits until you open it.",
   "saved.count_one": "{{count}} due now",
   "saved.count_other": "{{count}} due now",
   "saved.keep": "Keep for later",

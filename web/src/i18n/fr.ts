@@ -806,6 +806,8 @@ export const TEXTS: Record<string, string> = {
   "switcher.toSearch_other": "Voir les {{count}} résultats, avec des filtres",
   "switcher.results": "Résultats",
   "switcher.searching": "Recherche…",
+  "switcher.count_one": "{{count}} résultat. {{help}}",
+  "switcher.count_other": "{{count}} résultats. {{help}}",
   "switcher.help": "↑ ↓ choisir, Entrée ouvrir",
   "switcher.none": "Rien de ce nom",
   "switcher.local_one": "Cherché sur cet appareil ({{count}} message)",

@@ -54,7 +54,7 @@ function opened(fails = false) {
 test("before anything is typed: the rooms that one is in", () => {
   const { model, keys } = opened();
   expect(keys()).toEqual(["!a", "!b", "!c"]);
-  expect(model.snapshot()).toMatchObject({ indexed: 42, searching: false });
+  expect(model.snapshot()).toMatchObject({ indexed: 42, found: 3, searching: false });
 });
 
 test("rooms are there at once, by any words of their name or organisation", () => {
@@ -81,6 +81,7 @@ test("people and messages come once the person rests; who has a room already is 
   await clock.pass(150);
   expect(asked).toEqual(["anne"]);
   expect(keys()).toEqual(["!c", "@annick:here.example", "@x0:a", "@x1:a", "@x2:a", "@x3:a", "@x4:a", "$1", "$2", "all"]);
+  expect(model.snapshot().found).toBe(9);
   expect(model.snapshot().results.slice(-3)).toMatchObject([
     { kind: "message", room: "Crue de la Loire" },
     { kind: "file", room: "Crue de la Loire" },

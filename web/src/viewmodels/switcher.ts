@@ -21,6 +21,8 @@ const FEW = 20;
 interface State {
   typed: string;
   results: Result[];
+  /** How many of them are found, as it is said aloud. */
+  found: number;
   searching: boolean;
   indexed: number;
 }
@@ -34,14 +36,15 @@ export class SwitcherViewModel extends ViewModel<State> {
     private readonly open: { room: (id: string, event?: string) => void; search: (term: string) => void },
     clock: Clock = browser,
   ) {
-    super({ typed: "", results: [], searching: false, indexed: matrix.index.count }, clock);
-    this.set({ results: this.rooms("") });
+    super({ typed: "", results: [], found: 0, searching: false, indexed: matrix.index.count }, clock);
+    const rooms = this.rooms("");
+    this.set({ results: rooms, found: rooms.length });
   }
 
   readonly type = (typed: string): void => {
     this.looking.clear();
     const rooms = this.rooms(typed);
-    this.set({ typed, results: rooms, searching: typed.trim().length >= 2 });
+    this.set({ typed, results: rooms, found: rooms.length, searching: typed.trim().length >= 2 });
     if (typed.trim().length >= 2) this.looking.set(150, () => void this.look(typed.trim(), rooms));
   };
 
@@ -67,25 +70,26 @@ export class SwitcherViewModel extends ViewModel<State> {
     if (turn !== this.turn) return;
     const known = new Set(rooms.flatMap((each) => (each.kind === "room" && each.room.other ? [each.room.other.id] : [])));
     const names = new Map(this.matrix.rooms.list().map((each) => [each.id, each.name]));
+    const results = [
+      ...rooms,
+      ...people
+        .filter((each) => !known.has(each.id))
+        .slice(0, 6)
+        .map((person): Result => ({ kind: "person", key: person.id, person })),
+      ...found.map(
+        (each): Result => ({
+          kind: each.isFile ? "file" : "message",
+          key: each.eventId,
+          found: each,
+          room: names.get(each.roomId) ?? "",
+        }),
+      ),
+    ];
     this.set({
       searching: false,
       indexed: this.matrix.index.count,
-      results: [
-        ...rooms,
-        ...people
-          .filter((each) => !known.has(each.id))
-          .slice(0, 6)
-          .map((person): Result => ({ kind: "person", key: person.id, person })),
-        ...found.map(
-          (each): Result => ({
-            kind: each.isFile ? "file" : "message",
-            key: each.eventId,
-            found: each,
-            room: names.get(each.roomId) ?? "",
-          }),
-        ),
-        ...(count ? [{ kind: "all", key: "all", count } as const] : []),
-      ],
+      found: results.length,
+      results: count ? [...results, { kind: "all", key: "all", count }] : results,
     });
   }
 

@@ -65,7 +65,11 @@ describe("opening", () => {
   test("what was asked for is brought into view", async () => {
     const { model, timeline, clock } = await opened({ items: three(), event: "$2" });
     expect(timeline.opened).toEqual(["$2"]);
-    expect(model.snapshot()).toMatchObject({ highlighted: "$2", target: { key: "$2", at: clock.now() } });
+    expect(model.snapshot()).toMatchObject({
+      highlighted: "$2",
+      target: { key: "$2", at: clock.now() },
+      announcement: { items: [{ eventId: "$2" }], turn: 1 }, // whoever does not see where they came to hears it
+    });
   });
 
   test("where that cannot be had, the newest are; where nothing can, that is said, and tried again", async () => {
@@ -177,10 +181,11 @@ describe("what comes", () => {
       return true;
     };
     await model.newer();
-    expect(model.snapshot()).toMatchObject({ announcement: null, unreadBelow: 0 });
+    const place = { items: [{ eventId: "$2" }], turn: 1 }; // to which one came: that alone was read aloud
+    expect(model.snapshot()).toMatchObject({ announcement: place, unreadBelow: 0 });
     timeline.items = three();
     await model.jump("$far"); // nor is what stands at another place
-    expect(model.snapshot()).toMatchObject({ announcement: null, unreadBelow: 0 });
+    expect(model.snapshot()).toMatchObject({ announcement: place, unreadBelow: 0 });
   });
 
   const lines = (rows: Array<{ type: string }>): number => rows.findIndex((each) => each.type === "unread");

@@ -97,7 +97,7 @@ export class TimelineViewModel extends ViewModel<State> {
       // the rows and where one is in them at once: in between the list would go to its end
       this.look(false, (rows) => {
         const target = event ? (this.targetOf(event, rows) ?? this.nearest(near, rows)) : null;
-        return { loading: false, target, highlighted: target ? event : null };
+        return { loading: false, target, highlighted: target ? event : null, ...(event && this.aloud(itemsOf(rows), event)) };
       });
       if (!event) {
         this.set({ unreadAbove: this.missed() });
@@ -114,7 +114,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   readonly jump = async (event: string): Promise<void> => {
     const target = this.now.loading ? null : this.targetOf(event);
-    if (target) this.set({ target, highlighted: event, lost: false });
+    if (target) this.set({ target, highlighted: event, lost: false, ...this.aloud(this.timeline.list(), event) });
     else await this.find(event);
   };
 
@@ -272,8 +272,14 @@ export class TimelineViewModel extends ViewModel<State> {
 
   private announce(items: Item[]): void {
     const heard = this.announcer.hear(items, this.scope.clock.now());
-    if (heard.length) this.set({ announcement: { items: heard, turn: (this.now.announcement?.turn ?? 0) + 1 } });
+    if (heard.length) this.set(this.aloud(heard));
     if (this.announcer.waits) this.patience.set(PATIENCE, () => this.announce(this.timeline.list()));
+  }
+
+  /** What is read aloud of messages: of those that have come, and of the one that somebody came to. */
+  private aloud(items: Item[], event?: string): Partial<State> {
+    const told = event ? items.filter((each) => each.eventId === event && each.content.type !== "event") : items;
+    return told.length ? { announcement: { items: told, turn: (this.now.announcement?.turn ?? 0) + 1 } } : {};
   }
 
   /** What was said at a time, or next after it: some events have no row. */

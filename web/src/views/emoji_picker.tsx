@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { allEmoji } from "../platform/emoji";
+import { isTouched } from "./hands/arrive";
 import { useLater } from "./use";
 
 export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
@@ -13,6 +14,7 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
     <div className="picker">
       <input
         className="input"
+        autoFocus={!isTouched()}
         aria-label={t("emoji.search")}
         title={t("emoji.search")}
         placeholder={t("emoji.search")}

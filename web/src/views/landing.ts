@@ -52,12 +52,17 @@ export function useLanding(
       else if (!isLanding.current && looks >= AFTER) end();
     });
     aim();
-    // whoever moves by themselves is not held
+    // whoever moves by themselves is not held, and what somebody points at stays under the pointer
     const frame = box.current;
+    const point = (): void => {
+      if (!isLanding.current) end();
+    };
+    frame?.addEventListener("pointermove", point, { passive: true });
     for (const name of HANDS) frame?.addEventListener(name, end, { passive: true });
     return () => {
       isLanding.current = false;
       stop();
+      frame?.removeEventListener("pointermove", point);
       for (const name of HANDS) frame?.removeEventListener(name, end);
     };
   }, [target]);

@@ -114,8 +114,15 @@ function ReactButton({ item, room }: { item: Item; room: RoomViewModel }) {
               );
             return (
               <div className="quick">
-                {QUICK.map((each) => (
-                  <button type="button" key={each} className="ib" aria-label={each} onClick={() => choose(each)}>
+                {QUICK.map((each, index) => (
+                  <button
+                    type="button"
+                    key={each}
+                    className="ib"
+                    aria-label={each}
+                    autoFocus={index === 0}
+                    onClick={() => choose(each)}
+                  >
                     <span className="e">{each}</span>
                   </button>
                 ))}

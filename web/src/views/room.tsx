@@ -9,7 +9,7 @@ import { levelName } from "./format";
 import { Banner } from "./frame";
 import { HadToLeave } from "./had_to_leave";
 import { useArrival } from "./hands/arrive";
-import { usePanel } from "./hands/panel";
+import { useCameFrom, usePanel } from "./hands/panel";
 import { Asked, BackToList, NotHere } from "./not_in_room";
 import { OrderBar } from "./order_bar";
 import { PinBar } from "./pin_bar";
@@ -37,6 +37,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   const { arrivals } = useSnapshot(main);
   const place = useArrival<HTMLElement>(`${isHere} ${arrivals}`);
   const book = panel?.name === "playbook" ? panel.id : null;
+  const from = useCameFrom(panel);
   usePanel(panel !== null && book === null, place);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (farewell) return <HadToLeave model={model} farewell={farewell} back={<BackToList alone />} />;
@@ -90,7 +91,13 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
             </aside>
           }
         >
-          <SidePanel key={`${panel.name} ${"id" in panel ? panel.id : ""}`} room={model} details={details} panel={panel} />
+          <SidePanel
+            key={`${panel.name} ${"id" in panel ? panel.id : ""}`}
+            room={model}
+            details={details}
+            panel={panel}
+            from={from}
+          />
         </Suspense>
       )}
       {viewing && (

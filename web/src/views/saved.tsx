@@ -9,6 +9,7 @@ import { reminderTimes } from "../viewmodels/reminder_times";
 import type { Kept } from "../viewmodels/saved";
 import { day, full, time } from "./format";
 import { Banner } from "./frame";
+import { useArrival } from "./hands/arrive";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
@@ -22,12 +23,13 @@ export function Saved() {
   const { saved } = useMain();
   const phone = useMedia("(max-width: 767px)");
   const { now, later, untimed, done, isLocked, undo, problem, risen } = useSnapshot(saved);
+  const place = useArrival<HTMLElement>("saved");
   const [isDone, setDone] = useState(false);
   const [asked, setAsked] = useState<SavedMessage | null>(null);
   useEffect(() => saved.show(), [saved]);
   const count = now.length + later.length + untimed.length;
   return (
-    <main className="panel savedpage" data-region tabIndex={-1} aria-label={t("saved.title")}>
+    <main className="panel savedpage" data-region tabIndex={-1} aria-label={t("saved.title")} ref={place}>
       <Banner />
       <div className="savedbody">
         <div className="row g2">

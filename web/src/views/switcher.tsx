@@ -11,7 +11,7 @@ import { useMain, useSnapshot } from "./use";
 export function Switcher({ model }: { model: SwitcherViewModel }) {
   const { t } = useTranslation();
   const main = useMain();
-  const { typed, results, searching, indexed } = useSnapshot(model);
+  const { typed, results, found, searching, indexed } = useSnapshot(model);
   const [chosen, setChosen] = useState(0);
   const id = useId();
   const at = Math.min(chosen, results.length - 1);
@@ -93,8 +93,14 @@ export function Switcher({ model }: { model: SwitcherViewModel }) {
               </div>
             ))}
           </div>
-          <p className="switchfoot t12 muted" role="status">
-            {searching ? t("switcher.searching") : results.length ? t("switcher.help") : t("switcher.none")}
+          <p className="switchfoot t12 muted">
+            <span role="status">
+              {searching
+                ? t("switcher.searching")
+                : found
+                  ? t("switcher.count", { count: found, help: t("switcher.help") })
+                  : typed.trim() && t("switcher.none")}
+            </span>
             <span className="row g1">
               <Icon name="lock" size={13} />
               {t("switcher.local", { count: indexed })}

@@ -131,7 +131,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
         }}
       >
         {(reply || editing) && (
-          <p className="replying">
+          <p className="replying" role="status">
             <Icon name={editing ? "edit" : "reply"} size={16} />
             <span className="grow cut">
               {editing ? (

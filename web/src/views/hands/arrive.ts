@@ -10,7 +10,7 @@ const STOP = `${CONTROL}, [contenteditable=true], [tabindex]`;
 const IN_DIALOG = [`.dbody :is(${FIELD})`, ".dfoot [data-safe]", ".dfoot [data-go]"];
 
 /** On a touch screen a field that takes the focus brings its keyboard up, over what one wanted to read. */
-const isTouched = (): boolean => matchMedia("(pointer: coarse)").matches;
+export const isTouched = (): boolean => matchMedia("(pointer: coarse)").matches;
 
 const isShown = (each: HTMLElement): boolean => each.isConnected && each.checkVisibility({ visibilityProperty: true });
 

@@ -1,9 +1,10 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Member, RoomDetails } from "../../matrix/types";
 import { byReach, MembersViewModel, MOST_BY_REACH, roleOf } from "../../viewmodels/members";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { serverOf } from "../format";
+import { give } from "../hands/arrive";
 import { asOneStop } from "../hands/one_stop";
 import { StatusDot, StatusLine, useStatuses } from "../status";
 import { Avatar } from "../ui/avatar";
@@ -13,13 +14,24 @@ import { useMain, useOwned, useSnapshot } from "../use";
 import { AwaitedPeople } from "./awaited";
 import { InviteDialog } from "./invite_dialog";
 
-export function Members({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
+interface Props {
+  room: RoomViewModel;
+  details: RoomDetails;
+  /** Whose card one comes back from. */
+  from: string | null;
+}
+
+export function Members({ room, details, from }: Props) {
   const { t } = useTranslation();
   const model = useOwned(() => room.make(MembersViewModel), room.id);
   const { shown, loading, filter, problem, members, awaited, busy } = useSnapshot(model);
   const [inviting, setInviting] = useState(false);
   const statuses = useStatuses();
   const { isOn } = useSnapshot(statuses);
+  const body = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (from && !loading) give(body.current?.querySelector<HTMLElement>(`[data-person="${CSS.escape(from)}"]`));
+  }, [from, loading]);
   const title = (group: string): string =>
     t(["here", "busy", "away"].includes(group) ? `status.group.${group}` : `members.group.${group}`);
   const groups = (["knock", "join", "invite", "ban"] as const).flatMap((each): Array<[string, Member[]]> => {
@@ -27,9 +39,9 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
     return each === "join" && isOn && people.length <= MOST_BY_REACH ? byReach(people, statuses.of) : [[each, people]];
   });
   return (
-    <div className="panelbody">
+    <div className="panelbody" ref={body}>
       <div className="row g2">
-        <SearchBox next label={t("members.filter")} value={filter} onText={model.setFilter} />
+        <SearchBox next={!from} label={t("members.filter")} value={filter} onText={model.setFilter} />
         {details.may.invite && (
           <button type="button" className="btn main" onClick={() => setInviting(true)}>
             <Icon name="userplus" size={18} />
@@ -51,7 +63,7 @@ export function Members({ room, details }: { room: RoomViewModel; details: RoomD
                 <ul>
                   {people.slice(0, 500).map((each) => (
                     <li key={each.id}>
-                      <MemberRow member={each} model={model} room={room} details={details} />
+                      <MemberRow member={each} model={model} room={room} details={details} isNext={each.id === from} />
                     </li>
                   ))}
                 </ul>
@@ -79,18 +91,26 @@ function MemberRow({
   model,
   room,
   details,
+  isNext,
 }: {
   member: Member;
   model: MembersViewModel;
   room: RoomViewModel;
   details: RoomDetails;
+  isNext: boolean;
 }) {
   const { t } = useTranslation();
   const main = useMain();
   const role = roleOf(member.level);
   return (
     <div className="personrow">
-      <button type="button" className="row g3 grow min0" onClick={() => main.openPanel({ name: "person", id: member.id })}>
+      <button
+        type="button"
+        className="row g3 grow min0"
+        data-person={member.id}
+        data-next={isNext || undefined}
+        onClick={() => main.openPanel({ name: "person", id: member.id })}
+      >
         <Avatar id={member.id} name={member.name} picture={member.avatar} dot={<StatusDot id={member.id} />} />
         <span className="min0">
           <span className="cut strong block">{member.name}</span>

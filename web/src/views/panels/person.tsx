@@ -57,8 +57,12 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
           </>
         )}
         <StatusSeen id={id} />
-        <dt>{t("person.shared")}</dt>
-        <dd>{t("person.sharedRooms", { count: shared })}</dd>
+        {shared > 0 && (
+          <>
+            <dt>{t("person.shared")}</dt>
+            <dd>{t("person.sharedRooms", { count: shared })}</dd>
+          </>
+        )}
       </dl>
       <Problem problem={problem} />
       <ul className="actions mt4">

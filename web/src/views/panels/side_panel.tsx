@@ -18,9 +18,11 @@ interface Props {
   room: RoomViewModel;
   details: RoomDetails;
   panel: Panel;
+  /** Whose card one comes back from. */
+  from: string | null;
 }
 
-export function SidePanel({ room, details, panel }: Props) {
+export function SidePanel({ room, details, panel, from }: Props) {
   const { t } = useTranslation();
   const main = useMain();
   const covers = useMedia("(max-width: 1023px)");
@@ -50,7 +52,7 @@ export function SidePanel({ room, details, panel }: Props) {
           <Icon name="x" />
         </button>
       </header>
-      <Body room={room} details={details} panel={panel} />
+      <Body room={room} details={details} panel={panel} from={from} />
     </Region>
   );
 }
@@ -60,13 +62,13 @@ function ThreadBell({ room, id }: { room: RoomViewModel; id: string }) {
   return <Follow head={head} />;
 }
 
-function Body({ room, details, panel }: Props) {
+function Body({ room, details, panel, from }: Props) {
   const { timeline } = room;
   switch (panel.name) {
     case "thread":
       return <Thread id={panel.id} room={room} details={details} />;
     case "members":
-      return <Members room={room} details={details} />;
+      return <Members room={room} details={details} from={from} />;
     case "person":
       return <PersonCard id={panel.id} room={room} details={details} />;
     case "pins":
