@@ -307,7 +307,7 @@ await play({
       ["confirm", "", "heading", "Confirmez cet appareil"],
       ["confirm", () => phone.getByRole("button", { name: "Plus tard" }).tap(), "heading", "Discussions"],
       ["list", () => phone.getByRole("link", { name: /^Préfecture/ }).tap(), "heading", "Préfecture"],
-      ["room", () => phone.getByRole("link", { name: /discussions/i }).first().tap(), "heading", "Discussions"],
+      ["room", () => phone.getByRole("link", { name: /discussions/i }).first().tap(), "link", /^Préfecture/],
     ]);
     await phone.context().close();
   },

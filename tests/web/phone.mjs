@@ -69,8 +69,10 @@ await play({
     await karim.getByRole("menuitem", { name: "Membres" }).click();
     await look(karim, "phone-members");
     await karim.getByRole("main").getByRole("button", { name: "Fermer" }).click();
+    const room = await karim.getByRole("heading", { level: 1 }).first().innerText();
     await karim.getByRole("link", { name: "Retour aux discussions" }).click();
     await karim.getByRole("heading", { level: 1, name: "Discussions" }).waitFor();
+    await karim.waitForFunction((name) => document.activeElement?.matches("a.room") && document.activeElement.textContent.includes(name), room); // the row one came by
     await look(karim, "phone-list");
     await karim.getByRole("link", { name: "Réglages" }).click();
     await look(karim, "phone-settings");

@@ -10,6 +10,7 @@ import { Banner } from "./frame";
 import { HadToLeave } from "./had_to_leave";
 import { useArrival } from "./hands/arrive";
 import { useCameFrom, usePanel } from "./hands/panel";
+import { useShownRoom } from "./hands/shown_room";
 import { Asked, BackToList, NotHere } from "./not_in_room";
 import { OrderBar } from "./order_bar";
 import { PinBar } from "./pin_bar";
@@ -38,6 +39,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   const place = useArrival<HTMLElement>(`${isHere} ${arrivals}`);
   const book = panel?.name === "playbook" ? panel.id : null;
   const from = useCameFrom(panel);
+  useShownRoom(model.id);
   usePanel(panel !== null && book === null, place);
   if (membership === "invite" || membership === "knock") return <Asked model={model} />;
   if (farewell) return <HadToLeave model={model} farewell={farewell} back={<BackToList alone />} />;

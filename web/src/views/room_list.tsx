@@ -5,6 +5,7 @@ import "../styles/threads.css";
 import type { Filter } from "../viewmodels/room_list";
 import { AccountMenu, Banner } from "./frame";
 import { useArrival } from "./hands/arrive";
+import { takeShownRoom } from "./hands/shown_room";
 import type { Asked } from "./list/dialogs";
 import { DoneBar, MovingHelp } from "./list/done";
 import { Entries } from "./list/entries";
@@ -32,6 +33,7 @@ export function RoomList() {
   const Region = phone ? "main" : "section"; // on a phone the list is the screen
   const shown = spaces.find((each) => each.id === space);
   const place = useArrival<HTMLElement>("list");
+  const [from] = useState(() => (phone ? takeShownRoom() : null));
   return (
     <Region className="list" aria-label={t("list.label")} data-region tabIndex={-1} ref={phone ? place : undefined}>
       <div className="listhead">
@@ -99,6 +101,7 @@ export function RoomList() {
       </div>
       <MovingHelp />
       <Sections
+        from={from}
         ask={setAsked}
         nothing={
           total === 0 ? (

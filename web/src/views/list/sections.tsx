@@ -17,7 +17,14 @@ import { SectionHead } from "./section_head";
 
 const RoomMenu = lazy(() => import("./room_menu").then((each) => ({ default: each.RoomMenu })));
 
-export function Sections({ nothing, ask }: { nothing: React.ReactNode; ask: (what: Asked) => void }) {
+interface Props {
+  nothing: React.ReactNode;
+  ask: (what: Asked) => void;
+  /** The room that one comes back from. */
+  from: string | null;
+}
+
+export function Sections({ nothing, ask, from }: Props) {
   const { t } = useTranslation();
   const main = useMain();
   const { list, acts } = main;
@@ -31,6 +38,9 @@ export function Sections({ nothing, ask }: { nothing: React.ReactNode; ask: (wha
   const stops = useMemo(() => stopsOf(sections, closed), [sections, closed]);
   const roving = useRoving(box, stops, open);
   const { current, goTo } = roving;
+  useEffect(() => {
+    if (from) goTo(from);
+  }, [from, goTo]);
   const [menu, setMenu] = useState<Opened | null>(null);
   const inMenu = menu && list.find(menu.id);
   const titleOf = (section: Section): string => section.title ?? t(`list.section.${section.name}`);
