@@ -20,6 +20,7 @@ export function messageContent(room: Room, message: Outgoing, threadId: string |
       ...content,
       body: `* ${message.body}`,
       ...(message.html ? { formatted_body: `* ${message.html}` } : {}),
+      "m.mentions": mentions({ ...message, mentions: message.mentions.filter((each) => !message.told?.includes(each)) }),
       "m.new_content": content,
       "m.relates_to": { rel_type: RelationType.Replace, event_id: message.edits },
     });

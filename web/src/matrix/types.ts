@@ -282,6 +282,8 @@ export interface Outgoing {
   emote?: boolean;
   replyTo?: string;
   edits?: string;
+  /** Whom the message named before it was edited: they are not told again. */
+  told?: string[];
 }
 
 export type Connection = "starting" | "online" | "offline";

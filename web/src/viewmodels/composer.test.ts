@@ -115,6 +115,29 @@ describe("a draft", () => {
   });
 });
 
+describe("whom a message names", () => {
+  const link = `<a href="https://matrix.to/#/${encodeURIComponent(ANNE.id)}">@${ANNE.name}</a>`;
+  const body = `Bonjour @${ANNE.name}`;
+  const named = item({ mine: true, content: { type: "text", body, html: `Bonjour ${link}`, emote: false, notice: false } });
+
+  test("outlives an edit, and they are not told twice", async () => {
+    const { model, say, sent } = await opened();
+    model.edit(named);
+    await say(`${body} !`);
+    expect(sent).toMatchObject([{ mentions: [ANNE.id], told: [ANNE.id] }]);
+    expect(sent[0].html).toContain(link);
+  });
+
+  test("outlives a reload of a draft, and what was edited meanwhile", async () => {
+    const { model, say, sent } = await opened({ draft: body });
+    model.edit(item({ mine: true, content: { type: "text", body: "autre", html: null, emote: false, notice: false } }));
+    await say("autre chose");
+    await settled();
+    await say(body);
+    expect(sent).toMatchObject([{ mentions: [] }, { mentions: [ANNE.id] }]);
+  });
+});
+
 describe("sending", () => {
   test("nothing is sent for nothing", async () => {
     const { say, sent } = await opened();

@@ -9,7 +9,8 @@ import type { PreparedFile } from "../platform/prepared_file";
 import { commandOf } from "./commands";
 import { composeNow, loadMarkdown } from "./composing";
 import type { Drafts } from "./drafts";
-import { type Sources, type Suggestion, suggestionsFor } from "./suggestions";
+import { namedByLinks, namedIn, toldBy } from "./named_people";
+import { completed, type Sources, type Suggestion, suggestionsFor } from "./suggestions";
 import { type TrayNeeds, TrayViewModel } from "./tray";
 import { UploadsViewModel } from "./uploads";
 import { ViewModel } from "./view_model";
@@ -87,6 +88,7 @@ export class ComposerViewModel extends ViewModel<State> {
     this.uploads = new UploadsViewModel(needs.conversation, threadId);
     this.scope.owns(() => this.uploads.close());
     void this.lookScheduled();
+    this.recall();
     loadMarkdown().catch(() => {}); // at hand before something is sent
   }
 
@@ -106,8 +108,6 @@ export class ComposerViewModel extends ViewModel<State> {
     this.typingSince = typing ? this.scope.clock.now() : 0;
     this.needs.conversation.setTyping(typing);
   }
-
-  // ----------------------------------------------------------------------------------------------------- completion
 
   private async suggest(before: string): Promise<void> {
     const turn = ++this.asked;
@@ -129,13 +129,17 @@ export class ComposerViewModel extends ViewModel<State> {
   readonly completion = (suggestion: Suggestion): string => {
     this.asked++; // what is still being looked for is no longer wanted
     this.set({ suggestions: [] });
-    if (suggestion.kind === "room") return "@salon ";
-    if (suggestion.kind === "named") return suggestion.emoji;
-    if (suggestion.kind === "emoji") return `${suggestion.emoji} `;
-    if (suggestion.kind === "command") return `/${suggestion.name} `;
-    this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
-    return `@${suggestion.person.name} `;
+    if (suggestion.kind === "person")
+      this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
+    return completed(suggestion);
   };
+
+  /** A draft knows names only: who is found by theirs before it is sent is named. */
+  private recall(): void {
+    const { text } = this.now;
+    const found = (all: Parameters<typeof namedIn>[1]) => (this.mentions = [...this.mentions, ...namedIn(text, all)]);
+    if (text.includes("@")) void this.needs.people().then(found, () => {});
+  }
 
   readonly insert = (text: string, from: number, to: number): void => {
     const before = this.now.text.slice(0, from) + text;
@@ -154,8 +158,6 @@ export class ComposerViewModel extends ViewModel<State> {
     if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
   }
 
-  // ---------------------------------------------------------------------------------------------------- reply and edit
-
   readonly reply = (item: Item): void =>
     this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
 
@@ -169,7 +171,8 @@ export class ComposerViewModel extends ViewModel<State> {
 
   readonly edit = (item: Item): void => {
     if (item.content.type !== "text") return;
-    const { body } = item.content;
+    const { body, html } = item.content;
+    this.mentions = namedByLinks(html ?? "");
     this.set({ editing: item, reply: null, text: body, caret: { at: body.length, turn: this.now.caret.turn + 1 } });
   };
 
@@ -183,14 +186,13 @@ export class ComposerViewModel extends ViewModel<State> {
   readonly escape = (): boolean => {
     if (this.now.suggestions.length) this.hideSuggestions();
     else if (this.now.worry) this.set({ worry: null });
-    else if (this.now.editing)
+    else if (this.now.editing) {
       this.set({ editing: null, text: this.needs.drafts.of(this.needs.conversation.id, this.threadId) });
-    else if (this.now.reply) this.set({ reply: null });
+      this.recall();
+    } else if (this.now.reply) this.set({ reply: null });
     else return false;
     return true;
   };
-
-  // ---------------------------------------------------------------------------------------------------------- sending
 
   /** `sure`: the warning about secrets was read. `at`: later, in milliseconds. */
   readonly send = async (sure = false, at: number | null = null): Promise<void> => {
@@ -208,7 +210,7 @@ export class ComposerViewModel extends ViewModel<State> {
     const worry = this.isOpen() ? worryAbout(said) : null;
     if (worry && !sure) return this.set({ worry });
     if (reply) message.replyTo = reply.eventId;
-    if (editing) message.edits = editing.eventId;
+    if (editing) Object.assign(message, { edits: editing.eventId, told: toldBy(editing) });
     if (reply && !reply.mine && !message.mentions.includes(reply.sender.id)) message.mentions.push(reply.sender.id);
     if (files) void this.tray.send(message, composed);
     this.clear();
@@ -243,7 +245,8 @@ export class ComposerViewModel extends ViewModel<State> {
     this.needs.conversation.setTyping(false);
     const text = had ? this.needs.drafts.of(this.needs.conversation.id, this.threadId) : "";
     this.set({ text, reply: null, editing: null, suggestions: [], worry: null, problem: null });
-    if (!had) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, "");
+    if (had) this.recall();
+    else this.needs.drafts.keep(this.needs.conversation.id, this.threadId, "");
   }
 
   /** Null when it cannot be had, or when this text waits for it already. */
@@ -278,8 +281,6 @@ export class ComposerViewModel extends ViewModel<State> {
     await this.needs.conversation.scheduled.remove(id, now).catch((error) => this.set({ problem: explain(error) }));
     await this.lookScheduled();
   };
-
-  // ----------------------------------------------------------------------------------------------------------- pasting
 
   /** Returns whether the text was kept aside, to be offered as a file. */
   readonly paste = (text: string): boolean => {

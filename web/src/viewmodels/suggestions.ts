@@ -42,3 +42,11 @@ export async function suggestionsFor(before: string, needs: Sources): Promise<Su
       : [];
   return [...people, ...whole].slice(0, MOST);
 }
+
+/** What a suggestion puts into the text. */
+export function completed(suggestion: Suggestion): string {
+  if (suggestion.kind === "room") return "@salon ";
+  if (suggestion.kind === "named") return suggestion.emoji;
+  if (suggestion.kind === "emoji") return `${suggestion.emoji} `;
+  return suggestion.kind === "command" ? `/${suggestion.name} ` : `@${suggestion.person.name} `;
+}
