@@ -27,6 +27,18 @@ await play({
     await html("fin", "<b>Bonjour</b>");
     await sees(claire, "Bonjour");
   },
+  async "a link to a person, a discussion or a message has its name; another keeps its words"() {
+    const there = await send({ msgtype: "m.text", body: "Cible" });
+    const own = `${server}/#/room/${encodeURIComponent(room)}`;
+    const plain = await send({ msgtype: "m.text", body: `Voir https://matrix.to/#/@claire:localhost,\n${own} et ${own}/${encodeURIComponent(there)} <b>` });
+    await row(plain).getByText("Voir @Claire Vasseur").waitFor();
+    await row(plain).getByRole("link", { name: "Ailleurs", exact: true }).waitFor();
+    assert((await row(plain).innerText()).includes("<b>"), "what is written as text became markup");
+    await row(plain).getByRole("link", { name: "Message dans Ailleurs", exact: true }).click();
+    await row(there).and(claire.locator(".lit")).waitFor();
+    const lie = await html("x", '<a href="https://matrix.to/#/!elsewhere:evil.example">Ailleurs, la vraie</a>');
+    await row(lie).getByRole("link", { name: "Ailleurs, la vraie", exact: true }).waitFor();
+  },
   async "a list keeps its numbers, in the message and in one line"() {
     const event = await html("4. quatre\n5. cinq", '<ol start="4"><li>quatre</li><li>cinq</li></ol><ul><li>et</li></ul>');
     await row(event).locator('ol[start="4"]').waitFor();

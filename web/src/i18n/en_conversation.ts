@@ -76,6 +76,7 @@ export const CONVERSATION: Record<string, string> = {
   "place.copy": "Copy the coordinates",
   "place.copied": "Coordinates copied",
   "saved.title": "To do",
+  "link.message": "Message in {{room}}",
   "saved.hint":
     "The messages that you keep for later. Only you see them here. A reminder rings on your devices where Chappe is open; elsewhere it waits until you open it.",
   "saved.count_one": "{{count}} due now",

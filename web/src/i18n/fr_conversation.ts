@@ -79,6 +79,7 @@ export const CONVERSATION: Record<string, string> = {
   "place.copy": "Copier les coordonnées",
   "place.copied": "Coordonnées copiées",
   "saved.title": "À traiter",
+  "link.message": "Message dans {{room}}",
   "saved.hint":
     "Les messages que vous gardez pour plus tard. Vous seul les voyez ici. Un rappel sonne sur vos appareils où Chappe est ouvert ; ailleurs, il vous attend à la prochaine ouverture.",
   "saved.count_one": "{{count}} à traiter maintenant",

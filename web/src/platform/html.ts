@@ -74,12 +74,13 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
   if (!language) node.removeAttribute("class");
 });
 
-/** `nameOf`: how somebody is called here. `hidden`: the words on what is only shown when it is asked for. A link to a person shows that, whatever the sender has written on it. */
+/** `nameOf`: how somebody is called here. `called`: what a link is called where one knows better than the sender. `hidden`: the words on what is only shown when it is asked for. A link to a person shows that, whatever the sender has written on it. */
 export function harmless(
   html: string,
   me: string,
   nameOf: (id: string) => string,
   hidden: (reason: string) => string = (reason) => reason,
+  called: (href: string) => string | null = () => null,
 ): string {
   const clean = purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
@@ -92,6 +93,8 @@ export function harmless(
   flatten(clean);
   for (const link of clean.querySelectorAll("a")) {
     const person = /^https:\/\/matrix\.to\/#\/(@[^/?]+)/.exec(safeDecode(link.getAttribute("href") ?? ""));
+    const name = person ? null : called(link.getAttribute("href") ?? "");
+    if (name !== null) Object.assign(link, { textContent: name, className: "at", title: link.getAttribute("href") });
     if (!person) continue;
     const pill = document.createElement("span");
     pill.className = person[1] === me ? "at me" : "at";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { matrixLink, ownLink, readLink } from "./links";
+import { called, matrixLink, mayLink, ownLink, readLink } from "./links";
 
 const HERE = "https://chappe.example";
 const read = (href: string) => readLink(href, HERE);
@@ -50,4 +50,18 @@ describe("links to messages and rooms", () => {
     expect(read(matrixLink(linked))).toEqual(linked);
     expect(read(ownLink(linked, HERE))).toEqual(linked);
   });
+});
+
+test("a link to where one is has a name; another keeps its words", () => {
+  const nameOf = (room: string): string | undefined => (room === "!a:b" ? "Crue" : undefined);
+  const name = (href: string): unknown => called(href, "https://here.example", nameOf);
+  expect(name("https://matrix.to/#/!a:b")).toEqual({ room: "Crue", isMessage: false });
+  expect(name("https://here.example/#/room/!a%3Ab/%24event")).toEqual({ room: "Crue", isMessage: true });
+  for (const other of ["https://matrix.to/#/!c:d", "https://e.org/#/room/!a:b", "Crue", "matrix:u/anne:b"])
+    expect(name(other)).toBe(null);
+  expect(
+    ["voir https://matrix.to/#/@a:b", "https://here.example/#/room/!a", "https://e.org"].map((each) =>
+      mayLink(each, "https://here.example"),
+    ),
+  ).toEqual([true, true, false]);
 });

@@ -27,6 +27,21 @@ export function readLink(href: string, origin: string): Linked | null {
   return null;
 }
 
+/** What a link is to somebody who is in the room that it leads to; null for all others: their own words stay. */
+export function called(
+  href: string,
+  origin: string,
+  nameOf: (room: string) => string | undefined,
+): { room: string; isMessage: boolean } | null {
+  const linked = readLink(href, origin);
+  const room = linked && nameOf(linked.room);
+  return linked && room ? { room, isMessage: linked.event !== null } : null;
+}
+
+/** Whether a text may have such a link. */
+export const mayLink = (text: string, origin: string): boolean =>
+  text.includes("https://matrix.to/#/") || text.includes(`${origin}/#/room/`);
+
 function fromParts(text: string, isMatrixTo: boolean): Linked | null {
   const [path, query] = text.split("?", 2);
   const parts = path.split("/").filter(Boolean).map(decoded);

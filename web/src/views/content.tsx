@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { Attachment, Item, LockedReason, RoomDetails } from "../matrix/types";
 import { escaped, pieces } from "../platform/html";
 import { plain } from "../platform/plain";
+import { mayLink } from "../viewmodels/links";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Scanned } from "./attachment";
 import { OrderCard } from "./order";
@@ -10,7 +11,7 @@ import { PlaceCard } from "./place_card";
 import { PlaybookCard } from "./playbook_card";
 import { RichText } from "./rich_text";
 import { Icon } from "./ui/icon";
-import { useApp, useLater, useSnapshot } from "./use";
+import { useApp, useLater, useMain, useSnapshot } from "./use";
 
 interface Props {
   item: Item;
@@ -87,6 +88,14 @@ const linked = (text: string): React.ReactNode =>
     ),
   );
 
+/** The same as formatted text, in which links to people and discussions have their names. */
+const withLinks = (text: string): string =>
+  pieces(text)
+    .map(({ text: part, link }) =>
+      link ? `<a href="${escaped(part)}">${escaped(part)}</a>` : escaped(part).replaceAll("\n", "<br>"),
+    )
+    .join("");
+
 /** What an item says, in plain words: for announcements, copies and quotations. */
 export function textFor(item: Item, t: TFunction): string {
   const { content } = item;
@@ -104,9 +113,11 @@ export function textFor(item: Item, t: TFunction): string {
 
 function Text({ item, room, details }: { item: Item; room: RoomViewModel; details: RoomDetails }) {
   const app = useApp();
+  const { origin } = useMain();
   const { linkPreviews } = useSnapshot(app.preferences);
   const content = item.content as Extract<Item["content"], { type: "text" }>;
-  const said = content.emote && content.html ? `<em>${escaped(item.sender.name)}</em> ${content.html}` : content.html;
+  const html = content.html ?? (mayLink(content.body, origin) ? withLinks(content.body) : null);
+  const said = content.emote && html ? `<em>${escaped(item.sender.name)}</em> ${html}` : html;
   const big = /^\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\u200d|\ufe0f|\s){0,8}$/u.test(content.body);
   const className = `txt${big ? " bigmoji" : ""}${content.notice ? " muted" : ""}`;
   return (

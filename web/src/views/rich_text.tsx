@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { harmless, turnSpoiler } from "../platform/html";
+import { called } from "../viewmodels/links";
 import type { MainViewModel } from "../viewmodels/main";
 import type { RoomViewModel } from "../viewmodels/room";
 import { useApp, useMain } from "./use";
@@ -20,8 +21,12 @@ export function RichText({ html, room, className = "txt" }: { html: string; room
         me,
         (id) => room.nameOf(id),
         (reason) => (reason ? t("spoiler.because", { reason }) : t("spoiler.show")),
+        (href) => {
+          const there = called(href, main.origin, (id) => main.list.find(id)?.name);
+          return there && (there.isMessage ? t("link.message", { room: there.room }) : there.room);
+        },
       ),
-    [html, me, room, t],
+    [html, me, room, main, t],
   );
   useEffect(() => {
     for (const each of box.current?.querySelectorAll<HTMLElement>("[data-emoticon]") ?? [])
