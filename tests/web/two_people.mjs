@@ -155,6 +155,16 @@ await play({
     await lea.getByText("Hors connexion. Vos messages partiront").waitFor();
     await lea.getByRole("link", { name: /^Première heure/ }).waitFor();
     for (const each of ["Écrit avec le réseau", "Écrit sans réseau", "En attente du réseau"]) await sees(lea, each);
+    await lea.getByRole("link", { name: "Forums" }).click(); // whose files have not been fetched yet
+    await lea.getByText("Cette partie n’est pas encore sur cet appareil").waitFor();
+    await look(lea, "offline-part");
+    await lea.getByRole("link", { name: "Discussions" }).click();
+    await lea.getByRole("link", { name: /^Première heure/ }).click();
+    await sees(lea, "Écrit sans réseau");
+    await lea.getByRole("link", { name: "Forums" }).click();
+    await lea.getByText("Cette partie n’est pas encore sur cet appareil").waitFor();
+    await lea.context().setOffline(false);
+    await lea.getByRole("searchbox", { name: /Chercher un forum/ }).or(lea.getByLabel(/Chercher un forum/)).first().waitFor();
     await lea.context().close();
   },
   async "a code that was replaced is recognised as old"() {

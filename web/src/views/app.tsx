@@ -10,6 +10,7 @@ import { nextRegion } from "./hands/regions";
 import { SignIn } from "./sign_in";
 import { StatusContext } from "./status";
 import { useRouteTitle, useTitle } from "./title";
+import { Boundary } from "./ui/boundary";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
 import { AppContext, MainContext, useApp, useMade, useMain, useMedia, useSnapshot } from "./use";
@@ -39,7 +40,9 @@ export function App({ model }: { model: AppViewModel }) {
   useEffect(keepHands, []);
   return (
     <AppContext.Provider value={model}>
-      <Stage />
+      <Boundary>
+        <Stage />
+      </Boundary>
     </AppContext.Provider>
   );
 }
@@ -178,26 +181,30 @@ function Main() {
         </Suspense>
         {showRest && !ready && route.screen !== "home" && <Waiting />}
         {showRest && (ready || route.screen === "home") && (
-          <Suspense fallback={<Waiting />}>
-            {route.screen === "home" && <Welcome />}
-            {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
-            {route.screen === "threads" && <ThreadPlace room={route.room} thread={route.thread} model={room} />}
-            {route.screen === "saved" && <Saved />}
-            {route.screen === "forums" && <Forums />}
-            {route.screen === "files" && <FilesPage />}
-            {route.screen === "search" && <SearchPage ask={route.ask} />}
-            {route.screen === "settings" && <Settings page={route.page} />}
-            {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} filter={route.filter} />}
-          </Suspense>
+          <Boundary key={`${route.screen} ${room?.id ?? ""}`}>
+            <Suspense fallback={<Waiting />}>
+              {route.screen === "home" && <Welcome />}
+              {route.screen === "room" && room && <Room key={room.id} model={room} panel={panel} />}
+              {route.screen === "threads" && <ThreadPlace room={route.room} thread={route.thread} model={room} />}
+              {route.screen === "saved" && <Saved />}
+              {route.screen === "forums" && <Forums />}
+              {route.screen === "files" && <FilesPage />}
+              {route.screen === "search" && <SearchPage ask={route.ask} />}
+              {route.screen === "settings" && <Settings page={route.page} />}
+              {route.screen === "admin" && <Admin organisation={route.organisation} view={route.view} filter={route.filter} />}
+            </Suspense>
+          </Boundary>
         )}
         {phone && route.screen !== "room" && !isThread && <Rail phone />}
       </div>
-      <Suspense>
-        {dialog?.name === "create" && <CreateRoom model={dialog.model} />}
-        {dialog?.name === "switcher" && <Switcher model={dialog.model} />}
-        {dialog?.name === "verification" && <VerificationDialog model={dialog.model} />}
-        {shared && <SharedDialog shared={shared} />}
-      </Suspense>
+      <Boundary key={dialog?.name}>
+        <Suspense>
+          {dialog?.name === "create" && <CreateRoom model={dialog.model} />}
+          {dialog?.name === "switcher" && <Switcher model={dialog.model} />}
+          {dialog?.name === "verification" && <VerificationDialog model={dialog.model} />}
+          {shared && <SharedDialog shared={shared} />}
+        </Suspense>
+      </Boundary>
       <Asked />
       <div className="toast" role="status" aria-live="polite">
         {notice && <p key={notice.turn}>{t(notice.key, notice.values ?? {})}</p>}
