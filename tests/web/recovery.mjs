@@ -1,5 +1,5 @@
 // What opens one's messages on another device: passkeys that make a key (WebAuthn "prf"), the code, and what is left without either.
-import { arrive, assert, createRoom, look, messages, play, say, sees, server, signInAgain, visit } from "./stage.mjs";
+import { arrive, assert, createRoom, look, messages, play, register, say, sees, server, signInAgain } from "./stage.mjs";
 
 const ROOM = "Crue du Rhône";
 let sophie, karim, card;
@@ -29,20 +29,6 @@ async function onAnotherDevice(page) {
   await page.getByRole("heading", { name: "Confirmez cet appareil" }).waitFor();
 }
 
-/** What a first sign-in asks before the code: a name. */
-async function register(name) {
-  const page = await visit();
-  page.user = name.split(" ")[0].toLowerCase();
-  page.password = `correct horse ${page.user}`;
-  await page.goto(server);
-  await page.getByRole("button", { name: "Créer mon compte" }).click();
-  await page.locator("#username").fill(page.user);
-  await page.locator("#password").fill(page.password);
-  await page.keyboard.press("Enter");
-  await page.getByLabel("Votre nom").fill(name);
-  return page;
-}
-
 async function stored(page, type) {
   const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
   const { access_token, user_id } = await login.json();
@@ -63,6 +49,7 @@ const open = async (page) => {
 await play({
   async "a first sign-in offers a passkey; one that makes no key is said in words, and nothing was kept"() {
     sophie = await register("Sophie Lambert");
+    await sophie.getByLabel("Votre nom").fill("Sophie Lambert");
     const plain = await authenticator(sophie, { hasPrf: false });
     await sophie.getByRole("button", { name: "Continuer" }).click();
     await sophie.getByRole("heading", { name: /Comment rouvrir vos messages/ }).waitFor();

@@ -29,8 +29,8 @@ export async function visit({ heard, ...options } = {}) {
   return page;
 }
 
-/** Registers somebody and takes them through the first sign-in. `isNamed`: their organisation says how they are called; `at`: on which server. */
-export async function arrive(name, options = {}, isNamed = false, at = server) {
+/** Makes an account, and comes to where the first sign-in asks for a name. */
+export async function register(name, options = {}, at = server) {
   const page = await visit(options);
   page.user = name.split(" ")[0].toLowerCase();
   page.password = `correct horse ${page.user}`;
@@ -39,6 +39,12 @@ export async function arrive(name, options = {}, isNamed = false, at = server) {
   await page.locator("#username").fill(page.user);
   await page.locator("#password").fill(page.password);
   await page.keyboard.press("Enter");
+  return page;
+}
+
+/** Registers somebody and takes them through the first sign-in. `isNamed`: their organisation says how they are called; `at`: on which server. */
+export async function arrive(name, options = {}, isNamed = false, at = server) {
+  const page = await register(name, options, at);
   if (isNamed) {
     await page.getByText("Votre nom vient de votre organisation").waitFor();
     assert(!(await page.getByLabel("Votre nom").isEditable()), "a name that the server fixes can be typed over");
