@@ -23,6 +23,7 @@ import { type Ended, endedBy } from "./ended";
 import { FileOutbox } from "./file_outbox";
 import { Keeping } from "./keeping";
 import { KeptRooms } from "./kept_rooms";
+import { LateKeys } from "./late_keys";
 import { Media } from "./media";
 import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
@@ -70,6 +71,7 @@ export class Matrix implements SignedIn {
   readonly directory: RoomDirectory;
   readonly media: Media;
   readonly index: MessageIndex;
+  private readonly lateKeys: LateKeys;
   readonly agency: Agency;
   readonly console: Console;
   private readonly outbox: Outbox;
@@ -107,6 +109,7 @@ export class Matrix implements SignedIn {
       const room = client.getRoom(id);
       return room && keptDays(room, kindOf(client, room), this.agency);
     };
+    this.lateKeys = new LateKeys(client);
     this.index = new MessageIndex(client, this.people, encryption, daysKept, undefined, configuration.readingPace);
     client.on(ClientEvent.Sync, (state, _before, data) => {
       const barred = BARRED[(data?.error as { errcode?: string } | undefined)?.errcode ?? ""] ?? null;
@@ -245,6 +248,7 @@ export class Matrix implements SignedIn {
   private end(): void {
     this.keeping.end();
     this.kept.end();
+    this.lateKeys.stop();
     this.client.stopClient();
   }
 }
