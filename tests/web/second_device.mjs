@@ -95,9 +95,9 @@ await play({
     await second.getByRole("button", { name: "Commencer" }).click();
     await second.getByRole("button", { name: "Comparer des images" }).click();
     for (const page of [second, third]) await page.getByRole("button", { name: "Oui, ce sont les mêmes" }).click();
-    await second.getByRole("dialog").getByRole("button", { name: "Fermer" }).last().click();
     await third.getByRole("link", { name: new RegExp(ROOM) }).first().click();
     await sees(third, "La carte est au bureau Vauban");
+    await second.getByRole("dialog").getByRole("button", { name: "Fermer" }).last().click(); // closed before the other has said yes, it would be called off
     await third.getByText("Cet appareil n’est pas confirmé").waitFor({ state: "detached" });
     for (const page of [sophie, third]) await page.goto(`${server}/#/settings/devices`);
     for (const page of [sophie, third]) await page.getByText(/lisible par vous seul\s:\s[1-9]\d*\sclés?\./).waitFor();
@@ -139,5 +139,26 @@ await play({
     await fourth.getByRole("combobox").fill("digue");
     await fourth.getByRole("dialog").getByText("La digue tient").waitFor();
     await fourth.context().close();
+  },
+  async "a key that comes to the backup late opens what was locked, without a reload"() {
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
+    await sophie.route("**/room_keys/keys**", async (route) => {
+      await released;
+      await route.continue();
+    });
+    await second.context().close(); // each device gives its keys to the backup
+    await sophie.goto(`${server}/#/`);
+    await createRoom(sophie, "Salle de veille", "Privée");
+    await say(sophie, "La clé vient après");
+    const late = await signInAgain("sophie", sophie.password);
+    await late.getByRole("button", { name: /code de récupération/ }).click();
+    await late.getByLabel("Code de récupération").fill(sophie.code);
+    await late.getByRole("button", { name: "Ouvrir mes messages" }).click();
+    await late.getByRole("link", { name: /Salle de veille.*Message verrouillé/ }).waitFor();
+    release();
+    await late.getByRole("link", { name: /Salle de veille.*La clé vient après/ }).waitFor();
+    await open(late, "Salle de veille");
+    await sees(late, "La clé vient après");
   },
 });
