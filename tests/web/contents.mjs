@@ -1,5 +1,5 @@
 // What other clients send: hidden text, emoji of their own, places, colours, formulas; and what would harm. And hidden text and emoji of ours.
-import { arrive, assert, look, messages, play, say, sees, server } from "./stage.mjs";
+import { arrive, assert, look, messages, play, say, sees, server, until } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
 let claire;
@@ -60,12 +60,10 @@ await play({
   },
   async "hidden text of ours is hidden for others"() {
     await say(claire, "Réponse : ||film|**à la fin**||");
-    let found;
-    for (let tries = 0; tries < 60 && !found; tries += 1) {
+    const found = await until("the server has it", async () => {
       const { chunk } = await call("GET", `client/v3/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=5`);
-      found = chunk.find((each) => each.sender === "@claire:localhost" && each.content.formatted_body?.includes("data-mx-spoiler"));
-      if (!found) await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+      return chunk.find((each) => each.sender === "@claire:localhost" && each.content.formatted_body?.includes("data-mx-spoiler"));
+    });
     assert(found.content.formatted_body === 'Réponse : <span data-mx-spoiler="film"><strong>à la fin</strong></span>', found.content.formatted_body);
   },
   async "emoji of somebody's own: their picture, or their name; other pictures are not asked for"() {

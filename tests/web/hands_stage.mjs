@@ -1,5 +1,5 @@
 // Where the focus is, and what was read aloud: what the browser tells assistive technology, not what the page means.
-import { assert } from "./stage.mjs";
+import { assert, until } from "./stage.mjs";
 
 /** Keeps what live regions say, from the beginning of a page. */
 export async function listen(page) {
@@ -27,14 +27,15 @@ const matches = (wanted, text) => (wanted instanceof RegExp ? wanted.test(text) 
 
 /** Waits until it was said, and asserts that it was said once. */
 export async function heard(page, wanted) {
-  const all = () => page.evaluate(() => window.said);
-  for (let tries = 0; tries < 300; tries++) {
-    const times = (await all()).filter((each) => matches(wanted, each)).length;
-    if (times > 1) throw new Error(`${wanted} was said ${times} times: ${JSON.stringify(await all())}`);
-    if (times === 1) return;
-    await page.waitForTimeout(50);
-  }
-  throw new Error(`${wanted} was not said: ${JSON.stringify(await all())}`);
+  let all;
+  const times = await until(
+    () => `${wanted} is said, but ${JSON.stringify(all)}`,
+    async () => {
+      all = await page.evaluate(() => window.said);
+      return all.filter((each) => matches(wanted, each)).length;
+    },
+  );
+  assert(times === 1, `${wanted} was said ${times} times: ${JSON.stringify(all)}`);
 }
 
 /** Role and name of what has the focus, from the tree that assistive technology reads. */
@@ -51,12 +52,13 @@ const isAt = (at, role, name) => at.role === role && matches(name, at.name);
 /** Waits until the focus is where it is expected. */
 export async function expectFocus(page, where, role, name) {
   let at;
-  for (let tries = 0; tries < 200; tries++) {
-    at = await focused(page);
-    if (isAt(at, role, name)) return;
-    await page.waitForTimeout(50);
-  }
-  throw new Error(`${where}: the focus is on ${at.role} “${at.name}”, not on ${role} “${name}”`);
+  await until(
+    () => `${where}: the focus is on ${at.role} “${at.name}”, not on ${role} “${name}”`,
+    async () => {
+      at = await focused(page);
+      return isAt(at, role, name);
+    },
+  );
 }
 
 /** Goes there by one key, as many times as it takes. */

@@ -1,6 +1,6 @@
 // Links to messages: a thousand messages, and a link to any of them leads there.
 import { createRequire } from "node:module";
-import { act, arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+import { act, arrive, assert, createRoom, look, messages, play, say, sees, server, until } from "./stage.mjs";
 
 const require = createRequire(new URL("../clients/js/package.json", import.meta.url));
 const { createClient } = await import(require.resolve("matrix-js-sdk"));
@@ -20,14 +20,6 @@ const ids = new Map(); // by room, the events in their order
 async function call(method, path, body, token) {
   const answer = await fetch(`${server}/_matrix/client/v3/${path}`, { method, headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: body && JSON.stringify(body) });
   return answer.json();
-}
-async function until(what, ask) {
-  for (let tries = 0; tries < 300; tries += 1) {
-    const found = await ask();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`never: ${what}`);
 }
 
 const idOf = (page) => page.evaluate(() => decodeURIComponent(location.hash.split("/")[2].split("?")[0]));

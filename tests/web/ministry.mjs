@@ -1,6 +1,6 @@
 // A ministry with every rule on: who proves an address is named by it, guests have a sponsor and an end, files are scanned, rooms are
 // marked, and administrators see to it together.
-import { act, ask, assert, attach, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+import { act, ask, assert, attach, createRoom, look, messages, play, say, sees, server, until, visit } from "./stage.mjs";
 
 const ADDRESS = "Adresse e-mail professionnelle";
 const VIRUS = "X-CHAPPE-TEST-VIRUS-0123456789-X";
@@ -314,12 +314,12 @@ await play({
     await withCode(karim, "karim.benali");
     await karim.getByText("C’est fait.").waitFor();
     await admin(sophie, "exports");
-    for (let tries = 0; tries < 20 && !(await sophie.getByText("Prêt").count()); tries += 1) {
-      await sophie.waitForTimeout(1000);
+    await until("the export is ready", async () => {
       await sophie.goto(`${server}/#/admin/culture/holds`);
       await admin(sophie, "exports");
       await sophie.locator("main table").waitFor();
-    }
+      return sophie.getByText("Prêt").count();
+    });
     const [download] = await Promise.all([sophie.waitForEvent("download"), rowAction(sophie, "Prêt", "Télécharger")]);
     assert(download.suggestedFilename().endsWith(".zip"), download.suggestedFilename());
     await admin(sophie, "audit");

@@ -1,5 +1,5 @@
 // An order that asks for an answer: given by one, answered by others from their own browsers, read by any client as a message.
-import { arrive, assert, createRoom, look, messages, play, say, sees, server } from "./stage.mjs";
+import { arrive, assert, createRoom, look, messages, play, say, sees, server, until } from "./stage.mjs";
 
 let claire;
 let sophie;
@@ -77,12 +77,10 @@ await play({
     await card(karim).getByRole("button", { name: "Répondre" }).click();
     await card(claire).getByText("Les 2 ont répondu").waitFor();
     await card(claire).getByText(/1 ne peut pas/).waitFor();
-    for (let tries = 0; ; tries += 1) {
+    await until("the server has no reminder any more", async () => {
       const waiting = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
-      if (!waiting.scheduled?.length) break;
-      assert(tries < 100, "the server still has a reminder");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+      return !waiting.scheduled?.length;
+    });
     await sophie.setViewportSize({ width: 360, height: 740 });
     await look(sophie, "order-phone");
     await sophie.emulateMedia({ colorScheme: "dark" });
@@ -112,7 +110,7 @@ await play({
     }
     await karim.getByRole("button", { name: "Y aller" }).waitFor({ state: "detached" });
     const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(id)}/m.reference`;
-    while (!(await call("claire", "GET", answers, undefined, "v1")).chunk.length) await claire.waitForTimeout(200);
+    await until("the answer is there", async () => (await call("claire", "GET", answers, undefined, "v1")).chunk.length);
     await claire.goto(`${server}/#/room/${encodeURIComponent(room)}/${encodeURIComponent(id)}`);
     await claire.reload();
     await messages(claire).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByText("1 sur 2 ont répondu").waitFor();
@@ -134,11 +132,9 @@ await play({
     await send("claire", "2", { body: "dix mille", "org.chappe.order": { text: "À tous", to: Array.from({ length: 1000 }, (_, at) => `@p${at}:x`), due: "hier" } });
     await sees(karim, "dix mille");
     await card(karim).getByRole("button", { name: "J’exécute" }).click();
-    for (let tries = 0; ; tries += 1) {
+    await until("another client reads an answer", async () => {
       const { chunk } = await call("claire", "GET", `/rooms/${encodeURIComponent(plain.room_id)}/messages?dir=b&limit=20`);
-      if (chunk.some((each) => each.sender === "@karim:localhost" && each.content.body === "J’exécute l’ordre")) break;
-      assert(tries < 100, "another client reads no answer");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+      return chunk.some((each) => each.sender === "@karim:localhost" && each.content.body === "J’exécute l’ordre");
+    });
   },
 });

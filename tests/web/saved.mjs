@@ -1,5 +1,5 @@
 // Messages kept for later, with reminders: on every device of the account, and sealed from everybody else.
-import { act, arrive, assert, createRoom, look, messages, play, say, sees, server, signInAgain } from "./stage.mjs";
+import { act, arrive, assert, createRoom, look, messages, play, say, sees, server, signInAgain, until } from "./stage.mjs";
 
 let claire;
 let other;
@@ -11,13 +11,6 @@ const row = (page, text) => page.getByRole("main").getByRole("listitem").filter(
 async function stored() {
   const answer = await fetch(`${server}/_matrix/client/v3/user/@claire:localhost/account_data/org.chappe.saved`, { headers: { Authorization: `Bearer ${token}` } });
   return answer.ok ? JSON.stringify(await answer.json()) : "";
-}
-async function until(what, ask) {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await ask()) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`never: ${what}`);
 }
 
 await play({

@@ -13,8 +13,21 @@ export const checked = new Set();
 const faults = [];
 const seen = []; // faults of accessibility, told together at the end
 
+/** How long a play waits for what must come, in milliseconds: on a machine that does much else it comes late. */
+export const PATIENCE = 120_000;
+
 export function assert(condition, what) {
   if (!condition) throw new Error(what);
+}
+
+/** Asks until there is an answer that is true, and returns it. `what` (or what it returns) names it if it never comes. */
+export async function until(what, ask) {
+  for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+    const found = await ask();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`never: ${typeof what === "string" ? what : what()}`);
 }
 
 /** A new browser with one open page; what goes wrong in its scripts fails the play. `heard`: gets the page before it opens anything. */
@@ -22,7 +35,7 @@ export async function visit({ heard, ...options } = {}) {
   const context = await browser.newContext({ locale: "fr-FR", bypassCSP: false, viewport: { width: 1440, height: 900 }, permissions: PERMISSIONS, ...options });
   if (isFirefox) await context.addInitScript(typeAsFirefox);
   const page = await context.newPage();
-  page.setDefaultTimeout(120_000);
+  page.setDefaultTimeout(PATIENCE);
   heard?.(page);
   page.on("pageerror", (error) => faults.push(error.stack ?? String(error)));
   page.on("console", (message) => process.env.VERBOSE && console.log(message.type(), message.text().slice(0, 400)));

@@ -44,7 +44,7 @@ await play({
   async "one is in a meeting until a time: the other sees it beside her name, and so does any client"() {
     await choose(sophie, "En réunion", { text: "Cellule de crise, salle 2", end: "1 heure", silent: true });
     await line(karim, /Sophie Lambert\s*, En réunion jusqu’à/).waitFor();
-    await head(karim).getByText(/En réunion jusqu’à \d+\sh.*Cellule de crise, salle 2/).waitFor();
+    await head(karim).getByText(/En réunion jusqu’à (demain\s)?\d+\sh.*Cellule de crise, salle 2/).waitFor();
     const plain = await call("GET", "/_matrix/client/v3/presence/@sophie:localhost/status");
     assert(/^En réunion jusqu’à .*Cellule de crise, salle 2$/.test(plain.status_msg), `other clients read ${plain.status_msg}`);
     assert((await call("GET", "/_chappe/client/v1/status")).silent === true, "the server does not hold back what rings");

@@ -1,5 +1,5 @@
 // Threads: begun, answered, changed; all of them across rooms, read and followed. What is asserted is what the other person or the server sees.
-import { arrive, assert, createRoom, look, messages, play, press, say, sees, server } from "./stage.mjs";
+import { arrive, assert, createRoom, look, messages, play, press, say, sees, server, until } from "./stage.mjs";
 
 let claire;
 let mehdi;
@@ -19,14 +19,6 @@ async function call(method, path, body, whose = token) {
 }
 const signIn = async (user, password) => (await call("POST", "v3/login", { type: "m.login.password", identifier: { type: "m.id.user", user }, password }, null)).access_token;
 
-/** Asks the server until it says so. */
-async function until(what, ask) {
-  for (let tries = 0; tries < 100; tries += 1) {
-    if (await ask()) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`the server does not say: ${what}`);
-}
 const eventOf = (page, text) => messages(page).getByRole("article").filter({ hasText: text }).last().getAttribute("data-event");
 const repliesOf = async (root) => (await call("GET", `v1/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(root)}/m.thread?limit=50`)).chunk;
 const follows = async (root, whose) => (await fetch(`${server}/_matrix/client/unstable/io.element.msc4306/rooms/${encodeURIComponent(room)}/thread/${encodeURIComponent(root)}/subscription`, { headers: { Authorization: `Bearer ${whose}` } })).status === 200;
