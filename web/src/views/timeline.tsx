@@ -22,6 +22,8 @@ import { useSnapshot } from "./use";
 
 /** Pixels: nearer than that to its end, a list stays there when something comes. */
 const NEAR_THE_END = 60;
+/** Pixels: nearer than that to either end, what is beyond it is fetched. */
+const NEAR = 800;
 
 interface Props {
   room: RoomViewModel;
@@ -106,6 +108,13 @@ export function Timeline({ room, timeline, details }: Props) {
     return () => cancelAnimationFrame(frame);
   }, [unreadAbove, lookForUnread]);
 
+  const fetchNear = useCallback((): void => {
+    const box = scroller.current;
+    if (!box || isLanding()) return;
+    if (box.scrollTop < NEAR) void timeline.older();
+    if (box.scrollHeight - box.scrollTop - box.clientHeight < NEAR) void timeline.newer();
+  }, [timeline]);
+
   const onScroll = useCallback(
     (offset: number) => {
       const box = scroller.current;
@@ -115,19 +124,18 @@ export function Timeline({ room, timeline, details }: Props) {
       setAway(fromEnd > 600 || timeline.snapshot().newer);
       timeline.scrolled(bottom.current);
       lookForUnread();
-      if (isLanding()) return;
-      if (offset < 800) void timeline.older();
-      if (fromEnd < 800) void timeline.newer();
+      fetchNear();
     },
-    [timeline, lookForUnread],
+    [timeline, lookForUnread, fetchNear],
   );
 
-  // a screen that is not filled asks for more by itself
+  // Asked for while something else was being fetched, it was not fetched, and at its end a list is not scrolled any more. A screen that
+  // is not filled is at both ends.
   useEffect(() => {
-    const box = scroller.current;
-    if (!isLanding() && !loading && !loadingOlder && !resting && older && box && box.scrollHeight <= box.clientHeight + 400)
-      void timeline.older();
-  }, [loading, loadingOlder, resting, older, rows.length]);
+    if (loading || loadingOlder || resting) return;
+    const frame = requestAnimationFrame(fetchNear);
+    return () => cancelAnimationFrame(frame);
+  }, [loading, loadingOlder, resting, older, newer, rows.length, fetchNear]);
 
   const toEnd = async (): Promise<void> => {
     await timeline.jumpToNewest();
