@@ -88,20 +88,49 @@ await play({
       }
     }
   },
+  async "what is before the list's beginning comes, though what is after its end was being fetched when one got there"() {
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
+    let isHeld = false;
+    await claire.route(/\/messages\?.*dir=f/, async (route) => {
+      isHeld = true;
+      await released;
+      await route.continue();
+    });
+    await claire.goto(linkTo(sealed, ids.get(sealed)[699]));
+    await lands(claire, ids.get(sealed)[699], "Relevé 700");
+    const box = messages(claire);
+    const top = () => box.evaluate((each) => each.scrollTop);
+    await box.hover();
+    await until("newer ones are asked for", async () => {
+      await claire.mouse.wheel(0, 900);
+      return isHeld;
+    });
+    await until("the list is at its beginning", async () => {
+      await claire.mouse.wheel(0, -3000);
+      return (await top()) === 0;
+    });
+    release();
+    await until("older ones come by themselves", async () => (await top()) > 0);
+    await claire.unroute(/\/messages\?.*dir=f/);
+  },
   async "from there one goes on in both directions, and back to the newest"() {
     await claire.goto(linkTo(sealed, ids.get(sealed)[499]));
     await lands(claire, ids.get(sealed)[499], "Relevé 500");
     const box = messages(claire);
     await box.hover();
+    const drawn = async () => (await box.getByText(/^Relevé \d+$/).allInnerTexts()).map((text) => Number(text.split(" ")[1]));
     await until("older ones", async () => {
       await claire.mouse.wheel(0, -600);
-      return box.getByText("Relevé 420", { exact: true }).isVisible();
+      return Math.min(...(await drawn())) <= 420;
     });
     await until("newer ones", async () => {
       await claire.mouse.wheel(0, 900);
-      return box.getByText("Relevé 620", { exact: true }).isVisible();
+      return Math.max(...(await drawn())) >= 620;
     });
     await look(claire, "link-landed");
+    await claire.goto(linkTo(sealed, ids.get(sealed)[9])); // however far one went
+    await lands(claire, ids.get(sealed)[9], "Relevé 10");
     await claire.getByRole("button", { name: "Derniers messages" }).click();
     await box.getByText(`Relevé ${MANY}`, { exact: true }).waitFor();
   },
