@@ -9,8 +9,9 @@ import pytest
 
 from chappe.homeserver.modules.presence.status import FIELD
 from tests.federation.conftest import Peer
+from tests.homeserver.test_orders import about, asked, later, over, urgent
 from tests.homeserver.test_push import LOCAL, gathered, pusher
-from tests.neighbours import Gateway
+from tests.neighbours import Gateway, Mailbox, plain
 from tests.support import Person, segment, until
 
 
@@ -104,3 +105,28 @@ async def test_an_order_from_elsewhere_rings_here_whatever_is_quiet(peer: Peer, 
     await until(is_there)
     await gathered(here)
     await until(lambda: gateway.events(alice.id) == [sent])
+
+
+async def test_each_server_escalates_to_its_own_people(peer: Peer, mailbox: Mailbox) -> None:
+    """The giver's server holds what is to come, and knows who has answered elsewhere; the mails are those of the receiver's."""
+    here, there = await peer(email=mailbox.settings(), public_url="http://127.0.0.1:8008"), await peer()
+    alice, bob, chief = await here.person("alice"), await here.person("bob"), await there.person("chief")
+    room = await chief.create_room()
+    for person in (alice, bob):
+        await chief.invite(room, person)
+    for person, name in ((alice, "alice"), (bob, "bob")):
+        await person.join(room)
+        await here.node.bind_threepid(person.id, "email", f"{name}@example.org", 1)  # type: ignore[arg-type]
+    mailbox.mails.clear()
+    order = await chief.say(room, "Évacuer", **urgent(alice, bob))
+    await until(lambda: sees(bob, room, order))
+    answer = await bob.say(room, "J’exécute", **about(order))
+    await until(lambda: sees(chief, room, answer))
+    ended = await over(chief, await later(chief, room, "1", 50, **urgent(alice, bob, mail=True), **about(order)))
+    assert await asked(chief, room, ended["event_id"]) == [alice.id]
+    sent = await mailbox.next("alice@example.org")
+    assert "Évacuer" not in plain(sent) and mailbox.mails == []
+
+
+async def sees(person: Person, room: str, event_id: str) -> bool:
+    return event_id in [each["event_id"] for each in (await person.messages(room))["chunk"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -106,6 +106,11 @@ class NameInDirectory(Row):
 
 class Address(Row):
     medium: str
+    address: str
+
+
+class Mailbox(Row):
+    user_id: str
     address: str
 
 
@@ -300,6 +305,19 @@ class AccountStore:
             "SELECT medium, address, validated_at, added_at FROM threepids WHERE user_id = $1 ORDER BY added_at",
             user_id,
         )
+
+    async def mailboxes(self, user_ids: Collection[str]) -> dict[str, list[str]]:
+        """The e-mail addresses of some accounts, of those that have any."""
+        rows = await read(
+            self._database,
+            Mailbox,
+            "SELECT user_id, address FROM threepids WHERE medium = 'email' AND user_id = ANY($1::text[]) ORDER BY added_at",
+            list(user_ids),
+        )
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(row.user_id, []).append(row.address)
+        return found
 
     async def remove_threepid(self, user_id: str, medium: str, address: str, beside: InTransaction | None = None) -> bool:
         """Whether it was the account's. `beside`: what is written in the same transaction."""

@@ -9,6 +9,7 @@ import orjson
 
 from chappe.homeserver.accounts.standings import Standings
 from chappe.homeserver.modules.delayed_events.delayed_events import CANCEL, RESTART, SEND, DelayedEvent, DelayedEvents
+from chappe.homeserver.modules.orders.orders import URGENT, Orders
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.room_event import DELAYED
 from chappe.homeserver.rooms.rooms import MEMBER, Rooms
@@ -20,8 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class SendDelayedEvent:
-    def __init__(self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings) -> None:
+    def __init__(
+        self, delayed: DelayedEvents, rooms: Rooms, membership: MembershipChanges, standings: Standings, orders: Orders
+    ) -> None:
         self._delayed, self._rooms, self._membership, self._standings = delayed, rooms, membership, standings
+        self._orders = orders
 
     async def act(self, row: DelayedEvent, action: str, is_old_dialect: bool) -> None:
         """`send`, `cancel` or `restart`. Doing again what is done is no error; doing otherwise is M_UNKNOWN (409)."""
@@ -68,6 +72,9 @@ class SendDelayedEvent:
         user_id, content = UserId(row.user_id), orjson.loads(row.content)
         try:
             await self._require_may(row, Doing.ACT)
+            if URGENT in content and (content := await self._to_whom_it_waits_for(row, user_id, content)) is None:
+                await self._delayed.finalise(row.delay_id, CANCEL)  # all have answered, or nobody need any more
+                return
             event_id = await self._send(row, user_id, content)
         except MatrixError as error:
             if not keep_on_error:
@@ -76,6 +83,10 @@ class SendDelayedEvent:
                 await self._delayed.release(row.delay_id)
             raise
         await self._delayed.finalise(row.delay_id, SEND, event_id)
+
+    async def _to_whom_it_waits_for(self, row: DelayedEvent, user_id: UserId, content: dict[str, Any]) -> dict[str, Any] | None:
+        room = await self._rooms.require_joined(user_id, row.room_id)
+        return await self._orders.narrowed(room, user_id, content)
 
     async def _send(self, row: DelayedEvent, user_id: UserId, content: dict[str, Any]) -> str:
         if row.type == MEMBER and row.state_key is not None:

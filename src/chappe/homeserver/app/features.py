@@ -23,6 +23,7 @@ from chappe.homeserver.modules.ignored_users import part as ignored_users
 from chappe.homeserver.modules.key_backup import part as key_backup
 from chappe.homeserver.modules.media import part as media
 from chappe.homeserver.modules.openid import part as openid
+from chappe.homeserver.modules.orders import part as orders
 from chappe.homeserver.modules.presence import part as presence
 from chappe.homeserver.modules.push import part as push
 from chappe.homeserver.modules.receipts import part as receipts
@@ -94,6 +95,7 @@ HOMESERVER: tuple[Part, ...] = (
     # what leaves the server
     federation.PART,
     server_server_api.PART,
+    orders.PART,
     push.PART,
     bots.PART,
     appservices.PART,

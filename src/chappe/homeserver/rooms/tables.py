@@ -123,7 +123,7 @@ TABLES = (
         room="room_nid",
         event="nid",
         says=True,
-        readers=("homeserver.modules.relations", "homeserver.modules.search"),
+        readers=("homeserver.modules.orders", "homeserver.modules.relations", "homeserver.modules.search"),
     ),
     Table(OWNER, "retractions", rows=OF_ROOM, stays_too=True, room="room_nid", readers=("homeserver.modules.push",)),
     Table(

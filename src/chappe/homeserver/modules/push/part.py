@@ -16,6 +16,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.modules.account_data.account_data import AccountData
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.orders.orders import Orders
 from chappe.homeserver.modules.presence.presence import Presence
 from chappe.homeserver.modules.push.api.notifications import NotificationsApi
 from chappe.homeserver.modules.push.api.pushers import PushersApi
@@ -36,6 +37,7 @@ from chappe.homeserver.senders.push import notification
 from chappe.homeserver.senders.push.deliver import PushDeliverer
 from chappe.homeserver.senders.push.gather import PushGatherer
 from chappe.homeserver.senders.push.notification import Digest
+from chappe.homeserver.senders.push.order_letters import OrderLetters
 
 DAY = 86_400  # seconds
 
@@ -92,8 +94,11 @@ def gatherer(
     now_ms: NowMs,
     deliverer: PushDeliverer,
     presence: Presence,
+    orders: Orders,
+    letters: OrderLetters,
 ) -> PushGatherer:
-    return PushGatherer(database, clock, rooms, rules, ignored, quiet, standings, now_ms, deliverer.wake, presence.is_silent)
+    is_silent, wake = presence.is_silent, deliverer.wake
+    return PushGatherer(database, clock, rooms, rules, ignored, quiet, standings, now_ms, wake, is_silent, orders, letters)
 
 
 def runs(counts: UnreadCounts, gatherer: PushGatherer, deliverer: PushDeliverer) -> Iterator[Loop | Job]:

@@ -52,6 +52,11 @@ class PusherOfUser(Row):
     kind: str
 
 
+class PusherLanguage(Row):
+    user_id: str
+    lang: str
+
+
 class PusherData(Row):
     id: int
     data: bytes
@@ -142,6 +147,16 @@ class PusherStore:
         """Who has any."""
         return frozenset(await values(self._database, str, "SELECT DISTINCT user_id FROM pushers"))
 
+    async def languages(self, users: Collection[str]) -> dict[str, str]:
+        """What the program that they took up last speaks, of those who have any."""
+        rows = await read(
+            self._database,
+            PusherLanguage,
+            "SELECT DISTINCT ON (user_id) user_id, lang FROM pushers WHERE user_id = ANY($1) ORDER BY user_id, created_ts DESC",
+            list(users),
+        )
+        return {row.user_id: row.lang for row in rows}
+
     async def enabled(self, users: Collection[str]) -> list[PusherOfUser]:
         return await read(
             self._database,
@@ -186,9 +201,10 @@ class PushQueue:
         """Of pushers that are still there. One waiting change of a number is enough for a pusher, unless it is to be silent."""
         await self._database.execute(
             """INSERT INTO push_queue (pusher, room_nid, event_id, position, tweaks, created_ts)
-               SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
-                   x(pusher, r, e, p, t, c)
-               WHERE EXISTS (SELECT 1 FROM pushers WHERE id = x.pusher)
+               SELECT x.pusher, r, e, p, t, c
+                 FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
+                   WITH ORDINALITY x(pusher, r, e, p, t, c, at)
+                WHERE EXISTS (SELECT 1 FROM pushers WHERE id = x.pusher) ORDER BY at
                ON CONFLICT (pusher, event_id) DO UPDATE SET tweaks = excluded.tweaks
                WHERE push_queue.event_id = '' AND excluded.tweaks <> '{}'""",
             *map(list, zip(*map(astuple, found), strict=True)),

@@ -367,6 +367,24 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
             None,
         ),
     },
+    "order_waits": {
+        "fr": (
+            "Un message attend votre réponse",
+            [
+                "Un message attend votre réponse sur {brand}, et vous n’y avez pas encore répondu.",
+                "Ouvrez {brand} pour le lire et y répondre : ce courriel ne dit rien de ce qu’il demande.",
+            ],
+            "Lire et répondre",
+        ),
+        "en": (
+            "A message awaits your answer",
+            [
+                "A message awaits your answer on {brand}, and you have not given one yet.",
+                "Open {brand} to read and answer it: this mail says nothing of what it asks.",
+            ],
+            "Read and answer",
+        ),
+    },
     "digest": {
         "fr": ("{count} message(s) non lu(s) dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
         "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),

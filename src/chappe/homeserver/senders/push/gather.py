@@ -20,6 +20,7 @@ from chappe.homeserver.database.pool import DATABASE_LOST, Database
 from chappe.homeserver.database.progress import advance_progress, progress, set_progress
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.ignored_users.ignored_users import IgnoredUsers
+from chappe.homeserver.modules.orders.orders import URGENT, Orders, asked_beside
 from chappe.homeserver.modules.push.counts import actions_for
 from chappe.homeserver.modules.push.pushers import by_user
 from chappe.homeserver.modules.push.quiet_hours import QuietHours
@@ -30,6 +31,7 @@ from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.homeserver.senders.narrow import narrowed
+from chappe.homeserver.senders.push.order_letters import OrderLetter, OrderLetters, Unanswered
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.push_rules import verdict_of
 
@@ -40,10 +42,8 @@ FEW = 100  # members with pushers, whose number is looked at when a message is r
 PAUSE, IDLE = 0.05, 0.5  # seconds between looks
 BADGE = ""  # in place of an event id: only the number of unread messages has changed
 SILENTLY = b'{"silent":true}'
-URGENT = (
-    "org.chappe.urgent"  # of a content, beside what is sealed: `users` are to answer, and it rings for them whatever is quiet
-)
 RINGS = ["notify", {"set_tweak": "sound", "value": "default"}, {"set_tweak": "highlight"}, {"set_tweak": URGENT}]
+LETTER = ["org.chappe.letter"]  # in place of actions: a mail, that something awaits an answer
 
 
 class PushGatherer:
@@ -61,10 +61,13 @@ class PushGatherer:
         now_ms: NowMs,
         queued: Callable[[], None],
         is_silent: Callable[[str], Awaitable[bool]],
+        orders: Orders,
+        letters: OrderLetters,
     ) -> None:
         self._database, self._clock, self._rooms, self._rules = database, clock, rooms, rules
         self._ignored, self._quiet, self._standings = ignored, quiet, standings
         self._now_ms, self._queued, self._is_silent = now_ms, queued, is_silent
+        self._orders, self._letters = orders, letters
         self._news = asyncio.Event()
         self._version = -1
         self._users: frozenset[str] = frozenset()
@@ -101,57 +104,67 @@ class PushGatherer:
             version = await progress(connection, "pushers")
             if version != self._version:
                 self._users, self._version = await PusherStore(connection).users(), version
-            if not self._users:
+            if not self._users and not self._letters.is_on:
                 await advance_progress(connection, "push", goal)
                 return False
             commits = await commits_between(connection, at, goal, COMMITS_AT_ONCE)
             if not commits:
                 return False
-            found = await self._notifications_of(commits)
+            found, letters = await self._notifications_of(commits)
             if found:
                 await PushQueue(connection).add(found)
+            await self._letters.put(connection, letters)
             await set_progress(connection, "push", commits[-1].upto)
         if found:
             self._queued()
         return len(commits) == COMMITS_AT_ONCE
 
-    async def _notifications_of(self, commits: Sequence[LoggedCommit]) -> list[QueuedPush]:
+    async def _notifications_of(self, commits: Sequence[LoggedCommit]) -> tuple[list[QueuedPush], list[OrderLetter]]:
         since, upto = commits[0].since, commits[-1].upto
         rooms = {number for commit in commits for number in commit.rooms}
         found: dict[str, list[tuple[LiveRoom, RoomEvent, list[Any]]]] = {}
         readers = {user for commit in commits for user in commit.users} & self._users
+        unanswered: list[Unanswered] = []
         for number in rooms:
             room = await self._rooms.live.by_nid(number)
             find = functools.partial(self._of_room, room)
             for user, event, actions in await narrowed("push", room.room_id, since, upto, find):
                 if actions is None:
                     readers.add(user)
+                elif actions is LETTER:
+                    unanswered.append(Unanswered(user, room, event.relates_to or event.event_id))
                 else:
                     found.setdefault(user, []).append((room, event, actions))
         for user in readers:
             for room, _, event in await news_beside(self._rooms, user, since, upto):
                 if event.membership == "invite" and (told := await self._actions(user, room, event)) is not None:
                     found.setdefault(user, []).append((room, event, told))
-        everybody = list(await self._standings.who_may(readers | found.keys(), Doing.READ))
+        named = {each.user_id for each in unanswered}
+        everybody = await self._standings.who_may(readers | found.keys() | named, Doing.READ)
+        letters = await self._letters.compose([each for each in unanswered if each.user_id in everybody])
         if not everybody:
-            return []
+            return [], letters
         rows = await PusherStore(self._database).enabled(everybody)
         result: list[QueuedPush] = []
         for user, pushers in by_user(rows).items():
             result += await self._of_user(user, pushers, found.get(user, []), user in readers, upto)
-        return result
+        return result, letters
 
     async def _of_room(self, room: LiveRoom, since: int, upto: int) -> list[tuple[str, RoomEvent, list[Any] | None]]:
         """(user, event, actions of the push rule), from a room's events in (since, upto]. Actions None: only the number of unread
-        messages is told, which may have fallen."""
+        messages is told, which may have fallen. LETTER: a mail is written."""
         found: list[tuple[str, RoomEvent, list[Any] | None]] = []
         for event in await self._rooms.timeline.events_between(room, since, upto, EVENTS_AT_ONCE, backwards=False):
             concerned = self._concerned(room, event)
             if len(concerned) <= FEW and room.lowers_counts(event):
                 found += [(user, event, None) for user in concerned]
+            asked, order = await self._orders.waits_for(room, event)
             for user in concerned:
-                if (told := await self._actions(user, room, event)) is not None:
+                if (told := await self._actions(user, room, event, asked)) is not None:
                     found.append((user, event, told))
+            if order is not None and self._letters.is_on and asked_beside(event.head).by_mail:
+                named = [user for user in asked if user in room.joined]
+                found += [(user, event, LETTER) for user in named if event.sender not in await self._ignored.of(user)]
         return found
 
     def _concerned(self, room: LiveRoom, event: RoomEvent) -> list[str]:
@@ -164,13 +177,16 @@ class PushGatherer:
                 users.append(event.state_key)
         return users
 
-    async def _actions(self, user: str, room: LiveRoom, event: RoomEvent) -> list[Any] | None:
+    async def _actions(
+        self, user: str, room: LiveRoom, event: RoomEvent, asked: frozenset[str] = frozenset()
+    ) -> list[Any] | None:
+        """`asked`: whom it asks to answer, for whom it rings whatever is quiet."""
         if event.is_redacted or event.sender in await self._ignored.of(user):
             return None
         invited = event.type == "m.room.member" and event.state_key == user and event.membership == "invite"
         if invited and await self._ignored.hides_invitation(user, event.sender):
             return None
-        if is_urgent(room, event, user):
+        if user in asked:
             return RINGS
         actions = actions_for(await self._rules.rules(user), room, event) or []
         return actions if verdict_of(actions).notify else None
@@ -221,21 +237,3 @@ class PushGatherer:
                 if p.kind != "email"
             ]
         return result
-
-
-def is_urgent(room: LiveRoom, event: RoomEvent, user: str) -> bool:
-    """Whether somebody who may notify the whole room asks this member to answer. Of what they ask the server reads nothing."""
-    if event.type not in ("m.room.message", "m.room.encrypted") or user not in _asked_to_answer(event.head):
-        return False
-    levels = room.power_levels()
-    return levels.of(event.sender) >= levels.notification("room")
-
-
-@functools.lru_cache(maxsize=64)
-def _asked_to_answer(head: bytes) -> frozenset[str]:
-    """Read once for all members of a room: there may be thousands of both."""
-    if URGENT.encode() not in head:
-        return frozenset()
-    asked = orjson.loads(head + b"}").get("content", {}).get(URGENT)
-    users = asked.get("users") if type(asked) is dict else None
-    return frozenset(u for u in users if type(u) is str) if type(users) is list else frozenset()

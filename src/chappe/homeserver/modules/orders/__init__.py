@@ -1,0 +1,1 @@
+"""Orders: messages that ask for an answer."""
