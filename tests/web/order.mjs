@@ -16,6 +16,9 @@ const signIn = async (page) => {
   const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
   tokens[page.user] = (await login.json()).access_token;
 };
+const DELAYED = `${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`;
+const delayed = async () => (await fetch(DELAYED, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json())).scheduled.filter((each) => each.room_id === room);
+const act = async (id, what) => assert((await fetch(`${DELAYED}/${id}/${what}`, { method: "POST", headers: { Authorization: `Bearer ${tokens.claire}` }, body: "{}" })).ok, `${what} of a delayed event`);
 const card = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).last();
 
 await play({
@@ -115,13 +118,67 @@ await play({
     await claire.reload();
     await messages(claire).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" }).getByText("1 sur 2 ont répondu").waitFor();
   },
-  async "it is lifted, with a reason that all see"() {
+  async "what follows without an answer is left with the server; whoever is asked instead then answers as the others do"() {
+    for (const page of [claire, karim]) {
+      await page.goto(`${server}/#/room/${encodeURIComponent(room)}`);
+      await page.reload(); // they were among what was said before
+    }
+    await claire.getByRole("button", { name: /^Joindre/ }).first().click();
+    await claire.getByRole("menuitem", { name: "Ordre à confirmer" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Ordre à confirmer" });
+    await dialog.getByLabel("L’ordre", { exact: true }).fill("Couper le gaz quai nord");
+    await dialog.getByRole("checkbox", { name: /Karim Haddad/ }).waitFor();
+    await dialog.getByRole("button", { name: "Ajouter une étape" }).click();
+    await dialog.getByLabel("Étape 2 : que faire").selectOption({ label: "Solliciter quelqu’un d’autre" });
+    await dialog.getByText("Choisissez qui solliciter à la place.").first().waitFor();
+    await dialog.getByLabel("Qui solliciter à la place").selectOption({ label: "Karim Haddad" });
+    await look(claire, "order-ladder");
+    await claire.setViewportSize({ width: 360, height: 740 });
+    await look(claire, "order-ladder-phone");
+    await claire.setViewportSize({ width: 1440, height: 900 });
+    const before = new Set((await delayed()).map((each) => each.delay_id));
+    await dialog.getByRole("button", { name: "Donner l’ordre à 1 personne" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await card(sophie).getByText(/Sans réponse à .*, un rappel sonnera chez vous/).waitFor();
+    const gas = messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Couper le gaz" });
+    await gas.waitFor();
+    assert(!(await gas.getByRole("button", { name: "J’ai reçu" }).isVisible()), "he is asked before his time");
+    // the two steps come now, as they would at their time
+    for (const { delay_id } of (await delayed()).filter((each) => !before.has(each.delay_id)).toSorted((one, other) => one.delay - other.delay)) await act(delay_id, "send");
+    await gas.getByRole("button", { name: "J’exécute" }).click();
+    await gas.getByText("Vous exécutez").waitFor();
+    await card(claire).getByText("1 sur 2 ont répondu").waitFor();
     await card(claire).getByRole("button", { name: "Suivi" }).click();
+    const following = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
+    const then = following.getByRole("region", { name: "Et ensuite" });
+    await then.getByRole("listitem").filter({ hasText: "Rappel sonore" }).getByText("À Sophie Lambert").waitFor();
+    await then.getByRole("listitem").filter({ hasText: "Ordre adressé à Karim Haddad" }).getByText("Fait").waitFor();
+    await following.getByRole("listitem").filter({ hasText: "À la place d’autres" }).getByText(/Exécute/).waitFor();
+    await look(claire, "order-escalated");
+    await claire.keyboard.press("Escape");
+    await following.waitFor({ state: "detached" });
+  },
+  async "once all have answered the server sends nothing more, even if nobody takes it back"() {
+    const gas = await messages(claire).getByRole("article").filter({ hasText: "Couper le gaz" }).first().getAttribute("data-event");
+    const about = { "m.relates_to": { rel_type: "m.reference", event_id: gas }, "org.chappe.urgent": { users: ["@sophie:localhost"] } };
+    await card(sophie).getByRole("button", { name: "J’ai reçu" }).click();
+    const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(gas)}/m.reference`;
+    const answered = async () => (await call("claire", "GET", answers, undefined, "v1")).chunk.some((each) => each.sender === "@sophie:localhost");
+    while (!(await answered())) await claire.waitForTimeout(200);
+    const path = `/rooms/${encodeURIComponent(room)}/delayed_event/m.room.encrypted/last`;
+    const { delay_id } = await call("claire", "PUT", `${path}`, { delay_ms: 600_000, content: { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "x", ...about } });
+    await act(delay_id, "send");
+    const { finalised } = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events?status=finalised&delay_id=${delay_id}`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
+    assert(finalised[0].outcome === "cancel", "those who have answered are reminded");
+  },
+  async "it is lifted, with a reason that all see"() {
+    const bridges = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" });
+    await bridges(claire).getByRole("button", { name: "Suivi" }).click();
     const dialog = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
     await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
     await dialog.getByLabel("Pourquoi est-il levé").fill("Fausse alerte");
     await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
-    await card(karim).getByText("Ordre levé : Fausse alerte").waitFor();
+    await bridges(karim).getByText("Ordre levé : Fausse alerte").waitFor();
   },
   async "any client reads an order and writes an answer; nonsense is a message"() {
     const plain = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Sans chiffrement", invite: ["@karim:localhost"], initial_state: [] });

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { EventType, MatrixEvent, type Room } from "matrix-js-sdk";
 import { expect, test } from "vitest";
+import { STEP, URGENT } from "../src/matrix/order_ladder";
 import { ANSWER, isOfOrder, isUrgent, LIFTED, ORDER, orderOf, readAnswer, readOrder } from "../src/matrix/order_results";
 import type { People } from "../src/matrix/people";
 import { fake, ME, person } from "./fakes";
@@ -125,4 +126,49 @@ test("the last answer counts; only who gave the order lifts it; words have an en
 
 test.each([null, 1, {}, { state: "dancing" }, { state: ["doing"] }])("%s is no answer", (given) => {
   expect(readAnswer({ [ANSWER]: given })).toBe(null);
+});
+
+const step = (at: number, by: string, who?: unknown) => ({ at, by, ...(who !== undefined && { who }) });
+const CARLA = "@carla:there.example";
+
+test("steps that were taken say to whom; only then may whoever is asked instead answer", () => {
+  const order = event(CHIEF, { [ORDER]: { ...asked, ladder: [step(30, "ask", CARLA), step(20, "mail")] } });
+  const mail = event(CHIEF, { [STEP]: step(20, "mail"), [URGENT]: { users: [BOB, 1, "x"] }, ...about(order) });
+  const answer = event(CARLA, { [ANSWER]: { state: "doing", text: "" }, ...about(order) });
+  const before = shown(order, [mail, answer]);
+  expect(before?.ladder.map((each) => [each.by, each.who?.id, each.done?.people.map((who) => who.id)])).toEqual([
+    ["mail", undefined, [BOB]],
+    ["ask", CARLA, undefined],
+  ]);
+  expect(before?.answers.map((each) => each.person.id)).toEqual([ME, BOB]);
+  const ask = event(CHIEF, { [STEP]: step(30, "ask", CARLA), [URGENT]: { users: [CARLA] }, ...about(order) });
+  const after = shown(order, [mail, ask, answer]);
+  expect(after?.answers.map((each) => [each.person.id, each.state, each.instead])).toEqual([
+    [ME, null, false],
+    [BOB, null, false],
+    [CARLA, "doing", true],
+  ]);
+  expect(orderOf(order, room(order, [ask]), people, CARLA)?.asksMe).toBe(true);
+  expect(orderOf(order, room(order, []), people, CARLA)?.asksMe).toBe(false);
+});
+
+test("a step that somebody else claims to have taken was not", () => {
+  const order = event(CHIEF, { [ORDER]: { ...asked, ladder: [step(30, "ask", CARLA)] } });
+  const claimed = event(BOB, { [STEP]: step(30, "ask", CARLA), [URGENT]: { users: [CARLA] }, ...about(order) });
+  expect(shown(order, [claimed])?.ladder).toMatchObject([{ done: null }]);
+});
+
+test.each([
+  ["no list", { length: 5 }],
+  ["what is no step", [1, null, "x", []]],
+  ["a time that is none", [step(Number.NaN, "mail"), step(-1, "mail"), step(1e300, "mail")]],
+  ["a kind that is none", [step(20, "call"), step(20, "__proto__")]],
+  ["nobody to be asked", [step(20, "ask"), step(20, "ask", "carla")]],
+])("of a ladder with %s nothing is shown", (_name, ladder) => {
+  expect(readOrder({ [ORDER]: { ...asked, ladder } })?.ladder).toEqual([]);
+});
+
+test("a ladder of a thousand steps has five", () => {
+  const ladder = Array.from({ length: 1000 }, (_, at) => step(at + 1, "mail"));
+  expect(readOrder({ [ORDER]: { ...asked, ladder } })?.ladder).toHaveLength(5);
 });

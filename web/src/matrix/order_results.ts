@@ -2,14 +2,14 @@
 
 import { EventType, type IContent, type MatrixEvent, RelationType, type Room } from "matrix-js-sdk";
 import { idOf, senderOf } from "./event_facts";
+import { isTime, isUserId, readLadder, type Step, sentTo, taken, URGENT } from "./order_ladder";
 import type { People } from "./people";
 import { original } from "./readable";
-import type { OrderAnswer, OrderContent, OrderState } from "./types";
+import type { OrderAnswer, OrderContent, OrderState, OrderStep } from "./types";
 
 export const ORDER = "org.chappe.order";
 export const ANSWER = "org.chappe.order.answer";
 export const LIFTED = "org.chappe.order.lifted";
-export const URGENT = "org.chappe.urgent";
 export const MOST_PEOPLE = 500;
 export const MOST_TEXT = 500;
 export const MOST_WORDS = 140;
@@ -18,18 +18,18 @@ interface Order {
   text: string;
   to: string[];
   due: number | null;
+  ladder: Step[];
 }
 
 /** What an order asks, of whom; null for what is none. */
 export function readOrder(content: IContent): Order | null {
   const given = content[ORDER];
   if (typeof given !== "object" || given === null) return null;
-  const { text, to, due } = given as Record<string, unknown>;
+  const { text, to, due, ladder } = given as Record<string, unknown>;
   if (typeof text !== "string" || !text.trim() || text.length > MOST_TEXT) return null;
   if (!Array.isArray(to) || !to.length || to.length > MOST_PEOPLE) return null;
-  if (!to.every((each): each is string => typeof each === "string" && /^@[^:\s]+:\S+$/.test(each))) return null;
-  const isTime = typeof due === "number" && Number.isFinite(due) && due > 0 && due < 8.64e15;
-  return { text: text.trim(), to: [...new Set(to)], due: isTime ? due : null };
+  if (!to.every(isUserId)) return null;
+  return { text: text.trim(), to: [...new Set(to)], due: isTime(due) ? due : null, ladder: readLadder(ladder) };
 }
 
 /** What somebody answers; null for what is no answer. */
@@ -50,27 +50,42 @@ export function orderOf(event: MatrixEvent, room: Room, people: People, me: stri
   if (!order || !mayOrder(room, senderOf(event))) return null;
   const latest = new Map<string, OrderAnswer>();
   let lifted: OrderContent["lifted"] = null;
-  for (const each of repliesTo(event, room)) {
+  const replies = repliesTo(event, room);
+  const own = replies.filter((each) => each.getSender() === event.getSender());
+  const nameOf = (id: string) => people.of(room.getMember(id), id);
+  const ladder = order.ladder.map((step): OrderStep => {
+    const done = taken(step, own);
+    const who = step.who === null ? null : nameOf(step.who);
+    return { ...step, who, done: done && { ts: done.getTs(), people: sentTo(done).map(nameOf) } };
+  });
+  const instead = ladder.filter((each) => each.by === "ask" && each.done).map((each) => each.who?.id ?? "");
+  const asked = new Set([...order.to, ...instead]);
+  const unanswered = (id: string): OrderAnswer => ({
+    person: nameOf(id),
+    instead: !order.to.includes(id),
+    state: null,
+    text: "",
+    ts: null,
+  });
+  for (const each of replies) {
     const said = original(each).content;
     const sender = senderOf(each);
     if (sender === event.getSender() && typeof said?.[LIFTED]?.reason === "string" && !lifted)
       lifted = { reason: said[LIFTED].reason.slice(0, MOST_WORDS), ts: each.getTs() };
-    const answer = order.to.includes(sender) ? readAnswer(said) : null;
+    const answer = asked.has(sender) ? readAnswer(said) : null;
     const before = latest.get(sender);
-    if (answer && (before?.ts ?? 0) <= each.getTs())
-      latest.set(sender, { person: people.of(room.getMember(sender), sender), ...answer, ts: each.getTs() });
+    if (answer && (before?.ts ?? 0) <= each.getTs()) latest.set(sender, { ...unanswered(sender), ...answer, ts: each.getTs() });
   }
-  const answers = order.to.map(
-    (id) => latest.get(id) ?? { person: people.of(room.getMember(id), id), state: null, text: "", ts: null },
-  );
+  const answers = [...asked].map((id) => latest.get(id) ?? unanswered(id));
   return {
     type: "order",
     text: order.text,
     due: order.due,
     answers: answers.sort((a, b) => Number(a.state !== null) - Number(b.state !== null)),
-    asksMe: order.to.includes(me),
+    asksMe: asked.has(me),
     mine: latest.get(me)?.state ?? null,
     lifted,
+    ladder,
   };
 }
 
@@ -82,7 +97,8 @@ export function isOfOrder(event: MatrixEvent, content: IContent, room: Room): bo
   const asked = room.findEventById(relation.event_id);
   const order = asked && readOrder(original(asked).content ?? {});
   if (!asked || !order || !mayOrder(room, senderOf(asked))) return false;
-  return content[LIFTED] ? senderOf(event) === senderOf(asked) : order.to.includes(senderOf(event));
+  if (content[LIFTED]) return senderOf(event) === senderOf(asked);
+  return [...order.to, ...order.ladder.map((each) => each.who)].includes(senderOf(event));
 }
 
 const repliesTo = (event: MatrixEvent, room: Room): MatrixEvent[] =>

@@ -8,7 +8,8 @@ import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBacken
 import { clock } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { sendable } from "./message_content";
-import { ANSWER, LIFTED, mayOrder, ORDER, URGENT } from "./order_results";
+import { STEP, type Step, URGENT } from "./order_ladder";
+import { ANSWER, LIFTED, mayOrder, ORDER } from "./order_results";
 import type { Place } from "./place";
 import { relatedTo } from "./related";
 import type { OrderState } from "./types";
@@ -17,9 +18,9 @@ export interface NewOrder {
   text: string;
   to: string[];
   due: number | null;
-  /** The same as a message, and what is said again when it is due. */
+  /** The same as a message; what happens while somebody has not answered, and what is said then. */
   body: string;
-  reminder: string;
+  ladder: Array<Step & { body: string }>;
 }
 
 /** Five hundred people, each of whom answers twice. */
@@ -44,14 +45,27 @@ export class Orders {
     return this.place.exists && mayOrder(this.place.room, this.place.client.getSafeUserId());
   }
 
-  /** Resolves whether the server will remind those who are asked when it is due. */
-  async give({ text, to, due, body, reminder }: NewOrder): Promise<boolean> {
-    const eventId = await this.urgent({ body, [ORDER]: { text, to, due } }, to, null);
-    if (due === null || due - clock.now() > LONGEST) return false;
-    return this.urgent({ body: reminder, msgtype: MsgType.Notice, ...about(eventId) }, to, due).then(
-      () => true,
-      () => false, // a server without delayed events
+  /** Whether this account's server writes mails. */
+  async mails(): Promise<boolean> {
+    const capabilities = await this.place.client.getCapabilities();
+    return capabilities["m.3pid_changes"]?.enabled === true;
+  }
+
+  /** Resolves whether the server has taken every step that is to follow. */
+  async give({ text, to, due, body, ladder }: NewOrder): Promise<boolean> {
+    const steps: Step[] = ladder.map(({ at, by, who }) => ({ at, by, who }));
+    const eventId = await this.urgent(
+      { body, [ORDER]: { text, to, due, ladder: steps }, ...mentions(to) },
+      { users: to },
+      null,
     );
+    const held = ladder.map(async ({ body: said, at, by, who }) => {
+      if (at - clock.now() > LONGEST) throw new RangeError("too far ahead");
+      const content = { body: said, msgtype: MsgType.Notice, [STEP]: { at, by, who }, ...about(eventId) };
+      const users = who === null ? to : [who]; // the server leaves out who has answered by then
+      await this.urgent({ ...content, ...mentions(who === null ? [] : [who]) }, { users, mail: by === "mail" }, at);
+    });
+    return (await Promise.allSettled(held)).every((each) => each.status === "fulfilled"); // not of a server without delayed events
   }
 
   async answer(eventId: string, state: OrderState, text: string, body: string): Promise<void> {
@@ -59,13 +73,13 @@ export class Orders {
   }
 
   async lift(eventId: string, reason: string, body: string): Promise<void> {
-    await this.say({ body, [LIFTED]: { reason }, ...about(eventId) });
+    await this.say({ body, [LIFTED]: { reason }, ...about(eventId, LIFTED) });
     await this.settle(eventId);
   }
 
   /** Asks those who have not answered once more, now. */
   async remind(eventId: string, to: string[], body: string): Promise<void> {
-    await this.urgent({ body, msgtype: MsgType.Notice, ...about(eventId) }, to, null);
+    await this.urgent({ body, msgtype: MsgType.Notice, ...about(eventId), ...mentions(to) }, { users: to }, null);
   }
 
   /** Nobody needs to be reminded any more. */
@@ -83,16 +97,16 @@ export class Orders {
   }
 
   /** Now, or at a time. What is urgent stands beside what is sealed. */
-  private async urgent(content: object, to: string[], at: number | null): Promise<string> {
+  private async urgent(content: object, beside: { users: string[]; mail?: boolean }, at: number | null): Promise<string> {
     const { client, id, room } = this.place;
-    const whole = { msgtype: MsgType.Text, "m.mentions": { user_ids: to }, ...content };
+    const whole = { msgtype: MsgType.Text, ...content };
     const isSealed = room.hasEncryptionStateEvent();
     const event = new MatrixEvent({ type: EventType.RoomMessage, content: whole, room_id: id, sender: client.getSafeUserId() });
     if (isSealed) await (client.getCrypto() as CryptoBackend).encryptEvent(event, room);
     const type = isSealed ? EventType.RoomMessageEncrypted : EventType.RoomMessage;
     const path = `/rooms/${encodeURIComponent(id)}/send/${type}/${encodeURIComponent(client.makeTxnId())}`;
     const query = at === null ? undefined : { "org.matrix.msc4140.delay": String(Math.max(at - clock.now(), 1000)) };
-    const sealed = { ...event.getWireContent(), [URGENT]: { users: to } };
+    const sealed = { ...event.getWireContent(), [URGENT]: beside };
     const sent = await client.http.authedRequest<{ event_id?: string; delay_id?: string }>(Method.Put, path, query, sealed);
     return sent.event_id ?? sent.delay_id ?? "";
   }
@@ -102,9 +116,12 @@ export class Orders {
   }
 }
 
-const about = (eventId: string): object => ({
-  "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId },
+/** `key`: what the server is to see of it. */
+const about = (eventId: string, key?: string): object => ({
+  "m.relates_to": { rel_type: RelationType.Reference, event_id: eventId, ...(key && { key }) },
 });
+
+const mentions = (users: string[]): object => ({ "m.mentions": { user_ids: users } });
 
 interface Waiting {
   delay_id: string;

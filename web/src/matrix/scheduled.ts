@@ -4,6 +4,7 @@ import { EventType, MatrixEvent, Method, UpdateDelayedEventAction } from "matrix
 import type { CryptoBackend } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import { clock } from "../platform/clock";
 import { messageContent } from "./message_content";
+import { URGENT } from "./order_ladder";
 import type { Place } from "./place";
 import type { Outgoing } from "./types";
 
@@ -28,12 +29,12 @@ export class Scheduled {
     return sent.delay_id;
   }
 
-  /** What waits to be sent later. */
+  /** What waits to be sent later; what is to follow an order is shown there. */
   async list(): Promise<Array<{ id: string; at: number }>> {
     // the SDK's type does not say what the server answers
     const answer = (await this.place.client._unstable_getDelayedEvents("scheduled")) as { scheduled?: Waiting[] };
     return (answer.scheduled ?? [])
-      .filter((each) => each.room_id === this.place.id)
+      .filter((each) => each.room_id === this.place.id && !each.content?.[URGENT])
       .map((each) => ({ id: each.delay_id, at: Number(each.running_since) + Number(each.delay) }));
   }
 
@@ -49,4 +50,5 @@ interface Waiting {
   room_id: string;
   running_since: number;
   delay: number;
+  content?: Record<string, unknown>;
 }

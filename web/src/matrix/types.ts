@@ -157,12 +157,24 @@ export interface PollAnswer {
 
 export type OrderState = "received" | "doing" | "cannot";
 
-/** `state`: null as long as somebody has not answered. */
+/** `state`: null as long as somebody has not answered. `instead`: is asked because others had not. */
 export interface OrderAnswer {
   person: Person;
+  instead: boolean;
   state: OrderState | null;
   text: string;
   ts: number | null;
+}
+
+/** A reminder, a mail, somebody else who is asked. */
+export type StepKind = "remind" | "mail" | "ask";
+
+/** What happens while somebody has not answered. `done`: it has happened, to whom. */
+export interface OrderStep {
+  at: number;
+  by: StepKind;
+  who: Person | null;
+  done: { ts: number; people: Person[] } | null;
 }
 
 /** An order that asks for an answer: those who have not given one first. */
@@ -174,6 +186,7 @@ export interface OrderContent {
   asksMe: boolean;
   mine: OrderState | null;
   lifted: { reason: string; ts: number } | null;
+  ladder: OrderStep[];
 }
 
 /** A playbook, as its card in the conversation shows it. `dues`: of what is not done. */

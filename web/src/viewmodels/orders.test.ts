@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
 import { conversation, FakeClock, item, ME, person, refusal, settled, signedIn } from "../../tests/fakes";
 import type { Member, OrderContent, OrderState } from "../matrix/types";
-import { awaited, awaitedStill, OrderDraftViewModel, OrderViewModel, tally, waiting } from "./orders";
+import { awaited, awaitedStill, OrderDraftViewModel, OrderViewModel, type OrderWords, tally, waiting } from "./orders";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
-const words = (text: string) => ({ body: `Ordre : ${text}`, reminder: "Rappel" });
+const words: OrderWords = {
+  body: (text) => `Ordre : ${text}`,
+  step: (_text, { by }, name) => `${by} ${name}`.trim(),
+};
+const MINUTE = 60_000;
 
-function opened(members: Member[], fails = false) {
+function opened(members: Member[], fails = false, { mails = true, holds = true } = {}) {
   const done: unknown[] = [];
   const loaded: string[] = [];
   const clock = new FakeClock();
@@ -20,7 +24,11 @@ function opened(members: Member[], fails = false) {
   const room = conversation({
     members: { list: async () => members },
     orders: {
-      give: act("give"),
+      give: async (...given) => {
+        await act("give")(...given);
+        return holds;
+      },
+      mails: async () => mails,
       answer: act("answer"),
       lift: act("lift"),
       remind: act("remind"),
@@ -41,10 +49,11 @@ const content = (...states: Array<OrderState | null>): OrderContent => ({
   type: "order",
   text: "Évacuer",
   due: null,
-  answers: states.map((state, at) => ({ person: person(`@p${at}:x`), state, text: "", ts: state && 1 })),
+  answers: states.map((state, at) => ({ person: person(`@p${at}:x`), instead: false, state, text: "", ts: state && 1 })),
   asksMe: true,
   mine: null,
   lifted: null,
+  ladder: [],
 });
 
 test("everybody who is in the room is asked, but oneself, until one chooses", async () => {
@@ -54,10 +63,9 @@ test("everybody who is in the room is asked, but oneself, until one chooses", as
   draft.toggle("@b:x");
   draft.setText("  Évacuer la crèche ");
   expect(await draft.give(words)).toBe(true);
-  const due = clock.now() + 30 * 60_000;
-  expect(done).toEqual([
-    ["give", { text: "Évacuer la crèche", to: ["@a:x"], due, body: "Ordre : Évacuer la crèche", reminder: "Rappel" }],
-  ]);
+  const due = clock.now() + 30 * MINUTE;
+  const ladder = [{ at: due, by: "remind", who: null, body: "remind" }];
+  expect(done).toEqual([["give", { text: "Évacuer la crèche", to: ["@a:x"], due, body: "Ordre : Évacuer la crèche", ladder }]]);
 });
 
 test("an order without words or people is not given, and says what is missing", async () => {
@@ -168,4 +176,53 @@ test("an order waits on where a gap has taken it away, until it is seen again", 
   expect(awaitedStill(before, [item(), item()])?.eventId).toBe("$1");
   expect(awaitedStill(before, [order({ mine: "doing" })])).toBe(null);
   expect(awaitedStill(null, [item()])).toBe(null);
+});
+
+test("what follows is stronger each time, and goes by its time; whoever is asked instead is not asked with the others", async () => {
+  const { draft, done, clock } = opened([member("@a:x"), member("@b:x", { name: "Bruno" })]);
+  await settled();
+  draft.setText("Évacuer");
+  draft.addStep();
+  draft.addStep();
+  expect(draft.snapshot().steps.map(({ minutes, by }) => [minutes, by])).toEqual([
+    [30, "remind"],
+    [45, "mail"],
+    [60, "ask"],
+  ]);
+  expect(draft.missing()).toBe("order.missing.instead");
+  draft.setStep(2, { who: "@b:x", minutes: 20 });
+  expect([...draft.snapshot().chosen]).toEqual(["@a:x"]);
+  expect(await draft.give(words)).toBe(true);
+  const [, given] = done[0] as [string, { ladder: Array<{ at: number; body: string }> }];
+  expect(given.ladder.map((each) => [(each.at - clock.now()) / MINUTE, each.body])).toEqual([
+    [20, "ask Bruno"],
+    [30, "remind"],
+    [45, "mail"],
+  ]);
+});
+
+test("a reminder at the hour goes with it, others stay; there are five steps at most", async () => {
+  const { draft } = opened([member("@a:x")], false, { mails: false });
+  await settled();
+  draft.addStep();
+  draft.setMinutes(60);
+  expect(draft.snapshot().steps.map(({ minutes, by }) => [minutes, by])).toEqual([
+    [60, "remind"],
+    [45, "ask"], // this server writes no mails
+  ]);
+  for (let count = 0; count < 9; count += 1) draft.addStep();
+  expect(draft.snapshot().steps).toHaveLength(5);
+  while (draft.snapshot().steps.length) draft.removeStep(0);
+  draft.setMinutes(0);
+  expect(draft.snapshot().steps).toEqual([]);
+});
+
+test("where the server has not taken what is to follow, it is said, and the order is not given twice", async () => {
+  const { draft, done } = opened([member("@a:x")], false, { holds: false });
+  await settled();
+  draft.setText("Évacuer");
+  expect(await draft.give(words)).toBe(false);
+  expect(draft.snapshot()).toMatchObject({ isUnheld: true, problem: null });
+  await draft.give(words);
+  expect(done).toHaveLength(1);
 });

@@ -3,6 +3,7 @@
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Item, Member, OrderAnswer, OrderContent, OrderState } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
+import { another, type DraftStep, MOST_STEPS, type PlannedStep, planned, type ShownStep, shownLadder } from "./order_ladder";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
 
@@ -25,7 +26,30 @@ interface Draft extends Doing {
   filter: string;
   shown: Member[];
   isAsking: boolean;
+  steps: DraftStep[];
+  mails: boolean;
+  /** It was given, and the server has not taken what is to follow. */
+  isUnheld: boolean;
 }
+
+/** What a new order says, in the words of whoever gives it. */
+export interface OrderWords {
+  body: (text: string, due: number | null) => string;
+  step: (text: string, step: PlannedStep, name: string) => string;
+}
+
+const FIRST: Omit<Draft, keyof Doing> = {
+  text: "",
+  minutes: 30,
+  members: [],
+  chosen: new Set(),
+  filter: "",
+  shown: [],
+  isAsking: false,
+  steps: [{ minutes: 30, by: "remind", who: null }],
+  mails: false,
+  isUnheld: false,
+};
 
 /** An order that is being written. */
 export class OrderDraftViewModel extends ActingViewModel<Draft> {
@@ -34,8 +58,12 @@ export class OrderDraftViewModel extends ActingViewModel<Draft> {
     private readonly conversation: Pick<SomeConversation, "members" | "orders">,
     clock: Clock = browser,
   ) {
-    super({ ...IDLE, text: "", minutes: 30, members: [], chosen: new Set(), filter: "", shown: [], isAsking: false }, clock);
+    super({ ...IDLE, ...FIRST }, clock);
     void this.load();
+    void conversation.orders.mails().then(
+      (mails) => this.set({ mails }),
+      () => {}, // no mails then
+    );
   }
 
   private async load(): Promise<void> {
@@ -46,7 +74,26 @@ export class OrderDraftViewModel extends ActingViewModel<Draft> {
   }
 
   readonly setText = (text: string): void => this.set({ text });
-  readonly setMinutes = (minutes: number): void => this.set({ minutes });
+
+  /** Who is to be reminded when it is due is reminded then. */
+  readonly setMinutes = (minutes: number): void => {
+    const isDue = (each: DraftStep): boolean => each.by === "remind" && each.minutes === this.now.minutes;
+    const steps = this.now.steps.map((each) => (minutes && isDue(each) ? { ...each, minutes } : each));
+    this.set({ minutes, steps });
+  };
+
+  readonly addStep = (): void => {
+    if (this.now.steps.length < MOST_STEPS) this.set({ steps: [...this.now.steps, another(this.now.steps, this.now.mails)] });
+  };
+
+  readonly removeStep = (at: number): void => this.set({ steps: this.now.steps.filter((_, index) => index !== at) });
+
+  /** Whoever is asked instead of others is not asked with them. */
+  readonly setStep = (at: number, change: Partial<DraftStep>): void => {
+    const chosen = new Set(this.now.chosen);
+    if (change.who) chosen.delete(change.who);
+    this.set({ steps: this.now.steps.map((each, index) => (index === at ? { ...each, ...change } : each)), chosen });
+  };
 
   readonly setFilter = (filter: string): void => {
     const asked = plainly(filter.trim());
@@ -68,6 +115,7 @@ export class OrderDraftViewModel extends ActingViewModel<Draft> {
     const { text, chosen } = this.now;
     if (!text.trim()) return "order.missing.text";
     if (!chosen.size) return "order.missing.people";
+    if (this.now.steps.some((each) => each.by === "ask" && !each.who)) return "order.missing.instead";
     return chosen.size > MOST_PEOPLE ? "order.missing.many" : null;
   }
 
@@ -75,16 +123,27 @@ export class OrderDraftViewModel extends ActingViewModel<Draft> {
     return this.now.minutes ? this.scope.clock.now() + this.now.minutes * MINUTE : null;
   }
 
-  /** Of many people it is asked once more. Resolves whether it was given. */
-  readonly give = async (words: (text: string, due: number | null) => { body: string; reminder: string }): Promise<boolean> => {
-    if (this.missing()) return false;
-    const { text, chosen, isAsking } = this.now;
+  /** Of many people it is asked once more. Resolves whether it was given, and the server has taken what is to follow. */
+  readonly give = async (words: OrderWords): Promise<boolean> => {
+    if (this.missing() || this.now.isUnheld) return false;
+    const { text, chosen, isAsking, steps, members } = this.now;
     if (chosen.size > MANY && !isAsking) {
       this.set({ isAsking: true });
       return false;
     }
-    const order = { text: text.trim().slice(0, MOST_TEXT), to: [...chosen], due: this.dueAt() };
-    return this.act(() => this.conversation.orders.give({ ...order, ...words(order.text, order.due) }));
+    const said = text.trim().slice(0, MOST_TEXT);
+    const due = this.dueAt();
+    const nameOf = (id: string | null): string => members.find((each) => each.id === id)?.name ?? id ?? "";
+    const ladder = planned(steps, this.scope.clock.now()).map((each) => ({
+      ...each,
+      body: words.step(said, each, nameOf(each.who)),
+    }));
+    let isHeld = true;
+    const went = await this.act(async () => {
+      isHeld = await this.conversation.orders.give({ text: said, to: [...chosen], due, body: words.body(said, due), ladder });
+    });
+    if (went && !isHeld) this.set({ isUnheld: true });
+    return went && isHeld;
   };
 }
 
@@ -134,6 +193,9 @@ export class OrderViewModel extends ActingViewModel<State> {
         body,
       ),
     );
+
+  /** What was done about those who have not answered, and what will be. */
+  readonly ladder = (content: OrderContent): ShownStep[] => shownLadder(content, this.scope.clock.now());
 
   /** When all have answered, the server need not remind anybody. */
   readonly settle = (item: Item): void => {

@@ -7,6 +7,7 @@ import type { Item, OrderAnswer, OrderContent, OrderState } from "../matrix/type
 import { MOST_WORDS, OrderViewModel, tally, waiting } from "../viewmodels/orders";
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
+import { LadderShown, NextStep } from "./order_ladder";
 import { useSight } from "./order_sight";
 import { Avatar } from "./ui/avatar";
 import { Dialog } from "./ui/dialog";
@@ -42,6 +43,7 @@ export function OrderCard({ item, content, room }: { item: Item; content: OrderC
         <p className="ordtext">{content.text}</p>
         {content.lifted && <p className="muted">{t("order.liftedFor", { reason: content.lifted.reason })}</p>}
         {content.asksMe && !content.lifted && <Answering item={item} content={content} model={model} />}
+        {content.asksMe && <NextStep steps={model.ladder(content)} content={content} />}
         <p className="row g3 wrap t13 muted">
           <span className="grow">{said.length ? said.join(", ") : t("order.sentTo", { count: count.all })}</span>
           <button type="button" className="link" onClick={() => setFollowing(true)}>
@@ -154,6 +156,7 @@ function Following({ item, content, model, onClose }: Follow) {
           <Answer key={each.person.id} answer={each} />
         ))}
       </ul>
+      <LadderShown steps={model.ladder(content)} given={item.ts} />
       <Problem problem={problem} />
       {isOpen && lifting === null && (
         <div className="row g2 wrap mt4">
@@ -189,7 +192,7 @@ function Following({ item, content, model, onClose }: Follow) {
   );
 }
 
-function Answer({ answer: { person, state, text, ts } }: { answer: OrderAnswer }) {
+function Answer({ answer: { person, state, text, ts, instead } }: { answer: OrderAnswer }) {
   const { t } = useTranslation();
   return (
     <li className="row g3">
@@ -197,6 +200,7 @@ function Answer({ answer: { person, state, text, ts } }: { answer: OrderAnswer }
       <span className="min0 grow">
         <span className="cut strong block">{person.name}</span>
         <span className="t13 muted anywhere">
+          {instead && `${t("order.insteadOf")} · `}
           {t(`order.said.${state ?? "none"}`)}
           {ts !== null && `, ${time(ts)}`}
           {text && ` · ${text}`}

@@ -2,9 +2,10 @@
 
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
-import { DUES, MOST_TEXT, OrderDraftViewModel } from "../viewmodels/orders";
+import { DUES, MOST_TEXT, OrderDraftViewModel, type OrderWords } from "../viewmodels/orders";
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
+import { LadderFields } from "./order_ladder";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Problem, SearchBox } from "./ui/parts";
@@ -14,13 +15,14 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
   const { t } = useTranslation();
   const id = useId();
   const model = useOwned(() => room.make(OrderDraftViewModel), room.id);
-  const { text, minutes, members, shown, chosen, filter, isAsking, busy, problem } = useSnapshot(model);
+  const { text, minutes, members, shown, chosen, filter, isAsking, isUnheld, busy, problem } = useSnapshot(model);
   const missing = model.missing();
   const give = async (): Promise<void> => {
-    const words = (said: string, due: number | null) => ({
-      body: due === null ? t("order.body", { text: said }) : t("order.bodyDue", { text: said, time: time(due) }),
-      reminder: t("order.reminder", { text: said }),
-    });
+    const words: OrderWords = {
+      body: (said, due) =>
+        due === null ? t("order.body", { text: said }) : t("order.bodyDue", { text: said, time: time(due) }),
+      step: (said, { by }, name) => t(by === "ask" ? "order.asksInstead" : "order.reminder", { text: said, name }),
+    };
     if (await model.give(words)) onClose();
   };
   return (
@@ -29,14 +31,20 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
       hint={t("order.newHint")}
       onClose={onClose}
       foot={
-        <DialogActions
-          go={isAsking ? t("order.giveMany", { count: chosen.size }) : t("order.give", { count: chosen.size })}
-          danger={isAsking}
-          disabled={busy}
-          missing={missing && t(missing)}
-          onGo={() => void give()}
-          onCancel={onClose}
-        />
+        isUnheld ? (
+          <button type="button" className="btn main" data-next onClick={onClose}>
+            {t("close")}
+          </button>
+        ) : (
+          <DialogActions
+            go={isAsking ? t("order.giveMany", { count: chosen.size }) : t("order.give", { count: chosen.size })}
+            danger={isAsking}
+            disabled={busy}
+            missing={missing && t(missing)}
+            onGo={() => void give()}
+            onCancel={onClose}
+          />
+        )
       }
     >
       <div className="stackv">
@@ -61,7 +69,6 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
               </option>
             ))}
           </select>
-          {minutes > 0 && <p className="hint">{t("order.ladder")}</p>}
         </div>
         <fieldset className="ordto">
           <legend className="strong">{t("order.to", { chosen: chosen.size, of: members.length })}</legend>
@@ -87,6 +94,12 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
             ))}
           </ul>
         </fieldset>
+        <LadderFields model={model} />
+        {isUnheld && (
+          <p className="note warn" role="alert">
+            {t("order.unheld")}
+          </p>
+        )}
         {isAsking && (
           <p className="note warn" role="alert">
             {t("order.sure", { count: chosen.size })}
