@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,14 @@ async def table(server: Server, person: Person, at: str = CULTURE, **body: Any) 
     return list(csv.reader(io.StringIO(raw[3:].decode()), delimiter=";" if body.get("language") != "en" else ","))
 
 
-DOORS = [("GET", "overview"), ("GET", "people"), ("GET", "audit"), ("POST", "people_table"), ("POST", "several/lock")]
+DOORS = [
+    ("GET", "overview"),
+    ("GET", "people"),
+    ("GET", "audit"),
+    ("POST", "people_table"),
+    ("POST", "audit_table"),
+    ("POST", "several/lock"),
+]
 
 
 @pytest.mark.parametrize("method, path", DOORS)
@@ -141,6 +149,43 @@ async def test_a_table_to_take_away(ministry: Server, admin: Person, anne: Perso
     assert len(await table(ministry, admin, state="locked")) == 1
     entry = (await admin.call("GET", f"{CULTURE}/audit", action="fetch_people"))["items"]
     assert [one["detail"]["rows"] for one in entry] == [0, 1, 2]
+
+
+async def audit_file(server: Server, person: Person, at: str = CULTURE, **body: Any) -> tuple[bytes, Any]:
+    status, raw, headers = await server.raw("POST", f"{at}/audit_table", body, person.token)
+    assert status == 200, raw
+    return raw, headers
+
+
+async def test_the_audit_log_by_who_did_it(ministry: Server, admin: Person, second: Person, anne: Person, sam: Person) -> None:
+    await act(admin, "lock", user_id=anne.id)
+    await act(second, "unlock", user_id=anne.id)
+    found = await admin.call("GET", f"{CULTURE}/audit", by=second.id)
+    assert [one["action"] for one in found["items"]] == ["unlock"]
+    assert {admin.id, second.id} <= set(found["authors"]) and sam.id not in found["authors"]
+    assert found["names"][admin.id]
+    assert (await admin.call("GET", f"{CULTURE}/audit", by="@nobody:x"))["items"] == []
+
+
+async def test_the_audit_log_to_take_away(ministry: Server, admin: Person, anne: Person, sam: Person) -> None:
+    """Of one's own organisation, as it is narrowed down; who took it is in the log; no cell is a formula."""
+    await act(admin, "lock", user_id=anne.id)
+    await act(admin, "unlock", user_id=anne.id)
+    raw, _ = await audit_file(ministry, admin, action="lock", days="7")
+    rows = list(csv.reader(io.StringIO(raw.removeprefix(b"\xef\xbb\xbf").decode()), delimiter=";"))
+    assert rows[0][:3] == ["Numéro", "Date et heure (UTC)", "Auteur"]
+    assert [(row[2], row[3]) for row in rows[1:]] == [(admin.id.removeprefix("@"), "lock")] and anne.id in rows[1][4]
+    raw, _ = await audit_file(ministry, admin, format="json", by=admin.id)
+    whole = orjson.loads(raw)
+    assert whole["organisation"] == "culture" and whole["chain"]["intact"] is True and whole["is_cut_short"] is False
+    assert [one["action"] for one in whole["entries"]][:3] == ["fetch_audit", "unlock", "lock"]
+    assert all(one["detail"].get("organisation") == "culture" for one in whole["entries"])
+    logged = (await admin.call("GET", f"{CULTURE}/audit", action="fetch_audit"))["items"]
+    assert [one["detail"]["format"] for one in logged] == ["json", "csv"]
+    for nonsense in ({"format": "pdf"}, {"language": "de"}, {"days": []}):
+        assert (await refused(admin.call("POST", f"{CULTURE}/audit_table", nonsense))).status == 400
+    for days in ("-1", "²", "9" * 40, ""):
+        await audit_file(ministry, admin, days=days)
 
 
 @given(st.text())

@@ -20,7 +20,7 @@ from msgspec.structs import asdict
 
 from chappe.agency.audit_ledger import AuditKeys, Key, Ledger
 from chappe.homeserver.database.pool import Database
-from chappe.homeserver.database.rows import Row, columns, find, read
+from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.http.application import AdminDoor
 from chappe.homeserver.http.request import Request
@@ -124,17 +124,24 @@ class Audit:
         return [_shown(row) for row in rows]
 
     async def of_organisation(
-        self, organisation: str | None, limit: int, start: int, searched: Sequence[str] = (), action: str = "", since: int = 0
+        self,
+        organisation: str | None,
+        limit: int,
+        start: int,
+        searched: Sequence[str] = (),
+        action: str = "",
+        since: int = 0,
+        by: str = "",
     ) -> list[dict[str, Any]]:
         """The latest first: what concerned an organisation (None: everything). `searched`: patterns that an entry must match;
-        `since`: in ms."""
+        `since`: in ms; `by`: who did it."""
         rows = await read(
             self._database,
             Entry,
             """SELECT number, ts, actor, action, detail FROM audit
                 WHERE ($1::text IS NULL OR detail::jsonb->>'organisation' = $1)
                   AND lower(actor || ' ' || action || ' ' || detail) LIKE ALL ($4::text[])
-                  AND ($5 = '' OR action = $5) AND ts >= $6
+                  AND ($5 = '' OR action = $5) AND ts >= $6 AND ($7 = '' OR actor = $7)
                 ORDER BY number DESC LIMIT $2 OFFSET $3""",
             organisation,
             limit,
@@ -142,8 +149,19 @@ class Audit:
             list(searched),
             action,
             since,
+            by,
         )
         return [_shown(row) for row in rows]
+
+    async def authors(self, organisation: str | None) -> list[str]:
+        """Who has done something that concerned an organisation (None: anything)."""
+        return await values(
+            self._database,
+            str,
+            """SELECT DISTINCT actor FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
+                ORDER BY actor LIMIT 500""",
+            organisation,
+        )
 
     async def verify(self, known: Head | None = None) -> Head:
         """Reads the whole log, and what this machine has noted of it. `known`: a head noted elsewhere. Raises BrokenChain."""

@@ -52,6 +52,8 @@ export interface Page {
   next?: number;
   /** How many there are, where the list says it. */
   total?: number;
+  /** Of the audit log: whose acts it has. */
+  authors?: string[];
 }
 
 /** How a list is narrowed down, by the name of the filter. */
@@ -90,6 +92,14 @@ export class Console {
   table(organisation: string, wanted: Filters & { people?: never }, people: string[] | null): Promise<Blob> {
     const path = `${at(organisation)}/people_table`;
     return this.client.http.authedRequest(Method.Post, path, undefined, people ? { ...wanted, people } : wanted, {
+      prefix: "/_chappe/console/v1",
+      rawResponseBody: true,
+    });
+  }
+
+  /** The audit log as a file, as it is narrowed down. */
+  auditTable(organisation: string, wanted: Filters): Promise<Blob> {
+    return this.client.http.authedRequest(Method.Post, `${at(organisation)}/audit_table`, undefined, wanted, {
       prefix: "/_chappe/console/v1",
       rawResponseBody: true,
     });

@@ -229,3 +229,27 @@ test("a list is narrowed down by filters; what was chosen and is no longer shown
   expect(model.snapshot()).toMatchObject({ total: 1, chosen: ["@anne:a"] });
   expect(model.chosenRows.map((each) => each.user_id)).toEqual(["@anne:a"]);
 });
+
+test("the audit log is narrowed down to one author, and taken away as it is narrowed down", async () => {
+  const asked: unknown[] = [];
+  const matrix = signedIn({
+    console: {
+      view: async (_organisation, _name, _search, from) => ({ items: [{ actor: ME }], names: {}, next: 1, ...(from ? {} : { authors: [ME] }) }),
+      auditChain: async () => ({ intact: true, number: 1, checked_ts: 1 }),
+      auditTable: async (...given) => {
+        asked.push(given);
+        return new Blob(["file"]);
+      },
+    },
+  }); // biome-ignore format: short
+  const view = VIEWS.find((each) => each.name === "audit")!;
+  const model = new AdminViewModel(matrix, RIGHTS, "culture", view, new FakeClock());
+  await settled();
+  expect(model.snapshot().authors).toEqual([ME]);
+  await model.more();
+  expect(model.snapshot().authors).toEqual([ME]);
+  model.filter("by", ME);
+  await settled();
+  await model.auditTable("json", "en-GB");
+  expect(asked).toEqual([["culture", { by: ME, search: "", format: "json", language: "en" }]]);
+});

@@ -37,6 +37,8 @@ interface State extends Doing {
   person: Row | null;
   /** Of the audit log. */
   chain: AuditChain | null;
+  /** Whose acts it has. */
+  authors: string[];
 }
 
 export class AdminViewModel extends ActingViewModel<State> {
@@ -53,7 +55,7 @@ export class AdminViewModel extends ActingViewModel<State> {
     filters: Filters = {},
   ) {
     super(
-      { ...IDLE, rows: null, names: {}, next: null, search: "", filters, total: null, chosen: [], done: null, person: null, chain: null },
+      { ...IDLE, rows: null, names: {}, next: null, search: "", filters, total: null, chosen: [], done: null, person: null, chain: null, authors: [] },
       clock,
     ); // biome-ignore format: one line
     this.console = matrix.console;
@@ -130,15 +132,22 @@ export class AdminViewModel extends ActingViewModel<State> {
       : this.console.table(this.organisation, { ...filters, search: search.trim(), language: known }, null);
   }
 
+  /** The audit log, as it is narrowed down. */
+  auditTable(format: "csv" | "json", language: string): Promise<Blob> {
+    const { filters, search } = this.now;
+    const known = language.startsWith("fr") ? "fr" : "en";
+    return this.console.auditTable(this.organisation, { ...filters, search: search.trim(), format, language: known });
+  }
+
   private page(from: number): Promise<Page> {
     return this.console.view(this.organisation, this.view.name, this.now.search.trim(), from, this.now.filters);
   }
 
   /** From the beginning. Who is no longer shown is no longer chosen: nobody acts upon what they do not see. */
-  private show({ items, names, next, total }: Page): void {
+  private show({ items, names, next, total, authors = this.now.authors }: Page): void {
     const shown = new Set(items.map((row) => String(row.user_id)));
     const chosen = this.now.chosen.filter((each) => shown.has(each));
-    this.set({ rows: items, names, next: next ?? null, total: total ?? null, chosen });
+    this.set({ rows: items, names, next: next ?? null, total: total ?? null, chosen, authors });
   }
 
   readonly more = (): Promise<boolean> =>

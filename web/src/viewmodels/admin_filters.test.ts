@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ADMIN_TEXTS as EN } from "../i18n/en_admin";
 import { ADMIN_TEXTS as FR } from "../i18n/fr_admin";
 import type { Rights } from "../matrix/console";
-import { filtersOf, isNarrowed, OVERVIEW, readFilters } from "./admin_filters";
+import { filtersOf, IN_MENU, isNarrowed, OVERVIEW, readFilters } from "./admin_filters";
 import { EVERYWHERE, VIEWS } from "./admin_views";
 import { readRoute, writeRoute } from "./route";
 
@@ -58,4 +58,15 @@ test("a list is narrowed down by what is looked for, or by a filter", () => {
     isNarrowed("", { state: "" }),
     isNarrowed("", { state: "locked" }),
   ]).toEqual([false, true, false, true]);
+});
+
+test("whose acts the audit log has is what it is narrowed down to", () => {
+  const authors = [{ value: "@anne:x", label: "Anne" }];
+  const by = filtersOf("audit", "culture", RIGHTS, authors).find((each) => each.name === "by");
+  expect(by?.values).toEqual([{ value: "" }, ...authors]);
+});
+
+test("what stands in the menu is a number of the overview", () => {
+  for (const name of IN_MENU) expect(OVERVIEW.map(({ number }) => number)).toContain(name);
+  for (const name of IN_MENU) expect(VIEWS.map((each) => each.name)).toContain(name);
 });

@@ -17,13 +17,14 @@ const DAYS = ["", "1", "7", "30", "365"];
 /** What the audit log is asked for most. */
 const ACTIONS = [
   "", "lock", "unlock", "sign_out", "renew", "deactivate", "reactivate", "erase", "move", "grant", "revoke", "reset_second_factor",
-  "restore_keys", "export_person", "fetch_package", "fetch_people", "archive_room", "hold_person", "hold_room", "lift_hold", "release_file",
+  "restore_keys", "export_person", "fetch_package", "fetch_people", "fetch_audit", "archive_room", "hold_person", "hold_room", "lift_hold", "release_file",
   "delete_file", "announce", "read_person", "read_list",
 ]; // biome-ignore format: a table
 
 const values = (known: string[]): Filter["values"] => known.map((value) => ({ value }));
 
-export function filtersOf(view: string, organisation: string, rights: Rights): Filter[] {
+/** `authors`: whose acts the audit log has. */
+export function filtersOf(view: string, organisation: string, rights: Rights, authors: Filter["values"] = []): Filter[] {
   const own = rights.organisations.map(({ name, label }) => ({ value: name, label }));
   if (view === "people")
     return [
@@ -35,6 +36,7 @@ export function filtersOf(view: string, organisation: string, rights: Rights): F
     return [
       { name: "days", as: "list", values: values(DAYS) },
       { name: "action", as: "list", values: values(ACTIONS) },
+      { name: "by", as: "list", values: [{ value: "" }, ...authors] },
     ];
   return [];
 }
@@ -52,6 +54,9 @@ export function readFilters(query: string | undefined, known: Filter[]): Filters
 
 export const isNarrowed = (search: string, filters: Filters): boolean =>
   search.trim() !== "" || Object.values(filters).some(Boolean);
+
+/** What waits in a list of the console, or how many it has (`people`): shown in its menu. */
+export const IN_MENU = ["requests", "alerts", "reports", "files", "leavers", "people"] as const;
 
 /** What an administrator acts upon, and the list that shows it. Grave ones come first where there are any. */
 export const OVERVIEW = [

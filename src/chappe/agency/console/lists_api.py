@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from chappe.agency.audit import Audit
+from chappe.agency.console.audit_table import AskedEntries, AuditTable
 from chappe.agency.console.overview import Overview
 from chappe.agency.console.people_list import PeopleList, Wanted
 from chappe.agency.console.scope import Actor, ConsoleScope
@@ -39,10 +40,18 @@ class People(msgspec.Struct):
 
 class ConsoleListsApi:
     def __init__(
-        self, scope: ConsoleScope, people: PeopleList, views: Views, overview: Overview, several: Several, audit: Audit
+        self,
+        scope: ConsoleScope,
+        people: PeopleList,
+        views: Views,
+        overview: Overview,
+        several: Several,
+        audit: Audit,
+        audit_table: AuditTable,
     ) -> None:
         self._scope, self._people, self._views = scope, people, views
         self._overview, self._several, self._audit = overview, several, audit
+        self._audit_table = audit_table
 
     @endpoint("GET", _ORGANISATION + "/overview", **_SEE)
     async def overview(self, request: Request) -> Answer:
@@ -66,12 +75,15 @@ class ConsoleListsApi:
 
     @endpoint("GET", _ORGANISATION + "/audit", **_SEE)
     async def audit(self, request: Request) -> Answer:
-        """Of the audit log, the latest first. Filters: `search`, `action`, and `days`: how far back."""
+        """Of the audit log, the latest first. Filters: `search`, `action`, `by` (who), and `days`: how far back."""
         actor, start = await self._actor(request), request.query_int("from", 0, 0, 1_000_000)
-        action, days = (request.query("action") or "")[:LONGEST], request.query_int("days", 0, 0, 36_500)
-        items, more = await self._views.audit(actor, (request.query("search") or "")[:LONGEST], start, action, days)
-        names = await self._views.names_in(actor, items)
-        return {"items": items, "names": names, **({"next": start + len(items)} if more else {})}
+        search, action, by = [(request.query(field) or "")[:LONGEST] for field in ("search", "action", "by")]
+        days = request.query_int("days", 0, 0, 36_500)
+        items, more = await self._views.audit(actor, search, start, action, days, by)
+        authors = await self._views.authors(actor) if start == 0 else []
+        names = await self._views.names_in(actor, [*items, *authors])
+        following = {"next": start + len(items)} if more else {}
+        return {"items": items, "names": names, "authors": [each["actor"] for each in authors], **following}
 
     @endpoint("POST", _ORGANISATION + "/people_table", **_DO)
     async def table(self, request: Request) -> Answer:
@@ -84,6 +96,19 @@ class ConsoleListsApi:
         )
         headers = ((b"content-disposition", b'attachment; filename="people.csv"'),)
         return Response(200, table, "text/csv; charset=utf-8", headers)
+
+    @endpoint("POST", _ORGANISATION + "/audit_table", **_DO)
+    async def audit_table(self, request: Request) -> Answer:
+        """The audit log as a file. Who took it, and how many entries, is written down."""
+        actor, asked = await self._actor(request), await request.body_as(AskedEntries)
+        for field in ("search", "action", "by"):
+            setattr(asked, field, getattr(asked, field)[:LONGEST])
+        table, rows = await self._audit_table.made(actor, asked)
+        detail = {"organisation": actor.organisation, "rows": rows, "format": asked.format, "outcome": "done"}
+        await self._audit.record(actor.user_id, "fetch_audit", detail)
+        kind = "text/csv; charset=utf-8" if asked.format == "csv" else "application/json"
+        named = f'attachment; filename="audit.{asked.format}"'.encode()
+        return Response(200, table, kind, ((b"content-disposition", named),))
 
     @endpoint("POST", _ORGANISATION + "/several/{action}", **_DO)
     async def several(self, request: Request) -> Answer:

@@ -6,6 +6,7 @@ from chappe.agency.audit import Audit
 from chappe.agency.audit_state import AuditState
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi
+from chappe.agency.console.audit_table import AuditTable
 from chappe.agency.console.lists_api import ConsoleListsApi
 from chappe.agency.console.overview import Overview
 from chappe.agency.console.people_actions import AccountActions, AdministratorActions, FunctionActions, GuestActions
@@ -76,6 +77,7 @@ PART = Part(
         Views,
         AuditState,
         Overview,
+        AuditTable,
         Several,
     ),
     replaces=(administrators,),

@@ -200,11 +200,18 @@ class Views:
         )
         return _page(rows)
 
-    async def audit(self, actor: Actor, search: str, start: int, action: str = "", days: int = 0) -> tuple[list[Any], bool]:
-        """The latest first: of the organisation, or everything; of one action, of the last days."""
+    async def audit(
+        self, actor: Actor, search: str, start: int, action: str = "", days: int = 0, by: str = "", most: int = PAGE
+    ) -> tuple[list[Any], bool]:
+        """The latest first: of the organisation, or everything; of one action, of the last days, `by` somebody."""
         organisation, since = None if actor.is_everywhere else actor.organisation, self._now_ms() - days * DAY_MS if days else 0
-        found = await self._audit.of_organisation(organisation, PAGE + 1, start, patterns(search), action, since)
-        return await self._holds.untold(actor.user_id, found[:PAGE]), len(found) > PAGE
+        found = await self._audit.of_organisation(organisation, most + 1, start, patterns(search), action, since, by)
+        return await self._holds.untold(actor.user_id, found[:most]), len(found) > most
+
+    async def authors(self, actor: Actor) -> list[dict[str, Any]]:
+        """Whose acts the audit log of the organisation has."""
+        found = await self._audit.authors(None if actor.is_everywhere else actor.organisation)
+        return [{"actor": author} for author in found]
 
     async def legal_holds(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = []

@@ -2,13 +2,14 @@ import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
 import { AdminViewModel } from "../../viewmodels/admin";
 import { filtersOf, readFilters } from "../../viewmodels/admin_filters";
+import { OverviewViewModel } from "../../viewmodels/admin_overview";
 import { scopes, type View, viewsFor } from "../../viewmodels/admin_views";
 import { useArrival } from "../hands/arrive";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
 import { AdminList } from "./list";
-import { AdminOverview } from "./overview";
+import { AdminOverview, MenuCount } from "./overview";
 
 /** The administration console. On a phone its menu is a screen of its own. */
 export function Admin({ organisation, view, filter }: { organisation: string | null; view: string | null; filter?: string }) {
@@ -42,6 +43,8 @@ function Console({ rights, known, chosen, view, filter }: Props) {
   const shown = views.find((each) => each.name === view) ?? (phone ? null : views[0]);
   const Region = phone ? "main" : "section";
   const menu = useArrival<HTMLElement>(shown ? "" : "menu");
+  // what was seen to meanwhile is no longer counted
+  const numbers = useMade(OverviewViewModel, `${chosen.name} ${shown?.name}`, chosen.name);
   return (
     <>
       {(!phone || !shown) && (
@@ -71,7 +74,8 @@ function Console({ rights, known, chosen, view, filter }: Props) {
               <li key={each.name}>
                 <a href={`#/admin/${chosen.name}/${each.name}`} aria-current={shown?.name === each.name ? "page" : undefined}>
                   <Icon name={each.icon} />
-                  {t(`admin.view.${each.name}`)}
+                  <span className="grow">{t(`admin.view.${each.name}`)}</span>
+                  <MenuCount model={numbers} view={each.name} />
                 </a>
               </li>
             ))}
@@ -85,6 +89,7 @@ function Console({ rights, known, chosen, view, filter }: Props) {
           organisation={chosen.name}
           view={shown}
           filter={filter}
+          numbers={numbers}
         />
       )}
     </>
@@ -98,7 +103,7 @@ interface ShownProps {
   filter?: string;
 }
 
-function Shown({ rights, organisation, view, filter }: ShownProps) {
+function Shown({ rights, organisation, view, filter, numbers }: ShownProps & { numbers: OverviewViewModel }) {
   const { t } = useTranslation();
   const phone = useMedia("(max-width: 767px)");
   const place = useArrival<HTMLElement>(view.name);
@@ -112,7 +117,7 @@ function Shown({ rights, organisation, view, filter }: ShownProps) {
           </a>
         )}
         {view.name === "overview" ? (
-          <AdminOverview organisation={organisation} />
+          <AdminOverview organisation={organisation} model={numbers} />
         ) : (
           <Listed rights={rights} organisation={organisation} view={view} filter={filter} />
         )}

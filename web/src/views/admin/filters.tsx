@@ -6,10 +6,11 @@ import { useSnapshot } from "../use";
 /** What narrows a list down: buttons for what is asked for daily, lists for the rest. */
 export function AdminFilters({ model }: { model: AdminViewModel }) {
   const { t } = useTranslation();
-  const { filters } = useSnapshot(model);
+  const { filters, authors } = useSnapshot(model);
+  const whose = authors.map((value) => ({ value, label: model.nameOf(value) }));
   const word = (name: string, { value, label }: Filter["values"][number]): string =>
     label ?? t(name === "action" && value ? `admin.do.${value}` : `admin.filter.${name}.${value || "any"}`, { defaultValue: t(`admin.word.${value}`) }); // biome-ignore format: one line
-  return filtersOf(model.view.name, model.organisation, model.rights).map(({ name, as, values }) =>
+  return filtersOf(model.view.name, model.organisation, model.rights, whose).map(({ name, as, values }) =>
     as === "chips" ? (
       <fieldset key={name} className="row g2 wrap plain">
         <legend className="sr">{t(`admin.filter.${name}`)}</legend>

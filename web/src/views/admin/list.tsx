@@ -5,6 +5,7 @@ import { keep } from "../../platform/files";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
 import { isNarrowed } from "../../viewmodels/admin_filters";
 import { Icon } from "../ui/icon";
+import { Menu } from "../ui/menu";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
 import { useSnapshot } from "../use";
 import { ActionDialog } from "./action_dialog";
@@ -13,6 +14,25 @@ import { AdminFilters } from "./filters";
 import { PersonDialog } from "./person_dialog";
 import { Chosen } from "./several";
 import { AdminTable } from "./table";
+
+/** As a table for a spreadsheet, or whole. */
+function AuditExport({ model }: { model: AdminViewModel }) {
+  const { t, i18n } = useTranslation();
+  const { rows } = useSnapshot(model);
+  const fetch = (format: "csv" | "json"): void =>
+    void model.auditTable(format, i18n.language).then((blob) => keep(URL.createObjectURL(blob), `audit.${format}`));
+  if (!rows?.length) return null;
+  const choices = (["csv", "json"] as const).map((format) => ({
+    name: t(`admin.exportAudit.${format}`),
+    run: () => fetch(format),
+  }));
+  return (
+    <Menu label={t("admin.export")} className="btn" choices={choices}>
+      <Icon name="download" size={18} />
+      {t("admin.export")}
+    </Menu>
+  );
+}
 
 /** One list of the console: a table on a wide screen, cards on a phone. */
 export function AdminList({ model }: { model: AdminViewModel }) {
@@ -43,6 +63,7 @@ export function AdminList({ model }: { model: AdminViewModel }) {
             {t(narrowed ? "admin.exportFound" : "admin.export")}
           </button>
         )}
+        {view.name === "audit" && <AuditExport model={model} />}
         {view.top?.map((each) => (
           <button key={each} type="button" className="btn main" onClick={() => setWanted({ action: each, row: null })}>
             <Icon name="plus" size={18} />
