@@ -172,13 +172,12 @@ await play({
     assert(finalised[0].outcome === "cancel", "those who have answered are reminded");
   },
   async "it is lifted, with a reason that all see"() {
-    const bridges = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" });
-    await bridges(claire).getByRole("button", { name: "Suivi" }).click();
+    await card(claire).getByRole("button", { name: "Suivi" }).click();
     const dialog = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
     await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
     await dialog.getByLabel("Pourquoi est-il levé").fill("Fausse alerte");
     await dialog.getByRole("button", { name: "Lever l’ordre" }).click();
-    await bridges(karim).getByText("Ordre levé : Fausse alerte").waitFor();
+    await card(karim).getByText("Ordre levé : Fausse alerte").waitFor();
   },
   async "any client reads an order and writes an answer; nonsense is a message"() {
     const plain = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Sans chiffrement", invite: ["@karim:localhost"], initial_state: [] });
