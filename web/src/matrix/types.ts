@@ -1,19 +1,9 @@
 /** What the rest of the client knows of Matrix: plain values, no objects of the SDK. */
 
+import type { Classification } from "./classification";
 import type { Explanation } from "./errors";
 
-export interface Classification {
-  name: string;
-  labels: Record<string, string>;
-  guests: boolean;
-  retention_days: number;
-  forwarding: boolean;
-  link_sharing: boolean;
-  history_sharing: boolean;
-  calls: boolean;
-  files: boolean;
-  file_types: string[];
-}
+export type { Classification };
 
 export interface Person {
   id: string;
