@@ -1,6 +1,6 @@
 // A crisis room's plan and log: begun by one, ticked, taken and written by others from their own browsers, read by any client as messages.
 import { readFileSync } from "node:fs";
-import { arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+import { act, arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
 
 let claire;
 let sophie;
@@ -134,6 +134,10 @@ await play({
     await look(karim, "playbook-phone-dark");
     await karim.getByRole("button", { name: "Discussion" }).click();
     await card(karim).getByText(/^Fait\s: 4 sur 12$/).waitFor();
+  },
+  async "what somebody said is taken into the log, with its author and time"() {
+    await act(karim, "Cote à 4,20 m", "Reprendre dans la main courante");
+    await log(sophie).getByText(/^Claire Vasseur \(.+\)\s: Cote à 4,20 m$/).waitFor();
   },
   async "it is closed: a sealed record leaves for the disk, all see it, and what is changed later shows"() {
     await claire.getByRole("button", { name: "Clore et exporter" }).click();

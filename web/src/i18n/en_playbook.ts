@@ -134,6 +134,10 @@ export const PLAYBOOK: Record<string, string> = {
   "playbook.record.time": "Time",
   "playbook.record.author": "Author",
   "playbook.record.line": "Line",
+  "playbook.enter": "Take into the log",
+  "playbook.quoted": "{{name}} ({{time}}): {{text}}",
+  "playbook.entered": "Taken into the log",
+  "playbook.notEntered": "This message could not be taken into the log",
   "playbook.steps.flood":
     "# Alert\nActivate the crisis room (10 min)\nInform the prefect and the cabinet (20 min)\nRead water levels and forecasts (20 min)\n# Protect\nClose exposed bridges and roads (1 h)\nEvacuate sensitive places (2 h)\nWarn residents and companies of the area (2 h)\nOpen places of shelter (2 h)\nCut gas and power where needed\n# Inform\nPublish a statement (3 h)\nUpdate the front page of the site\n# Back to normal\nTake stock of the damage\nReopen roads and bridges",
   "playbook.steps.cyber":

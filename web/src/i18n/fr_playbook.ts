@@ -136,6 +136,10 @@ export const PLAYBOOK: Record<string, string> = {
   "playbook.record.time": "Heure",
   "playbook.record.author": "Auteur",
   "playbook.record.line": "Ligne",
+  "playbook.enter": "Reprendre dans la main courante",
+  "playbook.quoted": "{{name}} ({{time}}) : {{text}}",
+  "playbook.entered": "Repris dans la main courante",
+  "playbook.notEntered": "Ce message n’a pas pu être repris dans la main courante",
   "playbook.steps.flood":
     "# Alerter\nActiver la cellule de crise (10 min)\nPrévenir le préfet et le cabinet (20 min)\nRelever les cotes et les prévisions (20 min)\n# Protéger\nFermer les ponts et les routes exposés (1 h)\nÉvacuer les établissements sensibles (2 h)\nPrévenir les habitants et les entreprises de la zone (2 h)\nOuvrir les lieux d’accueil (2 h)\nCouper le gaz et l’électricité où il le faut\n# Informer\nDiffuser un communiqué (3 h)\nMettre à jour la page d’accueil du site\n# Revenir à la normale\nFaire le point des dégâts\nRouvrir les routes et les ponts",
   "playbook.steps.cyber":

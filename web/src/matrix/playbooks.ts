@@ -80,8 +80,19 @@ export class Playbooks {
       hear(client, RoomEvent.Redaction, heard),
       hear(client, RoomStateEvent.Events, heard),
       hear(client, MatrixEventEvent.Replaced, heard),
-      hearOpened(client, heard),
+      hearOpened(client, (event) => {
+        this.count(event);
+        heard(event);
+      }),
     ];
+  }
+
+  /** What could not be read when it was asked for, and can be now, counts. */
+  private count(event: MatrixEvent): void {
+    const isAwaited = [...this.locked.values()].some((each) => each.has(event));
+    if (!isAwaited || readable(event).locked || !this.place.exists) return;
+    const { room } = this.place;
+    void room.relations.aggregateChildEvent(event, room.getUnfilteredTimelineSet());
   }
 
   close(): void {

@@ -123,6 +123,20 @@ test("what is under way in a room is known, and followed", () => {
   expect(model.snapshot().open).toEqual([]);
 });
 
+test("what was said in the conversation is taken into the log of the newest plan", async () => {
+  const { room, world, done, changed } = opened();
+  const model = new OpenPlaybooks(signedIn(), room);
+  expect(await model.enter(" Sophie : 2 cars ", (title, text) => `${title} – ${text}`)).toBe(true);
+  expect(done.at(-1)).toEqual(["act", "$p", { kind: "entry", text: "Sophie : 2 cars" }, "Crue – Sophie : 2 cars"]);
+  expect(await model.enter(" ", () => "")).toBe(false);
+  world.fails = true;
+  expect(await model.enter("x", () => "")).toBe(false);
+  world.open = [];
+  changed.fire();
+  world.fails = false;
+  expect(await model.enter("x", () => "")).toBe(false);
+});
+
 test("two steps that are ticked one after the other are two acts, even where the first is still on its way", async () => {
   const { make, done } = opened();
   const model = make();

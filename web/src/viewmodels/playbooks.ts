@@ -81,6 +81,18 @@ export class OpenPlaybooks extends ViewModel<Open> {
     const open = this.conversation.exists ? this.conversation.playbooks.open() : [];
     if (JSON.stringify(open) !== JSON.stringify(this.now.open)) this.set({ open });
   }
+
+  /** Takes what was said in the conversation into the log of the newest. `body`: the same for clients that do not know logs. */
+  readonly enter = async (said: string, body: (title: string, text: string) => string): Promise<boolean> => {
+    const [newest] = this.now.open;
+    const text = said.trim().slice(0, MOST_ENTRY);
+    if (!newest || !text) return false;
+    const going = this.conversation.playbooks.act(newest.id, { kind: "entry", text }, body(newest.title, text));
+    return going.then(
+      () => true,
+      () => false,
+    );
+  };
 }
 
 interface State extends Doing {

@@ -7,6 +7,9 @@ import type { Item, RoomDetails } from "../matrix/types";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { textFor } from "./content";
+import { time } from "./format";
+import { useOpenPlans } from "./playbook_tabs";
+import { asMessage } from "./playbook_words";
 import { Icon } from "./ui/icon";
 import { type Choice, Menu } from "./ui/menu";
 import { useMain } from "./use";
@@ -37,9 +40,18 @@ export function Actions({ item, room, timeline, details, ask }: Props) {
   const copyLink = (kind: "own" | "any"): void => {
     void navigator.clipboard.writeText(room.linkTo(item, main.origin)[kind]).then(() => main.say("message.linkCopied"));
   };
+  const plans = useOpenPlans();
+  const enter = async (): Promise<void> => {
+    const said = t("playbook.quoted", { name: item.sender.name, time: time(item.ts), text: textFor(item, t) });
+    const went = await plans?.enter(said, (title, text) => asMessage(t, title, text));
+    main.say(went ? "playbook.entered" : "playbook.notEntered");
+  };
   const choices: Choice[] = [
     ...(isText
       ? [{ name: t("message.copy"), icon: "copy" as const, run: () => void navigator.clipboard.writeText(textFor(item, t)) }]
+      : []),
+    ...(isText && details.may.send && plans
+      ? [{ name: t("playbook.enter"), icon: "journal" as const, run: () => void enter() }]
       : []),
     { name: t("message.copyLink"), icon: "link", run: () => copyLink("own") },
     { name: t("message.copyLinkAny"), icon: "globe", run: () => copyLink("any") },

@@ -1,5 +1,6 @@
 /** What a room with a playbook has beside its conversation. */
 
+import { createContext, useContext } from "react";
 import { useTranslation } from "react-i18next";
 import { OpenPlaybooks } from "../viewmodels/playbooks";
 import type { RoomViewModel } from "../viewmodels/room";
@@ -8,11 +9,28 @@ import { Icon } from "./ui/icon";
 import { useMain, useOwned, useSnapshot } from "./use";
 import "../styles/playbook.css";
 
-export function PlaybookTabs({ room, shown }: { room: RoomViewModel; shown: string | null }) {
+const Plans = createContext<OpenPlaybooks | null>(null);
+
+/** A room whose parts know what is under way there. */
+export function WithPlans({ room, children }: { room: RoomViewModel; children: React.ReactNode }) {
+  const plans = useOwned(() => room.make(OpenPlaybooks), room.id);
+  return <Plans value={plans}>{children}</Plans>;
+}
+
+const NOTHING: ReturnType<OpenPlaybooks["snapshot"]> = { open: [] };
+const NOWHERE = { subscribe: () => () => {}, snapshot: () => NOTHING };
+
+/** `enter`: takes what was said into the log; null where nothing is under way. */
+export function useOpenPlans(): Pick<OpenPlaybooks, "enter"> | null {
+  const plans = useContext(Plans);
+  const { open } = useSnapshot(plans ?? NOWHERE);
+  return open.length ? plans : null;
+}
+
+export function PlaybookTabs({ shown }: { shown: string | null }) {
   const { t } = useTranslation();
   const main = useMain();
-  const model = useOwned(() => room.make(OpenPlaybooks), room.id);
-  const { open } = useSnapshot(model);
+  const { open } = useSnapshot(useContext(Plans) ?? NOWHERE);
   const books = open.slice(0, 3);
   if (shown && !books.some((each) => each.id === shown)) books.unshift({ id: shown, title: "" });
   if (!books.length) return null;

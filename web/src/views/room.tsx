@@ -14,7 +14,7 @@ import { useShownRoom } from "./hands/shown_room";
 import { Asked, BackToList, NotHere } from "./not_in_room";
 import { OrderBar } from "./order_bar";
 import { PinBar } from "./pin_bar";
-import { PlaybookTabs } from "./playbook_tabs";
+import { PlaybookTabs, WithPlans } from "./playbook_tabs";
 import { StatusDot, StatusLine, StatusNotice } from "./status";
 import { Timeline } from "./timeline";
 import { Avatar } from "./ui/avatar";
@@ -46,10 +46,10 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
   if (!details || !summary || !model.timeline || !model.composer) return <NotHere model={model} />;
   const { replacedBy } = details;
   return (
-    <>
+    <WithPlans room={model}>
       <main className="panel" tabIndex={-1} aria-label={details.name} ref={place}>
         <Head details={details} panel={panel} />
-        {details.kind !== "space" && <PlaybookTabs room={model} shown={book} />}
+        {details.kind !== "space" && <PlaybookTabs shown={book} />}
         {details.pinned.length > 0 && details.kind !== "space" && !book && <PinBar room={model} details={details} />}
         <Banner />
         {changedIdentity && (
@@ -112,7 +112,7 @@ export function Room({ model, panel }: { model: RoomViewModel; panel: Panel | nu
           <PollDialog room={model} thread={null} onClose={() => model.openPoll(false)} />
         </Suspense>
       )}
-    </>
+    </WithPlans>
   );
 }
 
