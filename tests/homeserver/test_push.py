@@ -431,6 +431,7 @@ async def test_one_bad_notification_holds_up_none_behind_it(new_server: NewServe
     server = await new_server(push=LOCAL)
     alice, bob = await server.person("alice"), await server.person("bob")
     room = await a_room_of(alice, bob)
+    await gathered(server)  # a pusher that is there in time is told of what was before it, too
     await bob.call("POST", "/pushers/set", pusher(gateway, "k"))
     database = server.node.database
     gateway.failing = True
