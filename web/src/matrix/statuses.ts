@@ -32,21 +32,40 @@ export class Statuses {
   readonly changed = new Signal(50);
   private chosen: OwnStatus = NOTHING;
   private on = false;
+  /** What was said last of oneself, but for when one was active. */
+  private told = "";
   /** One value while nothing changes, so that what shows it is not drawn again. */
   private readonly known = new Map<string, Status>();
 
   constructor(private readonly client: MatrixClient) {
     // not the users' own events: of one's own the SDK passes none on
     client.on(ClientEvent.Event, (event) => {
-      if (event.getType() === "m.presence") this.moved(event.getSender());
+      if (event.getType() === "m.presence") this.moved(event);
     });
   }
 
-  private moved(id: string | undefined): void {
+  private moved(event: MatrixEvent): void {
+    const id = event.getSender();
     if (!id) return;
     this.known.delete(id);
-    if (id === this.client.getUserId()) void this.begin();
+    if (id === this.client.getUserId() && this.mayBeAnother(event)) void this.begin();
     this.changed.fire();
+  }
+
+  /**
+   * Whether one's own status may be another than is known here. Coming and going is not; what is told although nothing in it has changed
+   * hides what others are not told: that nothing rings.
+   */
+  private mayBeAnother(event: MatrixEvent): boolean {
+    const { last_active_ago, ...content } = readable(event).content ?? {};
+    const whole = JSON.stringify(content);
+    const isAgain = whole === this.told;
+    this.told = whole;
+    const said = chosenOf(content[FIELD]);
+    const hides = !said && content.presence === "offline"; // as one is not, who hears of it
+    const { own } = this;
+    if (isAgain || hides !== (own.state === "hidden")) return true;
+    return !hides && signOf(said) !== signOf(own);
   }
 
   /** Whether there are statuses here at all. */
@@ -92,6 +111,12 @@ export class Statuses {
     return status;
   }
 }
+
+/** Being available without words or an end is no status. */
+const signOf = (status: (Pick<Status, "text" | "until"> & { state: string }) | null): string => {
+  const { state, text, until } = status ?? NOTHING;
+  return JSON.stringify([state, text, until]);
+};
 
 const isOver = ({ until }: { until: number | null }): boolean => until !== null && until <= clock.now();
 
