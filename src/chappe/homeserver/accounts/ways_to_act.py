@@ -305,6 +305,7 @@ DOES_NOT_ACT = {
             "legal_holds.lifted_for",
             "legal_holds.placed_by",
             "media.quarantined_by",
+            "order_letters.user_id",
             "organisation_moves.by_whom",
             "organisation_moves.user_id",
             "room_aliases.creator",

@@ -22,6 +22,7 @@ from chappe.matrix.relations import REFERENCE, relation_of
 
 URGENT = "org.chappe.urgent"
 _URGENT = URGENT.encode()
+_MESSAGES = ("m.room.message", "m.room.encrypted")
 LIFTED = "org.chappe.order.lifted"
 MOST_USERS = 1000  # a list that is longer asks nobody
 DAY_MS = 86_400_000
@@ -77,7 +78,7 @@ class Orders:
 
         Nobody unless its sender may notify the whole room.
         """
-        if event.state_key is not None or event.is_redacted or not (users := asked_beside(event.head).users):
+        if event.type not in _MESSAGES or event.is_redacted or not (users := asked_beside(event.head).users):
             return frozenset(), None
         levels = room.power_levels()
         if levels.of(event.sender) < levels.notification("room"):
