@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { conversation, encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
 import type { Rules } from "../matrix/agency";
+import type { Whereabouts } from "../matrix/room_history";
 import type { SomeVerification } from "../matrix/signed_in";
 import type { Connection } from "../matrix/types";
 import { Source } from "../platform/stream";
@@ -8,7 +9,10 @@ import { Drafts } from "./drafts";
 import { MainViewModel } from "./main";
 import { Preferences } from "./preferences";
 
-function opened(hash = "#/", given: { guest?: boolean; shown?: boolean; connection?: Connection } = {}) {
+function opened(
+  hash = "#/",
+  given: { guest?: boolean; shown?: boolean; connection?: Connection; whereIs?: () => Promise<Whereabouts | null> } = {},
+) {
   const changed = signal();
   const connection = new Source<Connection>(given.connection ?? "online");
   const world = { hash, shown: given.shown ?? true, incoming: null as SomeVerification | null };
@@ -45,7 +49,7 @@ function opened(hash = "#/", given: { guest?: boolean; shown?: boolean; connecti
         return { id: "!a", via: ["here.example"] };
       },
     },
-    conversation: () => conversation({ history: { whereIs: async () => null } }),
+    conversation: () => conversation({ history: { whereIs: given.whereIs ?? (async () => null) } }),
     encryption: encryption({
       changed,
       get incoming() {
@@ -103,6 +107,19 @@ describe("places", () => {
     expect(room()?.timeline).toBeNull();
     model.go({ screen: "threads", room: null, thread: null });
     expect(room()).toBeNull();
+  });
+
+  test("a link to what is in a thread, with the thread open beside it already, is looked for once", async () => {
+    let asked = 0;
+    const whereIs = async (): Promise<Whereabouts> => {
+      if (++asked > 5) throw new Error("asked for ever");
+      return { eventId: "$reply", thread: "$root", ts: 0 };
+    };
+    const { model, room } = opened("#/room/!a/%24reply?panel=thread&id=%24root", { whereIs });
+    model.look();
+    await settled();
+    expect([room()?.id, model.snapshot().route]).toMatchObject(["!a", { panel: { name: "thread", id: "$root" } }]);
+    expect(asked).toBe(2); // in the room, and in the thread
   });
 
   test("the page's address says where one is, and follows where one goes", () => {

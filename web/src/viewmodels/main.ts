@@ -171,9 +171,10 @@ export class MainViewModel extends ViewModel<State> {
     if (files.length) composer.tray.add(files);
   };
 
+  /** Not the one that is open: whoever goes to the same address comes to its message again, and that may open the panel. */
   readonly openPanel = (panel: Panel | null): void => {
     const { route } = this.now;
-    if (route.screen === "room") this.go({ ...route, panel });
+    if (route.screen === "room" && isPanelOnly(route, { ...route, panel })) this.go({ ...route, panel });
     else if (route.screen === "threads" && route.room && panel) this.go({ screen: "room", id: route.room, event: null, panel }); // beside a thread there is no room for it
   };
 
