@@ -133,6 +133,7 @@ await play({
       ["what happened", () => anne.locator("p.eventline", { hasText: "Les messages sont chiffrés" }).waitFor(), "button", /^Karim Haddad a créé/],
       ["what happened", "Enter ArrowDown", ...message],
       ["messages", "End", ...message],
+      ["messages", () => anne.waitForFunction(() => document.activeElement === [...document.querySelectorAll(".tl article")].at(-1)), ...message],
       ["messages", "Enter", "button", /Karim Haddad|Réagir/],
       ["actions", "Escape", ...message],
       ["messages", "ArrowLeft", "button", "Plus d’actions"],

@@ -98,6 +98,7 @@ class OneStop {
     const target = event.target as HTMLElement;
     const stop = this.stopOf(target);
     if (!stop || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    cancelAnimationFrame(this.frame); // whoever does the next thing is not taken to an end any more
     if (target.matches(OWN_ARROWS)) return;
     const taken = (): void => {
       event.preventDefault();
