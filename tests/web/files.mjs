@@ -246,7 +246,7 @@ await play({
     await press(claire, "Le plan", "Répondre dans un fil");
     await attach(claire, [file("annexe.txt", "text/plain", "l’annexe")], panel(claire));
     await messages(mehdi).getByRole("button", { name: /1 réponse/ }).click();
-    await panel(mehdi).getByText("annexe.txt").waitFor();
+    await panel(mehdi).getByRole("article").getByText("annexe.txt").waitFor();
     assert((await messages(mehdi).getByText("annexe.txt").count()) === 0, "a file of a thread shows in the room");
     await panel(mehdi).getByRole("button", { name: /Ouvrir annexe.txt/ }).click();
     await viewer(mehdi).getByText("l’annexe").waitFor();

@@ -29,7 +29,7 @@ await play({
   async "markdown becomes rich text, and nothing that harms"() {
     await say(claire, "Le point est à **19 h**, voir `plan.md`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n> cité\n\n- un\n- deux\n\n```js\nlet x = 1;\n```");
     for (const tag of ["strong", "code", "table", "blockquote", "li", "pre"]) await messages(mehdi).locator(`.rich ${tag}`).first().waitFor();
-    await mehdi.getByText(/Le point est à 19 h, voir plan\.md a b 1 2 cité un deux let x = 1;/).first().waitFor(); // in the list
+    await mehdi.getByText(/Le point est à 19 h, voir plan\.md a b 1 2 cité • un • deux let x = 1;/).first().waitFor(); // in the list
     await say(claire, '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script> texte');
     await sees(mehdi, "texte");
     assert(!(await mehdi.evaluate(() => window.hurt)), "a script of a message ran");
