@@ -83,7 +83,7 @@ class ServedProcess(Server):
         return int((self.data / "postgres" / "postmaster.pid").read_text().split("\n")[0])
 
     async def run(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, str]:
-        """Another command of `chappe` on the same data folder: (exit status, output)."""
+        """Another command of `chappe` on the same data folder: (exit status, output, and where it failed also its log)."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -93,10 +93,10 @@ class ServedProcess(Server):
             str(self.data),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.PIPE,
         )
-        output, _ = await asyncio.wait_for(process.communicate(stdin), 60)
-        return process.returncode or 0, output.decode()
+        output, log = await asyncio.wait_for(process.communicate(stdin), 60)
+        return process.returncode or 0, (output + log if process.returncode else output).decode()
 
 
 def is_alive(pid: int) -> bool:
