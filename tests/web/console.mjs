@@ -110,6 +110,28 @@ await play({
     await listed(1);
     await look(sophie, "console-audit");
   },
+  async "the audit log of one author, and what is taken away of it"() {
+    const file = async (name) => {
+      await sophie.getByRole("button", { name: "Exporter" }).click();
+      const [download] = await Promise.all([sophie.waitForEvent("download"), sophie.getByRole("menuitem", { name }).click()]);
+      return (await readFile(await download.path(), "utf8")).replace("\uFEFF", "").trim();
+    };
+    const author = sophie.getByLabel("Auteur", { exact: true });
+    await author.selectOption(await author.locator("option", { hasText: /sophie/i }).getAttribute("value"));
+    await listed(1);
+    const rows = (await file(/^Tableur/)).split("\r\n");
+    assert(rows.length === 2 && rows[0].startsWith("Numéro;") && rows[1].includes(";sophie:") && rows[1].includes(";sign_out;"), rows.join("\n"));
+    const whole = JSON.parse(await file(/JSON/));
+    assert(whole.chain.intact && whole.entries.length === 1 && whole.entries[0].action === "sign_out", JSON.stringify(whole).slice(0, 500));
+    await sophie.getByLabel("Action", { exact: true }).selectOption("fetch_audit");
+    await listed(2);
+    await look(sophie, "console-audit-author");
+  },
+  async "the menu says how many there are, and what is to be seen to"() {
+    await sophie.goto(`${server}/#/admin/culture/overview`);
+    await sophie.getByRole("link", { name: "Personnes", exact: true }).getByText("3").waitFor();
+    await look(sophie, "console-menu");
+  },
   async "in the dark, and on a phone"() {
     await sophie.emulateMedia({ colorScheme: "dark" });
     for (const view of ["overview", "people"]) {
