@@ -4,10 +4,10 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.nothingText": "Cette page est réservée aux gestionnaires d’une organisation.",
   "admin.everywhere": "Toute l’installation",
   "admin.organisation": "Organisation",
-  "admin.chain.intact_zero": "Chaîne intacte : rien n’y est encore écrit (vérifié le {{when}}).",
-  "admin.chain.intact_one": "Chaîne intacte : la seule entrée est telle qu’elle a été écrite (vérifié le {{when}}).",
+  "admin.chain.intact_zero": "Chaîne intacte : rien n’y était encore écrit le {{when}}, quand elle a été vérifiée.",
+  "admin.chain.intact_one": "Chaîne intacte : la seule entrée d’alors est telle qu’elle a été écrite (vérifié le {{when}}).",
   "admin.chain.intact_other":
-    "Chaîne intacte : les {{count}} entrées sont telles qu’elles ont été écrites (vérifié le {{when}}).",
+    "Chaîne intacte : les {{count}} entrées d’alors sont telles qu’elles ont été écrites (vérifié le {{when}}).",
   "admin.chain.broken":
     "Le journal n’est plus tel qu’il a été écrit, à partir de l’entrée {{number}} (vérifié le {{when}}). Prévenez la personne responsable de la sécurité.",
   "admin.search": "Nom, identifiant",
@@ -112,6 +112,9 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.do.fetch_package": "Téléchargement d’un dossier",
   "admin.do.fetch_people": "Export d’une liste de personnes",
   "admin.field.rows": "Lignes",
+  "admin.field.format": "Format",
+  "admin.word.csv": "CSV",
+  "admin.word.json": "JSON",
   "admin.accounts_one": "{{count}} compte",
   "admin.accounts_other": "{{count}} comptes",
   "admin.found_one": "{{count}} compte correspond",
