@@ -1,37 +1,19 @@
 // An order that asks for an answer: given by one, answered by others from their own browsers, read by any client as a message.
-import { arrive, assert, createRoom, look, messages, play, say, sees, server, until } from "./stage.mjs";
+import { call, pressUntil, threeInARoom } from "./crisis_stage.mjs";
+import { assert, look, messages, play, sees, server, until } from "./stage.mjs";
 
 let claire;
 let sophie;
 let karim;
 let room;
-const tokens = {};
-
-async function call(who, method, path, body, version = "v3") {
-  const answer = await fetch(`${server}/_matrix/client/${version}${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
-  assert(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
-  return answer.json();
-}
-const signIn = async (page) => {
-  const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
-  tokens[page.user] = (await login.json()).access_token;
-};
-const DELAYED = `${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`;
-const delayed = async () => (await fetch(DELAYED, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json())).scheduled.filter((each) => each.room_id === room);
-const act = async (id, what) => assert((await fetch(`${DELAYED}/${id}/${what}`, { method: "POST", headers: { Authorization: `Bearer ${tokens.claire}` }, body: "{}" })).ok, `${what} of a delayed event`);
+const DELAYED = "unstable/org.matrix.msc4140";
+const delayed = async () => (await call("claire", "GET", "/delayed_events", undefined, DELAYED)).scheduled.filter((each) => each.room_id === room);
+const act = (id, what) => call("claire", "POST", `/delayed_events/${id}/${what}`, {}, DELAYED);
 const card = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).last();
 
 await play({
   async "three people in a room, one of whom moderates it"() {
-    claire = await arrive("Claire Vasseur");
-    sophie = await arrive("Sophie Lambert");
-    karim = await arrive("Karim Haddad");
-    await createRoom(claire, "Cellule de crise", "Privée", ["Sophie", "Karim"]);
-    for (const page of [sophie, karim]) await page.getByRole("button", { name: /^Rejoindre/ }).first().click();
-    await say(claire, "Cote à 4,20 m");
-    for (const page of [sophie, karim]) await sees(page, "Cote à 4,20 m");
-    for (const page of [claire, sophie, karim]) await signIn(page);
-    room = decodeURIComponent(new URL(claire.url()).hash.split("/")[2]);
+    ({ claire, sophie, karim, room } = await threeInARoom());
   },
   async "only who may notify the whole room finds the order in the menu"() {
     await sophie.getByRole("button", { name: /^Joindre/ }).first().click();
@@ -54,8 +36,7 @@ await play({
     const sealed = chunk.find((each) => each.content["org.chappe.urgent"]);
     assert(sealed?.type === "m.room.encrypted", "the order is not sealed");
     assert(sealed.content["org.chappe.urgent"].users.length === 2 && !JSON.stringify(sealed).includes("gymnase"), "the server reads the order");
-    const waiting = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
-    assert(waiting.scheduled?.some((each) => each.room_id === room && each.type === "m.room.encrypted"), "the server will remind nobody");
+    assert((await delayed()).some((each) => each.type === "m.room.encrypted"), "the server will remind nobody");
   },
   async "they answer; who gave it sees who has, and who has not"() {
     await card(sophie).getByRole("button", { name: "J’ai reçu" }).click();
@@ -80,10 +61,7 @@ await play({
     await card(karim).getByRole("button", { name: "Répondre" }).click();
     await card(claire).getByText("Les 2 ont répondu").waitFor();
     await card(claire).getByText(/1 ne peut pas/).waitFor();
-    await until("the server has no reminder any more", async () => {
-      const waiting = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
-      return !waiting.scheduled?.length;
-    });
+    await until("the server has no reminder any more", async () => !(await delayed()).length);
     await sophie.setViewportSize({ width: 360, height: 740 });
     await look(sophie, "order-phone");
     await sophie.emulateMedia({ colorScheme: "dark" });
@@ -105,12 +83,7 @@ await play({
     await look(karim, "order-bar");
     await karim.getByRole("button", { name: "Y aller" }).click();
     const asked = messages(karim).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "Fermer les ponts" });
-    const went = asked.getByText("Vous exécutez");
-    // what is fetched around the order may move it from under the pointer once: then it is reached for again
-    while (!(await went.isVisible())) {
-      await asked.getByRole("button", { name: "J’exécute" }).click({ timeout: 2000 }).catch(() => undefined);
-      await went.waitFor({ timeout: 5000 }).catch(() => undefined);
-    }
+    await pressUntil(asked.getByRole("button", { name: "J’exécute" }), asked.getByText("Vous exécutez"));
     await karim.getByRole("button", { name: "Y aller" }).waitFor({ state: "detached" });
     const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(id)}/m.reference`;
     await until("the answer is there", async () => (await call("claire", "GET", answers, undefined, "v1")).chunk.length);
@@ -164,11 +137,11 @@ await play({
     await card(sophie).getByRole("button", { name: "J’ai reçu" }).click();
     const answers = `/rooms/${encodeURIComponent(room)}/relations/${encodeURIComponent(gas)}/m.reference`;
     const answered = async () => (await call("claire", "GET", answers, undefined, "v1")).chunk.some((each) => each.sender === "@sophie:localhost");
-    while (!(await answered())) await claire.waitForTimeout(200);
+    await until("the answer is there", answered);
     const path = `/rooms/${encodeURIComponent(room)}/delayed_event/m.room.encrypted/last`;
     const { delay_id } = await call("claire", "PUT", `${path}`, { delay_ms: 600_000, content: { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "x", ...about } });
     await act(delay_id, "send");
-    const { finalised } = await fetch(`${server}/_matrix/client/unstable/org.matrix.msc4140/delayed_events?status=finalised&delay_id=${delay_id}`, { headers: { Authorization: `Bearer ${tokens.claire}` } }).then((each) => each.json());
+    const { finalised } = await call("claire", "GET", `/delayed_events?status=finalised&delay_id=${delay_id}`, undefined, DELAYED);
     assert(finalised[0].outcome === "cancel", "those who have answered are reminded");
   },
   async "it is lifted, with a reason that all see"() {

@@ -1,46 +1,21 @@
 // A crisis room's plan and log: begun by one, ticked, taken and written by others from their own browsers, read by any client as messages.
 import { readFileSync } from "node:fs";
-import { act, arrive, assert, createRoom, look, messages, play, say, sees, server, visit } from "./stage.mjs";
+import { call, pressUntil, threeInARoom } from "./crisis_stage.mjs";
+import { act, assert, look, messages, play, sees, server, until, visit } from "./stage.mjs";
 
 let claire;
 let sophie;
 let karim;
 let room;
-const tokens = {};
-
-async function call(who, method, path, body, version = "v3") {
-  const answer = await fetch(`${server}/_matrix/client/${version}${path}`, { method, headers: { Authorization: `Bearer ${tokens[who]}` }, body: body && JSON.stringify(body) });
-  assert(answer.ok, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`);
-  return answer.json();
-}
-const signIn = async (page) => {
-  const login = await fetch(`${server}/_matrix/client/v3/login`, { method: "POST", body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: page.user }, password: page.password }) });
-  tokens[page.user] = (await login.json()).access_token;
-};
-/** Presses until what it brings is there: what comes in meanwhile may move it from under the pointer. */
-async function until(press, there) {
-  while (!(await there.isVisible())) {
-    await press.click({ timeout: 2000 }).catch(() => undefined);
-    await there.waitFor({ timeout: 5000 }).catch(() => undefined);
-  }
-}
 const card = (page) => messages(page).getByRole("region", { name: /^Plan d’action/ }).last();
 const plan = (page) => page.getByRole("region", { name: "Plan d’action" });
 const log = (page) => page.getByRole("log", { name: "Main courante" });
 const step = (page, text) => plan(page).getByRole("listitem").filter({ hasText: text });
-const enter = async (page) => until(page.getByRole("button", { name: "Plan et main courante" }), page.getByRole("heading", { name: "Crue de la Saône" }));
+const enter = async (page) => pressUntil(page.getByRole("button", { name: "Plan et main courante" }), page.getByRole("heading", { name: "Crue de la Saône" }));
 
 await play({
   async "three people in a room, one of whom moderates it"() {
-    claire = await arrive("Claire Vasseur");
-    sophie = await arrive("Sophie Lambert");
-    karim = await arrive("Karim Haddad");
-    await createRoom(claire, "Cellule de crise", "Privée", ["Sophie", "Karim"]);
-    for (const page of [sophie, karim]) await page.getByRole("button", { name: /^Rejoindre/ }).first().click();
-    await say(claire, "Cote à 4,20 m");
-    for (const page of [sophie, karim]) await sees(page, "Cote à 4,20 m");
-    for (const page of [claire, sophie, karim]) await signIn(page);
-    room = decodeURIComponent(new URL(claire.url()).hash.split("/")[2]);
+    ({ claire, sophie, karim, room } = await threeInARoom());
   },
   async "whoever may notify the room begins a plan, from a model that can be changed"() {
     await sophie.getByRole("button", { name: /^Joindre/ }).first().click();
@@ -62,7 +37,7 @@ await play({
   async "others find it in the conversation and in its head, and tick at once without losing anything"() {
     await card(sophie).getByText(/^Fait\s: 0 sur 12$/).waitFor();
     await look(sophie, "playbook-card");
-    await until(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Crue de la Saône" }));
+    await pressUntil(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Crue de la Saône" }));
     await enter(karim);
     await Promise.all([
       step(sophie, "Prévenir le préfet").getByRole("checkbox").check(),
@@ -191,13 +166,11 @@ await play({
     await send("claire", "4", { body: "absurde", "org.chappe.playbook.act": { kind: "state", step: ["1"], state: {} }, ...about });
     await sees(sophie, "absurde");
     await card(sophie).getByText(/^Fait\s: 1 sur 1$/).waitFor();
-    await until(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Exercice" }));
+    await pressUntil(card(sophie).getByRole("button", { name: "Ouvrir le plan" }), sophie.getByRole("heading", { name: "Exercice" }));
     await plan(sophie).getByRole("checkbox", { name: "Sonner" }).uncheck();
-    for (let tries = 0; ; tries += 1) {
+    await until("another client reads the act", async () => {
       const { chunk } = await call("claire", "GET", `${path}/messages?dir=b&limit=20`);
-      if (chunk.some((each) => each.sender === "@sophie:localhost" && /Remis à faire\s: Sonner/.test(each.content.body))) break;
-      assert(tries < 100, "another client reads no act");
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+      return chunk.some((each) => each.sender === "@sophie:localhost" && /Remis à faire\s: Sonner/.test(each.content.body));
+    });
   },
 });
