@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
 from chappe.config import Email
+from chappe.homeserver.http.accepting import stop_accepting
 from chappe.homeserver.outbound.mail.texts import TEXTS
 from tests.process import free_port
 from tests.support import until
@@ -39,13 +40,12 @@ class _Closing(Controller):
         super().stop(no_assert=no_assert)
 
     async def _close(self) -> None:
-        if self.server is not None:
-            self.server.close()
-        for _ in range(5):  # who connected while it closed is there after a turn of the loop
-            for connection in self._connections:
-                if connection.transport is not None:
-                    connection.transport.abort()
-            await asyncio.sleep(0)
+        if isinstance(self.server, asyncio.Server):
+            await stop_accepting(self.server)
+        for connection in self._connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 NEW_SIGN_IN = tuple(TEXTS["new_sign_in"][language][0] for language in ("fr", "en"))

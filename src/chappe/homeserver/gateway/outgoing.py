@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from chappe.config import GatewaySettings, Outgoing
+from chappe.homeserver.http.accepting import stop_accepting
 
 log = logging.getLogger(__name__)
 HEAD_BYTES, HEAD_SECONDS, CONNECT_SECONDS = 8192, 10.0, 10.0
@@ -26,7 +27,7 @@ class OutgoingProxy:
 
     async def stop(self) -> None:
         if self._server is not None:
-            self._server.close()
+            await stop_accepting(self._server)
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

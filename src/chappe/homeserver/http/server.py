@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from chappe.homeserver.http.accepting import stop_accepting
 from chappe.homeserver.http.proxies import Proxied
 
 KEEP_ALIVE = 75
@@ -124,11 +125,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the command line, not to each listener."""
+    """Signals belong to the command line, not to each listener. Who connects as it stops is not lost on the way."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            await stop_accepting(server)
+        await super().shutdown(sockets)
 
 
 class Listener:
