@@ -151,7 +151,11 @@ await play({
     const { event_id: reply } = await bot.sendEvent(sealed, "m.room.message", { msgtype: "m.text", body: "Dans le fil", "m.relates_to": relates });
     await claire.goto(linkTo(sealed, reply));
     await claire.reload();
-    await claire.getByRole("complementary").locator(`article[data-event="${reply}"].lit`).waitFor();
+    const lit = claire.getByRole("complementary").locator(`article[data-event="${reply}"].lit`);
+    await lit.waitFor();
+    await claire.evaluate((to) => { location.href = to; }, linkTo(sealed, reply)); // once more: the same place
+    await claire.waitForFunction(() => location.hash.includes("panel=thread"));
+    await lit.waitFor();
   },
   async "what was deleted says so; what never was, or cannot be seen, too"() {
     await bot.redactEvent(sealed, ids.get(sealed)[199]);

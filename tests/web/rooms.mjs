@@ -21,7 +21,11 @@ await play({
     await claire.keyboard.press("Escape");
     await claire.getByRole("dialog").waitFor({ state: "detached" });
     await createRoom(claire, ROOM, "Privée", ["Mehdi"]);
-    await mehdi.getByText("Claire Vasseur vous invite").waitFor();
+    await mehdi.getByRole("status").getByText(/^Claire Vasseur vous invite dans «\s.*\s»$/).waitFor(); // read aloud, once
+    assert(/^\(1\) /.test(await mehdi.title()), `the title counts it: ${await mehdi.title()}`);
+    const invitation = mehdi.locator(".inv", { hasText: ROOM });
+    await invitation.getByText("Claire Vasseur vous invite", { exact: true }).waitFor();
+    await invitation.getByText("Préfecture du Rhône", { exact: true }).waitFor();
     await look(mehdi, "invited");
     await mehdi.getByRole("button", { name: `Rejoindre ${ROOM}` }).click();
     await sees(claire, "Mehdi Benali a rejoint");

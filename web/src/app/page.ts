@@ -5,6 +5,9 @@ import { clock } from "../platform/clock";
 import { takeShared } from "../platform/shared";
 import type { Page } from "../viewmodels/app";
 
+/** Stands with each place of the browser's history that one has been to: a link that is followed brings one without. */
+const BEEN = { been: true };
+
 export function thisPage(): Page {
   const query = new URLSearchParams(location.search);
   return {
@@ -12,15 +15,21 @@ export function thisPage(): Page {
     origin: location.origin,
     hash: () => location.hash,
     setHash: (hash, replace = false) => {
-      if (replace || hash === location.hash) history.replaceState(null, "", `/${hash}`);
-      else history.pushState(null, "", `/${hash}`);
+      if (replace || hash === location.hash) history.replaceState(BEEN, "", `/${hash}`);
+      else history.pushState(BEEN, "", `/${hash}`);
     },
     onHash: (listener) => {
-      addEventListener("popstate", listener);
-      addEventListener("hashchange", listener);
+      history.replaceState(BEEN, "");
+      const look = (): void => {
+        const isLink = history.state === null;
+        if (isLink) history.replaceState(BEEN, "");
+        listener(isLink);
+      };
+      addEventListener("popstate", look);
+      addEventListener("hashchange", look);
       return () => {
-        removeEventListener("popstate", listener);
-        removeEventListener("hashchange", listener);
+        removeEventListener("popstate", look);
+        removeEventListener("hashchange", look);
       };
     },
     leave: (url) => location.assign(url),

@@ -33,7 +33,8 @@ import { quietly } from "./quiet_fetch";
 import { keptDays } from "./room_details";
 import { RoomDirectory } from "./room_directory";
 import { RoomEntry } from "./room_entry";
-import { directs, kindOf } from "./room_kind";
+import { kindOf } from "./room_kind";
+import { nameRoom, type Words } from "./room_names";
 import { RoomOrder } from "./room_order";
 import { RoomReading } from "./room_reading";
 import { Rooms } from "./rooms";
@@ -133,7 +134,12 @@ export class Matrix implements SignedIn {
   }
 
   /** An account of which the list of rooms is at hand, where this browser has kept it; `open` does the rest. `ended`: the session is no more. */
-  static async start(session: Session, configuration: Configuration, ended: (why: Ended) => void): Promise<Matrix> {
+  static async start(
+    session: Session,
+    configuration: Configuration,
+    ended: (why: Ended) => void,
+    words: Words,
+  ): Promise<Matrix> {
     const store = new IndexedDBStore({ indexedDB, localStorage, dbName: `chappe-${session.userId}` });
     keepNoPending(store);
     let encryption: Encryption;
@@ -151,6 +157,7 @@ export class Matrix implements SignedIn {
       },
       logger: QUIET,
       fetchFn: quietly,
+      roomNameGenerator: (_, state) => nameRoom(state, words, document.documentElement.lang),
       disableVoip: true, // there are no calls yet: nobody asks for their servers
       store,
       timelineSupport: true,
@@ -211,7 +218,7 @@ export class Matrix implements SignedIn {
 
   /** Messages to be told, as they come. */
   notices(): Notices {
-    return new Notices(this.client, this.people, (id) => directs(this.client).has(id));
+    return new Notices(this.client, this.people, (room) => kindOf(this.client, room) === "direct");
   }
 
   conversation(id: string): Conversation {

@@ -1,6 +1,6 @@
-/** Messages that the account's push rules say should be told, as they come. */
+/** Messages and invitations that the account's push rules say should be told, as they come. */
 
-import { type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
+import { ClientEvent, EventType, type MatrixClient, type MatrixEvent, type Room, RoomEvent, SyncState } from "matrix-js-sdk";
 import { clock } from "../platform/clock";
 import { senderOf } from "./event_facts";
 import { textOf } from "./event_text";
@@ -9,6 +9,7 @@ import { hearOpened } from "./opened";
 import { isUrgent } from "./order_results";
 import type { People } from "./people";
 import { isOpening, readable } from "./readable";
+import { invitationTo } from "./room_kind";
 
 export interface Notice {
   roomId: string;
@@ -18,6 +19,8 @@ export interface Notice {
   sound: boolean;
   /** It asks for an answer, and rings whatever is quiet. */
   urgent: boolean;
+  /** Somebody asks one into the room; into a room of two. */
+  invites: "room" | "direct" | null;
 }
 
 const FRESH = 5 * 60_000;
@@ -29,7 +32,7 @@ export class Notices {
   constructor(
     private readonly client: MatrixClient,
     private readonly people: People,
-    private readonly isDirect: (roomId: string) => boolean,
+    private readonly isDirect: (room: Room) => boolean,
   ) {}
 
   listen(tell: (notice: Notice) => void): () => void {
@@ -52,7 +55,7 @@ export class Notices {
       if (!actions?.notify && !urgent) return;
       this.told.set(id, locked === null);
       const sender = this.people.of(event.sender, senderOf(event));
-      const direct = this.isDirect(room.roomId);
+      const direct = this.isDirect(room);
       tell({
         roomId: room.roomId,
         room: direct ? sender.name : room.name,
@@ -60,6 +63,7 @@ export class Notices {
         text: textOf(event),
         sound: before === undefined && (urgent || Boolean(actions?.tweaks?.sound)),
         urgent,
+        invites: null,
       });
     };
     const onTimeline = (
@@ -75,9 +79,39 @@ export class Notices {
       const room = this.client.getRoom(event.getRoomId());
       if (room?.getLiveTimeline().getEvents().slice(-30).includes(event)) look(event, room);
     };
-    const off = [hear(this.client, RoomEvent.Timeline, onTimeline), hearOpened(this.client, onDecrypted)];
+    const off = [
+      hear(this.client, RoomEvent.Timeline, onTimeline),
+      hearOpened(this.client, onDecrypted),
+      hear(this.client, ClientEvent.Event, (event) => this.lookAtInvitation(event, tell)),
+    ];
     return () => {
       for (const each of off) each();
     };
   }
+
+  /** An invitation stands in no timeline, and has no time: it is news when it comes after the account was read. */
+  private lookAtInvitation(event: MatrixEvent, tell: (notice: Notice) => void): void {
+    const state = this.client.getSyncState();
+    if (!isOwnMembership(event, this.client.getSafeUserId()) || (state !== SyncState.Syncing && state !== SyncState.Catchup))
+      return;
+    const room = this.client.getRoom(event.getRoomId());
+    const from = room && invitationTo(this.client, room)?.from;
+    if (!room || !from || from !== event.getSender() || this.client.isUserIgnored(from)) return;
+    const actions = this.client.getPushActionsForEvent(event);
+    if (!actions?.notify) return;
+    const { name } = this.people.of(room.getMember(from), from);
+    const invites = this.isDirect(room) ? "direct" : "room";
+    tell({
+      roomId: room.roomId,
+      room: invites === "direct" ? name : room.name,
+      sender: name,
+      text: null,
+      sound: Boolean(actions.tweaks?.sound),
+      urgent: false,
+      invites,
+    });
+  }
 }
+
+const isOwnMembership = (event: MatrixEvent, me: string): boolean =>
+  event.getType() === EventType.RoomMember && event.getStateKey() === me;

@@ -7,6 +7,15 @@ import type { Person } from "./types";
 
 const OWN = "chappe.me";
 const BRACKETED = /^(.+?)\s*\[([^\]]+)\]\s*$/;
+/** What the SDK puts after the names of two people who are called alike. */
+const TOLD_APART = /\s*\(@[^()\s]+:[^()\s]+\)$/;
+
+/** A display name, and the organisation that stands in brackets after it. */
+export function splitName(called: string): { name: string; organisation: string | null } {
+  const plain = called.replace(TOLD_APART, "");
+  const bracketed = BRACKETED.exec(plain);
+  return bracketed ? { name: bracketed[1], organisation: bracketed[2] } : { name: plain || called, organisation: null };
+}
 
 export class People {
   readonly changed = new Signal();
@@ -21,14 +30,14 @@ export class People {
 
   person(id: string, displayName: string | null | undefined, avatar: string | null | undefined): Person {
     const called = displayName === id ? null : displayName; // the SDK's stand-in for somebody whose name is not known
-    const bracketed = BRACKETED.exec(called ?? "");
+    const { name, organisation } = splitName(called ?? "");
     const server = id.slice(id.indexOf(":") + 1);
     return {
       id,
-      name: bracketed?.[1] ?? called ?? id.slice(1).split(":")[0],
-      organisation: bracketed?.[2] ?? this.organisations[server] ?? (server === this.client.getDomain() ? null : server),
+      name: name || id.slice(1).split(":")[0],
+      organisation: organisation ?? this.organisations[server] ?? (server === this.client.getDomain() ? null : server),
       avatar: avatar ?? null,
-      guest: this.agency.isGuest(id, bracketed?.[2] ?? null),
+      guest: this.agency.isGuest(id, organisation),
     };
   }
 

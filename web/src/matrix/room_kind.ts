@@ -1,6 +1,7 @@
 /** What kind of room a room is. */
 
-import { EventType, JoinRule, type MatrixClient, type Room } from "matrix-js-sdk";
+import { EventType, JoinRule, KnownMembership, type MatrixClient, type Room } from "matrix-js-sdk";
+import { readable } from "./readable";
 import type { RoomKind } from "./types";
 
 export const ACCESS_RULES = "im.vector.room.access_rules";
@@ -17,7 +18,7 @@ declare module "matrix-js-sdk/lib/@types/event" {
 export function kindOf(client: MatrixClient, room: Room, known: ReadonlyMap<string, string> = directs(client)): RoomKind {
   if (room.isSpaceRoom()) return "space";
   const rule = room.currentState.getStateEvents(ACCESS_RULES, "")?.getContent().rule;
-  if (known.has(room.roomId) || rule === "direct") return "direct";
+  if (known.has(room.roomId) || rule === "direct" || invitationTo(client, room)?.isDirect) return "direct";
   if (room.getJoinRule() === JoinRule.Public && !room.hasEncryptionStateEvent()) return "forum";
   return rule === "unrestricted" ? "guests" : "private";
 }
@@ -30,4 +31,12 @@ export function directs(client: MatrixClient): Map<string, string> {
     if (Array.isArray(rooms)) for (const room of rooms) found.set(room, user);
   }
   return found;
+}
+
+/** Who asks this account into a room, and whether to talk with them alone. Null where nobody does. */
+export function invitationTo(client: MatrixClient, room: Room): { from: string; isDirect: boolean } | null {
+  if (room.getMyMembership() !== KnownMembership.Invite) return null;
+  const event = room.getMember(client.getSafeUserId())?.events.member;
+  const from = event?.getSender();
+  return event && from ? { from, isDirect: readable(event).content?.is_direct === true } : null;
 }

@@ -13,7 +13,7 @@ import { textOf } from "./event_text";
 import type { People } from "./people";
 import { readable } from "./readable";
 import type { RoomFacts } from "./room_facts";
-import { kindOf } from "./room_kind";
+import { invitationTo, kindOf } from "./room_kind";
 import type { RoomSummary } from "./types";
 
 /** Of a room put away: the time of the message that was its last one then. */
@@ -32,10 +32,10 @@ export function summaryOf(client: MatrixClient, people: People, room: Room, fact
     return null;
   if (room.currentState.getStateEvents(EventType.RoomTombstone, "") && isSuccessorJoined(client, room)) return null;
   const kind = kindOf(client, room, facts.directs);
-  const otherId = kind === "direct" ? (room.guessDMUserId() ?? null) : null;
+  const inviter = invitationTo(client, room)?.from;
+  const otherId = kind === "direct" ? (inviter ?? room.guessDMUserId() ?? null) : null;
   const other = otherId ? people.of(room.getMember(otherId), otherId) : null;
   const me = client.getSafeUserId();
-  const inviter = membership === KnownMembership.Invite ? room.getMember(me)?.events.member?.getSender() : null;
   const last = lastMessage(client, people, room);
   const mentions = room.getUnreadNotificationCount(NotificationCountType.Highlight);
   const told = facts.told.get(room.roomId) ?? "all";

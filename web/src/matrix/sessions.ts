@@ -4,6 +4,7 @@ import { bringThere, hearOfPlaces, holdSession } from "../platform/one_tab";
 import { forgetEverything } from "../platform/store";
 import { type Configuration, loadConfiguration } from "./configuration";
 import type { Ended } from "./ended";
+import type { Words } from "./room_names";
 import {
   finishSignIn,
   forgetSession,
@@ -36,9 +37,9 @@ async function load(): Promise<Session | undefined> {
 const loadSdk = (): Promise<typeof import("./matrix")> => import("./matrix");
 
 /** Opens an account. `ended`: the session is no more. */
-async function start(session: Session, known: Configuration, ended: (why: Ended) => void): Promise<SignedIn> {
+async function start(session: Session, known: Configuration, ended: (why: Ended) => void, words: Words): Promise<SignedIn> {
   const { Matrix } = await loadSdk(); // nobody who only signs in waits for it
-  return Matrix.start(session, known, ended);
+  return Matrix.start(session, known, ended, words);
 }
 
 /** Nothing of an account may stay in this browser. */

@@ -13,11 +13,11 @@ import type { Shared } from "../platform/shared";
 import { ConfirmDeviceViewModel } from "./confirm_device";
 import { Drafts } from "./drafts";
 import { type Beginning, FirstRunViewModel } from "./first_run";
-import { MainViewModel, type Surface } from "./main";
+import { MainViewModel } from "./main";
 import { MediaViewModel } from "./media";
 import type { Surroundings } from "./notifier";
 import type { Preferences } from "./preferences";
-import { readRoute, writeRoute } from "./route";
+import { readRoute, type Surface, writeRoute } from "./route";
 import { type SignInProblem, SignInViewModel } from "./sign_in";
 import { ViewModel } from "./view_model";
 
@@ -120,7 +120,8 @@ export class AppViewModel extends ViewModel<AppState> {
     this.turn({ name: "starting" });
     await this.drafts.open();
     try {
-      this.matrix = await this.sessions.start(session, configuration, (why) => void this.ended(configuration, why));
+      const ended = (why: Ended): void => void this.ended(configuration, why);
+      this.matrix = await this.sessions.start(session, configuration, ended, this.page.text);
     } catch (error) {
       console.error(error);
       return this.turn({ name: "unreachable" });

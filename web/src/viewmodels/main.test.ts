@@ -1,73 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { conversation, encryption, FakeClock, FakeVerification, settled, signal, signedIn, summary } from "../../tests/fakes";
-import type { Rules } from "../matrix/agency";
-import type { Whereabouts } from "../matrix/room_history";
-import type { SomeVerification } from "../matrix/signed_in";
-import type { Connection } from "../matrix/types";
-import { Source } from "../platform/stream";
-import { Drafts } from "./drafts";
-import { MainViewModel } from "./main";
-import { Preferences } from "./preferences";
-
-function opened(
-  hash = "#/",
-  given: { guest?: boolean; shown?: boolean; connection?: Connection; whereIs?: () => Promise<Whereabouts | null> } = {},
-) {
-  const changed = signal();
-  const connection = new Source<Connection>(given.connection ?? "online");
-  const world = { hash, shown: given.shown ?? true, incoming: null as SomeVerification | null };
-  let onHash = (): void => {};
-  const page = {
-    origin: "https://chappe.example",
-    hash: () => world.hash,
-    setHash: (next: string) => {
-      world.hash = next;
-    },
-    onHash: (listener: () => void) => {
-      onHash = listener;
-      return () => {
-        onHash = () => {};
-      };
-    },
-    isVisible: () => true,
-    notify: () => {},
-    mayNotify: () => "ask" as const,
-    askNotify: async () => true,
-    play: () => {},
-    setBadge: () => {},
-    text: (key: string) => key,
-  };
-  const verification = new FakeVerification();
-  const matrix = signedIn({
-    connection,
-    rooms: { list: () => [summary({ id: "!a" }), summary({ id: "!b" })] },
-    agency: { rules: given.guest ? ({ me: { is_guest: true } } as Rules) : null },
-    entry: {
-      direct: async (id) => `!with${id}`,
-      resolve: async (alias) => {
-        if (alias !== "#known:here.example") throw new Error("not found");
-        return { id: "!a", via: ["here.example"] };
-      },
-    },
-    conversation: () => conversation({ history: { whereIs: given.whereIs ?? (async () => null) } }),
-    encryption: encryption({
-      changed,
-      get incoming() {
-        return world.incoming;
-      },
-      verifyPerson: async () => verification,
-      verifyDevice: async () => verification,
-    }),
-  });
-  const drafts = new Drafts({ load: async () => ({}), save: async () => {} }, new FakeClock());
-  const preferences = new Preferences({ getItem: () => null, setItem: () => {} }, "fr");
-  const model = new MainViewModel(matrix, page, drafts, preferences, () => world.shown);
-  const follow = (next: string): void => {
-    world.hash = next;
-    onHash();
-  };
-  return { model, world, connection, changed, verification, follow, room: () => model.snapshot().room };
-}
+import { FakeVerification, settled } from "../../tests/fakes";
+import { opened } from "../../tests/opened_main";
 
 describe("places", () => {
   test("a room is opened once the account is read; the list was there before", () => {
@@ -107,19 +40,6 @@ describe("places", () => {
     expect(room()?.timeline).toBeNull();
     model.go({ screen: "threads", room: null, thread: null });
     expect(room()).toBeNull();
-  });
-
-  test("a link to what is in a thread, with the thread open beside it already, is looked for once", async () => {
-    let asked = 0;
-    const whereIs = async (): Promise<Whereabouts> => {
-      if (++asked > 5) throw new Error("asked for ever");
-      return { eventId: "$reply", thread: "$root", ts: 0 };
-    };
-    const { model, room } = opened("#/room/!a/%24reply?panel=thread&id=%24root", { whereIs });
-    model.look();
-    await settled();
-    expect([room()?.id, model.snapshot().route]).toMatchObject(["!a", { panel: { name: "thread", id: "$root" } }]);
-    expect(asked).toBe(2); // in the room, and in the thread
   });
 
   test("the page's address says where one is, and follows where one goes", () => {

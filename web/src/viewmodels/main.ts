@@ -11,7 +11,7 @@ import type { Preferences } from "./preferences";
 import { type Entrance, RoomViewModel } from "./room";
 import { RoomActs } from "./room_acts";
 import { RoomListViewModel } from "./room_list";
-import { type Panel, type Route, readRoute, writeRoute } from "./route";
+import { beside, isPanelOnly, type Panel, type Route, readRoute, type Surface, writeRoute } from "./route";
 import { SavedViewModel } from "./saved";
 import { type Ask, NOTHING } from "./search_ask";
 import { SwitcherViewModel } from "./switcher";
@@ -37,15 +37,6 @@ interface State {
   asked: { name: string; self: boolean } | null;
   /** Whether the account is read: until then there is the list of rooms as it was. */
   ready: boolean;
-}
-
-/** Where one is, as the page's address. */
-export interface Surface {
-  origin: string;
-  hash: () => string;
-  setHash: (hash: string, replace?: boolean) => void;
-  /** What is returned ends it. */
-  onHash: (listener: () => void) => () => void;
 }
 
 export class MainViewModel extends ViewModel<State> {
@@ -86,10 +77,11 @@ export class MainViewModel extends ViewModel<State> {
       this.list,
       () => (this.now.route.screen === "room" ? this.now.route.id : null),
       (id) => this.openRoom(id),
+      this.say,
     );
     this.saved = new SavedViewModel(matrix, page, () => this.go({ screen: "saved" }));
     this.threads = new ThreadsViewModel(matrix, preferences);
-    this.scope.owns(page.onHash(() => this.look()));
+    this.scope.owns(page.onHash((isLink) => (isLink ? this.land(readRoute(page.hash())) : this.look())));
     this.scope.owns(matrix.connection.listen((connection) => this.began(connection !== "starting")));
     this.scope.owns(matrix.encryption.changed.listen(() => this.lookForVerification()));
     this.scope.owns(() => this.now.room?.close());
@@ -110,9 +102,16 @@ export class MainViewModel extends ViewModel<State> {
     this.look();
   };
 
+  /** Where a link leads that is followed: to the same place each time. */
+  private land(route: Route): void {
+    this.set({ dialog: null });
+    this.page.setHash(writeRoute(beside(this.now.route, route)), true);
+    this.look();
+  }
+
   /** Somebody has opened a link in another tab. */
   readonly arrive = (place: string): void => {
-    this.go(readRoute(place));
+    this.go(beside(this.now.route, readRoute(place)));
     this.say("otherTab.came");
   };
 
@@ -129,7 +128,7 @@ export class MainViewModel extends ViewModel<State> {
   };
 
   readonly openRoom = (id: string, event: string | null = null): void => {
-    this.go({ screen: "room", id, event, panel: null });
+    this.go(beside(this.now.route, { screen: "room", id, event, panel: null }));
     this.again();
   };
 
@@ -147,7 +146,8 @@ export class MainViewModel extends ViewModel<State> {
     const found = room.startsWith("#") ? await this.matrix.entry.resolve(room).catch(() => null) : { id: room, via };
     if (!found) return this.say("link.unknown");
     const isMember = this.matrix.rooms.list().some((each) => each.id === found.id);
-    this.go({ screen: "room", id: found.id, event, panel: null, ...(isMember || !found.via.length ? {} : { via: found.via }) });
+    const by = isMember || !found.via.length ? {} : { via: found.via };
+    this.go(beside(this.now.route, { screen: "room", id: found.id, event, panel: null, ...by }));
   }
 
   /** The address of this client, for links to it. */
@@ -289,11 +289,4 @@ export class MainViewModel extends ViewModel<State> {
 
   readonly verifyDevice = async (deviceId: string): Promise<void> =>
     this.openVerification(await this.matrix.encryption.verifyDevice(deviceId));
-}
-
-/** Whether only what is beside the conversation has changed: then one stays where one was in it. */
-function isPanelOnly(before: Route, after: Route): boolean {
-  if (before.screen !== "room" || after.screen !== "room" || before.id !== after.id || before.event !== after.event)
-    return false;
-  return JSON.stringify(before.panel) !== JSON.stringify(after.panel);
 }

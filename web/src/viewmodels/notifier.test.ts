@@ -7,7 +7,7 @@ import { Preferences } from "./preferences";
 import { RoomListViewModel } from "./room_list";
 
 const notice = (given: Partial<Notice> = {}): Notice => ({
-  roomId: "!a", room: "Crue", sender: "Anne", text: "Bonjour", sound: true, urgent: false, ...given,
+  roomId: "!a", room: "Crue", sender: "Anne", text: "Bonjour", sound: true, urgent: false, invites: null, ...given,
 }); // biome-ignore format: one line
 
 function opened(
@@ -60,6 +60,7 @@ function opened(
     list,
     () => given.open ?? null,
     (id) => told.push(`to ${id}`),
+    (key, values) => told.push([key, values]),
   );
   return { told, clicks, rooms, changed, notifier, preferences, tell: (each: Notice) => tell(each), isOver: () => isOver };
 }
@@ -84,6 +85,22 @@ test.each([
   const { told, tell } = opened(given);
   tell(notice());
   expect(told).toEqual(expected);
+});
+
+test("an invitation is said on the page, whatever is quiet, and told like a message", () => {
+  const { told, tell } = opened();
+  tell(notice({ text: null, invites: "room" }));
+  tell(notice({ text: null, invites: "direct", room: "Anne", sound: false }));
+  expect(told).toEqual([
+    ["list.invited.room", { name: "Anne", room: "Crue" }],
+    "sound",
+    ["Anne – Crue", "notification.invites.room", "!a"],
+    ["list.invited.direct", { name: "Anne", room: "Anne" }],
+    ["Anne", "notification.invites.direct", "!a"],
+  ]);
+  const quiet = opened({ silent: true });
+  quiet.tell(notice({ text: null, invites: "room" }));
+  expect(quiet.told).toEqual([["list.invited.room", { name: "Anne", room: "Crue" }]]);
 });
 
 test("what asks for an answer rings, whatever one has chosen", () => {

@@ -1,4 +1,4 @@
-/** Telling people that something has come: a notification of the desktop, a sound, a number on the icon. */
+/** Telling people that something has come: a message or an invitation, by a notification of the desktop, a sound, a number on the icon. */
 
 import type { SignedIn } from "../matrix/signed_in";
 import type { Preferences } from "./preferences";
@@ -11,12 +11,13 @@ export interface Surroundings {
   askNotify: () => Promise<boolean>;
   play: () => void;
   setBadge: (count: number) => void;
-  text: (key: string, values?: Record<string, string>) => string;
+  text: (key: string, values?: Record<string, string | number>) => string;
 }
 
 export class Notifier {
   private readonly off: Array<() => void> = [];
 
+  /** `announce`: says it on the page, and to who does not see the page. */
   constructor(
     matrix: Pick<SignedIn, "notices" | "statuses">,
     private readonly preferences: Preferences,
@@ -24,19 +25,22 @@ export class Notifier {
     list: RoomListViewModel,
     openRoom: () => string | null,
     go: (roomId: string) => void,
+    announce: (key: string, values: Record<string, string>) => void,
   ) {
     const notices = matrix.notices();
     this.off.push(
       notices.listen((notice) => {
+        const { room, sender } = notice;
+        if (notice.invites) announce(`list.invited.${notice.invites}`, { name: sender, room });
         if (surroundings.isVisible() && openRoom() === notice.roomId) return;
         if (matrix.statuses.isSilent() && !notice.urgent) return; // it counts as unread, and rings for nobody
         const { sounds, desktopNotifications } = preferences.snapshot();
         if (notice.sound && sounds) surroundings.play();
         if (!desktopNotifications || surroundings.mayNotify() !== "yes") return;
-        const body = notice.text ?? surroundings.text("notification.message");
+        const kind = notice.invites ? `notification.invites.${notice.invites}` : "notification.message";
         surroundings.notify(
-          notice.room === notice.sender ? notice.sender : `${notice.sender} – ${notice.room}`,
-          body,
+          room === sender ? sender : `${sender} – ${room}`,
+          notice.text ?? surroundings.text(kind),
           notice.roomId,
           null,
           () => go(notice.roomId),

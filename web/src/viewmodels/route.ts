@@ -23,6 +23,15 @@ export type Route =
 
 const PAGES: SettingsPage[] = ["profile", "notifications", "appearance", "devices", "guests", "posts", "privacy", "help"];
 
+/** Where one is, as the page's address. */
+export interface Surface {
+  origin: string;
+  hash: () => string;
+  setHash: (hash: string, replace?: boolean) => void;
+  /** `isLink`: a link was followed, rather than the way back. What is returned ends it. */
+  onHash: (listener: (isLink: boolean) => void) => () => void;
+}
+
 export function readRoute(hash: string): Route {
   const [path, query] = hash.replace(/^#\/?/, "").split("?");
   const [screen, ...rest] = path.split("/").map(decodeURIComponent);
@@ -74,4 +83,17 @@ function readPanel(query: URLSearchParams): Panel | null {
   if ((name === "thread" || name === "person" || name === "playbook") && id) return { name, id };
   if (name === "members" || name === "pins" || name === "files" || name === "details" || name === "search") return { name };
   return null;
+}
+
+/** Where a link leads, once more: what stands beside its message, its thread perhaps, is there already and stays. */
+export function beside(now: Route, next: Route): Route {
+  const isSame = now.screen === "room" && next.screen === "room" && now.id === next.id && now.event === next.event;
+  return isSame && next.event && !next.panel ? { ...next, panel: now.panel } : next;
+}
+
+/** Whether only what is beside the conversation has changed: then one stays where one was in it. */
+export function isPanelOnly(before: Route, after: Route): boolean {
+  if (before.screen !== "room" || after.screen !== "room" || before.id !== after.id || before.event !== after.event)
+    return false;
+  return JSON.stringify(before.panel) !== JSON.stringify(after.panel);
 }

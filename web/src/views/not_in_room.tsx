@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { clock } from "../platform/clock";
 import type { RoomViewModel } from "../viewmodels/room";
 import { useArrival } from "./hands/arrive";
+import { Invites } from "./invites";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { Empty, Problem, Skeleton } from "./ui/parts";
@@ -31,14 +32,19 @@ export function Asked({ model }: { model: RoomViewModel }) {
     <main className="panel middle" data-region tabIndex={-1} ref={place}>
       <BackToList alone />
       <div className="empty">
-        <Avatar id={summary.id} name={summary.name} picture={summary.avatar} size={72} square={summary.kind !== "direct"} />
+        <Avatar
+          id={summary.other?.id ?? summary.id}
+          name={summary.name}
+          picture={summary.avatar}
+          size={72}
+          square={summary.kind !== "direct"}
+        />
         <h1>{summary.name}</h1>
         {membership === "knock" ? (
           <p className="muted">{t("room.knocked")}</p>
         ) : (
           <p className="muted">
-            {t("list.invites", { name: summary.inviter?.name ?? "" })}
-            {summary.inviter?.organisation ? ` (${summary.inviter.organisation})` : ""}
+            <Invites room={summary} />
           </p>
         )}
         <Problem problem={problem} />

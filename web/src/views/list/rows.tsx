@@ -5,10 +5,17 @@ import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../../matrix/types";
 import { writeRoute } from "../../viewmodels/route";
 import { short } from "../format";
+import { Invites } from "../invites";
 import { StatusDot, StatusHeard } from "../status";
 import { Avatar } from "../ui/avatar";
 import { Icon } from "../ui/icon";
 import { useMain } from "../use";
+
+/** What kind of room it is, on its picture. */
+function cornerOf({ kind }: RoomSummary): React.ReactNode {
+  const icon = kind === "forum" ? "globe" : kind === "guests" ? "guest" : null;
+  return icon && <Icon name={icon} size={13} />;
+}
 
 /** Drawn again only when something of its own changes: a list may have hundreds. */
 export const RoomLine = memo(function RoomLine({
@@ -28,12 +35,6 @@ export const RoomLine = memo(function RoomLine({
 }) {
   const { t } = useTranslation();
   const { again } = useMain();
-  const corner =
-    room.kind === "forum" ? (
-      <Icon name="globe" size={13} />
-    ) : room.kind === "guests" ? (
-      <Icon name="guest" size={13} />
-    ) : undefined;
   return (
     <>
       <a
@@ -53,7 +54,7 @@ export const RoomLine = memo(function RoomLine({
           picture={room.avatar}
           size={40}
           square={room.kind !== "direct"}
-          corner={corner}
+          corner={cornerOf(room)}
           dot={room.other && <StatusDot id={room.other.id} />}
         />
         <span className="min0">
@@ -133,10 +134,19 @@ export function Invitation({ room, current }: { room: RoomSummary; current: bool
   return (
     <div className="inv">
       <div className="row g3">
-        <Avatar id={room.id} name={room.name} picture={room.avatar} size={40} square={room.kind !== "direct"} />
+        <Avatar
+          id={room.other?.id ?? room.id}
+          name={room.name}
+          picture={room.avatar}
+          size={40}
+          square={room.kind !== "direct"}
+          corner={cornerOf(room)}
+        />
         <div className="min0">
           <p className="strong cut">{room.name}</p>
-          <p className="t13 muted">{t("list.invites", { name: room.inviter?.name ?? "" })}</p>
+          <p className="t13 muted">
+            <Invites room={room} />
+          </p>
         </div>
       </div>
       <div className="row g2 mt3">
