@@ -75,17 +75,28 @@ async def test_an_answer_that_is_taken_back_is_none(server: Server) -> None:
     assert ended["outcome"] == "send"
 
 
-@pytest.mark.parametrize("how", ["lifted", "redacted"])
+@pytest.mark.parametrize("how", ["lifted", "redacted", "edited"])
 async def test_nobody_is_reminded_of_what_was_taken_back(server: Server, how: str) -> None:
     alice, bob = await server.person(), await server.person()
     room = await a_room_of(alice, bob)
     order, other = await seal(alice, room, **urgent(bob)), await seal(alice, room, **urgent(bob))
     if how == "lifted":
         await seal(alice, room, **about(order, key="org.chappe.order.lifted"))
+    elif how == "edited":
+        await seal(alice, room, **{"m.relates_to": {"rel_type": "m.replace", "event_id": order}})
     else:
         await alice.call("PUT", f"/rooms/{segment(room)}/redact/{segment(order)}/1", {})
     assert (await over(alice, await later(alice, room, "1", 50, **urgent(bob), **about(order))))["outcome"] == "cancel"
     assert (await over(alice, await later(alice, room, "2", 50, **urgent(bob), **about(other))))["outcome"] == "send"
+
+
+async def test_who_edits_the_order_of_another_neither_answers_it_nor_takes_it_back(server: Server) -> None:
+    alice, bob = await server.person(), await server.person()
+    room = await a_room_of(alice, bob)
+    order = await seal(alice, room, **urgent(bob))
+    await seal(bob, room, **{"m.relates_to": {"rel_type": "m.replace", "event_id": order}})
+    ended = await over(alice, await later(alice, room, "1", 50, **urgent(bob), **about(order)))
+    assert ended["outcome"] == "send" and await asked(alice, room, ended["event_id"]) == [bob.id]
 
 
 async def test_somebody_else_is_asked_only_while_anybody_has_not_answered(server: Server) -> None:

@@ -25,6 +25,8 @@ await play({
     const dialog = claire.getByRole("dialog", { name: "Ordre à confirmer" });
     await dialog.getByRole("checkbox", { name: /Sophie Lambert/ }).waitFor();
     await dialog.getByLabel("L’ordre", { exact: true }).fill("Ouvrir le gymnase Bellecombe avant 10 h 30.");
+    const dues = await dialog.getByLabel("Réponse attendue").locator("option").allInnerTexts();
+    assert(dues.some((each) => /^Dans 1\sheure$/.test(each)) && dues.some((each) => /^Dans 4\sheures$/.test(each)), `as nobody says it: ${dues}`);
     await look(claire, "order-compose");
     await dialog.getByRole("button", { name: "Donner l’ordre à 2 personnes" }).click();
     await dialog.waitFor({ state: "detached" });
@@ -165,5 +167,43 @@ await play({
       const { chunk } = await call("claire", "GET", `/rooms/${encodeURIComponent(plain.room_id)}/messages?dir=b&limit=20`);
       return chunk.some((each) => each.sender === "@karim:localhost" && each.content.body === "J’exécute l’ordre");
     });
+  },
+  async "an order that is edited or deleted asks nobody any more, on whatever device, nor leaves answers behind"() {
+    const room = await call("claire", "POST", "/createRoom", { preset: "private_chat", name: "Levées", invite: ["@karim:localhost"], initial_state: [] });
+    const path = `/rooms/${encodeURIComponent(room.room_id)}`;
+    await karim.getByRole("button", { name: /^Rejoindre Levées/ }).click();
+    const order = async (text) => (await call("claire", "PUT", `${path}/send/m.room.message/${text.length}`, { msgtype: "m.text", body: `Ordre : ${text}`, "org.chappe.order": { text, to: ["@karim:localhost"], due: null } })).event_id;
+    const cards = messages(karim).getByRole("region", { name: /^Ordre/ });
+    const shelter = cards.filter({ hasText: "abri" });
+    const first = await order("Vider l’abri");
+    await shelter.getByRole("button", { name: "J’ai reçu" }).waitFor();
+    await karim.getByText("Un ordre attend votre réponse").first().waitFor({ state: "attached" });
+    const content = { msgtype: "m.text", body: "Vider l’abri nord" };
+    await call("claire", "PUT", `${path}/send/m.room.message/edit`, { ...content, body: "* Vider l’abri nord", "m.new_content": content, "m.relates_to": { rel_type: "m.replace", event_id: first } });
+    await shelter.getByText("Vider l’abri nord").waitFor();
+    await shelter.getByText(/aucune réponse n’est plus attendue/).waitFor();
+    for (const page of [karim, claire]) {
+      await page.goto(`${server}/#/room/${encodeURIComponent(room.room_id)}`);
+      await page.reload(); // as on another device
+      await messages(page).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "abri nord" }).waitFor();
+      assert((await messages(page).getByRole("button", { name: /^(J’ai reçu|J’exécute|Je ne peux pas)$/ }).count()) === 0, "an order that was edited asks on");
+    }
+    await look(karim, "order-edited");
+    await cards.getByRole("button", { name: "Suivi" }).click();
+    await karim.getByRole("dialog", { name: "Suivi de l’ordre" }).waitFor();
+    await karim.keyboard.press("Escape");
+    const second = await order("Barrer la rue du quai");
+    const street = cards.filter({ hasText: "quai" });
+    await street.getByRole("button", { name: "J’exécute" }).click();
+    await messages(claire).getByRole("region", { name: /^Ordre/ }).filter({ hasText: "quai" }).getByText("La personne a répondu").waitFor();
+    await call("claire", "PUT", `${path}/redact/${encodeURIComponent(second)}/gone`, { reason: "Erreur" });
+    for (const page of [karim, claire]) {
+      await messages(page).locator(`article[data-event="${second}"]`).getByText("Message supprimé").waitFor();
+      await page.reload();
+      await messages(page).locator(`article[data-event="${second}"]`).getByText("Message supprimé").waitFor();
+      assert((await messages(page).getByText("J’exécute l’ordre").count()) === 0, "what was answered to nothing is told");
+      assert((await messages(page).getByRole("button", { name: /^(J’ai reçu|J’exécute|Je ne peux pas)$/ }).count()) === 0, "an order that was deleted asks on");
+    }
+    assert((await karim.getByRole("button", { name: "Y aller" }).count()) === 0, "what was deleted waits above the field");
   },
 });

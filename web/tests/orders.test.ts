@@ -83,13 +83,23 @@ test("nothing that anybody writes there breaks anything", () => {
   );
 });
 
-test("an order is not changed by an edit: what people have answered is what they were asked", () => {
+test("an order is not changed by an edit, but taken back: what people have answered is what they were asked", () => {
   const order = event(CHIEF, { [ORDER]: asked });
   const changed = { [ORDER]: { ...asked, text: "Tout autre chose" }, body: "Tout autre chose", msgtype: "m.text" };
   order.makeReplaced(
     event(CHIEF, { "m.new_content": changed, "m.relates_to": { rel_type: "m.replace", event_id: order.getId() } }),
   );
-  expect(shown(order)?.text).toBe("Évacuer");
+  expect(shown(order)).toMatchObject({ text: "Évacuer", edited: "Tout autre chose" });
+  const reply = event(ME, { [ANSWER]: { state: "doing" }, ...about(order) });
+  expect(isOfOrder(reply, reply.getContent(), room(order))).toBe(true);
+});
+
+test("an order that is deleted takes what was answered with it", () => {
+  const order = event(CHIEF, { [ORDER]: asked });
+  const reply = event(BOB, { [ANSWER]: { state: "doing" }, ...about(order) });
+  const word = event(BOB, { body: "Pourquoi ?", ...about(order) });
+  order.makeRedacted(event(CHIEF, {}, { type: EventType.RoomRedaction }), room(order));
+  expect([reply, word].map((each) => isOfOrder(each, each.getContent(), room(order)))).toEqual([true, false]);
 });
 
 test("who may not notify the room gives no orders: what they write is a message", () => {

@@ -57,7 +57,7 @@ export const TEXTS: Record<string, string> = {
   "error.server": "The server refused this. Try again; if it goes on, ask for help.",
   "error.unknown": "That did not work. Try again; if it goes on, ask for help.",
   "error.M_FORBIDDEN": "You may not do that here. Ask whoever is responsible for it.",
-  "error.M_LIMIT_EXCEEDED": "Too many requests at once. Try again in {{seconds}} s.",
+  "error.M_LIMIT_EXCEEDED": "Too many requests at once. Try again in {{seconds, lasting}}.",
   "error.M_NOT_FOUND": "Not found: it does not exist, or no longer.",
   "error.M_TOO_LARGE": "That is too large to be sent.",
   "error.M_ROOM_IN_USE": "That name is taken.",

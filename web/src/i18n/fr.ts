@@ -59,7 +59,7 @@ export const TEXTS: Record<string, string> = {
   "error.server": "Le serveur a refusé cette demande. Réessayez ; si cela continue, demandez de l’aide.",
   "error.unknown": "Cela n’a pas fonctionné. Réessayez ; si cela continue, demandez de l’aide.",
   "error.M_FORBIDDEN": "Vous n’avez pas le droit de faire cela ici. Demandez à la personne qui en est responsable.",
-  "error.M_LIMIT_EXCEEDED": "Trop de demandes à la fois. Réessayez dans {{seconds}} s.",
+  "error.M_LIMIT_EXCEEDED": "Trop de demandes à la fois. Réessayez dans {{seconds, lasting}}.",
   "error.M_NOT_FOUND": "Introuvable : cela n’existe pas ou plus.",
   "error.M_TOO_LARGE": "C’est trop volumineux pour être envoyé.",
   "error.M_ROOM_IN_USE": "Ce nom est déjà pris.",

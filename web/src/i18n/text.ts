@@ -2,6 +2,7 @@
 
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { lasting } from "./lasting";
 import { elided, typeset } from "./typography";
 
 export type Language = "fr" | "en";
@@ -28,6 +29,9 @@ export async function startText(language: Language): Promise<void> {
     react: { bindI18nStore: "added" },
   });
   i18next.services.formatter?.add("de", elided);
+  i18next.services.formatter?.add("lasting", (seconds, lng = language, { brief }) =>
+    lasting(Number(seconds), lng, brief === true),
+  );
   i18next.services.formatter?.add("moment", (ts, lng) =>
     new Intl.DateTimeFormat(lng, { dateStyle: "long", timeStyle: "short" }).format(Number(ts)),
   );

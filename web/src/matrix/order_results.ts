@@ -4,7 +4,7 @@ import { EventType, type IContent, type MatrixEvent, RelationType, type Room } f
 import { idOf, senderOf } from "./event_facts";
 import { isTime, isUserId, readLadder, type Step, sentTo, taken, URGENT } from "./order_ladder";
 import type { People } from "./people";
-import { original } from "./readable";
+import { original, readable } from "./readable";
 import type { OrderAnswer, OrderContent, OrderState, OrderStep } from "./types";
 
 export const ORDER = "org.chappe.order";
@@ -44,7 +44,7 @@ export function readAnswer(content: IContent | null): { state: OrderState; text:
 /** Who may notify a whole room may ask all of it to answer: that is the room's own rule. */
 export const mayOrder = (room: Room, user: string): boolean => room.currentState.mayTriggerNotifOfType("room", user);
 
-/** As it was given: an order is not edited, nor is an answer. */
+/** As it was given: what people have answered is what they were asked, and an edit takes it back. An answer is not edited. */
 export function orderOf(event: MatrixEvent, room: Room, people: People, me: string): OrderContent | null {
   const order = readOrder(original(event).content ?? {});
   if (!order || !mayOrder(room, senderOf(event))) return null;
@@ -85,6 +85,7 @@ export function orderOf(event: MatrixEvent, room: Room, people: People, me: stri
     asksMe: asked.has(me),
     mine: latest.get(me)?.state ?? null,
     lifted,
+    edited: event.replacingEvent() ? String(readable(event).content?.body ?? "").slice(0, 2 * MOST_TEXT) : null,
     ladder,
   };
 }
@@ -95,6 +96,7 @@ export function isOfOrder(event: MatrixEvent, content: IContent, room: Room): bo
   if (relation?.rel_type !== RelationType.Reference || !relation.event_id) return false;
   if (!readAnswer(content) && typeof content[LIFTED]?.reason !== "string") return false;
   const asked = room.findEventById(relation.event_id);
+  if (asked?.isRedacted()) return true; // its card is gone, and with it what was answered
   const order = asked && readOrder(original(asked).content ?? {});
   if (!asked || !order || !mayOrder(room, senderOf(asked))) return false;
   if (content[LIFTED]) return senderOf(event) === senderOf(asked);

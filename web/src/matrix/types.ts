@@ -176,6 +176,8 @@ export interface OrderContent {
   asksMe: boolean;
   mine: OrderState | null;
   lifted: { reason: string; ts: number } | null;
+  /** What it says now that it was edited: nobody is asked for that. */
+  edited: string | null;
   ladder: OrderStep[];
 }
 

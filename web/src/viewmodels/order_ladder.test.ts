@@ -15,7 +15,18 @@ const step = (minutes: number, given: Partial<OrderStep> = {}): OrderStep => ({
 
 function order(states: Array<OrderState | null>, ladder: OrderStep[], given: Partial<OrderContent> = {}): OrderContent {
   const answers = states.map((state, at) => ({ person: person(`@p${at}:x`), instead: false, state, text: "", ts: null }));
-  return { type: "order", text: "Évacuer", due: null, answers, asksMe: true, mine: null, lifted: null, ladder, ...given };
+  return {
+    type: "order",
+    text: "Évacuer",
+    due: null,
+    answers,
+    asksMe: true,
+    mine: null,
+    lifted: null,
+    edited: null,
+    ladder,
+    ...given,
+  };
 }
 
 const states = (content: OrderContent): string[] => shownLadder(content, NOW).map((each) => each.state);

@@ -48,8 +48,12 @@ export interface ShownStep {
   minutes: number;
 }
 
-export function shownLadder({ ladder, answers, lifted }: OrderContent, now: number): ShownStep[] {
-  const isOver = lifted !== null || answers.every((each) => each.instead || each.state !== null);
+/** Whether nobody need answer any more, whoever has not: its giver has lifted or edited it. */
+export const isTakenBack = ({ lifted, edited }: OrderContent): boolean => lifted !== null || edited !== null;
+
+export function shownLadder(content: OrderContent, now: number): ShownStep[] {
+  const { ladder, answers } = content;
+  const isOver = isTakenBack(content) || answers.every((each) => each.instead || each.state !== null);
   let isNext = true;
   return ladder.map((step) => {
     const minutes = Math.max(0, Math.ceil((step.at - now) / MINUTE));

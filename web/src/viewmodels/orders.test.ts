@@ -53,6 +53,7 @@ const content = (...states: Array<OrderState | null>): OrderContent => ({
   asksMe: true,
   mine: null,
   lifted: null,
+  edited: null,
   ladder: [],
 });
 

@@ -3,7 +3,16 @@
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Item, Member, OrderAnswer, OrderContent, OrderState } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
-import { another, type DraftStep, MOST_STEPS, type PlannedStep, planned, type ShownStep, shownLadder } from "./order_ladder";
+import {
+  another,
+  type DraftStep,
+  isTakenBack,
+  MOST_STEPS,
+  type PlannedStep,
+  planned,
+  type ShownStep,
+  shownLadder,
+} from "./order_ladder";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
 
@@ -197,9 +206,9 @@ export class OrderViewModel extends ActingViewModel<State> {
   /** What was done about those who have not answered, and what will be. */
   readonly ladder = (content: OrderContent): ShownStep[] => shownLadder(content, this.scope.clock.now());
 
-  /** When all have answered, the server need not remind anybody. */
+  /** When all have answered, or it was taken back, the server need not remind anybody. */
   readonly settle = (item: Item): void => {
-    if (item.mine && item.content.type === "order" && !waiting(item.content).length)
+    if (item.mine && item.content.type === "order" && (isTakenBack(item.content) || !waiting(item.content).length))
       void this.conversation.orders.settle(this.eventId).catch(() => {});
   };
 }
@@ -207,7 +216,8 @@ export class OrderViewModel extends ActingViewModel<State> {
 /** The order, of the messages that are loaded, which waits for one's answer: the newest. */
 export function awaited(items: Item[]): { eventId: string; content: OrderContent } | null {
   for (const { eventId, content } of items.toReversed())
-    if (content.type === "order" && content.asksMe && content.mine === null && !content.lifted) return { eventId, content };
+    if (content.type === "order" && content.asksMe && content.mine === null && !isTakenBack(content))
+      return { eventId, content };
   return null;
 }
 

@@ -4,6 +4,7 @@ import "../styles/order.css";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Item, OrderAnswer, OrderContent, OrderState } from "../matrix/types";
+import { isTakenBack } from "../viewmodels/order_ladder";
 import { MOST_WORDS, OrderViewModel, tally, waiting } from "../viewmodels/orders";
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
@@ -25,7 +26,7 @@ export function OrderCard({ item, content, room }: { item: Item; content: OrderC
   const [isFollowing, setFollowing] = useState(false);
   useEffect(() => model.settle(item), [model, item]);
   const count = tally(content);
-  const isOver = content.lifted !== null || count.none === 0;
+  const isOver = isTakenBack(content) || count.none === 0;
   const due = content.due === null ? t("order.title") : t("order.due", { time: time(content.due) });
   const progress =
     count.none === 0
@@ -36,13 +37,14 @@ export function OrderCard({ item, content, room }: { item: Item; content: OrderC
     <section className={isOver ? "ordc over" : "ordc"} aria-label={due} ref={sight}>
       <p className="ordhead">
         <Icon name="flag" size={18} />
-        <span className="grow">{content.lifted ? t("order.lifted") : due}</span>
+        <span className="grow">{content.lifted ? t("order.lifted") : content.edited === null ? due : t("order.edited")}</span>
         <span>{progress}</span>
       </p>
       <div className="ordbody">
-        <p className="ordtext">{content.text}</p>
+        <p className="ordtext">{content.edited ?? content.text}</p>
+        {content.edited !== null && <p className="muted">{t("order.editedHint", { text: content.text })}</p>}
         {content.lifted && <p className="muted">{t("order.liftedFor", { reason: content.lifted.reason })}</p>}
-        {content.asksMe && !content.lifted && <Answering item={item} content={content} model={model} />}
+        {content.asksMe && !isTakenBack(content) && <Answering item={item} content={content} model={model} />}
         {content.asksMe && <NextStep steps={model.ladder(content)} content={content} />}
         <p className="row g3 wrap t13 muted">
           <span className="grow">{said.length ? said.join(", ") : t("order.sentTo", { count: count.all })}</span>
@@ -137,7 +139,7 @@ function Following({ item, content, model, onClose }: Follow) {
   const lift = async (): Promise<void> => {
     if (await model.lift(t("order.liftedFor", { reason: lifting?.trim() ?? "" }))) onClose();
   };
-  const isOpen = item.mine && !content.lifted;
+  const isOpen = item.mine && !isTakenBack(content);
   return (
     <Dialog title={t("order.following")} hint={content.text.slice(0, 140)} onClose={onClose}>
       <p className="sr" role="status">

@@ -65,7 +65,7 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
           <select id={`${id}-due`} value={minutes} onChange={(event) => model.setMinutes(Number(event.target.value))}>
             {DUES.map((each) => (
               <option key={each} value={each}>
-                {each === 0 ? t("order.noDue") : t("order.inMinutes", { count: each })}
+                {each === 0 ? t("order.noDue") : t("order.dueIn", { seconds: each * 60 })}
               </option>
             ))}
           </select>

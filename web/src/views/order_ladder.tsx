@@ -47,7 +47,7 @@ function StepFields({ step, at, model }: { step: DraftStep; at: number; model: O
       >
         {AFTER.map((each) => (
           <option key={each} value={each}>
-            {t("order.after", { count: each })}
+            {t("order.after", { seconds: each * 60 })}
           </option>
         ))}
       </select>
@@ -113,7 +113,7 @@ export function LadderShown({ steps, given }: { steps: ShownStep[]; given: numbe
               <span className="block t13 muted">
                 {step.done && step.by !== "ask"
                   ? t("order.rung.to", { people: step.done.people.map((each) => each.name).join(", ") })
-                  : t(`order.rung.${state}`, { count: minutes })}
+                  : t(`order.rung.${state}`, { seconds: Math.max(minutes, 1) * 60 })}
               </span>
             </span>
           </li>

@@ -143,7 +143,7 @@ export function StepDialog({ step, book, model, onClose }: DialogProps) {
               {step.due && <option value="none">{t("playbook.noDue")}</option>}
               {DUES.map((each) => (
                 <option key={each} value={each}>
-                  {t(`playbook.in.${each}`)}
+                  {t("playbook.in", { seconds: each * 60 })}
                 </option>
               ))}
             </select>

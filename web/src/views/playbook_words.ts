@@ -40,6 +40,8 @@ export const when = (ts: number): string => {
   return day === time(ts) ? day : `${day} ${time(ts)}`;
 };
 
+const whole = (ms: number): number => Math.max(Math.round(ms / 60_000), 1) * 60;
+
 /** `isOver`: nothing is late any more, nor soon. */
 export function dueWords(t: TFunction, { state, at, due }: PlaybookStep, now: number, isOver: boolean): string | null {
   if (state === "not_applicable") return t("playbook.not_applicable");
@@ -47,18 +49,10 @@ export function dueWords(t: TFunction, { state, at, due }: PlaybookStep, now: nu
   const how = urgency(due, now);
   if (due === null || how === null) return null;
   if (isOver) return t("playbook.before", { time: when(due) });
-  if (how === "late") return t("playbook.lateFor", { span: span(t, now - due) });
+  if (how === "late") return t("playbook.lateFor", { seconds: whole(now - due) });
   return how === "soon"
-    ? t("playbook.soon", { time: when(due), span: span(t, due - now) })
+    ? t("playbook.soon", { time: when(due), seconds: whole(due - now) })
     : t("playbook.before", { time: when(due) });
-}
-
-function span(t: TFunction, ms: number): string {
-  const minutes = Math.max(Math.round(ms / 60_000), 1);
-  if (minutes < 60) return t("playbook.minutes", { number: minutes });
-  return minutes < 1440
-    ? t("playbook.hours", { number: Math.round(minutes / 60) })
-    : t("playbook.days", { number: Math.round(minutes / 1440) });
 }
 
 /** A whole plan as a message that any client shows. */

@@ -1,8 +1,9 @@
 """Messages that ask for an answer (`org.chappe.urgent`), as far as the server knows them: who is asked, and who has answered.
 
 What they ask is sealed. Beside it stand the users who are asked. An answer is a reference to the message (`m.reference`) by one
-of them; a reference by its sender with the key LIFTED takes it back. What escalates (a reminder, a mail, somebody else who is
-asked) is an urgent message that refers to the first: it goes to those who have not answered, and to nobody once all have.
+of them; a reference by its sender with the key LIFTED takes it back, and so does its sender's edit: what people were asked is
+asked no more. What escalates (a reminder, a mail, somebody else who is asked) is an urgent message that refers to the first: it
+goes to those who have not answered, and to nobody once all have.
 """
 
 from __future__ import annotations
@@ -107,8 +108,9 @@ class Orders:
         rows = await read(
             self._database,
             Answered,
-            """SELECT DISTINCT sender, sender = $3 AND key IS NOT DISTINCT FROM $4 AS is_lifted FROM relations
-                WHERE target = $1 AND room_nid = $2 AND rel_type = 'm.reference'""",
+            """SELECT DISTINCT sender, sender = $3 AND (rel_type = 'm.replace' OR key IS NOT DISTINCT FROM $4) AS is_lifted
+                FROM relations WHERE target = $1 AND room_nid = $2
+                 AND (rel_type = 'm.reference' OR (rel_type = 'm.replace' AND sender = $3))""",
             order.event_id,
             room.nid,
             sender,
