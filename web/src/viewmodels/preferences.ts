@@ -19,6 +19,8 @@ export interface Choices {
   reduceImages: boolean;
   sounds: boolean;
   desktopNotifications: boolean;
+  /** How often each emoji was chosen lately. */
+  emojiUsed: Readonly<Record<string, number>>;
 }
 
 const KEY = "chappe.appearance";
@@ -38,6 +40,7 @@ export const DEFAULTS: Choices = {
   reduceImages: false,
   sounds: true,
   desktopNotifications: false,
+  emojiUsed: {},
 };
 
 export class Preferences extends ViewModel<Choices> {
