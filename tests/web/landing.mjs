@@ -61,11 +61,13 @@ await play({
     await until("encrypted", () => bot.getRoom(sealed)?.hasEncryptionStateEvent());
     plain = (await bot.createRoom({ name: "Ouverte", preset: "public_chat" })).room_id;
     await call("POST", `join/${encodeURIComponent(plain)}`, {}, session.access_token);
+    await claire.goto("about:blank"); // she is away while it is said
     for (const room of [plain, sealed]) ids.set(room, []);
     for (let n = 1; n <= MANY; n += 1) {
       ids.get(sealed).push((await bot.sendTextMessage(sealed, `Relevé ${n}`)).event_id);
       if (n <= FEW) ids.get(plain).push((await bot.sendTextMessage(plain, `Relevé ${n}`)).event_id);
     }
+    await claire.goto(`${server}/#/room/${encodeURIComponent(sealed)}`);
     await sees(claire, `Relevé ${MANY}`);
   },
   async "a link into a room that one is not in offers to come in, and lands then"() {
@@ -165,6 +167,18 @@ await play({
     await claire.getByRole("alert").getByText("Ce message n’existe plus").waitFor();
     await look(claire, "link-lost");
     await claire.getByRole("alert").getByRole("button", { name: "Fermer" }).click();
+  },
+  async "whoever reads an old message goes on reading it when the network comes back after much was said"() {
+    await claire.goto(linkTo(sealed, ids.get(sealed)[9]));
+    await lands(claire, ids.get(sealed)[9], "Relevé 10");
+    await claire.context().setOffline(true);
+    for (let n = 1; n <= 60; n += 1) await bot.sendTextMessage(sealed, `Absence ${n}`);
+    await claire.context().setOffline(false);
+    await claire.getByText("Absence 60").waitFor(); // in the list of discussions
+    await lands(claire, ids.get(sealed)[9], "Relevé 10");
+    assert((await messages(claire).getByText(/^Absence/).count()) === 0, "the newest messages came in place of what was read");
+    await claire.getByRole("button", { name: "Derniers messages" }).click();
+    await messages(claire).getByText("Absence 60", { exact: true }).waitFor();
     bot.stopClient();
   },
 });

@@ -8,10 +8,15 @@ export { browser };
 const require = createRequire(new URL("../clients/js/package.json", import.meta.url));
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
+const BRIEF = { resultTypes: ["violations"], selectors: false }; // what axe tells: only what is wrong, by its HTML
+
 export const [server, control, pictures] = process.argv.slice(2);
 export const checked = new Set();
 const faults = [];
 const seen = []; // faults of accessibility, told together at the end
+
+let looking = 0; // milliseconds of an act that went into looking at screens
+const seconds = (milliseconds) => (milliseconds / 1000).toFixed(1);
 
 /** How long a play waits for what must come, in milliseconds: on a machine that does much else it comes late. */
 export const PATIENCE = 120_000;
@@ -147,18 +152,24 @@ export async function act(page, text, action) {
 
 /** No fault of accessibility, nothing wider than the screen; a picture where one is wanted. */
 export async function look(page, name) {
+  const began = performance.now();
+  await examine(page, name);
+  looking += performance.now() - began;
+}
+
+async function examine(page, name) {
   checked.add(name);
   await page.locator("h1:visible, [role=dialog]:visible").first().waitFor();
   await page.evaluate(axe);
   // an open dialog hides the page from assistive technology, as it must: the page's own landmarks are not asked for then
-  const { violations } = await page.evaluate(() => {
+  const { violations } = await page.evaluate((brief) => {
     const enabled = !document.querySelector(".scrim");
     const rules = { "landmark-one-main": { enabled }, "page-has-heading-one": { enabled }, region: { enabled } };
-    return window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules });
-  });
+    return window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], rules, ...brief });
+  }, BRIEF);
   // whoever asks for more contrast gets AAA; no animation runs for whoever asked for none
   if (await page.evaluate(() => document.documentElement.dataset.contrast === "more")) {
-    const enhanced = await page.evaluate(() => window.axe.run(document, { runOnly: { type: "rule", values: ["color-contrast-enhanced"] } }));
+    const enhanced = await page.evaluate((brief) => window.axe.run(document, { runOnly: { type: "rule", values: ["color-contrast-enhanced"] }, ...brief }), BRIEF);
     violations.push(...enhanced.violations);
   }
   const moving = await page.evaluate(() => (matchMedia("(prefers-reduced-motion: reduce)").matches ? document.getAnimations().filter((each) => each.effect.getTiming().duration > 1).map((each) => each.animationName ?? each.transitionProperty) : []));
@@ -189,10 +200,12 @@ export async function ask(what, value) {
 /** Runs a play; a failure leaves a picture of every page. */
 export async function play(acts) {
   for (const [name, act] of Object.entries(acts)) {
+    const began = performance.now();
+    looking = 0;
     try {
       await act();
       assert(!faults.length, `errors in the page: ${faults.join("\n")}`);
-      console.log(`ok ${name}`);
+      console.log(`ok ${name} (${seconds(performance.now() - began)} s, ${seconds(looking)} of them looking)`);
     } catch (error) {
       let index = 0;
       for (const context of browser.contexts()) for (const page of context.pages()) await page.screenshot({ path: `${pictures || "/tmp"}/failed-${index++}.png` }).catch(() => {});
@@ -207,4 +220,5 @@ export async function play(acts) {
     process.exit(1);
   }
   console.log("PLAY THE END");
+  process.exit(0); // clients of the play's own may still wait for the server
 }

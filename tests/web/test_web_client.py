@@ -60,6 +60,7 @@ async def components(monkeypatch: pytest.MonkeyPatch) -> None:
 async def act(play: str, *arguments: str) -> None:
     pictures = os.environ.get("CHAPPE_PICTURES", "")
     output = await run_js(str(NODE_HOME / "bin" / "node"), f"{play}.mjs", *arguments, pictures, cwd=HERE)
+    print(output)
     assert "PLAY THE END" in output
 
 

@@ -30,6 +30,9 @@ const MANY = 200;
 export class Timeline {
   readonly changed = new Signal(16);
   private window: TimelineWindow;
+  /** The event that one came to; null where one follows the newest. */
+  private at: string | null = null;
+  private opening: Promise<void> = Promise.resolve();
   private readonly items: Items;
   private readonly off: Array<() => void>;
   /** Where the unread messages began when this was opened; of a thread: once it is open. */
@@ -61,7 +64,7 @@ export class Timeline {
       hearOf(room, RoomEvent.LocalEchoUpdated, any),
       hearOf(room, RoomEvent.Receipt, any),
       hearOf(room, RoomEvent.UnreadNotifications, any),
-      hearOf(room, RoomEvent.TimelineReset, () => void this.open(null)),
+      hearOf(room, RoomEvent.TimelineReset, (_room, _set, isAll) => this.reset(isAll)),
       hearOf(room, ThreadEvent.New, any),
       hearOf(room, ThreadEvent.Update, any),
       hearOf(room, ThreadEvent.NewReply, any),
@@ -69,16 +72,33 @@ export class Timeline {
   }
 
   /** Loads around an event, or the newest messages. */
-  async open(eventId: string | null): Promise<void> {
+  open(eventId: string | null): Promise<void> {
+    this.at = eventId;
+    this.opening = this.load(eventId);
+    return this.opening;
+  }
+
+  private async load(eventId: string | null): Promise<void> {
     if (this.threadId) {
       await this.begin(this.threadId);
       this.readUpTo ??= this.room.getThread(this.threadId)?.getEventReadUpTo(this.client.getSafeUserId()) ?? null;
     }
-    this.window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
-    await this.window.load(eventId ?? undefined, AT_ONCE);
+    const window = new TimelineWindow(this.client, this.set(), { windowLimit: WINDOW });
+    this.window = window;
+    await window.load(eventId ?? undefined, AT_ONCE);
+    if (this.window !== window) return this.opening; // opened anew meanwhile: it is open when that is
     this.readUpTo = this.shownUpTo(this.readUpTo);
     open(this.client, this.window.getEvents());
     this.changed.fire();
+  }
+
+  /**
+   * After a gap the newest messages are another stretch than those before it. Whoever came to a message goes on reading there, and
+   * reaches the newest ones by going on. `isAll`: what was loaded is forgotten, and is loaded again.
+   */
+  private reset(isAll: boolean): void {
+    if (this.at === null || isAll) void this.open(this.at);
+    else this.changed.fire();
   }
 
   /** The row of what was read last: reactions, edits and deletions are read too, and have none. */
@@ -114,6 +134,7 @@ export class Timeline {
 
   async newer(): Promise<boolean> {
     const more = await this.window.paginate(Direction.Forward, AT_ONCE);
+    if (!this.hasNewer) this.at = null;
     open(this.client, this.window.getEvents());
     this.changed.fire();
     return more;
