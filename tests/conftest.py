@@ -95,6 +95,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     running = Mailbox().start()
     yield running
     running.stop()
+    assert running.ids == [], "a mail names people and devices as they are called"
 
 
 @pytest_asyncio.fixture

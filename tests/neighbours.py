@@ -50,6 +50,8 @@ class _Closing(Controller):
 
 NEW_SIGN_IN = tuple(TEXTS["new_sign_in"][language][0] for language in ("fr", "en"))
 
+_ID = re.compile(r"(?<![\w.])@[\w.=/+-]+:[\w.-]+|\b[A-Z]{10}\b")  # a user's, a device's
+
 
 class Mailbox:
     """An SMTP server that keeps what it gets (`raw`: the envelope and the bytes). `refuse`: answers before anything is taken."""
@@ -58,6 +60,7 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.sign_ins: list[EmailMessage] = []  # that a device has signed in: whoever does it again and again gets many
         self.raw: list[tuple[Any, bytes]] = []
+        self.ids: list[str] = []  # that people have read in a mail, who know themselves and others by name
         self.refuse: list[str] = []
         self._controller = _Closing(self, hostname="127.0.0.1", port=free_port())
 
@@ -68,6 +71,7 @@ class Mailbox:
         self.raw.append((envelope, raw))
         message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
         assert envelope.rcpt_tos == [message["To"]]
+        self.ids += _ID.findall(f"{message['Subject']} {plain(message)}")
         (self.sign_ins if message["Subject"].startswith(NEW_SIGN_IN) else self.mails).append(message)
         return "250 OK"
 

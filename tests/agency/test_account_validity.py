@@ -72,7 +72,7 @@ async def test_from_the_first_day_to_the_last(scene: Scene) -> None:
         await scene.pass_days(days)
         await scene.pass_days(0)  # looking twice writes once
         mails = [await scene.mailbox.next("anne@culture.example") for _ in range(expected)]
-        assert all("se termine dans" in plain(mail) for mail in mails), days
+        assert all(re.search("se termine (dans|demain)", plain(mail)) for mail in mails), days
     assert scene.mailbox.mails == []
     await scene.pass_days(119)
     assert not (await scene.server.node.accounts.store.find_user(scene.anne.id)).deactivated  # type: ignore[union-attr]

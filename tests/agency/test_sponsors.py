@@ -167,7 +167,7 @@ async def test_the_sponsor_is_reminded(ministry: Server, mailbox: Mailbox, alice
         await sponsors.tend_guests()
         if is_written:
             letter = plain(await mailbox.next("alice@culture.example"))
-            assert guest.id in letter and "Audit" in letter
+            assert f"gaston ({ADDRESS})" in letter and guest.id not in letter and "Audit" in letter
 
     async def all_sent() -> bool:
         return not await ministry.node.database.fetchval("SELECT EXISTS (SELECT 1 FROM outgoing_mail)")

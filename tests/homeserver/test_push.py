@@ -286,7 +286,7 @@ async def test_a_digest_by_mail_of_what_stays_unread(new_server: NewServer) -> N
         await until(an_hour_passes)
         sent = await mailbox.next("bob@example.org")
         text = plain(sent)
-        assert "1 message(s) non lu(s) dans Préfecture" in sent["Subject"]
+        assert "1 message non lu dans Préfecture" in sent["Subject"]
         assert "alice : réunion à 10 h" in text and "lu tout de suite" not in text and sent["Bcc"] is None
     finally:
         mailbox.stop()

@@ -12,9 +12,10 @@ from chappe.agency.account_validity_api import _PAGES
 from chappe.config import Brand, Passwords, Registration
 from chappe.homeserver.api.pages.refusals import REFUSALS, in_french
 from chappe.homeserver.api.pages.texts import TEXTS, words
-from chappe.homeserver.outbound.mail.letters import compose
+from chappe.homeserver.outbound.mail.letters import compose, named
 from chappe.homeserver.outbound.mail.texts import TEXTS as LETTERS
-from chappe.i18n import MONTHS, curled, day, in_a_sentence
+from chappe.homeserver.senders.push.notification import UNREAD_EN, UNREAD_FR
+from chappe.i18n import MONTHS, InWords, Reader, counted, curled, day, ending, in_a_sentence, moment, until_day
 from chappe.matrix.errors import Forbidden
 from chappe.matrix.identifiers import UserId
 from tests.browser import Browser
@@ -34,12 +35,15 @@ def test_what_is_counted_is_said_of_one_and_of_many() -> None:
     assert words("codes_left", False, count=0) == "0 recovery codes left"
 
 
+SAID = ("who", "what", "user", "address", "code", "purpose", "until", "when", "ends", "unread")
+
+
 def letters() -> list[tuple[str, str, str]]:
     """(language, what it is, what it says) of all mails, plain and as HTML."""
-    values = dict.fromkeys(("who", "what", "user", "address", "code", "purpose", "until", "device", "place"), "x")
+    values = dict.fromkeys(SAID, "x")
     found = []
     for kind, language in ((kind, language) for kind, languages in LETTERS.items() for language in languages):
-        letter = compose(kind, language, Brand(), "https://x.example", minutes=2, days=2, count=2, **values)
+        letter = compose(kind, language, Brand(), "https://x.example", minutes=2, **values)
         said = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", letter.html, flags=re.DOTALL))
         found += [(language, kind, f"{letter.subject} {letter.plain}"), (language, f"{kind} (HTML)", said)]
     return found
@@ -73,6 +77,70 @@ def test_who_is_of_an_organisation_is_said_so_in_a_sentence() -> None:
         ("a [b] [c]", "a [b] (c)"),
     ):
         assert in_a_sentence(name) == said
+
+
+ENDING = 1_796_079_600_000  # 1 December 2026, 0:00 in Paris: still November by the clock of the servers
+
+
+@pytest.mark.parametrize(
+    ("said", "french", "english"),
+    [
+        (moment(ENDING), "le 1er décembre 2026 à 0 h 00", "on 1 December 2026 at 0:00"),
+        (until_day(ENDING), "1er décembre 2026", "1 December 2026"),
+        (ending(ENDING, ENDING - 60_000), "demain, le 1er décembre 2026", "tomorrow, on 1 December 2026"),
+        (ending(ENDING, ENDING + 60_000), "aujourd’hui, le 1er décembre 2026", "today, on 1 December 2026"),
+        (ending(ENDING, ENDING - 7 * 86_400_000), "dans 7 jours, le 1er décembre 2026", "in 7 days, on 1 December 2026"),
+        (counted(0, UNREAD_FR, UNREAD_EN), "0 message non lu", "0 unread messages"),
+        (counted(1, UNREAD_FR, UNREAD_EN), "1 message non lu", "1 unread message"),
+        (counted(2, UNREAD_FR, UNREAD_EN), "2 messages non lus", "2 unread messages"),
+    ],
+)
+def test_what_a_mail_says_is_of_its_readers_language_and_clock(said: InWords, french: str, english: str) -> None:
+    assert (said(Reader(True, "Europe/Paris")), said(Reader(False, "Europe/Paris"))) == (french, english)
+    for kind in LETTERS:
+        values = dict.fromkeys(SAID, "x") | {"until": said, "ends": said, "when": said, "unread": said}
+        for language, expected in (("fr", french), ("en", english)):
+            wanted = any("{" + name + "}" in str(LETTERS[kind][language]) for name in ("until", "ends", "when", "unread"))
+            assert (expected in compose(kind, language, Brand(), None, minutes=2, **values).plain.replace("\xa0", " ")) is (
+                wanted and "{unread}" not in str(LETTERS[kind][language])
+            )
+
+
+@pytest.mark.parametrize(("brand", "said"), [("Osmose", "d’Osmose"), ("Équipes", "d’Équipes"), ("Chappe", "de Chappe")])
+def test_of_a_brand(brand: str, said: str) -> None:
+    plain = compose("factor_added", "fr", Brand(name=brand), user="x").plain
+    assert f"«\xa0x\xa0» {said}." in plain
+
+
+def test_no_mail_has_both_numbers_in_one_word() -> None:
+    assert [text for _, _, text in letters() if re.search(r"\w\(s\)", text)] == []
+
+
+def test_what_others_have_chosen_is_no_link_in_a_mail() -> None:
+    """A name, a room's, a purpose: programs that show mail make links of what looks like one. Our own links and addresses stay."""
+    mine = ("address", "code", "link")
+    for kind, languages in LETTERS.items():
+        for language in languages:
+            values = dict.fromkeys(SAID, "https://evil.example/now evil.example mailto:x@evil.example #a:evil.example")
+            values |= dict.fromkeys(mine[:2], "anne@example.org")
+            letter = compose(kind, language, Brand(), "https://own.example", minutes=2, **values)
+            for text in (letter.subject, letter.plain, letter.html):
+                assert re.search(r"evil\.|:evil|@evil|//evil", text) is None, (kind, language)
+            named = any("{address}" in part for part in LETTERS[kind][language][1])
+            assert ("anne@example.org" in letter.plain) is named or "{code}" in str(LETTERS[kind][language])
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "said"),
+    [
+        ("Anne Martin [Culture]", "@anne.martin:x.example", "Anne Martin (Culture)"),
+        (None, "@anne:x.example", "anne"),
+        ("", "@anne:x.example", "anne"),
+        (7, "@anne:x.example", "anne"),
+    ],
+)
+def test_a_person_has_a_name_in_a_mail(name: object, user: str, said: str) -> None:
+    assert named(name, user) == said
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, find, read, values
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.outbound.mail.queue import MailQueue
+from chappe.i18n import ending
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -183,13 +184,13 @@ class AccountValidity:
             user_id,
             self._new_token(),
         )
-        server_name, days = domain_of(user_id), max(0, (expires_ts - self._now_ms()) // DAY_MS)
+        server_name, ends = domain_of(user_id), ending(expires_ts, self._now_ms())
         for address in addresses:
             kind, link = "renew_code", None
             if self._settings.send_links:
                 kind, link = "renew", f"{self._base_url(server_name)}{PATH}/renew?token={token}"
                 self._mail.require_on(link)
-            letter = self._mail.compose(kind, address, server_name, None, link, days=days, code=token)
+            letter = self._mail.compose(kind, address, server_name, None, link, ends=ends, code=token)
             await self._mail.put(connection, letter)
 
     def _new_token(self) -> str:

@@ -33,9 +33,11 @@ from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import columns, find, read, values
 from chappe.homeserver.database.server_time import NowMs
+from chappe.homeserver.outbound.mail.letters import named
 from chappe.homeserver.outbound.mail.queue import MailQueue
 from chappe.homeserver.policy import InvitationTerms
 from chappe.homeserver.rooms.memberships import Memberships
+from chappe.i18n import ending
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.identifiers import UserId, domain_of
 
@@ -325,9 +327,9 @@ class Sponsors:
         await self.refresh()
 
     async def _remind(self, row: EndingGuest, days: int) -> None:
-        server_name, left = domain_of(row.sponsor), max(0, (row.ends_ts - self._now_ms()) // DAY_MS)
-        guest = await self._accounts.store.find_user(row.user_id)
-        name = (guest.profile.get("displayname") if guest is not None else None) or ""
+        server_name, guest = domain_of(row.sponsor), await self._accounts.store.find_user(row.user_id)
+        name = named(guest.profile.get("displayname") if guest is not None else None, row.user_id)
+        theirs = [t.address for t in await self._accounts.store.threepids(row.user_id) if t.medium == "email"]
         addresses = [t.address for t in await self._accounts.store.threepids(row.sponsor) if t.medium == "email"]
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
@@ -342,8 +344,9 @@ class Sponsors:
                     address,
                     server_name,
                     None,
-                    who=f"{name} ({row.user_id})".strip(),
-                    days=left,
+                    who=name,
+                    address=theirs[0] if theirs else row.user_id,
+                    ends=ending(row.ends_ts, self._now_ms()),
                     what=row.purpose or "…",
                 )
                 await self._mail.put(connection, letter)

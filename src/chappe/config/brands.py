@@ -37,6 +37,13 @@ class Brand(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     language: Annotated[
         Literal["fr", "en"], says("The language of its pages and mails, for people whose own is not known.")
     ] = "fr"
+    timezone: Annotated[
+        str,
+        says(
+            "By whose clock its mails say a day and an hour (a name of the IANA's list).",
+            wrong="A name that is not in the list stops the start.",
+        ),
+    ] = "Europe/Paris"
     email_domains: Annotated[
         list[str],
         says(

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from asyncpg.pool import PoolConnectionProxy
 
+from chappe.homeserver.accounts.device_names import in_words
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.group_writer import Write
+from chappe.homeserver.outbound.mail.letters import named
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
+from chappe.i18n import InWords, moment
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import domain_of
 
@@ -59,17 +62,24 @@ class OwnerMail:
     def __init__(self, store: AccountStore, mail: MailQueue) -> None:
         self._store, self._mail = store, mail
 
-    async def notice(self, user_id: str, kind: str, changed: str = "", also: Sequence[str] = ()) -> Notice:
+    async def new_sign_in(self, user_id: str, name: str | None, program: str | None, now_ms: int) -> Notice:
+        """Of a device that has come beside others: `name`, as it calls itself; `program`: its User-Agent."""
+        return await self.notice(user_id, "new_sign_in", in_words(name, program, self._mail.names), (), moment(now_ms))
+
+    async def notice(
+        self, user_id: str, kind: str, changed: str | InWords = "", also: Sequence[str] = (), when: InWords | None = None
+    ) -> Notice:
         """One of the letters. `changed`: which address, or what was made; `also`: an address that is not the account's yet."""
         if not self._mail.is_on:
             return Notice(self._mail, ())
         mails: list[Mail] = []
+        user = await self._store.find_user(user_id)
+        called = named(user.profile.get("displayname") if user is not None else None, user_id)
+        said = {"user": called, "address": changed, "what": changed, "when": when or ""}
         known = [row.address for row in await self._store.threepids(user_id) if row.medium == "email"]
         for address in dict.fromkeys([*known, *also]):
             try:
-                mails.append(
-                    self._mail.compose(kind, address, domain_of(user_id), None, user=user_id, address=changed, what=changed)
-                )
+                mails.append(self._mail.compose(kind, address, domain_of(user_id), None, None, (), **said))
             except BadRequest:  # of an older grammar
                 continue
         return Notice(self._mail, tuple(mails))

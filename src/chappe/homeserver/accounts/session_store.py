@@ -48,13 +48,14 @@ class Origin:
 
     `browser`: whose sign-in. `parent`: the session (user, device) that it ends with, of whoever holds the account.
     `asked_by`: the session that asks for it, of whoever answers for the account, and that it does not end with.
-    `password_hash`: as it was when the password was found right.
+    `password_hash`: as it was when the password was found right. `program`: the User-Agent that asked, which nothing depends on.
     """
 
     browser: bytes | None = None
     parent: tuple[str, str] | None = None
     asked_by: tuple[str, str] | None = None
     password_hash: str | None = None
+    program: str | None = None
 
 
 class SessionStore:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
@@ -54,12 +53,6 @@ def _unknown(soft_logout: bool = False, reason: str | None = None) -> MatrixErro
     return MatrixError(401, "M_UNKNOWN_TOKEN", "You are signed out: please sign in again", None, **extra)
 
 
-def _harmless(name: str) -> str:
-    """What a device calls itself, in a mail: whoever signs in with a stolen password chooses it. No address becomes of it there."""
-    return "…" if _ADDRESS.search(name) else name[:60]
-
-
-_ADDRESS = re.compile(r"[:/@<>]|\.[^\W\d]", re.UNICODE)
 MAX_PROGRAM = 300  # characters of a User-Agent
 
 
@@ -237,7 +230,7 @@ class Sessions:
         refresh = new_refresh_token() if wants_refresh else None
         expires = self._now_ms() + self._lifetime_ms if wants_refresh else None
         refresh_hash = hash_token(refresh) if refresh else None
-        notice = await self._notice(user_id, device, display_name)
+        notice = await self._notice(user_id, device, display_name, origin.program)
 
         async def with_notice(connection: PoolConnectionProxy) -> None:
             if beside is not None:
@@ -257,12 +250,12 @@ class Sessions:
             await self.remove_devices(user_id, [name for name in beyond if name != device])
         return Tokens(user_id, device, access, refresh, self._lifetime_ms if wants_refresh else None)
 
-    async def _notice(self, user_id: str, device: str, display_name: str | None) -> Notice | None:
+    async def _notice(self, user_id: str, device: str, name: str | None, program: str | None) -> Notice | None:
         """What the owner is told by mail: of a device that comes beside others."""
         known = [row.device_id for row in await self._store.sessions.devices(user_id)]
         if not known or device in known:
             return None
-        return await self._tell_owner.notice(user_id, "new_sign_in", _harmless(display_name or device))
+        return await self._tell_owner.new_sign_in(user_id, name, program, self._now_ms())
 
     async def require_not_ended_upstream(self, user_id: str, device: str, browser: bytes | None) -> None:
         """Once it is written whose sign-in a session comes from: raises M_UNKNOWN_TOKEN where its provider has ended that meanwhile.

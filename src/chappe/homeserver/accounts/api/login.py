@@ -79,7 +79,7 @@ class Login:
         body = await request.body_as(LoginRequest)
         if body.type == "m.login.token":
             with self._guesses.counted(request):
-                return await self._by_token(body)
+                return await self._by_token(body, request.header(b"user-agent"))
         if body.type in ("m.login.application_service", "uk.half-shot.msc2778.login.application_service"):
             return await self._as_service(request, body)
         if body.type != "m.login.password":
@@ -99,7 +99,8 @@ class Login:
         if required or (await self._factors.of(user.user_id)).any:  # a directory's password is no more than one of ours
             raise Forbidden("This account needs a second factor: please sign in through the sign-in page")
         # a directory's password is asked there: there is nothing of it here that could change meanwhile
-        return await self._sign_in(user, body, Origin(password_hash=None if claimed.entry else user.password_hash))
+        password_hash, program = None if claimed.entry else user.password_hash, request.header(b"user-agent")
+        return await self._sign_in(user, body, Origin(password_hash=password_hash, program=program))
 
     async def _sign_in(
         self, user: User, body: LoginRequest, origin: Origin = NO_ORIGIN, beside: InTransaction | None = None
@@ -111,14 +112,14 @@ class Login:
         )
         return {**tokens.answer(), "home_server": user.server_name}
 
-    async def _by_token(self, body: LoginRequest) -> Answer:
+    async def _by_token(self, body: LoginRequest, program: str | None) -> Answer:
         if body.token is None:
             raise BadRequest("The token is missing", "M_MISSING_PARAM")
         carried = await self._login_tokens.find(body.token)
         user = await self._accounts.store.find_user(carried.user_id)
         if user is None or user.deactivated:
             raise Forbidden("This account has been deactivated", "M_USER_DEACTIVATED")
-        origin = Origin(browser=carried.browser, parent=carried.parent)
+        origin = Origin(browser=carried.browser, parent=carried.parent, program=program)
         return await self._sign_in(user, body, origin, self._login_tokens.spend(body.token))
 
     async def _as_service(self, request: Request, body: LoginRequest) -> Answer:

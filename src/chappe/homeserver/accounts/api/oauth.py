@@ -86,7 +86,7 @@ class OAuthApi:
 
     @endpoint("POST", "/oauth2/token", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
     async def token(self, request: Request) -> Answer:
-        return _answer(await self._grants.exchange(await read_form(request)))
+        return _answer(await self._grants.exchange(await read_form(request), request.header(b"user-agent")))
 
     @endpoint("POST", "/oauth2/revoke", auth=NO_AUTH, limit="oauth", body_limit=SMALL_LIMIT)
     async def revoke(self, request: Request) -> Answer:

@@ -15,7 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from chappe.homeserver.accounts.oauth.clients import CODE, DEVICE, REFRESH, Client, Clients
 from chappe.homeserver.accounts.oauth.errors import OAuthError
 from chappe.homeserver.accounts.oauth.scopes import RIGHTS, rights_in
-from chappe.homeserver.accounts.session_store import InTransaction
+from chappe.homeserver.accounts.session_store import InTransaction, Origin
 from chappe.homeserver.accounts.sessions import Sessions
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.accounts.tokens import Tokens, hash_token
@@ -83,11 +83,12 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a session is made of. `browser`: whose sign-in it came from."""
+    """What a session is made of. `browser`: whose sign-in it came from; `program`: the User-Agent that takes it up."""
 
     user_id: str
     scope: str
     browser: bytes | None
+    program: str | None = None
 
 
 class AuthorizationCode(Row):
@@ -159,19 +160,19 @@ class Grants:
             raise OAuthError("access_denied", "This browser has been signed out")
         return code
 
-    async def exchange(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """The token endpoint. Raises OAuthError."""
+    async def exchange(self, form: Mapping[str, str], program: str | None = None) -> dict[str, Any]:
+        """The token endpoint. `program`: the User-Agent that asks. Raises OAuthError."""
         client = await self.clients.require(form.get("client_id"))
         grant = form.get("grant_type")
         if grant == CODE:
-            return await self._by_code(client, form)
+            return await self._by_code(client, form, program)
         if grant == REFRESH:
             return await self._by_refresh(client, form.get("refresh_token", ""))
         if grant == DEVICE:
-            return await self._by_device_code(client, form.get("device_code", ""))
+            return await self._by_device_code(client, form.get("device_code", ""), program)
         raise OAuthError("unsupported_grant_type", "This kind of grant is not offered")
 
-    async def _by_code(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+    async def _by_code(self, client: Client, form: Mapping[str, str], program: str | None) -> dict[str, Any]:
         code = hash_token(form.get("code", ""))
         async with self._database.transaction() as connection:
             row = await find(
@@ -206,7 +207,7 @@ class Grants:
             ):
                 raise _ended()
 
-        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser), spend)
+        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser, program), spend)
 
     async def _sign_in(self, client: Client, granted: Granted, spend: InTransaction) -> dict[str, Any]:
         """`spend`: the end of what was granted, in the transaction of the session. Raises OAuthError."""
@@ -228,7 +229,10 @@ class Grants:
             await spend(connection)
 
         try:
-            tokens = await self._sessions.sign_in(UserId(granted.user_id), scope.device_id, client.name, True, beside=beside)
+            origin = Origin(program=granted.program)
+            tokens = await self._sessions.sign_in(
+                UserId(granted.user_id), scope.device_id, client.name, True, origin, beside=beside
+            )
             await self._sessions.require_not_ended_upstream(granted.user_id, tokens.device_id, granted.browser)
         except OAuthError:
             raise
@@ -310,7 +314,7 @@ class Grants:
         )
         return result.endswith(" 1")
 
-    async def _by_device_code(self, client: Client, device_code: str) -> dict[str, Any]:
+    async def _by_device_code(self, client: Client, device_code: str, program: str | None) -> dict[str, Any]:
         now = self._now_ms()
         row = await find(
             self._database,
@@ -338,7 +342,7 @@ class Grants:
                 raise _invalid("This device code has been used")
 
         assert row.user_id is not None  # who has granted it
-        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser), spend)
+        return await self._sign_in(client, Granted(row.user_id, row.scope, row.browser, program), spend)
 
     # ------------------------------------------------------------------------------------------------------ sessions
 

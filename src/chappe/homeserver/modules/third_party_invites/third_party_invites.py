@@ -22,13 +22,14 @@ from chappe.homeserver.database.rows import Row, columns, find, read, values
 from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.modules.third_party_invites.links import PATH, InvitationLink, InvitationLinks
 from chappe.homeserver.outbound.domains import Domains
+from chappe.homeserver.outbound.mail.letters import named
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.policy import InvitationTerms
 from chappe.homeserver.rooms.create_event import Draft
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import THIRD_PARTY_INVITE, Rooms
-from chappe.i18n import day, in_a_sentence
+from chappe.i18n import until_day
 from chappe.matrix.account_standing import Doing
 from chappe.matrix.email_address import masked, parse_email
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
@@ -203,16 +204,15 @@ class ThirdPartyInvites:
         server_name = domain_of(row.sender)
         base = (self._public_url or f"https://{server_name}").rstrip("/")
         link = f"{base}{PATH}?{urlencode({'link': self._links.make(row.token, row.address)})}"
-        said = {"who": await self._name(row.sender), "what": _room_name(room) or "…"}
+        said: dict[str, object] = {"who": await self._name(row.sender), "what": _room_name(room) or "…"}
         kind = "invitation" if terms is None else "invitation_guest" if terms.ends_ts is None else "invitation_guest_until"
         if terms is not None:
-            is_french = self._mail.brand(server_name).language == "fr"
-            said |= {"purpose": terms.purpose, "until": day(terms.ends_ts or 0, is_french)}
+            said |= {"purpose": terms.purpose, "until": until_day(terms.ends_ts or 0)}
         return [self._mail.compose(kind, row.address, server_name, None, link, (), **said)]
 
     async def _name(self, user_id: str) -> str:
         user = await self._accounts.find_user(user_id)
-        return in_a_sentence((user.profile.get("displayname") if user else None) or user_id)
+        return named(user.profile.get("displayname") if user else None, user_id)
 
     # ---------------------------------------------------------------------------------------------- while it waits
 

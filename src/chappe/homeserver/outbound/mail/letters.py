@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,7 +10,7 @@ from html import escape
 from chappe.config import Brand
 from chappe.homeserver.outbound.mail.message import one_line
 from chappe.homeserver.outbound.mail.texts import TEXTS
-from chappe.i18n import typeset
+from chappe.i18n import Reader, elided, in_a_sentence, typeset
 
 _HTML = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark"><title>{subject}</title>
@@ -23,6 +24,21 @@ line-height:1.55;color:#131c1f"><div class="ground" style="background:#edf1f2;pa
 </div></div></body></html>"""
 
 
+_LINKS = re.compile(r"://|[@#](?=\w)|\.(?=[^\W\d])|:(?=[^\s\d])")  # of which programs that show mail make something to click on
+_WHOLE = ("address", "code")  # what has been proven, or is our own
+
+
+def named(profile_name: object, user_id: str) -> str:
+    """What a person is called in a mail: never by a user id, of which its readers know nothing."""
+    name = one_line(profile_name) if type(profile_name) is str else ""
+    return in_a_sentence(name or user_id[1:].partition(":")[0])
+
+
+def without_links(text: str) -> str:
+    """Words that somebody else has chosen (a name, a room's, a purpose), in which no address can be clicked on."""
+    return " ".join(_LINKS.sub(" ", text).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     subject: str
@@ -33,11 +49,18 @@ class Letter:
 def compose(
     kind: str, language: str, brand: Brand, link: str | None = None, extra: Sequence[str] = (), **values: object
 ) -> Letter:
-    """`extra`: further lines, such as the messages of a digest. All that is given is kept to one line, and escaped in HTML."""
+    """`extra`: further lines, such as the messages of a digest. `values`: words, or what says them to a reader (`i18n.InWords`).
+
+    All that is given is kept to one line, and escaped in HTML; of what others have chosen no link is made.
+    """
     subject, paragraphs, label = TEXTS[kind]["fr" if language.startswith("fr") else "en"]
-    clean = {name: one_line(str(value))[:200] for name, value in values.items()} | {"brand": brand.name}
-    extra = [one_line(line) for line in extra]
     is_french = language.startswith("fr")
+    reader = Reader(is_french, brand.timezone)
+    said = {name: one_line(value(reader) if callable(value) else str(value))[:200] for name, value in values.items()}
+    clean = {name: value if name in _WHOLE else without_links(value) for name, value in said.items()} | {"brand": brand.name}
+    extra = [one_line(line) for line in extra]
+    if is_french:
+        subject, *paragraphs = (elided(each, clean) for each in (subject, *paragraphs))
     subject, label = typeset(subject, is_french), label and typeset(label, is_french)
     paragraphs = [typeset(each, is_french) for each in paragraphs]
     title = subject.format(**clean)

@@ -14,6 +14,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 import aiosmtplib
 from asyncpg.pool import PoolConnectionProxy
@@ -93,7 +94,7 @@ class OutgoingMail(Row):
 
 
 class MailQueue:
-    """`may_link`: whether an address may stand in a mail (see `PublicUrl`). Raises M_INVALID_PARAM for a sender that is none."""
+    """`may_link`: whether an address may stand in a mail (see `PublicUrl`). Raises M_INVALID_PARAM for a wrong sender or zone."""
 
     def __init__(
         self,
@@ -112,6 +113,9 @@ class MailQueue:
                 parse_sender(sender)
             except BadRequest:
                 raise BadRequest(f"{sender!r} cannot be the sender of mails", "M_INVALID_PARAM") from None
+        for brand in brands.values():
+            if brand.timezone not in available_timezones():
+                raise BadRequest(f"`timezone` of a brand is not known: {brand.timezone!r}", "M_INVALID_PARAM")
 
     @property
     def is_on(self) -> bool:

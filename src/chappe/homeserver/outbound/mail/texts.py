@@ -37,7 +37,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "You have an account already",
             [
-                "Somebody, perhaps you, wanted to use this address for an account of {brand}.",
+                "Somebody, perhaps you, wanted to use this address for a {brand} account.",
                 "It belongs to an account already: sign in, or ask for a new password.",
             ],
             "Sign in",
@@ -92,10 +92,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         ),
         "en": (
             "Your password has changed",
-            [
-                "The password of your account of {brand} has just changed.",
-                "If this was not you, tell your administrator at once.",
-            ],
+            ["The password of your {brand} account has just changed.", "If this was not you, tell your administrator at once."],
             None,
         ),
     },
@@ -103,7 +100,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Nouvelle connexion à votre compte",
             [
-                "Un nouvel appareil vient de se connecter à votre compte {user} de {brand} : {what}.",
+                "Un nouvel appareil vient de se connecter à votre compte « {user} » de {brand} : {what}, {when}.",
                 "Si c'est vous, ne faites rien.",
                 "Si ce n'est pas vous : ouvrez {brand} sur un autre de vos appareils, choisissez « Ce n'est pas moi », puis changez votre mot de passe. Sans autre appareil, prévenez votre administrateur tout de suite.",
             ],
@@ -112,7 +109,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "New sign-in to your account",
             [
-                "A new device has just signed in to your account {user} of {brand}: {what}.",
+                "A new device has just signed in to your account “{user}” of {brand}: {what}, {when}.",
                 "If this was you, do nothing.",
                 "If it was not: open {brand} on another of your devices, choose “It is not me”, then change your password. Without another device, tell your administrator at once.",
             ],
@@ -123,7 +120,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Une adresse a été ajoutée à votre compte",
             [
-                "L’adresse {address} vient d’être ajoutée au compte {user} de {brand}.",
+                "L’adresse {address} vient d’être ajoutée au compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -131,7 +128,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "An address was added to your account",
             [
-                "The address {address} has just been added to the account {user} of {brand}.",
+                "The address {address} has just been added to the account “{user}” of {brand}.",
                 "If this was not you, tell your administrator at once.",
             ],
             None,
@@ -141,7 +138,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Une adresse a été retirée de votre compte",
             [
-                "L’adresse {address} vient d’être retirée du compte {user} de {brand}.",
+                "L’adresse {address} vient d’être retirée du compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -149,7 +146,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "An address was removed from your account",
             [
-                "The address {address} has just been removed from the account {user} of {brand}.",
+                "The address {address} has just been removed from the account “{user}” of {brand}.",
                 "If this was not you, tell your administrator at once.",
             ],
             None,
@@ -159,7 +156,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "La connexion en deux étapes a changé",
             [
-                "Un moyen de connexion (application d’authentification, clé d’accès ou codes de secours) vient d’être ajouté au compte {user} de {brand}.",
+                "Un moyen de connexion (application d’authentification, clé d’accès ou codes de secours) vient d’être ajouté au compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -167,7 +164,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "Two-step sign-in has changed",
             [
-                "A means of signing in (authenticator application, passkey or recovery codes) has just been added to the account {user} of {brand}.",
+                "A means of signing in (authenticator application, passkey or recovery codes) has just been added to the account “{user}” of {brand}.",
                 "If this was not you, tell your administrator at once.",
             ],
             None,
@@ -177,7 +174,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "La connexion en deux étapes a changé",
             [
-                "Un moyen de connexion (application d’authentification ou clé d’accès) vient d’être retiré du compte {user} de {brand}.",
+                "Un moyen de connexion (application d’authentification ou clé d’accès) vient d’être retiré du compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -185,7 +182,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "Two-step sign-in has changed",
             [
-                "A means of signing in (authenticator application or passkey) has just been removed from the account {user} of {brand}.",
+                "A means of signing in (authenticator application or passkey) has just been removed from the account “{user}” of {brand}.",
                 "If this was not you, tell your administrator at once.",
             ],
             None,
@@ -195,7 +192,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un bot a été créé en votre nom",
             [
-                "Le bot « {what} » vient d’être créé par le compte {user} de {brand}. Il lit et écrit là où vous le pouvez.",
+                "Le bot « {what} » vient d’être créé par le compte « {user} » de {brand}. Il lit et écrit là où vous le pouvez.",
                 "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -203,7 +200,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "A bot was made in your name",
             [
-                "The bot “{what}” has just been made by the account {user} of {brand}. It reads and writes where you may.",
+                "The bot “{what}” has just been made by the account “{user}” of {brand}. It reads and writes where you may.",
                 "If this was not you, sign out all your devices and tell your administrator at once.",
             ],
             None,
@@ -213,7 +210,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un de vos bots a un nouvel accès",
             [
-                "Le bot « {what} » du compte {user} de {brand} vient de recevoir un nouveau jeton d’accès.",
+                "Le bot « {what} » du compte « {user} » de {brand} vient de recevoir un nouveau jeton d’accès.",
                 "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -221,7 +218,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "One of your bots has a new access",
             [
-                "The bot “{what}” of the account {user} of {brand} has just been given a new access token.",
+                "The bot “{what}” of the account “{user}” of {brand} has just been given a new access token.",
                 "If this was not you, sign out all your devices and tell your administrator at once.",
             ],
             None,
@@ -231,7 +228,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Un webhook a été créé en votre nom",
             [
-                "Le webhook « {what} », qui relie un salon à un service, vient d’être créé par le compte {user} de {brand}.",
+                "Le webhook « {what} », qui relie un salon à un service, vient d’être créé par le compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -239,7 +236,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "A webhook was made in your name",
             [
-                "The webhook “{what}”, which connects a room with a service, has just been made by the account {user} of {brand}.",
+                "The webhook “{what}”, which connects a room with a service, has just been made by the account “{user}” of {brand}.",
                 "If this was not you, sign out all your devices and tell your administrator at once.",
             ],
             None,
@@ -249,7 +246,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vos données ont été demandées",
             [
-                "Une copie de tout ce que {brand} conserve du compte {user} (messages, fichiers, adresses) vient d’être demandée.",
+                "Une copie de tout ce que {brand} conserve du compte « {user} » (messages, fichiers, adresses) vient d’être demandée.",
                 "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -257,7 +254,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "Your data was asked for",
             [
-                "A copy of everything that {brand} holds of the account {user} (messages, files, addresses) has just been asked for.",
+                "A copy of everything that {brand} holds of the account “{user}” (messages, files, addresses) has just been asked for.",
                 "If this was not you, sign out all your devices and tell your administrator at once.",
             ],
             None,
@@ -267,7 +264,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vous tenez un compte de fonction",
             [
-                "Le compte de fonction « {what} » vient d’être pris par le compte {user} de {brand}.",
+                "Le compte de fonction « {what} » vient d’être pris par le compte « {user} » de {brand}.",
                 "Si ce n’est pas vous, déconnectez tous vos appareils et prévenez votre administrateur tout de suite.",
             ],
             None,
@@ -275,7 +272,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "You hold a duty account",
             [
-                "The duty account “{what}” has just been taken by the account {user} of {brand}.",
+                "The duty account “{what}” has just been taken by the account “{user}” of {brand}.",
                 "If this was not you, sign out all your devices and tell your administrator at once.",
             ],
             None,
@@ -285,7 +282,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Vous ne tenez plus un compte de fonction",
             [
-                "Le compte de fonction « {what} », que tenait le compte {user} de {brand}, vient d’être pris par quelqu’un d’autre qui peut le tenir.",
+                "Le compte de fonction « {what} », que tenait le compte « {user} » de {brand}, vient d’être pris par quelqu’un d’autre qui peut le tenir.",
                 "Si vous ne vous y attendiez pas, prévenez votre administrateur.",
             ],
             None,
@@ -293,7 +290,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "You no longer hold a duty account",
             [
-                "The duty account “{what}”, which the account {user} of {brand} held, has just been taken by somebody else who may hold it.",
+                "The duty account “{what}”, which the account “{user}” of {brand} held, has just been taken by somebody else who may hold it.",
                 "If you did not expect this, tell your administrator.",
             ],
             None,
@@ -322,30 +319,24 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
     "renew": {
         "fr": (
             "Confirmez votre compte",
-            [
-                "Votre compte {brand} se termine dans {days} jour(s).",
-                "Pour le garder, confirmez que cette adresse est toujours la vôtre.",
-            ],
+            ["Votre compte {brand} se termine {ends}.", "Pour le garder, confirmez que cette adresse est toujours la vôtre."],
             "Garder mon compte",
         ),
         "en": (
             "Confirm your account",
-            ["Your account of {brand} ends in {days} day(s).", "To keep it, confirm that this address is still yours."],
+            ["Your {brand} account ends {ends}.", "To keep it, confirm that this address is still yours."],
             "Keep my account",
         ),
     },
     "renew_code": {
         "fr": (
             "Confirmez votre compte",
-            [
-                "Votre compte {brand} se termine dans {days} jour(s).",
-                "Pour le garder, saisissez ce code dans l’application : {code}",
-            ],
+            ["Votre compte {brand} se termine {ends}.", "Pour le garder, saisissez ce code dans l’application : {code}"],
             None,
         ),
         "en": (
             "Confirm your account",
-            ["Your account of {brand} ends in {days} day(s).", "To keep it, type this code in the application: {code}"],
+            ["Your {brand} account ends {ends}.", "To keep it, type this code in the application: {code}"],
             None,
         ),
     },
@@ -353,7 +344,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "fr": (
             "Le compte d’un de vos invités se termine",
             [
-                "Le compte {brand} de {who}, que vous parrainez, se termine dans {days} jour(s).",
+                "Vous parrainez {who} ({address}) sur {brand} : son compte se termine {ends}.",
                 "Motif : {what}. Si cette personne en a encore besoin, renouvelez son compte ; sinon, ne faites rien.",
             ],
             None,
@@ -361,7 +352,7 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         "en": (
             "The account of one of your guests ends",
             [
-                "The account of {brand} of {who}, whom you sponsor, ends in {days} day(s).",
+                "You sponsor {who} ({address}) on {brand}: their account ends {ends}.",
                 "Purpose: {what}. If they still need it, renew the account; otherwise do nothing.",
             ],
             None,
@@ -386,8 +377,8 @@ TEXTS: dict[str, dict[str, tuple[str, list[str], str | None]]] = {
         ),
     },
     "digest": {
-        "fr": ("{count} message(s) non lu(s) dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
-        "en": ("{count} unread message(s) in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),
+        "fr": ("{unread} dans {what}", ["Vous avez des messages non lus sur {brand} :"], "Ouvrir {brand}"),
+        "en": ("{unread} in {what}", ["You have unread messages on {brand}:"], "Open {brand}"),
     },
 }
 # The colours of the web client (web/src/styles/tokens.css): programs that read mail know no variables, and some no style sheets.

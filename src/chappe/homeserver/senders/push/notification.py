@@ -15,16 +15,22 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.push.counts import HidesInvitation, UnreadCounts
 from chappe.homeserver.modules.push.pushers import decode
 from chappe.homeserver.modules.push.store import Pusher, PushQueue, WaitingPush
+from chappe.homeserver.outbound.mail.letters import named
 from chappe.homeserver.outbound.mail.queue import Mail, MailQueue
 from chappe.homeserver.outbound.web_push import ROOM, Vapid, encrypt
 from chappe.homeserver.rooms.live_room import LiveRoom
 from chappe.homeserver.rooms.room_event import RoomEvent
 from chappe.homeserver.rooms.rooms import Rooms
+from chappe.i18n import counted
 from chappe.matrix.identifiers import domain_of
 
 MEMBER = "m.room.member"
 REMEMBERED = 20_000
 LINES, LINE = 10, 200
+UNREAD_FR, UNREAD_EN = (
+    ("{count} message non lu", "{count} messages non lus"),
+    ("{count} unread message", "{count} unread messages"),
+)
 
 
 @dataclass(slots=True)
@@ -181,7 +187,7 @@ class Digest:
                     pusher.lang,
                     self._link_of(server_name),
                     tuple(lines),
-                    count=len(unread),
+                    unread=counted(len(unread), UNREAD_FR, UNREAD_EN),
                     what=what,
                 )
             )
@@ -207,7 +213,7 @@ def _line(notification: PushNotification, user_id: str, language: str) -> str:
     room, event = notification.room, notification.event
     assert room is not None and event is not None
     sender = room.known_to(user_id, (MEMBER, event.sender))
-    who = (sender.content.get("displayname") if sender is not None else None) or event.sender
+    who = named(sender.content.get("displayname") if sender is not None else None, event.sender)
     body = event.content.get("body")
     if event.type == MEMBER:
         body = "vous invite dans ce salon" if language.startswith("fr") else "invites you to this room"
