@@ -1,6 +1,6 @@
 #!/bin/sh
 # Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), Firefox, an LDAP server, ClamAV, an
-# ICAP server, an IRC server, from Debian's packages.
+# ICAP server, an IRC server, from Debian's packages; LiveKit, which is built once where there is Go, into a folder beside the tree.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,6 +12,22 @@ environment() { # its name, what it holds
 }
 environment synapse "matrix-synapse==1.163.2"
 environment heisenbridge "heisenbridge==1.15.4"
+# The newest that the module proxy serves whole; an operator takes a later one (docs/operator.md, "Calls").
+livekit() {
+    version=1.9.11 cache="$HOME/.cache/chappe-tests"
+    [ -x "$cache/livekit-server-$version" ] && return
+    command -v go >/dev/null 2>&1 || { echo "no Go to build LiveKit with; the tests that use it are skipped"; return; }
+    work=$(mktemp -d)
+    if (cd "$work" && go mod download "github.com/livekit/livekit-server@v$version") &&
+        cp -r "$(go env GOMODCACHE)/github.com/livekit/livekit-server@v$version" "$work/livekit" && chmod -R u+w "$work/livekit" &&
+        (cd "$work/livekit" && GOFLAGS=-mod=mod go build -buildvcs=false -ldflags="-s -w" -o "$work/livekit-server" ./cmd/server); then
+        mkdir -p "$cache" && mv "$work/livekit-server" "$cache/livekit-server-$version"
+    else
+        echo "LiveKit could not be built; the tests that use it are skipped"
+    fi
+    rm -rf "$work"
+}
+livekit
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || missing="$missing firefox-esr"

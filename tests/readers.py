@@ -203,12 +203,12 @@ OWN = re.compile(
           | voip/turnServer | keys/(upload.* | signatures/upload | device_signing/upload | changes) | createRoom
           | rooms/\{roomId\}/(ban|forget|invite|join|kick|leave|unban|upgrade|report.*|read_markers|receipt/.*|send/.*|redact/.*) | join/.* | knock/.*
           | users/\{userId\}/report)
-        | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/transports)
-        | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer))
+        | v1/(login/get_token | refresh | auth_metadata | register/.* | thread_subscriptions | delayed_events.* | appservice/.* | rtc/.*)
+        | unstable/(.*dehydrated_device.* | .*delayed_events.* | .*auth_issuer | .*rtc/.*))
       | /\.well-known/.* | /(oauth2|login|register|account|link|switch-account|logout|assets|icons)(/.*)?
       | /(forgot-password|reset-password|verify-email|manifest\.webmanifest|favicon\.ico|licences\.txt|sw\.js|look\.css|invitation|)
       | /_chappe/client/v1/(configuration|organisation|rules|my_data.*|guests.*|bots.*|function_accounts.*|sealed_index.*|status
-          |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?|awaited/.*)) | /_chappe/(hooks|account_validity)/.*""",
+          |rooms/\{roomId\}/(guest_access/.*|webhooks(/.*)?|awaited/.*)) | /_chappe/(hooks|account_validity|livekit)/.*""",
     re.VERBOSE,
 )
 

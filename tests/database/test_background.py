@@ -38,6 +38,7 @@ BACKGROUND = {  # by file: how many tasks it begins, and what holds them
     "homeserver/rooms/remote/retelling.py": (1, "the state is written; what clients keep of it is older until the next time"),
     "homeserver/rooms/rooms.py": (1, "the request waits for it, and its repetition has the same transaction id"),
     "homeserver/senders/appservices.py": (1, "follows the log"),
+    "homeserver/senders/call_evictions.py": (1, "call_participants: whoever is to be put out is found by the next look"),
     "homeserver/senders/federation/fleeting.py": (1, "typing and presence, which pass"),
     "homeserver/senders/federation/sender.py": (2, "federation_queue: taken up after a start"),
     "homeserver/senders/jobs.py": (1, "jobs run again"),

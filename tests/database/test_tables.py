@@ -207,6 +207,7 @@ def _owners() -> Iterator[tuple[str, str]]:
 
 
 OUTLIVES_ITS_DEVICE = {  # where no cascade and no consequence takes it
+    "call_participants": "is_ended: they are kept out by it, until nothing that they were given lets them in",
     "claimed_keys": "hashes, for a while: a key that was given out is not given out again",
     "dehydrated_devices": "goes with what replaces it, or when its owner deletes it",
     "delayed_events": "a setting says whether signing out sends or cancels them (`DelayedEvents.sign_out`)",

@@ -25,13 +25,14 @@ MEMBER = "m.room.member"
 
 
 class Foreign:
-    """`answers`: by a part of the path, the bytes of the answer. `refusals`: by a part of the path, the code of a 400."""
+    """`answers`: by a part of the path, the bytes of the answer. `refusals`: by a part of the path, the code of a 400. `asked`: paths."""
 
     def __init__(self) -> None:
         self.key = SigningKey(secrets.token_bytes(32), "f")
         self.name = f"localhost:{free_port()}"
         self.answers: dict[str, bytes] = {}
         self.refusals: dict[str, str] = {}
+        self.asked: list[str] = []
         document = {
             "server_name": self.name,
             "valid_until_ts": int(time.time() * 1000) + 86_400_000,
@@ -52,6 +53,7 @@ class Foreign:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         await request.read()
+        self.asked.append(request.path)
         refused = [errcode for part, errcode in self.refusals.items() if part in request.path]
         if refused:
             return web.json_response({"errcode": refused[0], "error": "Refused"}, status=400)

@@ -276,6 +276,13 @@ ASKED = {
     "/_matrix/federation/v1/timestamp_to_event/{roomId}": "test_the_nearest_event_is_one_that_the_server_may_see",
     **dict.fromkeys(
         (
+            "/_matrix/federation/v1/rtc/livekit/get_token",
+            "/_matrix/federation/unstable/io.element.msc4195/rtc/livekit/get_token",
+        ),
+        "tests/federation/test_calls.py",
+    ),
+    **dict.fromkeys(
+        (
             "/_matrix/federation/v1/backfill/{roomId}",
             "/_matrix/federation/v1/event_auth/{roomId}/{eventId}",
             "/_matrix/federation/v1/get_missing_events/{roomId}",

@@ -48,6 +48,7 @@ NOT_GUESSED = {
         "/_chappe/hooks/{webhookId}/{secret}",
         "/_matrix/client/v3/login/sso/redirect/{idpId}",
         "/_matrix/identity/v2/account/register",
+        "/_chappe/livekit/{sfu}/get_token",
     }
 }
 
@@ -216,6 +217,10 @@ async def test_no_route_with_a_secret_is_left_out(server: Server) -> None:
     }
     harmless = {  # what is told or asked for there is no secret
         "/_chappe/client/v1/rooms/{roomId}/awaited/{token}/send_again",  # the token is public state of the room
+        "/_matrix/client/v1/rtc/livekit/get_token",  # gives one, to whoever may be in a call
+        "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/get_token",
+        "/_matrix/federation/v1/rtc/livekit/get_token",
+        "/_matrix/federation/unstable/io.element.msc4195/rtc/livekit/get_token",
         "/_chappe/client/v1/bots/{userId}/token",  # gives one, to whoever answers for the bot
         f"{V3}/account/3pid/unbind",
         f"{IDENTITY}/3pid/unbind",

@@ -19,6 +19,7 @@ from tests.support import Person, Server
 LOOPS = (
     "group writer",
     "clock",
+    "calls",
     "jobs",
     "search index",
     "delayed events",

@@ -44,6 +44,12 @@ OPEN: dict[str, tuple[str, ...]] = {
     ),
     "BackChannelLogout": ("a provider's signature is the proof", "POST /login/oidc/{provider}/backchannel-logout"),
     "BotsApi": ("the address holds a secret", "POST /_chappe/hooks/{webhookId}/{secret}"),
+    "CallService": (
+        "an OpenID token is the proof, with the account's standing; of webhooks LiveKit's signature",
+        "POST /_chappe/livekit/{sfu}/get_token",
+        "POST /_chappe/livekit/{sfu}/sfu/get",
+        "POST /_chappe/livekit/{sfu}/sfu_webhook",
+    ),
     "ConsentPages": (
         "a browser's cookie, asked for by `Pages`, with the account's standing",
         "GET /link",

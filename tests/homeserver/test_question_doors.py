@@ -232,6 +232,7 @@ DOORS: Mapping[str, tuple[Door, ...]] = {
 # Questions whose doors are tried elsewhere.
 ELSEWHERE = {
     "may_join": "homeserver/test_admission_doors.py",
+    "may_call": "homeserver/test_calls.py",
     "may_invite": "homeserver/test_admission_doors.py",
     "may_register": "test_whoever_makes_an_account_asks",
     "localpart": "agency/test_organisations.py",

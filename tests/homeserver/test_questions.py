@@ -141,6 +141,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "rooms/sight:knows_address": "what a room's address says",
         "rooms/sight:_server_knows": "what a room is",
         "modules/room_directory/room_directory:_is_for": "what is listed",
+        "modules/calls/admission:require": "who of another server is in a call",
     },
     "share_a_room": {
         "modules/user_directory/user_directory:_known": "who is found",

@@ -328,7 +328,9 @@ async def test_credentials_for_calls(new_server: Any) -> None:
 
 async def test_where_nothing_is_configured(alice: Person) -> None:
     assert await alice.call("GET", "/voip/turnServer") == {}
-    assert await alice.call("GET", "/_matrix/client/v1/rtc/transports") == {"rtc_transports": []}
+    # where there are none, clients look elsewhere only if they are told so in this way (MSC4143)
+    error = await refused(alice.call("GET", "/_matrix/client/v1/rtc/transports"))
+    assert (error.status, error.errcode) == (404, "M_UNRECOGNIZED")
     assert (await refused(alice.call("GET", "/.well-known/matrix/support"))).errcode == "M_NOT_FOUND"
 
 

@@ -22,8 +22,9 @@ from tests.support import PASSWORD, Person, Server, refused, segment, until
 from tests.support import test_config as config_for_tests
 from tests.ways import CHAPPE, WAYS_OF_THE_ENGINE, Scene, happens, lifted, table
 
-# Judged where they wait, or with the traffic of a bridge: tests of their own, below and in test_services.py.
-APART = {"long polls", "application services"}
+# Judged where they wait, or with the traffic of a bridge: tests of their own, below, in test_services.py and
+# test_calls_end.py.
+APART = {"long polls", "application services", "calls"}
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from chappe.matrix.errors import BadRequest, Forbidden
 EVENT = "chappe.classification"
 DAY_MS = 86_400_000
 CALLS = ("m.call.", "m.rtc.", "org.matrix.msc3401.call", "org.matrix.msc4075.")
+NO_CALLS = "There are no calls in rooms of this level"
 FILES = ("m.file", "m.image", "m.video", "m.audio")  # compared, not hashed: a client's value may be anything
 
 
@@ -79,7 +80,7 @@ def check_state(level: Classification, event_type: str, content: Mapping[str, An
 def check_message(level: Classification, event_type: str, content: Mapping[str, Any]) -> None:
     """What is said, as far as it can be read: of encrypted messages it is the sender's client that knows. Raises Forbidden."""
     if not level.calls and event_type.startswith(CALLS):
-        raise Forbidden("There are no calls in rooms of this level")
+        raise Forbidden(NO_CALLS)
     if event_type == "m.room.message" and content.get("msgtype") in FILES:
         info = content.get("info")
         kind = info.get("mimetype") if type(info) is dict else None

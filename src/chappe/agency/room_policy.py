@@ -177,6 +177,16 @@ class RoomPolicy(ReadingPolicy):
                 await self._require_may_have_guests(user_id)
             await self._may_set_state(room, level, event_type, content)
 
+    async def may_call(self, user_id: UserId, room_id: str) -> None:
+        room = await self._asked.rooms.live.find(room_id)
+        if room is None:
+            return
+        level = self.level(room)
+        if level is not None and not level.calls:
+            raise Forbidden(classification.NO_CALLS)
+        self._require_welcome(self.kind(room), user_id)
+        await self._require_cleared(level, user_id)
+
     async def _may_set_state(
         self, room: LiveRoom, level: Classification | None, event_type: str, content: Mapping[str, Any]
     ) -> None:

@@ -11,9 +11,10 @@ from chappe.config.administration import Administration
 from chappe.config.agency import AccountValidity, Agency, Classification, ReadGuard, RoomRetention
 from chappe.config.antivirus import Antivirus
 from chappe.config.brands import Brand
+from chappe.config.calls import Calls, LiveKit
 from chappe.config.config import Config, dev_config, limits_of, load_config, waiting_of, warnings_of
 from chappe.config.email import Email
-from chappe.config.features import Bots, Calls, Contact, DelayedEventsConfig, IdentityService, PresenceConfig, Support
+from chappe.config.features import Bots, Contact, DelayedEventsConfig, IdentityService, PresenceConfig, Support
 from chappe.config.federation import Boundary, Federation
 from chappe.config.first_file import template
 from chappe.config.gateway import GatewaySettings, Outgoing, PinnedPeer
@@ -47,6 +48,7 @@ __all__ = (
     "Limit",
     "Limits",
     "Listener",
+    "LiveKit",
     "Media",
     "Outgoing",
     "Passwords",

@@ -13,8 +13,9 @@ from chappe.config.administration import Administration
 from chappe.config.agency import AccountValidity, Agency, ReadGuard
 from chappe.config.antivirus import Antivirus
 from chappe.config.brands import Brand
+from chappe.config.calls import Calls, livekit_mistakes
 from chappe.config.email import Email
-from chappe.config.features import Bots, Calls, DelayedEventsConfig, IdentityService, PresenceConfig, Support
+from chappe.config.features import Bots, DelayedEventsConfig, IdentityService, PresenceConfig, Support
 from chappe.config.federation import Federation
 from chappe.config.identity_providers import IdentityProvider, Ldap
 from chappe.config.limits import Limits, Shares
@@ -195,6 +196,7 @@ def _mistakes(config: Config) -> list[tuple[str, str]]:
         found.append(("listeners", "there must be at least one listener"))
     for index, listener in enumerate(config.listeners):
         found += listener_mistakes(f"listeners[{index}]", listener)
+    found += livekit_mistakes(config.calls)
     return found
 
 

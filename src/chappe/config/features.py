@@ -1,4 +1,4 @@
-"""Modules of the specification that an operator can turn: presence, calls, delayed events, bots, lookups, support."""
+"""Modules of the specification that an operator can turn: presence, delayed events, bots, lookups, support."""
 
 from __future__ import annotations
 
@@ -7,41 +7,6 @@ from typing import Annotated
 import msgspec
 
 from chappe.config.values import ANY_TEXT, Positive, says
-
-_NO_TURN = "Calls between people whose networks do not reach each other fail."
-
-
-class Calls(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The servers by which calls reach through firewalls (TURN), and those of calls in groups (LiveKit)."""
-
-    turn_uris: Annotated[
-        list[str],
-        says(
-            "The TURN servers that clients are told of. Empty: none, and calls work within one network only.",
-            example=["turn:turn.example.org:3478?transport=udp"],
-            wrong=_NO_TURN,
-        ),
-    ] = []
-    turn_shared_secret: Annotated[
-        str | None,
-        says(
-            "The secret that makes passwords which end by themselves: coturn's static-auth-secret.", example="…", wrong=_NO_TURN
-        ),
-    ] = None
-    turn_username: Annotated[
-        str | None,
-        says("The one name for everybody, where the TURN server has no shared secret.", example="chappe", wrong=_NO_TURN),
-    ] = None
-    turn_password: Annotated[str | None, says("The password of that name.", example="…", wrong=_NO_TURN)] = None
-    turn_lifetime_minutes: Annotated[Positive, says("How long clients may use what they were told before they ask again.")] = 60
-    livekit_service_urls: Annotated[
-        list[str],
-        says(
-            "The services that let people into calls of groups.",
-            example=["https://rtc.example.org"],
-            wrong="Clients offer calls of groups that nobody can enter.",
-        ),
-    ] = []
 
 
 class PresenceConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -44,6 +44,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         Limit(1, 30)
     )
     search: Annotated[Limit, says("Searches for messages, people and rooms.")] = Limit(2, 30)
+    call: Annotated[Limit, says("Calls of groups that somebody enters.")] = Limit(1, 30)
+    call_network: Annotated[Limit, says("The same, by the people of one network, whose clients say later who they are.")] = (
+        Limit(20, 1000)
+    )
+    call_from: Annotated[Limit, says("The same, for everybody of one other server together.")] = Limit(2, 200)
     delayed_events: Annotated[Limit, says("Changes of messages that are to be sent later.")] = Limit(2, 60)
     url_preview: Annotated[Limit, says("Links that the server is asked to open.")] = Limit(1, 30)
     email: Annotated[Limit, says("Mails to one address that somebody has asked for.")] = Limit(0.05, 5)

@@ -177,6 +177,13 @@ WAYS = (
         "everywhere, leaving a call is sent at once, and the others are cancelled but for those of a session that goes on",
     ),
     Way(
+        "calls",
+        ("call_participants.user_id",),
+        _row("E E E  E E  w - -  - E E E -"),
+        "put out of the SFU within two seconds, and kept out for as long as what they were given there would let them in again; judged "
+        "every second: after a move, by what the other organisation may",
+    ),
+    Way(
         "duty accounts held",
         ("function_accounts.holder", "function_turns.holder", "function_accounts.user_id", "function_turns.user_id"),
         _row("E E E  E E  E - E  - E E E -"),

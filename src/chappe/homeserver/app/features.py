@@ -14,6 +14,7 @@ from chappe.homeserver.modules.account_data import part as account_data
 from chappe.homeserver.modules.administration import part as administration
 from chappe.homeserver.modules.appservices import part as appservices
 from chappe.homeserver.modules.bots import part as bots
+from chappe.homeserver.modules.calls import part as calls
 from chappe.homeserver.modules.critical_acts import part as critical_acts
 from chappe.homeserver.modules.delayed_events import part as delayed_events
 from chappe.homeserver.modules.end_to_end_encryption import part as end_to_end_encryption
@@ -81,6 +82,7 @@ HOMESERVER: tuple[Part, ...] = (
     reporting.PART,
     url_previews.PART,
     voip.PART,
+    calls.PART,
     key_backup.PART,
     room_purges.PART,
     # what is found

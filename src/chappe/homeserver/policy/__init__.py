@@ -134,6 +134,9 @@ class Policy:
         self, user_id: UserId, room_id: str, event_type: str, content: Mapping[str, Any], state_key: str | None = None
     ) -> None: ...
 
+    async def may_call(self, user_id: UserId, room_id: str) -> None:
+        """Asked before somebody of a room, from here or elsewhere, is let into a call of it, and again while they are in it."""
+
     async def may_upload(self, user_id: UserId, content_type: str, size: int | None) -> None: ...
 
     async def may_download(self, user_id: UserId | None, server_name: str, media_id: str) -> None: ...

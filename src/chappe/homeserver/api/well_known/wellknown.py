@@ -12,8 +12,8 @@ from chappe.homeserver.database.pool import Database
 from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.http.router import LOCAL_AUTH, NO_AUTH, Answer, endpoint
+from chappe.homeserver.modules.calls.transports import Transports
 from chappe.homeserver.modules.media.upload_share import UploadShare
-from chappe.homeserver.modules.voip.voip import Voip
 from chappe.homeserver.outbound.domains import Domains
 from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import plain_form
@@ -28,19 +28,19 @@ class WellKnown:
         metrics: Metrics,
         public_url: PublicUrl,
         support: Support,
-        voip: Voip,
+        transports: Transports,
         federation: Federation,
         uploads: UploadShare,
     ) -> None:
         self._database, self._domains, self._metrics, self._public_url = database, domains, metrics, public_url
-        self._support, self._voip, self._uploads = support, voip, uploads
+        self._support, self._transports, self._uploads = support, transports, uploads
         self._delegate_to = {plain_form(domain): host for domain, host in federation.delegate_to.items()}
 
     @endpoint("GET", "/.well-known/matrix/client", auth=NO_AUTH)
     async def client(self, request: Request) -> Answer:
         found: dict[str, Any] = {"m.homeserver": {"base_url": self._public_url.of(request)}}
-        if transports := self._voip.transports():
-            found["org.matrix.msc4143.rtc_foci"] = transports
+        if foci := self._transports.foci(self._domains.of_host(request.host), self._public_url.of(request)):
+            found["org.matrix.msc4143.rtc_foci"] = foci
         return found
 
     @endpoint("GET", "/.well-known/matrix/server", auth=NO_AUTH, api="federation")

@@ -1,4 +1,4 @@
-"""Calls (voip.yaml, MSC4143)."""
+"""Calls of two (voip.yaml)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,3 @@ class VoipApi:
     @endpoint("GET", "/_matrix/client/v3/voip/turnServer", auth=GUEST_AUTH)
     async def turn_server(self, request: Request) -> Answer:
         return self._voip.turn_server(request.user_id)
-
-    @endpoint(
-        "GET",
-        "/_matrix/client/v1/rtc/transports",
-        "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports",
-        auth=GUEST_AUTH,
-        features=("org.matrix.msc4143",),
-    )
-    async def transports(self, request: Request) -> Answer:
-        return {"rtc_transports": self._voip.transports()}

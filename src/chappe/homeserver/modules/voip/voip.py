@@ -1,4 +1,4 @@
-"""Credentials for TURN servers (client-server API, "Voice over IP"), and the transports of MatrixRTC (MSC4143)."""
+"""Credentials for TURN servers (client-server API, "Voice over IP")."""
 
 from __future__ import annotations
 
@@ -29,6 +29,3 @@ class Voip:
             digest = hmac.new(calls.turn_shared_secret.encode(), name.encode(), hashlib.sha1).digest()
             password = base64.b64encode(digest).decode()
         return {"username": name, "password": password, "uris": calls.turn_uris, "ttl": calls.turn_lifetime_minutes * 60}
-
-    def transports(self) -> list[dict[str, Any]]:
-        return [{"type": "livekit", "livekit_service_url": url} for url in self._calls.livekit_service_urls]

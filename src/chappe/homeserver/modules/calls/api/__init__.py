@@ -1,0 +1,1 @@
+"""What clients, other servers and LiveKit ask about calls."""
