@@ -20,6 +20,7 @@ LOOPS = (
     "group writer",
     "clock",
     "calls",
+    "leaves of calls",
     "jobs",
     "search index",
     "delayed events",

@@ -46,6 +46,7 @@ OPEN: dict[str, tuple[str, ...]] = {
     "BotsApi": ("the address holds a secret", "POST /_chappe/hooks/{webhookId}/{secret}"),
     "CallService": (
         "an OpenID token is the proof, with the account's standing; of webhooks LiveKit's signature",
+        "POST /_chappe/livekit/{sfu}/delegate_delayed_leave",
         "POST /_chappe/livekit/{sfu}/get_token",
         "POST /_chappe/livekit/{sfu}/sfu/get",
         "POST /_chappe/livekit/{sfu}/sfu_webhook",

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from chappe.config import Calls, Config
 from chappe.homeserver.accounts.account_states import AccountStateEntry, End
 from chappe.homeserver.accounts.store import AccountStore
+from chappe.homeserver.actions.delegate_leave import DelegateLeave
 from chappe.homeserver.database.group_writer import GroupWriter
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.calls.admission import CallAdmission
+from chappe.homeserver.modules.calls.api.leaves import LeavesApi
 from chappe.homeserver.modules.calls.api.server_server import CallsOfServers
 from chappe.homeserver.modules.calls.api.service import CallService
 from chappe.homeserver.modules.calls.api.tokens import CallTokensApi
@@ -23,6 +25,7 @@ from chappe.homeserver.modules.calls.tokens import CallTokens
 from chappe.homeserver.modules.calls.transports import Transports
 from chappe.homeserver.part import Job, Loop, Part
 from chappe.homeserver.senders.call_evictions import CallEvictions
+from chappe.homeserver.senders.call_leaves import CallLeaves
 from chappe.telemetry import Metrics
 
 UPKEEP_EVERY = 60  # seconds
@@ -37,8 +40,9 @@ def participants(database: Database, writer: GroupWriter, accounts: AccountStore
     return CallParticipants(database, accounts, now_ms)
 
 
-def runs(evictions: CallEvictions) -> Iterator[Loop | Job]:
+def runs(evictions: CallEvictions, leaves: CallLeaves) -> Iterator[Loop | Job]:
     yield Loop("calls", evictions.run)
+    yield Loop("leaves of calls", leaves.run)
     yield Job("who is in calls", UPKEEP_EVERY, evictions.upkeep, cannot_be_undone=True)
 
 
@@ -60,8 +64,8 @@ def measures(evictions: CallEvictions, metrics: Metrics) -> None:
 
 PART = Part(
     "calls",
-    gives=(sfus, Transports, participants, CallAdmission, CallTokens, CallNews, CallEvictions),
-    endpoints=(TransportsApi, CallTokensApi, CallService, CallsOfServers),
+    gives=(sfus, Transports, participants, CallAdmission, CallTokens, CallNews, DelegateLeave, CallEvictions, CallLeaves),
+    endpoints=(TransportsApi, CallTokensApi, LeavesApi, CallService, CallsOfServers),
     tables=TABLES,
     runs=runs,
     closes=close,

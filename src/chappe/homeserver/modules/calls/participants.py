@@ -51,6 +51,21 @@ class Participant(Row):
         return Place(self.sfu, self.alias, self.identity)
 
 
+class DelegatedLeave(Row):
+    """`restarted_ts`: when their delayed event was put off, once they were seen; `gone_ts`: since when they are seen no more."""
+
+    sfu: str
+    alias: str
+    identity: str
+    delay_id: str
+    restarted_ts: int | None
+    gone_ts: int | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.sfu, self.alias, self.identity)
+
+
 class CallParticipants:
     def __init__(self, database: Database, accounts: AccountStore, now_ms: NowMs) -> None:
         self._database, self._accounts, self._now_ms = database, accounts, now_ms
@@ -101,6 +116,53 @@ class CallParticipants:
             now + RETURNS_MS,
         )
 
+    # ------------------------------------------------------------------------------------------------ delegated leaves
+
+    async def delegate(self, place: Place, delay_id: str) -> None:
+        """One for each place: another takes its place."""
+        await self._database.execute(
+            """UPDATE call_participants SET delay_id = $4, restarted_ts = NULL, gone_ts = NULL
+                WHERE sfu = $1 AND alias = $2 AND identity = $3""",
+            place.sfu,
+            place.alias,
+            place.identity,
+            delay_id,
+        )
+
+    async def delegated(self) -> list[DelegatedLeave]:
+        return await read(
+            self._database,
+            DelegatedLeave,
+            f"""SELECT {columns(DelegatedLeave)} FROM call_participants WHERE delay_id IS NOT NULL
+                 ORDER BY sfu, alias, identity""",
+        )
+
+    async def note(self, leave: DelegatedLeave, restarted_ts: int | None, gone_ts: int | None) -> None:
+        """How it was seen last."""
+        await self._database.execute(
+            """UPDATE call_participants SET restarted_ts = $5, gone_ts = $6
+                WHERE sfu = $1 AND alias = $2 AND identity = $3 AND delay_id = $4""",
+            leave.sfu,
+            leave.alias,
+            leave.identity,
+            leave.delay_id,
+            restarted_ts,
+            gone_ts,
+        )
+
+    async def take_back(self, leave: DelegatedLeave) -> None:
+        """It is over."""
+        await self._database.execute(
+            """UPDATE call_participants SET delay_id = NULL
+                WHERE sfu = $1 AND alias = $2 AND identity = $3 AND delay_id = $4""",
+            leave.sfu,
+            leave.alias,
+            leave.identity,
+            leave.delay_id,
+        )
+
+    # ---------------------------------------------------------------------------------------------------- who is there
+
     async def seen(self, sfu: str, alias: str, present: Collection[str]) -> None:
         """Who is in a room now: they stay, and of the others those go that can come in no more."""
         now = self._now_ms()
@@ -114,7 +176,7 @@ class CallParticipants:
         )
         await self._database.execute(
             """DELETE FROM call_participants
-                WHERE sfu = $1 AND alias = $2 AND identity <> ALL($3::text[]) AND expires_ts <= $4""",
+                WHERE sfu = $1 AND alias = $2 AND identity <> ALL($3::text[]) AND expires_ts <= $4 AND delay_id IS NULL""",
             sfu,
             alias,
             list(present),

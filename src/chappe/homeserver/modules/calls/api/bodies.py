@@ -20,7 +20,16 @@ class OpenIdToken(msgspec.Struct):
     matrix_server_name: Name
 
 
-class SfuGet(msgspec.Struct):
+class Delegation(msgspec.Struct, kw_only=True):
+    """What a request for a token may bring along: a leave that is left with us. Its delay is known here, whatever `delay_timeout`
+    says.
+    """
+
+    delay_id: Name | None = None
+    delay_timeout: Annotated[int, Meta(ge=1)] | None = None
+
+
+class SfuGet(Delegation):
     """Of `/sfu/get`."""
 
     room: Name
@@ -36,7 +45,7 @@ class ClaimedMember(msgspec.Struct):
     claimed_user_id: Name | None = None
 
 
-class GetToken(msgspec.Struct):
+class GetToken(Delegation):
     """Of `/get_token`."""
 
     room_id: Name
@@ -54,6 +63,23 @@ class SlotToken(msgspec.Struct):
     member: ClaimedMember | None = None
     url: Address | None = None
     server_name: Name | None = None
+
+
+class DelegateByToken(msgspec.Struct):
+    """Of the token service's `/delegate_delayed_leave`."""
+
+    room_id: Name
+    slot_id: Name
+    openid_token: OpenIdToken
+    member: ClaimedMember
+    delay_id: Name
+    delay_timeout: Annotated[int, Meta(ge=1)]
+
+
+class DelegateLeaveOf(SlotToken, kw_only=True):
+    """Of the client-server API's."""
+
+    delay_id: Name
 
 
 class ServerToken(msgspec.Struct):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from chappe.homeserver.actions.ask_servers import AskServers
+from chappe.homeserver.actions.delegate_leave import DelegateLeave
 from chappe.homeserver.http.rate_limits import RateLimits
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import NO_AUTH, Answer, endpoint
-from chappe.homeserver.modules.calls.api.bodies import GetToken, OpenIdToken, SfuGet
+from chappe.homeserver.modules.calls.api.bodies import DelegateByToken, Delegation, GetToken, OpenIdToken, SfuGet
 from chappe.homeserver.modules.calls.names import DEFAULT_SLOT, identity_of_device, plain_identity
 from chappe.homeserver.modules.calls.news import CallNews
 from chappe.homeserver.modules.calls.participants import Place
+from chappe.homeserver.modules.calls.sfu import Sfu
 from chappe.homeserver.modules.calls.sfus import SERVICE, Sfus
 from chappe.homeserver.modules.calls.tokens import CallTokens, Session, Wanted
 from chappe.homeserver.modules.openid.openid import OpenId
@@ -32,7 +34,9 @@ class CallService:
         domains: Domains,
         limits: RateLimits,
         news: CallNews,
+        delegate: DelegateLeave,
     ) -> None:
+        self._delegate = delegate
         self._sfus, self._tokens, self._openid, self._ask_servers = sfus, tokens, openid, ask_servers
         self._rooms, self._domains, self._limits, self._news = rooms, domains, limits, news
 
@@ -42,22 +46,25 @@ class CallService:
         sfu, body = self._sfus.named(request.params["sfu"]), await request.body_as(SfuGet)
         user_id, session = await self._proven(body.openid_token, body.room, body.device_id)
         identity = plain_identity(user_id, body.device_id)
-        wanted = Wanted(user_id, body.room, DEFAULT_SLOT, identity, session)
-        return {"url": sfu.url, "jwt": await self._tokens.issue(sfu, wanted)}
+        return await self._let_in(sfu, Wanted(user_id, body.room, DEFAULT_SLOT, identity, session), body)
 
     @endpoint("POST", SERVICE + "/get_token", auth=NO_AUTH, limit="call_network")
     async def get_token(self, request: Request) -> Answer:
         """Lets somebody in by a name that says nothing."""
         sfu, body = self._sfus.named(request.params["sfu"]), await request.body_as(GetToken)
-        member = body.member
-        if member.claimed_device_id is None:
-            raise BadRequest("`member.claimed_device_id` is missing", "M_MISSING_PARAM")
-        user_id, session = await self._proven(body.openid_token, body.room_id, member.claimed_device_id)
-        if member.claimed_user_id != user_id:
-            raise Forbidden("You are not who you claim to be")
-        identity = identity_of_device(user_id, member.claimed_device_id, member.id)
-        wanted = Wanted(user_id, body.room_id, body.slot_id, identity, session)
-        return {"url": sfu.url, "jwt": await self._tokens.issue(sfu, wanted)}
+        return await self._let_in(sfu, await self._wanted(body), body)
+
+    @endpoint("POST", SERVICE + "/delegate_delayed_leave", auth=NO_AUTH, limit="call_network")
+    async def delegate(self, request: Request) -> Answer:
+        """Takes somebody's leave over. Whoever only looks whether this is there shows nothing, and is told that it is (401)."""
+        sfu = self._sfus.named(request.params["sfu"])
+        if "openid_token" not in await request.json_object(optional=True):
+            raise MatrixError(401, "M_MISSING_TOKEN", "`openid_token` is missing")
+        body = await request.body_as(DelegateByToken)
+        wanted = await self._wanted(body)
+        self._require_own(wanted)
+        await self._delegate(sfu, wanted, body.delay_id)
+        return {}
 
     @endpoint("POST", SERVICE + "/sfu_webhook", auth=NO_AUTH)
     async def webhook(self, request: Request) -> Answer:
@@ -69,6 +76,28 @@ class CallService:
         elif event.event == "participant_left":
             self._news.has_left(Place(sfu.name, event.room.name, event.participant.identity))
         return {}
+
+    async def _let_in(self, sfu: Sfu, wanted: Wanted, body: Delegation) -> Answer:
+        """Clients hand a leave over by asking for another token with it."""
+        jwt = await self._tokens.issue(sfu, wanted)
+        if body.delay_id is not None:
+            self._require_own(wanted)
+            await self._delegate(sfu, wanted, body.delay_id)
+        return {"url": sfu.url, "jwt": jwt}
+
+    def _require_own(self, wanted: Wanted) -> None:
+        if not self._domains.is_hosted(domain_of(wanted.user_id)):
+            raise Forbidden("Leave it with your own server")
+
+    async def _wanted(self, body: GetToken | DelegateByToken) -> Wanted:
+        member = body.member
+        if member.claimed_device_id is None:
+            raise BadRequest("`member.claimed_device_id` is missing", "M_MISSING_PARAM")
+        user_id, session = await self._proven(body.openid_token, body.room_id, member.claimed_device_id)
+        if member.claimed_user_id != user_id:
+            raise Forbidden("You are not who you claim to be")
+        identity = identity_of_device(user_id, member.claimed_device_id, member.id)
+        return Wanted(user_id, body.room_id, body.slot_id, identity, session)
 
     async def _proven(self, token: OpenIdToken, room_id: str, device_id: str) -> tuple[str, Session | None]:
         """Whose token it is, and their session if it is of here. Another server is asked only where it is in the room already.

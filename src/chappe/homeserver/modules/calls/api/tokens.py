@@ -23,6 +23,27 @@ MOST_BYTES, LONGEST_TOKEN, SECONDS = 1 << 16, 8192, 10.0
 _RELAYED = {"M_FORBIDDEN": 403, "M_INVALID_PARAM": 400}  # what the asker can do something about
 
 
+def wanted_by(request: Request, body: SlotToken) -> Wanted:
+    """Raises M_FORBIDDEN where another device is named than the one that asks."""
+    member_id, device_id = member_of(body)
+    if device_id is None:
+        identity = identity_of_member(request.user_id, member_id)
+    else:
+        if request.requester.session is not None and device_id != request.requester.device_id:
+            raise Forbidden("This is not your device")
+        identity = identity_of_device(request.user_id, device_id, member_id)
+    return Wanted(request.user_id, body.room_id, body.slot_id, identity, request.requester.session)
+
+
+def sfu_of(sfus: Sfus, domain: str, url: str | None) -> Sfu:
+    """Raises M_INVALID_PARAM for one that is not ours; of those that are, whoever asks for none gets the domain's first."""
+    if url is not None:
+        return sfus.at(url)
+    if not (found := sfus.of(domain)):
+        raise BadRequest("This server has no SFU", "M_INVALID_PARAM")
+    return found[0]
+
+
 class CallTokensApi:
     def __init__(
         self, sfus: Sfus, tokens: CallTokens, admission: CallAdmission, domains: Domains, rooms: Rooms, client: FederationClient
@@ -46,29 +67,9 @@ class CallTokensApi:
         if not self._domains.is_hosted(server):
             return await self._elsewhere(request.user_id, server, body)
         self._sfus.require_any()
-        member_id, device_id = member_of(body)
-        if device_id is None:
-            identity = identity_of_member(request.user_id, member_id)
-        else:
-            self._require_own(request, device_id)
-            identity = identity_of_device(request.user_id, device_id, member_id)
-        sfu = self._sfu(server, body.url)
-        wanted = Wanted(request.user_id, body.room_id, body.slot_id, identity, request.requester.session)
-        jwt = await self._tokens.issue(sfu, wanted)
+        sfu = sfu_of(self._sfus, server, body.url)
+        jwt = await self._tokens.issue(sfu, wanted_by(request, body))
         return {"jwt": jwt} if body.url is not None else {"jwt": jwt, "url": sfu.url}
-
-    @staticmethod
-    def _require_own(request: Request, device_id: str) -> None:
-        if request.requester.session is not None and device_id != request.requester.device_id:
-            raise Forbidden("This is not your device")
-
-    def _sfu(self, domain: str, url: str | None) -> Sfu:
-        """Raises M_INVALID_PARAM for one that is not ours; of those that are, whoever asks for none gets the domain's first."""
-        if url is not None:
-            return self._sfus.at(url)
-        if not (found := self._sfus.of(domain)):
-            raise BadRequest("This server has no SFU", "M_INVALID_PARAM")
-        return found[0]
 
     async def _elsewhere(self, user_id: UserId, server: str, body: SlotToken) -> Answer:
         """Only servers that are in the room are asked, for people who may be in the call.
