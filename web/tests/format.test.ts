@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { TEXTS as EN } from "../src/i18n/en";
 import { TEXTS as FR } from "../src/i18n/fr";
 import { lasting } from "../src/i18n/lasting";
-import { count } from "../src/views/format";
+import { count, monthOf } from "../src/views/format";
 
 beforeAll(async () => void (await i18next.init({ lng: "fr", resources: {} })));
 
@@ -32,4 +32,15 @@ test("how long something lasts is written in one place: no sentence brings a uni
   const units = /\}\}\s*(?:min|h|hrs?|s|heures?|hours?|minutes?|seconde?s?)\b/;
   const wrong = Object.entries({ ...FR, ...EN }).filter(([, text]) => units.test(text));
   expect(wrong).toEqual([]);
+});
+
+test.each([
+  ["fr", "2026-11", "novembre 2026"],
+  ["fr", "2026-01", "janvier 2026"],
+  ["en", "2026-12", "December 2026"],
+  ["fr", "2026-13", "2026-13"],
+  ["fr", "", ""],
+])("in %s the month %s is %s", async (language, month, said) => {
+  await i18next.changeLanguage(language);
+  expect(monthOf(month)).toBe(said);
 });

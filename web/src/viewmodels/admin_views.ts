@@ -11,6 +11,7 @@ export type As =
   | "someone"
   | "text"
   | "date"
+  | "month"
   | "time"
   | "bytes"
   | "number"
@@ -150,7 +151,7 @@ export const VIEWS: View[] = [
     name: "statistics",
     icon: "poll",
     columns: [
-      ["month", "text"],
+      ["month", "month"],
       ["accounts", "number"],
       ["active_people", "number"],
       ["new_accounts", "number"],

@@ -27,6 +27,14 @@ export const moment = (ts: number): string =>
 export const date = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { day: "numeric", month: "long", year: "numeric" }).format(ts);
 
+/** "novembre 2026", of "2026-11": a month has no hour, so that no clock's zone makes another of it. */
+export function monthOf(text: string): string {
+  const found = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(text);
+  if (!found) return text;
+  const format = new Intl.DateTimeFormat(language(), { month: "long", year: "numeric", timeZone: "UTC" });
+  return format.format(Date.UTC(Number(found[1]), Number(found[2]) - 1));
+}
+
 const days = (ts: number): number => Math.round((dayOf(clock.now()) - dayOf(ts)) / 86_400_000);
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

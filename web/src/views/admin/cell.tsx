@@ -4,7 +4,7 @@ import type { Row } from "../../matrix/console";
 import { clock } from "../../platform/clock";
 import { type AdminViewModel, waitingWord } from "../../viewmodels/admin";
 import type { As } from "../../viewmodels/admin_views";
-import { ago, count, date, full, levelName, moment, size } from "../format";
+import { ago, count, date, full, levelName, moment, monthOf, size } from "../format";
 import { Avatar } from "../ui/avatar";
 import { useApp, useSnapshot } from "../use";
 import { verdictOf } from "../verdict";
@@ -34,6 +34,8 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
       return <span className="anywhere">{String(row.organisation_label ?? byName(String(value), model, t))}</span>;
     case "date":
       return <span className="num">{date(Number(value))}</span>;
+    case "month":
+      return <span className="num">{monthOf(String(value))}</span>;
     case "time":
       return (
         <time className="num" dateTime={new Date(Number(value)).toISOString()} title={full(Number(value))}>
