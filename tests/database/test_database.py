@@ -112,6 +112,7 @@ LANDED = {
     14: "e0cf14e5024d687e",
     15: "b11bcf07c626ead8",
     16: "8d383c9acfedae17",
+    17: "e8e06fc6fdcd12b6",
 }
 
 

@@ -37,6 +37,8 @@ _SECRET = frozenset(
 _LOCK = 0x61756469  # of PostgreSQL's advisory locks: entries are written one after the other
 _PAGE = 1000
 HOUR_MS, READ_AT_MOST = 3_600_000, 10_000
+# What an entry concerned, as the index `audit_organisation` has it: PostgreSQL reads no JSON that holds U+0000.
+_CONCERNED = "(CASE WHEN strpos(detail, '\\u0000') = 0 THEN detail::jsonb->>'organisation' END)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +129,37 @@ class Audit:
         self,
         organisation: str | None,
         limit: int,
-        start: int,
+        before: int = 0,
         searched: Sequence[str] = (),
         action: str = "",
         since: int = 0,
         by: str = "",
     ) -> list[dict[str, Any]]:
-        """The latest first: what concerned an organisation (None: everything). `searched`: patterns that an entry must match;
-        `since`: in ms; `by`: who did it."""
+        """The latest first: what concerned an organisation (None: everything). `before`: a number, 0 for the latest; `searched`:
+        patterns that an entry must match; `since`: in ms; `by`: who did it.
+
+        Only what is asked for stands in the statement: what might be asked for finds no index.
+        """
+        asked: dict[str, Any] = {}
+        if organisation is not None:
+            asked[f"{_CONCERNED} = {{}}"] = organisation
+        if before:
+            asked["number < {}"] = before
+        if searched:
+            asked["lower(actor || ' ' || action || ' ' || detail) LIKE ALL ({}::text[])"] = list(searched)
+        if action:
+            asked["action = {}"] = action
+        if since:
+            asked["ts >= {}"] = since
+        if by:
+            asked["actor = {}"] = by
+        which = " AND ".join(["true", *(condition.format(f"${at}") for at, condition in enumerate(asked, 2))])
         rows = await read(
             self._database,
             Entry,
-            """SELECT number, ts, actor, action, detail FROM audit
-                WHERE ($1::text IS NULL OR detail::jsonb->>'organisation' = $1)
-                  AND lower(actor || ' ' || action || ' ' || detail) LIKE ALL ($4::text[])
-                  AND ($5 = '' OR action = $5) AND ts >= $6 AND ($7 = '' OR actor = $7)
-                ORDER BY number DESC LIMIT $2 OFFSET $3""",
-            organisation,
+            f"SELECT number, ts, actor, action, detail FROM audit WHERE {which} ORDER BY number DESC LIMIT $1",
             limit,
-            start,
-            list(searched),
-            action,
-            since,
-            by,
+            *asked.values(),
         )
         return [_shown(row) for row in rows]
 
@@ -158,8 +168,7 @@ class Audit:
         return await values(
             self._database,
             str,
-            """SELECT DISTINCT actor FROM audit WHERE $1::text IS NULL OR detail::jsonb->>'organisation' = $1
-                ORDER BY actor LIMIT 500""",
+            """SELECT DISTINCT actor FROM audit_authors WHERE $1::text IS NULL OR organisation = $1 ORDER BY actor LIMIT 500""",
             organisation,
         )
 
@@ -221,7 +230,9 @@ async def write_entry(
     key = await asyncio.to_thread(keys.require, number)
     seal = seal_of(key, previous, number, ts, actor, action, text)
     await connection.execute(
-        "INSERT INTO audit (number, ts, actor, action, detail, seal, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        f"""WITH entry AS (INSERT INTO audit (number, ts, actor, action, detail, seal, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                RETURNING actor, {_CONCERNED} AS organisation)
+            INSERT INTO audit_authors SELECT coalesce(organisation, ''), actor FROM entry ON CONFLICT DO NOTHING""",
         number,
         ts,
         actor,

@@ -50,6 +50,14 @@ TABLES = (
         kept="evidence of what administrators did",
     ),
     Table(
+        "agency.audit",
+        "audit_authors",
+        stays="of the installation, as its log",
+        person=("actor",),
+        not_in_package="that somebody stands in the log, as the log itself",
+        kept="as the log, of whose authors it is the list",
+    ),
+    Table(
         "agency.console",
         "administrators",
         stays="likewise",

@@ -127,9 +127,7 @@ class ConsoleApi:
         view = self._views.all.get(view_name)
         if view is None:
             raise NotFound(f"There is no such list: there are {', '.join(sorted(self._views.all))}")
-        if view_name != "audit":  # the log is not about itself
-            detail = {"organisation": actor.organisation, "view": view_name}
-            await self._audit.read(actor.user_id, "read_list", detail)
+        await self._audit.read(actor.user_id, "read_list", {"organisation": actor.organisation, "view": view_name})
         start = request.query_int("from", 0, 0, 1_000_000)
         items, more = await view(actor, (request.query("search") or "")[:200], start)
         names = await self._views.names_in(actor, items)

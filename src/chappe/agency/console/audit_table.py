@@ -52,7 +52,7 @@ class AuditTable:
             "organisation": actor.organisation,
             "taken_ts": self._now_ms(),
             "chain": await self._audit_state.state(),
-            "is_cut_short": more,
+            "is_cut_short": more > 0,
             "entries": entries,
         }
         return await asyncio.to_thread(orjson.dumps, whole, option=orjson.OPT_INDENT_2), len(entries)

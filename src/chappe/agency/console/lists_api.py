@@ -21,6 +21,7 @@ _ORGANISATION = "/_chappe/console/v1/organisations/{organisation}"
 _SEE: Mapping[str, Any] = {"is_console": True}
 _DO: Mapping[str, Any] = {**_SEE, "acts": True, "limit": "account", "body_limit": SMALL_LIMIT}
 LONGEST = 200  # of what is looked for
+MAX_ENTRY = 2**53 - 1  # the largest number that JSON's readers keep
 
 
 class Table(msgspec.Struct):
@@ -76,14 +77,14 @@ class ConsoleListsApi:
     @endpoint("GET", _ORGANISATION + "/audit", **_SEE)
     async def audit(self, request: Request) -> Answer:
         """Of the audit log, the latest first. Filters: `search`, `action`, `by` (who), and `days`: how far back."""
-        actor, start = await self._actor(request), request.query_int("from", 0, 0, 1_000_000)
+        actor, start = await self._actor(request), request.query_int("from", 0, 0, MAX_ENTRY)
         search, action, by = [(request.query(field) or "")[:LONGEST] for field in ("search", "action", "by")]
         days = request.query_int("days", 0, 0, 36_500)
-        items, more = await self._views.audit(actor, search, start, action, days, by)
+        items, following = await self._views.audit(actor, search, start, action, days, by)
         authors = await self._views.authors(actor) if start == 0 else []
         names = await self._views.names_in(actor, [*items, *authors])
-        following = {"next": start + len(items)} if more else {}
-        return {"items": items, "names": names, "authors": [each["actor"] for each in authors], **following}
+        found = {"items": items, "names": names, "authors": [each["actor"] for each in authors]}
+        return {**found, "next": following} if following else found
 
     @endpoint("POST", _ORGANISATION + "/people_table", **_DO)
     async def table(self, request: Request) -> Answer:

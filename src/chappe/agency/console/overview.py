@@ -20,9 +20,9 @@ ALERT_DAYS = 7
 _WORK = """SELECT
   (SELECT count(*) FROM reports r LEFT JOIN organisation_people p ON p.user_id = r.reporter
     WHERE $1 = 'all' OR p.organisation = $1) AS reports,
-  (SELECT count(*) FROM media m LEFT JOIN organisation_people p ON p.user_id = m.user_id
-    WHERE ($1 = 'all' OR p.organisation = $1) AND EXISTS (SELECT 1 FROM scan_results s
-      WHERE s.server_name = m.server_name AND s.media_id = m.media_id AND s.reason IS NOT NULL AND s.released_by IS NULL)) AS files,
+  (SELECT count(DISTINCT (s.server_name, s.media_id)) FROM scan_results s JOIN media m USING (server_name, media_id)
+    LEFT JOIN organisation_people p ON p.user_id = m.user_id
+    WHERE s.reason IS NOT NULL AND s.released_by IS NULL AND ($1 = 'all' OR p.organisation = $1)) AS files,
   (SELECT count(*) FROM guests g JOIN users u USING (user_id) LEFT JOIN organisation_people p ON p.user_id = g.sponsor
     WHERE g.agent_since IS NULL AND NOT u.deactivated AND ($1 = 'all' OR p.organisation = $1)
       AND g.ends_ts > $2 AND g.ends_ts <= $2 + $3) AS guests,

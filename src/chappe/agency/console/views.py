@@ -88,7 +88,6 @@ class Views:
             "files": self.files,
             "reports": self.reports,
             "alerts": self.alerts,
-            "audit": self.audit,
             "holds": self.legal_holds,
             "organisations": self.organisations,
             "functions": self._whole(functions.all),
@@ -155,13 +154,14 @@ class Views:
         rows = await read(
             self._database,
             ListedFile,
-            """SELECT m.server_name, m.media_id, m.user_id, m.file_name, m.size, m.created_ts, m.quarantined_by,
-                      s.reason, s.info, s.released_by FROM media m
+            """WITH stopped AS (SELECT server_name, media_id FROM scan_results WHERE reason IS NOT NULL
+                    UNION SELECT server_name, media_id FROM media WHERE quarantined_by IS NOT NULL)
+               SELECT m.server_name, m.media_id, m.user_id, m.file_name, m.size, m.created_ts, m.quarantined_by,
+                      s.reason, s.info, s.released_by FROM stopped JOIN media m USING (server_name, media_id)
                  LEFT JOIN LATERAL (SELECT * FROM scan_results r WHERE r.server_name = m.server_name AND r.media_id = m.media_id
                                      AND r.reason IS NOT NULL ORDER BY scanned_ts DESC LIMIT 1) s ON true
                  LEFT JOIN organisation_people p ON p.user_id = m.user_id
-                WHERE ($1 = 'all' OR p.organisation = $1) AND (s.reason IS NOT NULL OR m.quarantined_by IS NOT NULL)
-                ORDER BY m.created_ts DESC LIMIT $2 OFFSET $3""",
+                WHERE $1 = 'all' OR p.organisation = $1 ORDER BY m.created_ts DESC LIMIT $2 OFFSET $3""",
             actor.organisation,
             PAGE + 1,
             start,
@@ -202,11 +202,16 @@ class Views:
 
     async def audit(
         self, actor: Actor, search: str, start: int, action: str = "", days: int = 0, by: str = "", most: int = PAGE
-    ) -> tuple[list[Any], bool]:
-        """The latest first: of the organisation, or everything; of one action, of the last days, `by` somebody."""
+    ) -> tuple[list[Any], int]:
+        """The latest first: of the organisation, or everything; of one action, of the last days, `by` somebody.
+
+        `start`: the number of the entry before which they are (0: the latest), not how many: of a long log nothing is passed
+        over. With them comes the next `start`; 0: there are no more.
+        """
         organisation, since = None if actor.is_everywhere else actor.organisation, self._now_ms() - days * DAY_MS if days else 0
         found = await self._audit.of_organisation(organisation, most + 1, start, patterns(search), action, since, by)
-        return await self._holds.untold(actor.user_id, found[:most]), len(found) > most
+        following = found[most - 1]["number"] if len(found) > most else 0
+        return await self._holds.untold(actor.user_id, found[:most]), following
 
     async def authors(self, actor: Actor) -> list[dict[str, Any]]:
         """Whose acts the audit log of the organisation has."""
