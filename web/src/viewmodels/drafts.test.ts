@@ -27,6 +27,17 @@ test("it is written once the person rests, and at once when the page goes", asyn
   expect(written.at(-1)).toEqual({ "!a": "Bonj" });
 });
 
+test("a page that goes before it has read what was kept, or after all is written, writes nothing", async () => {
+  const { clock, drafts, written } = kept({ "!a": "Bonjour" });
+  await drafts.write();
+  await drafts.open();
+  await drafts.write();
+  drafts.keep("!a", null, "Bonjour à tous");
+  await clock.pass(300);
+  await drafts.write();
+  expect(written).toEqual([{ "!a": "Bonjour à tous" }]);
+});
+
 test("the list hears where one begins and ends, not of every letter", () => {
   const { drafts } = kept();
   const heard: Array<readonly string[]> = [];

@@ -35,6 +35,8 @@ export class Drafts {
   private texts: Texts = {};
   private readonly trays = new Map<string, readonly TrayFile[]>();
   private forgotten = false;
+  /** Something was typed that the browser does not keep yet. */
+  private isUnwritten = false;
   private readonly begun = new Source<readonly string[]>([]);
   private readonly writing: Timer;
 
@@ -70,6 +72,7 @@ export class Drafts {
       const { [name]: _, ...others } = this.texts;
       this.texts = others;
     }
+    this.isUnwritten = true;
     this.writing.set(WRITE_AFTER, () => void this.write());
     if (had !== name in this.texts) this.begun.set(Object.keys(this.texts));
   }
@@ -84,14 +87,22 @@ export class Drafts {
     else this.trays.delete(key(room, thread));
   }
 
-  /** At once: the page may be about to go. */
+  /**
+   * At once: the page may be about to go. Where nothing was typed nothing is written: a page that goes before it has read what was kept
+   * would write that there is nothing, and WebKit holds the store for ever that a page was writing to as it went.
+   */
   async write(): Promise<void> {
-    if (!this.forgotten) await this.keeper.save(this.texts);
+    if (this.forgotten || !this.isUnwritten) return;
+    this.isUnwritten = false;
+    await this.keeper.save(this.texts).catch(() => {
+      this.isUnwritten = true; // with the next word it is tried again
+    });
   }
 
   /** Whoever signs in next in this browser finds nothing: nothing is written any more until they are opened again. */
   forget(): void {
     this.forgotten = true;
+    this.isUnwritten = false;
     this.writing.clear();
     this.texts = {};
     this.trays.clear();
