@@ -203,6 +203,7 @@ export const threadSummary = (given: Partial<ThreadSummary> = {}): ThreadSummary
 /** A timeline whose items a test puts there. */
 export class FakeTimeline implements SomeTimeline {
   readonly changed = signal();
+  follows = true;
   items: Item[] = [];
   hasOlder = false;
   hasNewer = false;

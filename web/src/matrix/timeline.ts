@@ -30,7 +30,9 @@ const MANY = 200;
 export class Timeline {
   readonly changed = new Signal(16);
   private window: TimelineWindow;
-  /** The event that one came to; null where one follows the newest. */
+  /** Whether one reads at the newest end: then the newest are shown after a gap, too. */
+  follows = true;
+  /** The event that was opened last; null: the newest. */
   private at: string | null = null;
   private opening: Promise<void> = Promise.resolve();
   private readonly items: Items;
@@ -93,11 +95,11 @@ export class Timeline {
   }
 
   /**
-   * After a gap the newest messages are another stretch than those before it. Whoever came to a message goes on reading there, and
-   * reaches the newest ones by going on. `isAll`: what was loaded is forgotten, and is loaded again.
+   * After a gap the newest messages are another stretch than those before it. Whoever reads older ones goes on reading there, and
+   * reaches the newest by going on. `isAll`: what was loaded is forgotten, and is loaded again.
    */
   private reset(isAll: boolean): void {
-    if (this.at === null || isAll) void this.open(this.at);
+    if (this.follows || isAll) void this.open(this.follows ? null : this.at);
     else this.changed.fire();
   }
 
@@ -134,7 +136,6 @@ export class Timeline {
 
   async newer(): Promise<boolean> {
     const more = await this.window.paginate(Direction.Forward, AT_ONCE);
-    if (!this.hasNewer) this.at = null;
     open(this.client, this.window.getEvents());
     this.changed.fire();
     return more;

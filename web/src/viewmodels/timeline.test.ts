@@ -408,3 +408,19 @@ describe("whatever happens, in any order", () => {
     );
   });
 });
+
+test("the newest are followed from the end alone: whoever reads elsewhere stays there when there was a gap", async () => {
+  const { timeline, model } = await opened({ items: three() });
+  const followed = [timeline.follows];
+  await model.jump("$1");
+  followed.push(timeline.follows);
+  model.scrolled(true);
+  followed.push(timeline.follows);
+  model.scrolled(false);
+  followed.push(timeline.follows);
+  await model.jumpToNewest();
+  followed.push(timeline.follows);
+  expect(followed).toEqual([true, false, true, false, true]);
+  expect((await opened({ items: three(), event: "$1" })).timeline.follows).toBe(false);
+  expect((await opened({ event: "$gone" })).timeline.follows).toBe(true);
+});

@@ -41,7 +41,6 @@ const LINE_STAYS = 8000;
 export class TimelineViewModel extends ViewModel<State> {
   private readonly timeline: SomeTimeline;
   private readUpTo: string | null;
-  private atBottom = true;
   private lastSeen = "";
   private turn = 0;
   private hasOpened = false;
@@ -88,6 +87,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   private async open(event: string | null, near: number | null = null): Promise<void> {
     const turn = ++this.turn;
+    this.timeline.follows = event === null;
     this.set({ loading: true, failed: false });
     try {
       await this.timeline.open(event);
@@ -113,6 +113,7 @@ export class TimelineViewModel extends ViewModel<State> {
   readonly retryOpening = (): void => void this.open(null);
 
   readonly jump = async (event: string): Promise<void> => {
+    this.timeline.follows = false; // until the screen says that this is at the end
     const target = this.now.loading ? null : this.targetOf(event);
     if (target) this.set({ target, highlighted: event, lost: false, ...this.aloud(this.timeline.list(), event) });
     else await this.find(event);
@@ -168,7 +169,7 @@ export class TimelineViewModel extends ViewModel<State> {
 
   readonly jumpToNewest = async (): Promise<void> => {
     if (this.now.newer) await this.open(null);
-    this.atBottom = true;
+    this.timeline.follows = true;
     this.set({ target: null, highlighted: null, unreadBelow: 0 });
     void this.read();
   };
@@ -190,9 +191,9 @@ export class TimelineViewModel extends ViewModel<State> {
   }
 
   readonly scrolled = (atBottom: boolean): void => {
-    this.atBottom = atBottom && !this.now.newer;
-    if (this.atBottom && this.now.unreadBelow) this.set({ unreadBelow: 0 });
-    if (this.atBottom) void this.read();
+    this.timeline.follows = atBottom && !this.now.newer;
+    if (this.timeline.follows && this.now.unreadBelow) this.set({ unreadBelow: 0 });
+    if (this.timeline.follows) void this.read();
   };
 
   get items(): Item[] {
@@ -205,7 +206,7 @@ export class TimelineViewModel extends ViewModel<State> {
   }
 
   private readonly read = async (): Promise<void> => {
-    if (!this.visible || !this.atBottom) return;
+    if (!this.visible || !this.timeline.follows) return;
     if (this.hasLine && !this.now.unreadAbove) this.lineGoes.set(LINE_STAYS, () => this.takeLineAway());
     const newest = this.timeline.newest();
     if (!newest || newest === this.lastSeen) return;
@@ -237,7 +238,7 @@ export class TimelineViewModel extends ViewModel<State> {
   private moveLine(items: Item[], before: Item | null): void {
     const fresh = before ? items.slice(items.findLastIndex((each) => each.key === before.key) + 1) : [];
     if (!fresh.length || this.now.newer) return;
-    const isRead = this.visible && this.atBottom;
+    const isRead = this.visible && this.timeline.follows;
     if (fresh.some((each) => each.mine) || (!this.hasLine && isRead)) this.readUpTo = fresh.at(-1)!.eventId;
     else if (!this.hasLine) this.readUpTo = before!.eventId;
   }
@@ -262,12 +263,12 @@ export class TimelineViewModel extends ViewModel<State> {
       prepended,
       older: this.timeline.hasOlder,
       newer: this.timeline.hasNewer,
-      unreadBelow: fresh && !this.atBottom ? this.now.unreadBelow + 1 : this.now.unreadBelow,
+      unreadBelow: fresh && !this.timeline.follows ? this.now.unreadBelow + 1 : this.now.unreadBelow,
       ...then(rows),
     });
     if (isFetched) this.announcer.begin(items);
     else this.announce(items);
-    if (this.atBottom) void this.read();
+    if (this.timeline.follows) void this.read();
   }
 
   private announce(items: Item[]): void {
