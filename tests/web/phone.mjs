@@ -27,6 +27,30 @@ async function share(page, action, text, enctype = "multipart/form-data") {
   await page.evaluate(send, { action, text, enctype });
 }
 
+/** Counts from the beginning of the page what React draws, as its developer tools do. */
+function countDrawing(page) {
+  return page.addInitScript(() => {
+    globalThis.drawn = 0;
+    const drawing = { onCommitFiberRoot: () => { globalThis.drawn += 1; }, onPostCommitFiberRoot() {}, onCommitFiberUnmount() {} };
+    globalThis.__REACT_DEVTOOLS_GLOBAL_HOOK__ = { supportsFiber: true, renderers: new Map(), inject: () => 1, checkDCE() {}, ...drawing };
+  });
+}
+
+/** Writes letter by letter. Returns how often React drew for each, in whose turn nothing else comes in. */
+async function drawnByLetters(page, letters) {
+  return page.getByTestId("composer").evaluate(async (field, text) => {
+    field.focus();
+    const all = [];
+    for (const each of text) {
+      const before = globalThis.drawn;
+      document.execCommand("insertText", false, each);
+      for (let turn = 0; turn < 50; turn += 1) await null;
+      all.push(globalThis.drawn - before);
+    }
+    return all;
+  }, letters);
+}
+
 await play({
   async "signing in, the first steps and the list at 360 px"() {
     sophie = await arrive("Sophie Lambert [Préfecture du Rhône]");
@@ -36,7 +60,7 @@ await play({
     await page.getByText("Votre mot de passe vous sera demandé").waitFor();
     await look(page, "phone-sign-in");
     await page.context().close();
-    karim = await arrive("Karim Haddad [Hôpital Sud]", PHONE);
+    karim = await arrive("Karim Haddad [Hôpital Sud]", { ...PHONE, heard: countDrawing });
     await look(karim, "phone-empty");
   },
   async "a room is made and written in"() {
@@ -51,6 +75,17 @@ await play({
     await say(sophie, "Merci Karim");
     await sees(karim, "Merci Karim");
     await look(karim, "phone-room");
+  },
+  async "a letter is the field's alone: the first one draws the button to send, the others draw nothing"() {
+    for (const field of ["textarea.box", ".richbox .box"]) {
+      await karim.locator(`.composer ${field}`).waitFor();
+      const [first, ...others] = await drawnByLetters(karim, "Relève à huit heures");
+      assert(first > 0, `${field}: what is drawn is not counted`);
+      assert(others.every((each) => each === 0), `${field}: letters draw more than the field: ${others}`);
+      await say(karim, "");
+      await karim.getByRole("button", { name: "Mise en forme" }).click();
+    }
+    await karim.locator(".composer textarea.box").waitFor();
   },
   async "a long press shows the actions, a swipe replies"() {
     const received = messages(karim).getByRole("article").filter({ hasText: "Merci Karim" }).last();

@@ -92,14 +92,45 @@ async function opened({
   return { clock, sent, done, files, drafts, model, say };
 }
 
+/** What is in the field, and what is around it. */
+const shown = (model: ComposerViewModel) => ({ ...model.snapshot(), text: model.text.value });
+
+describe("a letter", () => {
+  test("is the field's alone: whatever else looks at the composer hears of the first one, and of the last that is taken away", async () => {
+    const { model } = await opened();
+    const heard: boolean[] = [];
+    const followed: string[] = [];
+    model.subscribe(() => heard.push(model.snapshot().isBlank));
+    model.text.listen((text) => followed.push(text));
+    const words = "Bonjour à vous, voici les chiffres de ce matin";
+    for (let end = 1; end <= words.length; end += 1) model.type(words.slice(0, end), words.slice(0, end));
+    await settled();
+    expect([heard, followed.length]).toEqual([[false], words.length]);
+    model.type("", "");
+    await settled();
+    expect(heard).toEqual([false, true]);
+  });
+
+  test("moves the suggestions where a word asks for some, and takes them away once", async () => {
+    const { model } = await opened();
+    const heard: number[] = [];
+    model.subscribe(() => heard.push(model.snapshot().suggestions.length));
+    for (const each of ["@", "@a", "@an", "@an ", "@an l", "@an le", "@an le "]) {
+      model.type(each, each);
+      await settled();
+    }
+    expect(heard).toEqual([0, 1, 1, 1, 0]);
+  });
+});
+
 describe("a draft", () => {
   test("is there again, and gone once it was sent", async () => {
     const { model, drafts, sent } = await opened({ draft: "Bonj" });
-    expect(model.snapshot().text).toBe("Bonj");
+    expect(model.text.value).toBe("Bonj");
     model.type("Bonjour", "Bonjour");
     expect(drafts.of("!room", null)).toBe("Bonjour");
     await model.send();
-    expect([model.snapshot().text, drafts.of("!room", null), sent[0].body]).toEqual(["", "", "Bonjour"]);
+    expect([model.text.value, drafts.of("!room", null), sent[0].body]).toEqual(["", "", "Bonjour"]);
   });
 
   test("waits while a message is edited", async () => {
@@ -111,7 +142,7 @@ describe("a draft", () => {
     expect(drafts.of("!room", null)).toBe("Bonj");
     await model.send();
     expect(sent).toMatchObject([{ body: "après", edits: own.eventId }]);
-    expect(model.snapshot()).toMatchObject({ text: "Bonj", editing: null });
+    expect(shown(model)).toMatchObject({ text: "Bonj", editing: null });
   });
 });
 
@@ -161,7 +192,7 @@ describe("sending", () => {
     const own = item({ mine: true });
     const { model } = await opened({ lastOwn: own });
     expect(model.editLast()).toBe(true);
-    expect(model.snapshot()).toMatchObject({ editing: own, text: `message ${own.eventId}` });
+    expect(shown(model)).toMatchObject({ editing: own, text: `message ${own.eventId}` });
     model.escape();
     model.edit(item({ content: { type: "locked", reason: "broken" } }));
     expect(model.snapshot().editing).toBe(null);
@@ -184,14 +215,14 @@ describe("sending", () => {
   test("a refusal stays with the message in the timeline: the field is free for the next", async () => {
     const { model, say } = await opened({ refused: true });
     await say("Bonjour");
-    expect(model.snapshot()).toMatchObject({ text: "", problem: null });
+    expect(shown(model)).toMatchObject({ text: "", problem: null });
   });
 
   test("what is sent later is shown as waiting, and may leave at once or not at all", async () => {
     const { model, done } = await opened();
     model.type("demain", "demain");
     await model.send(false, 5);
-    expect(model.snapshot()).toMatchObject({ text: "", scheduled: [{ id: "w", at: 5 }] });
+    expect(shown(model)).toMatchObject({ text: "", scheduled: [{ id: "w", at: 5 }] });
     await model.unschedule("w", true);
     expect(done.at(-1)).toEqual(["remove", "w", true]);
     expect(model.snapshot().scheduled).toEqual([]);
@@ -201,7 +232,7 @@ describe("sending", () => {
     const { model } = await opened({ refused: true });
     model.type("demain", "demain");
     await model.send(false, 5);
-    expect(model.snapshot()).toMatchObject({ text: "demain", problem: { key: "error.M_LIMIT_EXCEEDED" }, scheduled: [] });
+    expect(shown(model)).toMatchObject({ text: "demain", problem: { key: "error.M_LIMIT_EXCEEDED" }, scheduled: [] });
   });
 });
 
@@ -218,7 +249,7 @@ describe("commands", () => {
     const { model, say, sent, done } = await opened({ typing: false });
     await say(typed);
     expect(done.filter((each) => each !== undefined && (each as unknown[])[0] !== "typing")).toEqual([expected]);
-    expect([sent, model.snapshot().text]).toEqual([[], ""]);
+    expect([sent, model.text.value]).toEqual([[], ""]);
   });
 
   test("somebody is named as they are called", async () => {
@@ -234,13 +265,13 @@ describe("commands", () => {
   test("one that nobody knows, or that is refused, stays in the field with the reason", async () => {
     const { model, say, sent } = await opened();
     await say("/dance");
-    expect(model.snapshot()).toMatchObject({
+    expect(shown(model)).toMatchObject({
       text: "/dance",
       problem: { key: "composer.unknownCommand", values: { name: "dance" } },
     });
     const { model: refused, say: again } = await opened({ refused: true });
     await again("/topic x");
-    expect(refused.snapshot()).toMatchObject({ text: "/topic x", problem: { key: "error.M_FORBIDDEN" } });
+    expect(shown(refused)).toMatchObject({ text: "/topic x", problem: { key: "error.M_FORBIDDEN" } });
     expect(sent).toEqual([]);
   });
 
@@ -294,7 +325,7 @@ describe("the field", () => {
     model.type("mot de passe : soleil2026 :ch", "mot de passe : soleil2026 :ch");
     await settled();
     await model.send();
-    model.type(`${model.snapshot().text} :ch`, ":ch");
+    model.type(`${model.text.value} :ch`, ":ch");
     await settled();
     const open = () => [model.snapshot().suggestions.length > 0, model.snapshot().worry, model.snapshot().reply !== null];
     await model.send();
@@ -314,13 +345,13 @@ describe("the field", () => {
     const { model } = await opened();
     model.type("un mot ici", "");
     model.wrap("**", 3, 6);
-    expect(model.snapshot()).toMatchObject({ text: "un **mot** ici", caret: { at: 10 } });
+    expect(shown(model)).toMatchObject({ text: "un **mot** ici", caret: { at: 10 } });
     model.wrap("**", 5, 8);
-    expect(model.snapshot()).toMatchObject({ text: "un mot ici", caret: { at: 6 } });
+    expect(shown(model)).toMatchObject({ text: "un mot ici", caret: { at: 6 } });
     model.wrap("_", 10, 10);
-    expect(model.snapshot()).toMatchObject({ text: "un mot ici__", caret: { at: 11 } });
+    expect(shown(model)).toMatchObject({ text: "un mot ici__", caret: { at: 11 } });
     model.insert("X", 0, 2);
-    expect(model.snapshot()).toMatchObject({ text: "X mot ici__", caret: { at: 1 } });
+    expect(shown(model)).toMatchObject({ text: "X mot ici__", caret: { at: 1 } });
   });
 
   test("an emoji takes the place of its name once that is written to its end", async () => {
@@ -338,26 +369,30 @@ describe("the field", () => {
     model.type("déjà là", "déjà là");
     const said = item();
     model.quote(said, "une ligne\n\nune autre");
-    expect(model.snapshot()).toMatchObject({ text: "> une ligne\n>\n> une autre\n\ndéjà là", reply: said });
-    expect(model.snapshot().caret.at).toBe(model.snapshot().text.length);
+    expect(shown(model)).toMatchObject({ text: "> une ligne\n>\n> une autre\n\ndéjà là", reply: said });
+    expect(model.snapshot().caret.at).toBe(model.text.value.length);
   });
 
   test("typing is told at most every fifteen seconds, and its end once; never for a command, never against one's wish", async () => {
     const { model, clock, done } = await opened();
+    const write = async (text: string): Promise<void> => {
+      model.type(text, text);
+      await clock.pass(200);
+    };
     model.type("a", "a");
-    model.type("ab", "ab");
+    expect(done).toEqual([]); // the letter is drawn first
+    await clock.pass(200);
+    await write("ab");
     await clock.pass(15_000);
-    model.type("abc", "abc");
-    model.type("", "");
-    model.type("", "");
-    model.type("/me", "/me");
+    for (const each of ["abc", "", "", "/me"]) await write(each);
     expect(done).toEqual([
       ["typing", true],
       ["typing", true],
       ["typing", false],
     ]);
-    const { model: silent, done: told } = await opened({ typing: false });
+    const { model: silent, done: told, clock: quiet } = await opened({ typing: false });
     silent.type("a", "a");
+    await quiet.pass(200);
     expect(told).toEqual([]);
   });
 
@@ -368,7 +403,7 @@ describe("the field", () => {
     expect(model.paste(long)).toBe(true);
     expect(model.snapshot().pasted).toBe(long);
     model.pasteAs("text", "");
-    expect(model.snapshot()).toMatchObject({ pasted: null, text: long });
+    expect(shown(model)).toMatchObject({ pasted: null, text: long });
     model.paste(long);
     model.pasteAs("file", "notes.txt");
     await settled();
@@ -392,7 +427,7 @@ describe("the field", () => {
     expect(files.map(([name, caption]) => [name, caption?.body, caption?.replyTo])).toEqual([
       ["a.pdf", "mot de passe : soleil2026", "$asked"],
     ]);
-    expect(model.snapshot()).toMatchObject({ reply: null, text: "" });
+    expect(shown(model)).toMatchObject({ reply: null, text: "" });
   });
 
   test("what was recorded leaves at once, where such files may", async () => {

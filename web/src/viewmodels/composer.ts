@@ -1,46 +1,26 @@
 /** The field to say something: text with its drafts, commands and warnings, an answer, an edit, what is sent later. */
 
-import { type Explanation, explain } from "../matrix/errors";
+import { explain } from "../matrix/errors";
 import { allowsFile } from "../matrix/file_types";
 import type { SomeConversation } from "../matrix/signed_in";
 import type { Item, Outgoing } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
 import type { PreparedFile } from "../platform/prepared_file";
+import { Source, type Stream } from "../platform/stream";
 import { commandOf } from "./commands";
+import { beginning, type ComposerState, lookOf, NONE } from "./composer_state";
 import { composeNow, loadMarkdown } from "./composing";
 import type { Drafts } from "./drafts";
 import { namedByLinks, namedIn, toldBy } from "./named_people";
 import { completed, type Sources, type Suggestion, suggestionsFor } from "./suggestions";
 import { type TrayNeeds, TrayViewModel } from "./tray";
+import { TypingNotice } from "./typing_notice";
 import { UploadsViewModel } from "./uploads";
 import { ViewModel } from "./view_model";
-import { type Mention, readCommand, type Worry, worryAbout, wrapped } from "./words";
+import { type Mention, readCommand, wanted, worryAbout, wrapped } from "./words";
 
 /** A paste longer than this is offered as a file. */
 export const LARGE_PASTE = 4000;
-
-/** What is sent later. */
-export interface Waiting {
-  id: string;
-  /** When, in milliseconds since 1970. */
-  at: number;
-}
-
-interface State {
-  text: string;
-  reply: Item | null;
-  editing: Item | null;
-  suggestions: Suggestion[];
-  chosen: number;
-  /** The emoji whose name was just written to its end: it takes that place. */
-  named: { emoji: string } | null;
-  worry: Worry | null;
-  pasted: string | null;
-  problem: Explanation | null;
-  scheduled: Waiting[];
-  /** Raised when the caret must go somewhere. */
-  caret: { at: number; turn: number };
-}
 
 export interface ComposerNeeds extends Sources, Omit<TrayNeeds, "trays"> {
   conversation: Pick<SomeConversation, "id" | "send" | "outgoing" | "setTyping" | "scheduled" | "members" | "settings">;
@@ -54,9 +34,10 @@ export interface ComposerNeeds extends Sources, Omit<TrayNeeds, "trays"> {
 /** Files leave without a word; they may answer one. */
 const nothing = (): Outgoing => ({ body: "", html: null, mentions: [], mentionsRoom: false });
 
-export class ComposerViewModel extends ViewModel<State> {
+export class ComposerViewModel extends ViewModel<ComposerState> {
   private mentions: Mention[] = [];
-  private typingSince = 0;
+  private readonly written: Source<string>;
+  private readonly notice: TypingNotice;
   private waiting = false;
   private asked = 0;
   readonly tray: TrayViewModel;
@@ -67,22 +48,10 @@ export class ComposerViewModel extends ViewModel<State> {
     readonly threadId: string | null,
     clock: Clock = browser,
   ) {
-    super(
-      {
-        text: needs.drafts.of(needs.conversation.id, threadId),
-        reply: null,
-        editing: null,
-        suggestions: [],
-        chosen: 0,
-        named: null,
-        worry: null,
-        pasted: null,
-        problem: null,
-        scheduled: [],
-        caret: { at: -1, turn: 0 },
-      },
-      clock,
-    );
+    const text = needs.drafts.of(needs.conversation.id, threadId);
+    super(beginning(text), clock);
+    this.written = new Source(text);
+    this.notice = new TypingNotice(this.scope, needs.sendTyping, (is) => needs.conversation.setTyping(is));
     this.tray = new TrayViewModel({ ...needs, trays: needs.drafts }, threadId);
     this.scope.owns(() => this.tray.close());
     this.uploads = new UploadsViewModel(needs.conversation, threadId);
@@ -92,29 +61,31 @@ export class ComposerViewModel extends ViewModel<State> {
     loadMarkdown().catch(() => {}); // at hand before something is sent
   }
 
+  /** What is written. Only the field follows it: a letter moves nothing else. */
+  get text(): Stream<string> {
+    return this.written;
+  }
+
+  private write(text: string, change: Partial<ComposerState> = {}): void {
+    this.written.set(text);
+    this.set({ ...change, ...lookOf(text) });
+  }
+
   /** `before`: what stands before the caret, as the person sees it. */
   readonly type = (text: string, before: string): void => {
-    this.set({ text, problem: null, worry: null });
+    this.write(text, { problem: null, worry: null });
     if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
-    this.tellTyping(text);
+    this.notice.wrote(text);
     void this.suggest(before);
   };
 
-  private tellTyping(text: string): void {
-    if (!this.needs.sendTyping()) return;
-    const typing = text.trim() !== "" && !text.startsWith("/");
-    if (typing && this.scope.clock.now() - this.typingSince < 15_000) return;
-    if (!typing && this.typingSince === 0) return;
-    this.typingSince = typing ? this.scope.clock.now() : 0;
-    this.needs.conversation.setTyping(typing);
-  }
-
   private async suggest(before: string): Promise<void> {
     const turn = ++this.asked;
-    const suggestions = await suggestionsFor(before, this.needs);
+    const found = wanted(before) ? await suggestionsFor(before, this.needs) : [];
+    const suggestions = found.length ? found : NONE;
     if (turn !== this.asked) return;
     const [first] = suggestions;
-    if (first?.kind === "named") this.set({ suggestions: [], named: { emoji: first.emoji } });
+    if (first?.kind === "named") this.set({ suggestions: NONE, named: { emoji: first.emoji } });
     else this.set({ suggestions, chosen: 0 });
   }
 
@@ -123,12 +94,12 @@ export class ComposerViewModel extends ViewModel<State> {
     if (suggestions.length) this.set({ chosen: (chosen + by + suggestions.length) % suggestions.length });
   };
 
-  readonly hideSuggestions = (): void => this.set({ suggestions: [] });
+  readonly hideSuggestions = (): void => this.set({ suggestions: NONE });
 
   /** What a suggestion puts in the place of the word that asked for it. */
   readonly completion = (suggestion: Suggestion): string => {
     this.asked++; // what is still being looked for is no longer wanted
-    this.set({ suggestions: [] });
+    this.set({ suggestions: NONE });
     if (suggestion.kind === "person")
       this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
     return completed(suggestion);
@@ -136,35 +107,35 @@ export class ComposerViewModel extends ViewModel<State> {
 
   /** A draft knows names only: who is found by theirs before it is sent is named. */
   private recall(): void {
-    const { text } = this.now;
+    const { value: text } = this.written;
     const found = (all: Parameters<typeof namedIn>[1]) => (this.mentions = [...this.mentions, ...namedIn(text, all)]);
     if (text.includes("@")) void this.needs.people().then(found, () => {});
   }
 
   readonly insert = (text: string, from: number, to: number): void => {
-    const before = this.now.text.slice(0, from) + text;
-    this.put(before + this.now.text.slice(to), before.length);
+    const before = this.written.value.slice(0, from) + text;
+    this.put(before + this.written.value.slice(to), before.length);
     void this.suggest(before);
   };
 
   /** Puts signs around what is selected, or takes them away. */
   readonly wrap = (mark: string, from: number, to: number): void => {
-    const { text, caret } = wrapped(this.now.text, mark, from, to);
+    const { text, caret } = wrapped(this.written.value, mark, from, to);
     this.put(text, caret);
   };
 
   private put(text: string, caret: number): void {
-    this.set({ text, suggestions: [], caret: { at: caret, turn: this.now.caret.turn + 1 } });
+    this.write(text, { suggestions: NONE, caret: { at: caret, turn: this.now.caret.turn + 1 } });
     if (!this.now.editing) this.needs.drafts.keep(this.needs.conversation.id, this.threadId, text);
   }
 
   readonly reply = (item: Item): void =>
-    this.set({ reply: item, editing: null, caret: { at: this.now.text.length, turn: this.now.caret.turn + 1 } });
+    this.set({ reply: item, editing: null, caret: { at: this.written.value.length, turn: this.now.caret.turn + 1 } });
 
   /** Answers a part of a message: it stands above what is written. */
   readonly quote = (item: Item, part: string): void => {
     const lines = part.split("\n").map((each) => `> ${each}`.trimEnd());
-    const text = `${lines.join("\n")}\n\n${this.now.text}`;
+    const text = `${lines.join("\n")}\n\n${this.written.value}`;
     this.set({ reply: item, editing: null });
     this.put(text, text.length);
   };
@@ -173,11 +144,11 @@ export class ComposerViewModel extends ViewModel<State> {
     if (item.content.type !== "text") return;
     const { body, html } = item.content;
     this.mentions = namedByLinks(html ?? "");
-    this.set({ editing: item, reply: null, text: body, caret: { at: body.length, turn: this.now.caret.turn + 1 } });
+    this.write(body, { editing: item, reply: null, caret: { at: body.length, turn: this.now.caret.turn + 1 } });
   };
 
   readonly editLast = (): boolean => {
-    const last = this.now.text === "" ? this.needs.lastOwn() : null;
+    const last = this.written.value === "" ? this.needs.lastOwn() : null;
     if (last) this.edit(last);
     return last !== null;
   };
@@ -187,7 +158,7 @@ export class ComposerViewModel extends ViewModel<State> {
     if (this.now.suggestions.length) this.hideSuggestions();
     else if (this.now.worry) this.set({ worry: null });
     else if (this.now.editing) {
-      this.set({ editing: null, text: this.needs.drafts.of(this.needs.conversation.id, this.threadId) });
+      this.write(this.needs.drafts.of(this.needs.conversation.id, this.threadId), { editing: null });
       this.recall();
     } else if (this.now.reply) this.set({ reply: null });
     else return false;
@@ -196,7 +167,8 @@ export class ComposerViewModel extends ViewModel<State> {
 
   /** `sure`: the warning about secrets was read. `at`: later, in milliseconds. */
   readonly send = async (sure = false, at: number | null = null): Promise<void> => {
-    const { text, reply, editing } = this.now;
+    const { reply, editing } = this.now;
+    const { value: text } = this.written;
     const command = readCommand(text);
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
     const compose = composeNow() ?? (await this.firstMarkdown());
@@ -221,7 +193,7 @@ export class ComposerViewModel extends ViewModel<State> {
         await this.lookScheduled();
       } else await this.needs.conversation.send(message, this.threadId);
     } catch (error) {
-      if (at !== null) this.set({ text, problem: explain(error) }); // a message that was not sent at once stays in the timeline, with "retry"
+      if (at !== null) this.write(text, { problem: explain(error) }); // a message that was not sent at once stays in the timeline, with "retry"
     }
   };
 
@@ -241,10 +213,9 @@ export class ComposerViewModel extends ViewModel<State> {
   private clear(): void {
     const had = this.now.editing !== null;
     this.mentions = [];
-    this.typingSince = 0;
-    this.needs.conversation.setTyping(false);
+    this.notice.over();
     const text = had ? this.needs.drafts.of(this.needs.conversation.id, this.threadId) : "";
-    this.set({ text, reply: null, editing: null, suggestions: [], worry: null, problem: null });
+    this.write(text, { reply: null, editing: null, suggestions: NONE, worry: null, problem: null });
     if (had) this.recall();
     else this.needs.drafts.keep(this.needs.conversation.id, this.threadId, "");
   }
@@ -294,6 +265,6 @@ export class ComposerViewModel extends ViewModel<State> {
     this.set({ pasted: null });
     if (pasted === null) return;
     if (as === "file") this.tray.add([new File([pasted], name, { type: "text/plain" })]);
-    else this.put(this.now.text + pasted, this.now.text.length + pasted.length);
+    else this.put(this.written.value + pasted, this.written.value.length + pasted.length);
   };
 }

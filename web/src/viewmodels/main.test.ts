@@ -211,7 +211,7 @@ test("what is dropped on a room of the list waits in its tray; where one may not
   await settled();
   const { composer } = model.snapshot().room!;
   expect(composer!.tray.snapshot().files.map((each) => each.name)).toEqual(["plan.pdf"]);
-  expect(composer!.snapshot().text).toBe("à lire");
+  expect(composer!.text.value).toBe("à lire");
   model.bring("!nowhere", [new File(["x"], "plan.pdf")]);
   expect(model.snapshot()).toMatchObject({ route: { id: "!nowhere" }, notice: { key: "tray.readOnly" } });
 });

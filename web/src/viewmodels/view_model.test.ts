@@ -26,6 +26,16 @@ test("who follows is told of each change, until they stop", () => {
   expect(model.snapshot().value).toBe(3);
 });
 
+test("nobody is told of what is so already", () => {
+  const model = new Model(new FakeClock(), () => {});
+  const told = vi.fn();
+  model.subscribe(told);
+  model.put(0);
+  model.put(1);
+  model.put(1);
+  expect(told).toHaveBeenCalledOnce();
+});
+
 test("after the end nothing changes, nothing is due, and what was owned is undone", async () => {
   const clock = new FakeClock();
   const undone = vi.fn();

@@ -23,9 +23,12 @@ export abstract class ViewModel<S extends object> {
     return this.state.value;
   }
 
-  /** What comes after the end changes nothing any more. */
+  /** What comes after the end changes nothing any more; and what is so already is told to nobody. */
   protected set(change: Partial<S>): void {
-    if (!this.scope.ended) this.state.set({ ...this.state.value, ...change });
+    if (this.scope.ended) return;
+    const { value } = this.state;
+    const isNews = (Object.keys(change) as Array<keyof S>).some((name) => !Object.is(change[name], value[name]));
+    if (isNews) this.state.set({ ...value, ...change });
   }
 
   close(): void {

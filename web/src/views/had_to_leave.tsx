@@ -37,7 +37,7 @@ export function HadToLeave({ model, farewell, back }: { model: RoomViewModel; fa
             <button type="button" className="btn small" onClick={() => void main.write(by.id)}>
               {t("farewell.write", { name: by.name })}
             </button>
-            {composer && <Draft text={composer.snapshot().text} />}
+            {composer && <Draft text={composer.text.value} />}
           </div>
         </div>
       </div>

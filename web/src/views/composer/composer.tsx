@@ -30,7 +30,7 @@ const ScheduleDialog = lazy(() => import("../schedule_dialog").then((each) => ({
 export function Composer({ model, room, details }: { model: ComposerViewModel; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const app = useApp();
-  const { text, reply, editing, suggestions, chosen, named, worry, pasted, problem, scheduled } = useSnapshot(model);
+  const { isBlank, reply, editing, suggestions, chosen, named, worry, pasted, problem, scheduled } = useSnapshot(model);
   const { uploads } = useSnapshot(model.uploads);
   const { enterSends, richText } = useSnapshot(app.preferences);
   const { configuration, connection } = useSnapshot(app);
@@ -38,7 +38,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
   const box = useRef<HTMLDivElement>(null);
   const { files } = useSnapshot(model.tray);
   const { dragging, paste, choices, inputs } = useAttach(model, field, box);
-  const isReady = text.trim() !== "" || files.some((each) => !each.problem);
+  const isReady = !isBlank || files.some((each) => !each.problem);
   const [switched, setSwitched] = useState(false);
   const [recording, setRecording] = useState(false);
   const [scheduling, setScheduling] = useState(false);
@@ -76,7 +76,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
       event.stopPropagation();
       return true;
     }
-    return event.key === "ArrowUp" && text === "" && model.editLast();
+    return event.key === "ArrowUp" && model.editLast();
   };
   const fieldProps = {
     ref: field,
@@ -216,7 +216,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
               type="button"
               className="ib s notphone"
               aria-label={t("composer.mention")}
-              onClick={() => field.current?.insert(text === "" || /\s$/.test(text) ? "@" : " @")}
+              onClick={() => field.current?.insert(/(^|\s)$/.test(model.text.value) ? "@" : " @")}
             >
               <Icon name="at" />
             </button>
@@ -248,7 +248,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
       {scheduling && (
         <Suspense>
           <ScheduleDialog
-            empty={!text.trim()}
+            empty={isBlank}
             onClose={() => setScheduling(false)}
             onChoose={(at) => {
               setScheduling(false);

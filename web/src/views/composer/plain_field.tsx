@@ -11,16 +11,29 @@ interface Props extends FieldProps {
   ref: React.Ref<Field>;
 }
 
-/** Text with markdown's signs as they are typed. */
+/** Browsers that do not make a field as high as its text by themselves have it measured. */
+const GROWS = CSS.supports("field-sizing", "content");
+
+function grow(box: HTMLTextAreaElement): void {
+  if (GROWS) return;
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
+}
+
+/** Text with markdown's signs as they are typed. The field has it, and React is told of no letter. */
 export function PlainField({ id, model, label, active, enterSends, autoFocus, onKey, onPaste, ref }: Props) {
-  const { text, caret } = useSnapshot(model);
+  const { caret } = useSnapshot(model);
   const area = useRef<HTMLTextAreaElement>(null);
 
   useLayoutEffect(() => {
     const box = area.current!;
-    box.style.height = "auto";
-    box.style.height = `${Math.min(box.scrollHeight, window.innerHeight * 0.4)}px`;
-  }, [text]);
+    const show = (text: string): void => {
+      if (box.value !== text) box.value = text; // what did not come from this field
+      grow(box);
+    };
+    show(model.text.value);
+    return model.text.listen(show);
+  }, [model]);
 
   useEffect(() => {
     if (autoFocus) area.current!.focus();
@@ -57,7 +70,6 @@ export function PlainField({ id, model, label, active, enterSends, autoFocus, on
       ref={area}
       className="box"
       rows={1}
-      value={text}
       aria-label={label}
       title={label}
       placeholder={label}

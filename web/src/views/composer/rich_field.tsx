@@ -15,23 +15,24 @@ interface Props extends FieldProps {
 
 /** Text as it will look. What is kept and sent is markdown all the same. */
 export function RichField({ id, model, label, active, enterSends, autoFocus, onKey, onPaste, ref }: Props) {
-  const { text, caret } = useSnapshot(model);
+  const { isEmpty, caret } = useSnapshot(model);
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
-  const written = useRef(text);
+  const written = useRef(model.text.value);
   const [pressed, setPressed] = useState<ReadonlySet<Format>>(new Set());
   const handlers = useRef({ onKey, onPaste });
   handlers.current = { onKey, onPaste };
 
   useEffect(() => {
     const editor: EditorView = new EditorView(place.current!, {
-      state: newState(model.snapshot().text),
+      state: newState(model.text.value),
       handleKeyDown: (_view, event) => handlers.current.onKey(event),
       handlePaste: (_view, event) => event.clipboardData !== null && handlers.current.onPaste(event.clipboardData),
       dispatchTransaction: (transaction) => {
         const state = editor.state.apply(transaction);
         editor.updateState(state);
-        setPressed(new Set((Object.keys(FORMATS) as Format[]).filter((each) => FORMATS[each].on(state))));
+        const on = (Object.keys(FORMATS) as Format[]).filter((each) => FORMATS[each].on(state));
+        setPressed((before) => (on.length === before.size && on.every((each) => before.has(each)) ? before : new Set(on)));
         if (!transaction.docChanged) return;
         written.current = toMarkdown(state.doc);
         model.type(written.current, textBefore(state.doc, state.selection.head));
@@ -44,10 +45,14 @@ export function RichField({ id, model, label, active, enterSends, autoFocus, onK
 
   // what did not come from this field: a draft, an edit, what is left after sending
   useEffect(() => {
-    if (text === written.current) return;
-    written.current = text;
-    view.current!.updateState(newState(text));
-  }, [text]);
+    const show = (text: string): void => {
+      if (text === written.current) return;
+      written.current = text;
+      view.current!.updateState(newState(text));
+    };
+    show(model.text.value);
+    return model.text.listen(show);
+  }, [model]);
 
   useEffect(() => {
     if (caret.turn === 0) return;
@@ -57,7 +62,7 @@ export function RichField({ id, model, label, active, enterSends, autoFocus, onK
   useEffect(() => {
     view.current!.setProps({
       attributes: {
-        class: text === "" ? "box rich blank" : "box rich",
+        class: isEmpty ? "box rich blank" : "box rich",
         role: "textbox",
         "aria-multiline": "true",
         "aria-label": label,
@@ -70,7 +75,7 @@ export function RichField({ id, model, label, active, enterSends, autoFocus, onK
         ...(active ? { "aria-controls": id, "aria-activedescendant": active } : {}),
       },
     });
-  }, [id, label, active, enterSends, text]);
+  }, [id, label, active, enterSends, isEmpty]);
 
   useImperativeHandle(ref, () => {
     const put = (text: string, back: number): void => {

@@ -1,5 +1,6 @@
 import { useTranslation } from "react-i18next";
-import type { ComposerViewModel, Waiting } from "../../viewmodels/composer";
+import type { ComposerViewModel } from "../../viewmodels/composer";
+import type { Waiting } from "../../viewmodels/composer_state";
 import { full } from "../format";
 import { Icon } from "../ui/icon";
 
