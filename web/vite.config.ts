@@ -65,11 +65,55 @@ function compressed(): Plugin {
   };
 }
 
+/** What somebody who has just signed in needs, in this order: the encryption is the largest. */
+const LATER = [
+  "src/matrix/matrix.ts",
+  "matrix_sdk_crypto_wasm_bg",
+  "matrix-sdk-crypto-wasm/index.mjs",
+  "matrix-js-sdk/lib/rust-crypto/index.js",
+  "src/views/room_list.tsx",
+  "src/views/confirm_device.tsx",
+  "src/views/first_run.tsx",
+  "src/views/new_sign_in.tsx",
+  "src/views/room.tsx",
+];
+
+/** Writes into the page which files are fetched while somebody signs in (src/platform/later.ts). */
+const later: Plugin = {
+  name: "later",
+  transformIndexHtml: {
+    order: "post",
+    handler(_html, { bundle = {}, chunk: page }) {
+      const all = Object.values(bundle);
+      const withImports = (name: string, found = new Set<string>()): Set<string> => {
+        const chunk = bundle[name];
+        if (chunk?.type !== "chunk" || found.has(name)) return found;
+        found.add(name);
+        for (const each of chunk.viteMetadata?.importedCss ?? []) found.add(each);
+        for (const each of chunk.imports) withImports(each, found);
+        return found;
+      };
+      const atOnce = page ? withImports(page.fileName) : new Set<string>();
+      const names = LATER.flatMap((wanted) => {
+        const found = all.find((each) =>
+          each.type === "chunk"
+            ? each.facadeModuleId?.endsWith(wanted) || each.moduleIds.some((id) => id.endsWith(wanted))
+            : each.fileName.includes(wanted),
+        );
+        if (!found) throw new Error(`nothing is built of ${wanted}`);
+        return found.type === "chunk" ? [...withImports(found.fileName)] : [found.fileName];
+      });
+      const content = [...new Set(names)].filter((each) => !atOnce.has(each)).map((each) => `/${each}`);
+      return [{ tag: "meta", attrs: { name: "later", content: content.join(" ") }, injectTo: "head" }];
+    },
+  },
+};
+
 const VERSION = /^version = "([^"]+)"/m.exec(readFileSync("../pyproject.toml", "utf8"))?.[1];
 
 export default defineConfig({
   define: { "import.meta.env.VERSION": JSON.stringify(VERSION) },
-  plugins: [react(), licences(), compressed()],
+  plugins: [react(), later, licences(), compressed()],
   worker: { format: "es", plugins: () => [noted] },
   build: {
     outDir: OUT,

@@ -75,6 +75,7 @@ async def act(play: str, *arguments: str) -> None:
         "hands",
         "settings",
         "phone",
+        "first_load",
         "trust",
         "second_device",
         "search",

@@ -8,6 +8,7 @@ import "../styles/hands.css";
 import { I18nProvider } from "react-aria-components/I18nProvider";
 import { useTranslation } from "react-i18next";
 import { browserLanguage, changeLanguage, showAdminText, startText } from "../i18n/text";
+import { fetchLater } from "../platform/later";
 import { announceLook } from "../platform/look";
 import { AppViewModel } from "../viewmodels/app";
 import { type Choices, Preferences } from "../viewmodels/preferences";
@@ -45,7 +46,7 @@ function Root({ model }: { model: AppViewModel }) {
 
 async function begin(): Promise<void> {
   show(preferences.snapshot());
-  await startText(preferences.snapshot().language);
+  const words = startText(preferences.snapshot().language);
   let { language } = preferences.snapshot();
   preferences.subscribe(() => {
     const choices = preferences.snapshot();
@@ -64,6 +65,8 @@ async function begin(): Promise<void> {
     document.documentElement.style.setProperty("--brand", rules?.me.colour ?? brand.colour);
     if (!document.title.includes(brand.name)) document.title = brand.name;
   });
+  const started = model.start(); // what the server is asked for waits for no words
+  await words;
   addEventListener("pagehide", () => void model.drafts.write());
   createRoot(document.getElementById("root")!).render(<Root model={model} />);
   if ("serviceWorker" in navigator) {
@@ -72,7 +75,8 @@ async function begin(): Promise<void> {
       if (event.data?.room) model.openRoom(event.data.room);
     });
   }
-  await model.start();
+  await started;
+  if (model.snapshot().stage.name === "sign-in") fetchLater();
 }
 
 void begin();

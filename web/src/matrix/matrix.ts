@@ -59,6 +59,11 @@ const QUIET: Logger = {
 
 const BARRED: Record<string, Barred> = { M_USER_LOCKED: "locked", ORG_MATRIX_EXPIRED_ACCOUNT: "expired" };
 
+/** Fetches and compiles what encrypts, while the account is still being asked for. What went wrong is said when it is needed. */
+export async function prepareEncryption(): Promise<void> {
+  await import("@matrix-org/matrix-sdk-crypto-wasm").then(({ initAsync }) => initAsync()).catch(() => {});
+}
+
 export class Matrix implements SignedIn {
   readonly accountDataChanged = new Signal();
   readonly people: People;
@@ -182,6 +187,7 @@ export class Matrix implements SignedIn {
   async open(): Promise<void> {
     const { client, session } = this;
     await pause(0); // what is at hand is drawn first
+    void client.getVersions().catch(() => {}); // the SDK asks, and waits for it, once the encryption is there
     await this.store.startup();
     const storageKey = await cryptoStoreKey();
     await client.initRustCrypto({ cryptoDatabasePrefix: `chappe-crypto-${session.userId}`, storageKey });

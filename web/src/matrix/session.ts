@@ -26,6 +26,8 @@ interface Metadata {
 
 interface Attempt {
   state: string;
+  /** Where the tokens are: not asked for again on the way back. Attempts of an earlier version have to. */
+  server?: Pick<Metadata, "token_endpoint" | "revocation_endpoint">;
   verifier: string;
   clientId: string;
   deviceId: string;
@@ -87,7 +89,13 @@ export async function beginSignIn(address: string, name: string, language: strin
   const server = await metadata().catch(() => Promise.reject(new SignInError("offline")));
   const clientId = await register(server, name);
   const kept = await load<Kept>(KEPT).catch(() => undefined);
-  const attempt: Attempt = { state: random(16), verifier: random(32), clientId, deviceId: kept?.deviceId ?? deviceId() };
+  const attempt: Attempt = {
+    state: random(16),
+    server: { token_endpoint: server.token_endpoint, revocation_endpoint: server.revocation_endpoint },
+    verifier: random(32),
+    clientId,
+    deviceId: kept?.deviceId ?? deviceId(),
+  };
   localStorage.setItem(ATTEMPT, JSON.stringify(attempt));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(attempt.verifier));
   const challenge = base64url(new Uint8Array(digest));
@@ -116,7 +124,7 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
   localStorage.removeItem(ATTEMPT);
   if (attempt === null || attempt.state !== query.get("state")) throw new SignInError("expired");
   if (query.has("error")) throw new SignInError(query.get("error") === "access_denied" ? "refused" : "other");
-  const server = await metadata();
+  const server = attempt.server ?? (await metadata());
   const tokens = await ask(server.token_endpoint, {
     grant_type: "authorization_code",
     code: query.get("code")!,
@@ -143,7 +151,7 @@ export async function finishSignIn(query: URLSearchParams): Promise<Session> {
     revocationEndpoint: server.revocation_endpoint,
   };
   await saveSession(session);
-  await nameDevice(session);
+  void nameDevice(session); // nobody waits for it
   return session;
 }
 

@@ -34,7 +34,17 @@ async function load(): Promise<Session | undefined> {
   return session;
 }
 
-const loadSdk = (): Promise<typeof import("./matrix")> => import("./matrix");
+/** Whoever comes back from signing in needs the SDK too: it is read while the server is asked who they are. */
+function finish(query: URLSearchParams): Promise<Session> {
+  if (query.has("code")) loadSdk().catch(() => {});
+  return finishSignIn(query);
+}
+
+async function loadSdk(): Promise<typeof import("./matrix")> {
+  const sdk = await import("./matrix");
+  void sdk.prepareEncryption();
+  return sdk;
+}
 
 /** Opens an account. `ended`: the session is no more. */
 async function start(session: Session, known: Configuration, ended: (why: Ended) => void, words: Words): Promise<SignedIn> {
@@ -52,7 +62,7 @@ export const sessions = {
   configuration,
   load,
   isWayBack,
-  finish: finishSignIn,
+  finish,
   hold: holdSession,
   bringThere,
   hearOfPlaces,

@@ -1,6 +1,7 @@
 /// <reference lib="webworker" />
 /** Keeps the client usable without a network, shows what is pushed, takes what other applications share. */
 
+import type { Later } from "./later";
 import { isForeign, keepShared, CACHE as SHARED } from "./share_in";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -51,14 +52,43 @@ async function freshOrKept(request: Request): Promise<Response> {
   }
 }
 
-/** Files whose names change with their contents. */
+/** Files whose names change with their contents. What is on its way is not asked for again. */
 async function keptOrFresh(request: Request): Promise<Response> {
+  await coming.get(request.url)?.catch(() => {});
+  return find(request);
+}
+
+async function find(request: Request): Promise<Response> {
   const cache = await caches.open(SHELL);
   const kept = await cache.match(request);
   if (kept) return kept;
   const answer = await fetch(request);
   if (answer.ok) await cache.put(request, answer.clone());
   return answer;
+}
+
+/** What is fetched before anybody needs it, by address. */
+const coming = new Map<string, Promise<unknown>>();
+
+self.addEventListener("message", (event) => {
+  const { later = [] } = (event.data ?? {}) as Partial<Later>;
+  const urls = later.map((each) => new URL(each, self.location.origin));
+  const own = urls.filter((each) => each.origin === self.location.origin && each.pathname.startsWith("/assets/"));
+  event.waitUntil(fetchAhead(own.map((each) => each.href)));
+});
+
+/** Two at a time: whoever signs in meanwhile has the rest of the network. */
+async function fetchAhead(urls: string[]): Promise<void> {
+  const left = [...urls];
+  const next = async (): Promise<void> => {
+    for (let url = left.shift(); url; url = left.shift()) {
+      const one = find(new Request(url, { priority: "low" }));
+      coming.set(url, one);
+      await one.catch(() => {}); // it is fetched when it is needed
+      coming.delete(url);
+    }
+  };
+  await Promise.all([next(), next()]);
 }
 
 async function share(request: Request): Promise<Response> {

@@ -21,6 +21,7 @@ const SESSION: Session = {
 }; // biome-ignore format: one line
 
 interface Given {
+  sessions?: Partial<Sessions>;
   configuration?: Configuration | null;
   session?: Session | null;
   query?: string;
@@ -116,6 +117,7 @@ async function begun(given: Given = {}) {
       world.later = true;
     },
     wasPutOff: () => world.later,
+    ...given.sessions,
   };
   let hash = given.hash ?? "#/";
   const page = {
@@ -210,6 +212,26 @@ describe("beginning", () => {
   ])("on the way back from signing in, which %s", async (_name, given, expected) => {
     const { model, hash } = await begun({ session: null, ...given });
     expect([problemOf(model), hash()]).toEqual([expected, "#/"]);
+  });
+
+  test("on the way back the server is asked who it is before anything has come, and never again with the same code", async () => {
+    const asked: string[] = [];
+    const answers = [null, CONFIGURATION];
+    const sessions: Partial<Sessions> = {
+      configuration: async () => {
+        asked.push("configuration");
+        return answers.shift() ?? null;
+      },
+      finish: async () => {
+        asked.push("who");
+        return SESSION;
+      },
+    };
+    const { model, stage } = await begun({ session: null, query: "state=s&code=c", sessions });
+    expect([asked, stage()]).toEqual([["who", "configuration"], "unreachable"]);
+    await model.start();
+    await settled();
+    expect([asked, stage()]).toEqual([["who", "configuration", "configuration"], "main"]);
   });
 
   test("an address is brought along to the form", async () => {

@@ -50,7 +50,7 @@ export interface Page extends Surroundings, Surface {
   takeShared: () => Promise<Shared | null>;
 }
 
-/** A view model that lives with a part of the page, of an account. */
+/** A view model of an account, that lives with a part of the page. */
 export type Made<V, Given extends unknown[]> = new (matrix: SignedIn, ...given: Given) => V;
 
 export class AppViewModel extends ViewModel<AppState> {
@@ -59,6 +59,7 @@ export class AppViewModel extends ViewModel<AppState> {
   private session: Session | null = null;
   private pictures: MediaViewModel | null = null;
   private isSynced = false;
+  private coming: Promise<Session> | null = null; // of somebody who comes back from signing in
 
   constructor(
     private readonly page: Page,
@@ -78,26 +79,26 @@ export class AppViewModel extends ViewModel<AppState> {
   }
 
   // ------------------------------------------------------------------------------------------------------- beginning
-
   /** Begins: with a session, with the way back from signing in, or with the sign-in form. */
   readonly start = async (): Promise<void> => {
     this.turn({ name: "loading" });
-    const [configuration, session] = await Promise.all([
-      this.sessions.configuration(),
-      this.sessions.load().catch(() => undefined),
-    ]);
+    const { query } = this.page;
+    if (this.sessions.isWayBack(query)) this.coming ??= this.sessions.finish(query); // once: the code is good for one time
+    this.coming?.catch(() => {}); // `cameBack` says what went wrong
+    const kept = this.coming ? undefined : this.sessions.load().catch(() => undefined);
+    const [configuration, session] = await Promise.all([this.sessions.configuration(), kept]);
     if (!configuration) return this.turn({ name: "unreachable" });
     this.set({ configuration });
-    if (this.sessions.isWayBack(this.page.query)) return this.cameBack(configuration);
+    if (this.coming) return this.cameBack(configuration, this.coming);
     if (session) return this.open(session, configuration);
-    const form = this.askSignIn(configuration, null, this.page.query.get("address") ?? "");
-    if (this.page.query.get("enter")) void form.submit(); // an account was made in this browser just now
+    const form = this.askSignIn(configuration, null, query.get("address") ?? "");
+    if (query.get("enter")) void form.submit(); // an account was made in this browser just now
   };
 
-  private async cameBack(configuration: Configuration): Promise<void> {
+  private async cameBack(configuration: Configuration, coming: Promise<Session>): Promise<void> {
     this.page.setHash("#/", true);
     try {
-      await this.open(await this.sessions.finish(this.page.query), configuration);
+      await this.open(await coming, configuration);
     } catch (error) {
       this.askSignIn(configuration, error instanceof SignInError ? error.reason : "other");
     }
