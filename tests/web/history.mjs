@@ -108,7 +108,7 @@ await play({
     await sophie.reload();
     await sophie.getByRole("button", { name: "Inviter", exact: true }).waitFor();
     const dialog = await invite(sophie, "Ines", /^Depuis un moment/);
-    await dialog.getByLabel("Depuis", { exact: true }).fill("2036-01-01T00:00");
+    await dialog.getByLabel("Depuis", { exact: true }).fill("1er janvier 2036 à 0 h");
     await dialog.getByText("Choisissez un moment passé").first().waitFor();
     await dialog.getByLabel("Depuis", { exact: true }).fill(minute(since));
     await look(sophie, "past-since-phone");

@@ -109,6 +109,33 @@ await play({
     await claire.getByTestId("composer").press("Enter");
     await sees(mehdi, "texte.txt");
   },
+  async "emoji by their groups, by words of either language, by keys; those that one uses first"() {
+    const picker = claire.getByRole("dialog", { name: "Insérer un émoji" });
+    const opened = async () => {
+      await claire.getByTestId("composer").press("Escape");
+      await claire.locator("main").getByRole("button", { name: "Insérer un émoji", exact: true }).click();
+      await picker.getByRole("tab", { name: "Visages et émotions" }).waitFor();
+    };
+    await opened();
+    await picker.getByRole("tab", { name: "Visages et émotions", selected: true }).focus();
+    await claire.keyboard.press("ArrowRight");
+    await picker.getByRole("tabpanel", { name: "Personnes et gestes" }).getByRole("button", { name: "pouce levé" }).waitFor();
+    await look(claire, "emoji");
+    await picker.getByLabel("Chercher un émoji").fill("rocket");
+    await picker.getByText(/^\d+\sémojis?$/).waitFor();
+    await picker.getByLabel("Chercher un émoji").fill("fusee");
+    await claire.keyboard.press("ArrowDown");
+    await claire.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "fusée");
+    await claire.keyboard.press("Enter");
+    await picker.waitFor({ state: "detached" });
+    await claire.getByTestId("composer").press("Enter");
+    await sees(mehdi, "🚀");
+    await opened();
+    await picker.getByRole("tab", { name: "Les plus utilisés", selected: true }).waitFor();
+    await picker.getByRole("button", { name: "fusée" }).waitFor();
+    await claire.keyboard.press("Escape");
+    await picker.waitFor({ state: "detached" });
+  },
   async "mentions, emoji and commands are completed"() {
     await mehdi.keyboard.press("Escape");
     await mehdi.getByRole("link", { name: "Forums" }).click();

@@ -55,7 +55,7 @@ await play({
     assert((await hits(sophie).first().innerText()).includes("digues-2027.txt"), "the file is not found by its name");
     await filter(sophie, "Quoi").selectOption("all");
     await filter(sophie, "Quand").selectOption("between");
-    await filter(sophie, "Au (inclus)").fill("2020-01-01");
+    await filter(sophie, "Au (inclus)").fill("1/1/2020");
     await sophie.getByText("Rien n’a été trouvé").waitFor();
     await counted(sophie, "0 résultat");
     await look(sophie, "search-none");

@@ -48,8 +48,14 @@ await play({
     await sophie.getByRole("button", { name: "Ajouter" }).click();
     await sophie.getByRole("button", { name: "Retirer le mot-clé Saône" }).waitFor();
     await sophie.getByRole("switch", { name: "Ne rien faire sonner pendant ces heures" }).click();
-    await sophie.getByLabel("De", { exact: true }).fill("20:15");
+    const from = sophie.getByLabel("De", { exact: true });
+    await from.fill("25 h");
+    await from.press("Tab");
+    await sophie.getByText(/^Cette heure n’est pas comprise/).waitFor();
+    await from.fill("20 h 15");
+    await from.press("Enter");
     await sophie.getByText("Enregistré").waitFor();
+    assert((await from.inputValue()) === "20 h 15", `written otherwise: ${await from.inputValue()}`);
     await look(sophie, "settings-notifications");
     await sophie.evaluate(() => {
       window.told = [];

@@ -108,6 +108,11 @@ test("the SDK is loaded with the account, not with the page", () => {
   expect(loads.size).toBeGreaterThan(30);
 });
 
+test("dates and times are written as the client's language says, in one field: the browser's follow the browser's language", () => {
+  const native = /type=["'{][^>\n]*\b(?:date|time|month|week)\b|["']datetime-local["']/;
+  expect(all.filter(({ text }) => native.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
 test("views ask view models only: of the adapter they know types", () => {
   const wrong = all.flatMap(({ path, text }) => {
     if (!path.startsWith("views/")) return [];

@@ -27,5 +27,16 @@ export const pause = (ms: number, by: Clock = clock): Promise<void> => new Promi
 /** Midnight at the beginning of the day of `ts`, where this browser is. */
 export const dayOf = (ts: number): number => new Date(ts).setHours(0, 0, 0, 0);
 
-/** "2026-11-29", in the time of Greenwich: what fields of a date take. */
-export const isoDay = (ts: number): string => new Date(ts).toISOString().slice(0, 10);
+const two = (value: number): string => String(value).padStart(2, "0");
+
+/** "2026-11-29", where this browser is. */
+export const isoDay = (ts: number): string => {
+  const at = new Date(ts);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+};
+
+/** "2026-11-29T15:30", where this browser is. */
+export const isoMinute = (ts: number): string => {
+  const at = new Date(ts);
+  return `${isoDay(ts)}T${two(at.getHours())}:${two(at.getMinutes())}`;
+};

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { FakeClock } from "../../tests/fakes";
-import { dayOf, isoDay, pause } from "./clock";
+import { dayOf, isoDay, isoMinute, pause } from "./clock";
 import { Scope } from "./scope";
 import { Signal } from "./signal";
 import { Source } from "./stream";
@@ -69,5 +69,6 @@ test("a pause, a day, a date", async () => {
   expect(done).toHaveBeenCalledOnce();
   const noon = new Date(2026, 10, 29, 12).getTime();
   expect(dayOf(noon)).toBe(new Date(2026, 10, 29).getTime());
-  expect(isoDay(Date.UTC(2026, 10, 29))).toBe("2026-11-29");
+  expect(isoDay(new Date(2026, 10, 29, 0, 10).getTime())).toBe("2026-11-29"); // where one is, not in Greenwich
+  expect(isoMinute(new Date(2026, 10, 29, 23, 50).getTime())).toBe("2026-11-29T23:50");
 });

@@ -2,7 +2,7 @@
 
 import type { Past } from "../matrix/history_sharing";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
-import { clock as browser, type Clock, isoDay } from "../platform/clock";
+import { clock as browser, type Clock, isoDay, isoMinute } from "../platform/clock";
 import { type Chosen, CreateRoomViewModel } from "./create_room";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
@@ -48,13 +48,6 @@ const DAY = 86_400_000;
 
 /** Keys go to devices: to whoever has an account, and is no guest. */
 const mayBeGiven = ({ id, whose }: Recipient): boolean => id !== null && !(typeof whose === "object" && whose?.guest);
-
-/** As fields of date and time have it, where one is. */
-function isoMinute(ts: number): string {
-  const at = new Date(ts);
-  const two = (number: number): string => String(number).padStart(2, "0");
-  return `${isoDay(ts)}T${two(at.getHours())}:${two(at.getMinutes())}`;
-}
 
 export class InvitingViewModel extends ActingViewModel<State> {
   /** The field in which people are chosen. */

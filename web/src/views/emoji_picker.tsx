@@ -35,22 +35,24 @@ export function EmojiPicker({ onPick }: { onPick: (emoji: string) => void }) {
   const into = (): void => grid.current?.querySelector("button")?.focus();
   return (
     <div className="picker">
-      <input
-        className="input"
-        autoFocus={!isTouched()}
-        aria-label={t("emoji.search")}
-        title={t("emoji.search")}
-        placeholder={t("emoji.search")}
-        value={asked}
-        onChange={(event) => model.ask(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.nativeEvent.isComposing) return;
-          if (event.key === "Enter" && shown[0]) pick(shown[0].emoji);
-          if (event.key !== "ArrowDown") return;
-          event.preventDefault();
-          into();
-        }}
-      />
+      <div className="input">
+        <Icon name="search" size={18} />
+        <input
+          autoFocus={!isTouched()}
+          aria-label={t("emoji.search")}
+          title={t("emoji.search")}
+          placeholder={t("emoji.search")}
+          value={asked}
+          onChange={(event) => model.ask(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.nativeEvent.isComposing) return;
+            if (event.key === "Enter" && shown[0]) pick(shown[0].emoji);
+            if (event.key !== "ArrowDown") return;
+            event.preventDefault();
+            into();
+          }}
+        />
+      </div>
       <div className="shelves" role="tablist" aria-label={t("emoji.groups")} onKeyDown={(event) => onArrows(event, "row")}>
         {shelves.map((each) => (
           <button

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import "../styles/saved.css";
 import type { SavedMessage } from "../matrix/types";
-import { clock } from "../platform/clock";
+import { clock, isoMinute } from "../platform/clock";
 import { reminderTimes } from "../viewmodels/reminder_times";
 import type { Kept } from "../viewmodels/saved";
 import { day, full, time } from "./format";
@@ -15,6 +15,7 @@ import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Empty, Problem } from "./ui/parts";
+import { WhenField } from "./ui/when_field";
 import { useApp, useMain, useMedia, useSnapshot } from "./use";
 
 export function Saved() {
@@ -212,13 +213,7 @@ function TimeDialog({ entry, onClose }: { entry: SavedMessage; onClose: () => vo
         />
       }
     >
-      <div className="field">
-        <label htmlFor="remind-at">{t("saved.when")}</label>
-        <div className="input">
-          <Icon name="cal" size={18} />
-          <input id="remind-at" type="datetime-local" value={when} onChange={(event) => setWhen(event.target.value)} />
-        </div>
-      </div>
+      <WhenField what="moment" label={t("saved.when")} value={when} onValue={setWhen} min={isoMinute(clock.now())} isFirst />
     </Dialog>
   );
 }

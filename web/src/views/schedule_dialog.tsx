@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { choices, isPossible } from "../viewmodels/schedule";
 import { full } from "./format";
 import { Dialog, DialogActions } from "./ui/dialog";
+import { WhenField } from "./ui/when_field";
 
 export function ScheduleDialog({
   empty,
@@ -39,22 +40,14 @@ export function ScheduleDialog({
           </li>
         ))}
       </ul>
-      <div className="field mt4">
-        <label htmlFor="when">{t("schedule.when")}</label>
-        <div className="input">
-          <input
-            id="when"
-            type="datetime-local"
-            value={typed}
-            onChange={(event) => setTyped(event.target.value)}
-            aria-invalid={wrong}
-          />
-        </div>
-        {wrong && (
-          <p className="hint bad" role="alert">
-            {t("schedule.wrong")}
-          </p>
-        )}
+      <div className="mt4">
+        <WhenField
+          what="moment"
+          label={t("schedule.when")}
+          value={typed}
+          onValue={setTyped}
+          error={wrong ? t("schedule.wrong") : null}
+        />
       </div>
     </Dialog>
   );

@@ -12,6 +12,7 @@ import "../styles/search.css";
 import { Marked } from "./panels/found";
 import { Icon } from "./ui/icon";
 import { Empty, SearchBox } from "./ui/parts";
+import { WhenInput } from "./ui/when_field";
 import { useApp, useMade, useMain, useSnapshot } from "./use";
 
 const ICONS: Record<Hit["kind"], IconName> = { text: "chat", image: "image", video: "video", sound: "mic", document: "doc" };
@@ -110,24 +111,24 @@ function Filters({ model }: { model: SearchPageViewModel }) {
         <>
           <Labelled label={t("search.since")}>
             {(id) => (
-              <input
+              <WhenInput
+                what="date"
                 id={id}
-                type="date"
                 value={since}
                 max={until || latest}
-                onChange={(event) => model.choose({ since: event.target.value })}
+                onValue={(day) => model.choose({ since: day })}
               />
             )}
           </Labelled>
           <Labelled label={t("search.until")}>
             {(id) => (
-              <input
+              <WhenInput
+                what="date"
                 id={id}
-                type="date"
                 value={until}
                 min={since}
                 max={latest}
-                onChange={(event) => model.choose({ until: event.target.value })}
+                onValue={(day) => model.choose({ until: day })}
               />
             )}
           </Labelled>

@@ -8,6 +8,7 @@ import { Shape, useStatuses } from "./status";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Field, Problem, Switch } from "./ui/parts";
+import { WhenInput } from "./ui/when_field";
 import { useMain, useSnapshot } from "./use";
 
 export function StatusDialog({ onClose }: { onClose: () => void }) {
@@ -111,15 +112,14 @@ function End({ draft, change, isWrong }: { draft: Draft; change: (part: Partial<
         ))}
       </select>
       {draft.end === "other" && (
-        <div className="input mt2">
-          <Icon name="cal" size={18} />
-          <input
-            type="datetime-local"
-            aria-label={t("status.when")}
-            title={t("status.when")}
-            aria-invalid={isWrong || undefined}
+        <div className="mt2">
+          <WhenInput
+            what="moment"
+            name={t("status.when")}
             value={draft.other}
-            onChange={(event) => change({ other: event.target.value })}
+            onValue={(other) => change({ other })}
+            error={isWrong ? t("schedule.wrong") : null}
+            isTold
           />
         </div>
       )}

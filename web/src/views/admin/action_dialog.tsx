@@ -5,14 +5,16 @@ import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
 import { filled, isMissing, PEOPLE, SWITCHES, switchedBy, valuesOf } from "../../viewmodels/admin_action";
 import { FIELDS, isCritical, isGrave } from "../../viewmodels/admin_views";
 import { CreateRoomViewModel } from "../../viewmodels/create_room";
+import type { When } from "../../viewmodels/dates";
 import { secondFactorPage } from "../../viewmodels/server_pages";
 import { PeopleField } from "../people_field";
 import { Dialog } from "../ui/dialog";
 import { Field, Problem, Switch } from "../ui/parts";
+import { WhenField } from "../ui/when_field";
 import { useMade, useSnapshot } from "../use";
 import { Detail } from "./cell";
 
-const TYPES: Record<string, string> = { ends_ts: "date", at_ts: "datetime-local", guest_days: "number" };
+const TIMES: Record<string, When> = { ends_ts: "date", at_ts: "moment" };
 
 /** Asks for what an action needs; what is critical needs a code, or a colleague. */
 export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel; wanted: Wanted; onClose: () => void }) {
@@ -102,11 +104,19 @@ export function ActionDialog({ model, wanted, onClose }: { model: AdminViewModel
                 onChange={(event) => setGiven({ ...given, [each]: event.target.value })}
               />
             </label>
+          ) : TIMES[each] ? (
+            <WhenField
+              key={each}
+              what={TIMES[each]}
+              label={t(`admin.field.${each}`)}
+              value={given[each] ?? ""}
+              onValue={(iso) => setGiven({ ...given, [each]: iso })}
+            />
           ) : (
             <Field
               key={each}
               label={t(`admin.field.${each}`)}
-              type={TYPES[each] ?? "text"}
+              type={each === "guest_days" ? "number" : "text"}
               value={given[each] ?? ""}
               onText={(text) => setGiven({ ...given, [each]: text })}
               readOnly={each === "name" && action === "set_organisation" && row !== null}

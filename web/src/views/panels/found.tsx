@@ -12,6 +12,7 @@ import { day, full } from "../format";
 import { asOneStop } from "../hands/one_stop";
 import { Icon } from "../ui/icon";
 import { Empty, Skeleton } from "../ui/parts";
+import { WhenInput } from "../ui/when_field";
 import { useMade, useMain, useOwned, useSnapshot } from "../use";
 
 /** Messages found in this room, and jumping to a day. */
@@ -35,15 +36,14 @@ export function SearchInRoom({ room, timeline }: { room: RoomViewModel; timeline
       </div>
       <div className="field mt3">
         <label htmlFor="jump">{t("search.day")}</label>
-        <div className="input">
-          <Icon name="cal" size={18} />
-          <input
-            id="jump"
-            type="date"
-            max={isoDay(clock.now())}
-            onChange={(event) => event.target.valueAsDate && void timeline.jumpToDay(new Date(`${event.target.value}T00:00`))}
-          />
-        </div>
+        <WhenInput
+          what="date"
+          id="jump"
+          value=""
+          when="done"
+          max={isoDay(clock.now())}
+          onValue={(day) => day && void timeline.jumpToDay(new Date(`${day}T00:00`))}
+        />
       </div>
       <div className="row g2 mt3 wrap">
         <button type="button" className="btn small" onClick={() => void timeline.jumpToDay(new Date(0))}>

@@ -7,6 +7,7 @@ import { PeopleField } from "../people_field";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, Problem } from "../ui/parts";
+import { WhenField } from "../ui/when_field";
 import { useMain, useOwned, useSnapshot } from "../use";
 import { PastChoices } from "./past_choices";
 
@@ -68,14 +69,14 @@ export function InviteDialog({ room, present, guests, onInvited, onClose }: Prop
             required
             maxLength={500}
           />
-          <Field
+          <WhenField
+            what="date"
             label={t("invite.ends")}
             hint={
               ends ? t("guests.until", { date: date(noon(ends)) }) : last && t("invite.endsHint", { date: date(noon(last)) })
             }
-            type="date"
             value={ends}
-            onText={model.setEnds}
+            onValue={model.setEnds}
             min={first}
             max={last}
           />

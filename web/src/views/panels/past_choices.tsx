@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { InvitingViewModel, PastChoice } from "../../viewmodels/inviting";
 import { Icon } from "../ui/icon";
-import { Field } from "../ui/parts";
+import { WhenField } from "../ui/when_field";
 import { useSnapshot } from "../use";
 
 const CHOICES: PastChoice[] = ["none", "since", "all"];
@@ -33,12 +33,12 @@ export function PastChoices({ model }: { model: InvitingViewModel }) {
           </label>
         ))}
         {past === "since" && (
-          <Field
+          <WhenField
+            what="moment"
             label={t("past.moment")}
-            type="datetime-local"
             value={since}
             max={model.latest}
-            onText={model.setSince}
+            onValue={model.setSince}
             error={missing === "since" ? t("invite.missing.since") : null}
           />
         )}

@@ -4,6 +4,7 @@ import type { QuietHours } from "../../matrix/account";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { Icon } from "../ui/icon";
 import { Switch } from "../ui/parts";
+import { WhenField } from "../ui/when_field";
 import { useApp, useMain, useSnapshot } from "../use";
 
 const NIGHT: QuietHours = {
@@ -97,24 +98,20 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
       />
       {hours.enabled && (
         <div className="row g4 wrap">
-          <label className="row g2">
-            {t("quiet.from")}
-            <input
-              type="time"
-              className="input auto"
-              value={hours.start}
-              onChange={(event) => event.target.value && setHours({ start: event.target.value })}
-            />
-          </label>
-          <label className="row g2">
-            {t("quiet.to")}
-            <input
-              type="time"
-              className="input auto"
-              value={hours.end}
-              onChange={(event) => event.target.value && setHours({ end: event.target.value })}
-            />
-          </label>
+          <WhenField
+            what="time"
+            label={t("quiet.from")}
+            value={hours.start}
+            when="done"
+            onValue={(start) => start && setHours({ start })}
+          />
+          <WhenField
+            what="time"
+            label={t("quiet.to")}
+            value={hours.end}
+            when="done"
+            onValue={(end) => end && setHours({ end })}
+          />
           <Switch
             label={t("quiet.mentions")}
             on={hours.allow_highlights}
