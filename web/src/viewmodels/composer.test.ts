@@ -67,6 +67,7 @@ async function opened({
       drafts,
       details: () => details({ kind, level }),
       people: async () => [ANNE],
+      callsAll: () => true,
       emoji: async () => [{ emoji: "🐶", name: "chien" }],
       named: async (word) => (word === "chien" ? "🐶" : null),
       choose: async (file) => ({

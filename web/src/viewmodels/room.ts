@@ -12,6 +12,7 @@ import { matrixLink, ownLink } from "./links";
 import type { Preferences } from "./preferences";
 import { RoomSettings } from "./room_settings";
 import { SelectionViewModel } from "./selection";
+import { othersOf } from "./suggestions";
 import { TimelineViewModel } from "./timeline";
 import { ViewModel } from "./view_model";
 
@@ -111,7 +112,7 @@ export class RoomViewModel extends ViewModel<State> {
     return this.matrix.agency.higher(this.now.details?.level ?? null);
   }
 
-  /** Whether the room lets one give orders that ask for an answer, and begin a playbook. */
+  /** Whether the room lets one call all of it: give orders that ask for an answer, begin a playbook. */
   get mayOrder(): boolean {
     return this.conversation.orders.may();
   }
@@ -164,10 +165,8 @@ export class RoomViewModel extends ViewModel<State> {
         conversation: this.conversation,
         drafts: this.drafts,
         details: () => this.now.details,
-        people: async () =>
-          (await this.conversation.members.list()).filter(
-            (each) => each.membership === "join" && each.id !== this.matrix.userId,
-          ),
+        people: async () => othersOf(await this.conversation.members.list(), this.matrix.userId),
+        callsAll: () => this.mayOrder,
         emoji: findEmoji,
         named: emojiNamed,
         choose,

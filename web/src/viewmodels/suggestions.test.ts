@@ -4,6 +4,7 @@ import { suggestionsFor } from "./suggestions";
 
 const needs = {
   people: async () => Array.from({ length: 12 }, (_, at) => person(`@${at}:a`, at < 10 ? `Anne ${at}` : `Salomé ${at}`)),
+  callsAll: () => true,
   named: async (word: string) => (word === "pouce_levé" ? "👍" : null),
   emoji: async (word: string) => Array.from({ length: 12 }, (_, at) => ({ emoji: `${at}`, name: `${word} ${at}` })),
 };
@@ -19,6 +20,11 @@ test("at most eight people, and the whole room where its word is begun", async (
   expect(await keys("@sal")).toEqual(["@10:a", "@11:a", "@room"]);
   expect(await keys("@roo")).toEqual(["@room"]);
   expect(await keys("@")).not.toContain("@room");
+});
+
+test("who may not call the whole room is not offered to", async () => {
+  const offered = await suggestionsFor("@roo", { ...needs, callsAll: () => false });
+  expect(offered).toEqual([]);
 });
 
 test("an emoji whose name was written to its end, and nothing where no emoji is called so", async () => {

@@ -1,6 +1,6 @@
 /** What is offered while somebody types: people, pictures, commands. */
 
-import type { Person } from "../matrix/types";
+import type { Member, Person } from "../matrix/types";
 import { COMMANDS, matching, wanted } from "./words";
 
 export type Suggestion =
@@ -14,12 +14,18 @@ export type Suggestion =
 /** Where they come from. */
 export interface Sources {
   people: () => Promise<Person[]>;
+  /** Whether the room lets one call all of it: from others it would reach nobody. */
+  callsAll: () => boolean;
   emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
   /** The emoji of ":its_name:". */
   named: (word: string) => Promise<string | null>;
 }
 
 const MOST = 8;
+
+/** Those of a room who may be called: who is there, and is somebody else. */
+export const othersOf = (members: Member[], me: string): Member[] =>
+  members.filter((each) => each.membership === "join" && each.id !== me);
 
 /** What the word before the caret may become. */
 export async function suggestionsFor(before: string, needs: Sources): Promise<Suggestion[]> {
@@ -37,7 +43,7 @@ export async function suggestionsFor(before: string, needs: Sources): Promise<Su
     (person): Suggestion => ({ kind: "person", key: person.id, person }),
   );
   const whole: Suggestion[] =
-    word.word && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
+    word.word && needs.callsAll() && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
       ? [{ kind: "room", key: "@room" }]
       : [];
   return [...people, ...whole].slice(0, MOST);
