@@ -11,6 +11,13 @@ const press = (role, name) => async () => {
   await anne.keyboard.press("Enter");
 };
 
+/** The first thing on a screen leads to its content, past the rest. */
+async function passes(page) {
+  await page.getByRole("link", { name: "Aller au contenu" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("main:focus").waitFor();
+}
+
 await play({
   async "signing in and the first steps"() {
     karim = await arrive("Karim Haddad");
@@ -21,6 +28,7 @@ await play({
       ["sign-in", "", "textbox", "Adresse e-mail professionnelle"],
       ["sign-in", "Enter", "textbox", "Adresse e-mail professionnelle", /^Écrivez votre adresse professionnelle/],
     ]);
+    await passes(anne);
     await press("button", "Créer mon compte")();
     await anne.locator("#username").waitFor();
     await reach(anne, "textbox", /utilisateur|Identifiant|nom/i);
@@ -174,8 +182,35 @@ await play({
     await karim.getByText("Message supprimé").waitFor();
     await walk(anne, [["messages", "Escape", "textbox", "Écrire à Digues"]]);
   },
+  async "what comes with the pointer goes with Escape, and comes again with it"() {
+    const row = messages(anne).getByRole("article").last();
+    const bar = row.getByRole("toolbar", { name: "Actions sur le message" });
+    const opacity = (wanted) => anne.waitForFunction((value) => [...document.querySelectorAll(".tl article")].at(-1).querySelector(".hovbar") && getComputedStyle([...document.querySelectorAll(".tl article")].at(-1).querySelector(".hovbar")).opacity === value, wanted);
+    await anne.getByTestId("composer").focus();
+    await row.hover();
+    await opacity("1");
+    await anne.keyboard.press("Escape");
+    await opacity("0");
+    await anne.getByTestId("composer").hover();
+    await row.hover();
+    await opacity("1");
+    await anne.getByTestId("composer").hover();
+    assert((await bar.count()) === 1, "the actions are gone for good");
+  },
+  async "the search is reached alike from everywhere"() {
+    for (const place of ["forums", "files", "settings", ""]) {
+      await anne.goto(`${server}/#/${place}`);
+      await anne.getByRole("navigation", { name: "Navigation" }).getByRole("link", { name: "Recherche" }).waitFor();
+    }
+    await anne.getByRole("navigation", { name: "Navigation" }).getByRole("link", { name: "Recherche" }).click();
+    await anne.getByRole("heading", { name: "Recherche" }).waitFor();
+    await passes(anne);
+    await anne.goto(`${server}/#/`);
+    await anne.getByRole("link", { name: /Digues/ }).first().click();
+    await anne.getByTestId("composer").waitFor();
+  },
   async "people are chosen by keys: the hands stay in the field"() {
-    const members = ["combobox", "Membres"];
+    const members = ["combobox", /^Membres/];
     await walk(anne, [
       ["room", "Alt+n", "textbox", "Nom de la discussion"],
       ["new room", write("Cabinet"), "textbox", "Nom de la discussion"],

@@ -41,6 +41,10 @@ await play({
     page = await visit();
     await open("/login");
     await seen("login", "login");
+    await page.getByRole("link", { name: "Aller au contenu" }).focus();
+    await page.keyboard.press("Enter");
+    assert((await focused()) === "content", "nothing leads past what stands before the form");
+    await page.getByText("Tous les champs sont obligatoires.").waitFor();
     await open(`/login?login_hint=${ADDRESS}`);
     await page.getByText("C’est le même chemin").waitFor();
     await seen("login-known", "password");

@@ -113,6 +113,20 @@ test("dates and times are written as the client's language says, in one field: t
   expect(all.filter(({ text }) => native.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
+test("nothing is done when a press begins: it can be taken back until it ends", () => {
+  const begins =
+    /\bon(?:PointerDown|TouchStart)\b|["'](?:pointerdown|mousedown|touchstart)["']|onMouseDown=\{(?!\(event\) => (?:event\.shiftKey [^}]*)?event\.preventDefault\(\)\})/;
+  const found = all.filter(({ path, text }) => path.startsWith("views/") && begins.test(text)).map(({ path }) => path);
+  // who notes where the hands are, who gives up going somewhere, pressing long, which is left by moving, a picture that is moved
+  expect(found.sort()).toEqual([
+    "views/hands/keeper.ts",
+    "views/landing.ts",
+    "views/list/pressing.ts",
+    "views/long_press.ts",
+    "views/viewer/picture.tsx",
+  ]);
+});
+
 test("views ask view models only: of the adapter they know types", () => {
   const wrong = all.flatMap(({ path, text }) => {
     if (!path.startsWith("views/")) return [];

@@ -2,6 +2,7 @@
 
 import type { MatrixClient } from "matrix-js-sdk";
 import { clock } from "../platform/clock";
+import { mayMove, still } from "../platform/still";
 import type { Agency } from "./agency";
 import type { Attachment, EncryptedFile } from "./types";
 
@@ -30,6 +31,8 @@ export const identityOf = (source: string | EncryptedFile): string =>
 
 export class Media {
   private readonly urls = new Map<string, Promise<string>>();
+  /** Those of them that may move by themselves. */
+  private readonly moving = new Set<string>();
   private readonly verdicts = new Map<string, Promise<string | null>>();
 
   constructor(
@@ -63,21 +66,32 @@ export class Media {
   picture(mxc: string, size: number): Promise<string> {
     return this.kept(`${mxc} ${size}`, async () => {
       const http = this.client.mxcUrlToHttp(mxc, size, size, "crop", false, true, true);
-      return URL.createObjectURL(await this.fetch(http));
+      return URL.createObjectURL(await still(await this.fetch(http)));
     });
   }
 
   /** An address of a whole attachment, or of its thumbnail where it has one and `small` asks for it. */
   url(file: Attachment, small = false): Promise<string> {
     const source = (small ? file.thumbnail : null) ?? file.source;
-    return this.kept(`file ${identityOf(source)} ${file.mime}`, async () =>
-      URL.createObjectURL(await this.read(source, file.mime)),
-    );
+    return this.kept(`file ${identityOf(source)} ${file.mime}`, async () => {
+      const bytes = await this.read(source, file.mime);
+      if (mayMove(new Uint8Array(await bytes.arrayBuffer()))) this.moving.add(identityOf(source));
+      return URL.createObjectURL(bytes);
+    });
   }
 
-  /** The thumbnail of a picture; the picture itself where there is none, or none that may be shown. */
+  /** The thumbnail of a picture; the picture itself where there is none, or none that may be shown. It stands still. */
   small(file: Attachment): Promise<string> {
-    return file.thumbnail ? this.url(file, true).catch(() => this.url(file)) : this.url(file);
+    return file.thumbnail ? this.shown(file, true).catch(() => this.shown(file)) : this.shown(file);
+  }
+
+  private async shown(file: Attachment, small = false): Promise<string> {
+    const source = (small ? file.thumbnail : null) ?? file.source;
+    const address = await this.url(file, small);
+    if (!this.moving.has(identityOf(source))) return address;
+    return this.kept(`still ${identityOf(source)} ${file.mime}`, async () =>
+      URL.createObjectURL(await still(await this.read(source, file.mime))),
+    );
   }
 
   /** What is in an attachment, to be looked at on this device. */

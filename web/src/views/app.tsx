@@ -6,6 +6,7 @@ import { Barred } from "./barred";
 import { useDropsOnRooms } from "./drops";
 import { Rail } from "./frame";
 import { keepHands } from "./hands/keeper";
+import { usePutAway } from "./hands/put_away";
 import { nextRegion } from "./hands/regions";
 import { SignIn } from "./sign_in";
 import { StatusContext } from "./status";
@@ -13,6 +14,7 @@ import { useRouteTitle, useTitle } from "./title";
 import { Boundary } from "./ui/boundary";
 import { Icon } from "./ui/icon";
 import { Empty, Skeleton } from "./ui/parts";
+import { CONTENT, SkipLink } from "./ui/skip";
 import { AppContext, MainContext, useApp, useMade, useMain, useMedia, useSnapshot } from "./use";
 import { Welcome } from "./welcome";
 
@@ -141,6 +143,7 @@ function Main() {
   useRouteTitle(route);
   useKeys();
   useDropsOnRooms();
+  usePutAway();
   useLinks();
   const statuses = useMade(StatusViewModel, "statuses");
   useEffect(() => void loadRoom(), []); // at hand before a room is opened
@@ -153,23 +156,14 @@ function Main() {
   const showRest = !phone || (route.screen !== "home" && (route.screen !== "threads" || isThread));
   return (
     <StatusContext.Provider value={statuses}>
-      <a
-        className="skip"
-        href="#content"
-        onClick={(event) => {
-          event.preventDefault();
-          document.querySelector<HTMLElement>("main")?.focus();
-        }}
-      >
-        {t("skip")}
-      </a>
+      <SkipLink />
       {ready && (
         <Suspense>
           <NewSignIn />
         </Suspense>
       )}
       <div
-        id="content"
+        id={CONTENT}
         className={`app${isBeside ? " withside" : ""}${listed || route.screen === "threads" || route.screen === "settings" || route.screen === "admin" ? "" : " nolist"}${phone ? " phone" : ""}`}
       >
         {!phone && <Rail />}

@@ -80,6 +80,7 @@ function Image({ file, sender, onOpen }: ShownProps & { sender: string }) {
       ) : (
         <span className="shimmer" role="img" aria-label={label} />
       )}
+      {file.mime === "image/gif" && <span className="filmlength">GIF</span>}
     </button>
   );
 }

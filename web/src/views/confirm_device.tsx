@@ -6,6 +6,7 @@ import { PasskeyProblem, usePasskeyName } from "./recovery/passkey_parts";
 import { RecoveryCodeField, useCodeProblem } from "./recovery_code_field";
 import { Icon } from "./ui/icon";
 import { Problem, StepTitle } from "./ui/parts";
+import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
 import { VerificationBody } from "./verification";
 import "../styles/recovery.css";
@@ -18,7 +19,8 @@ export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
   const place = useArrival<HTMLElement>(verification ? "verification" : step);
   return (
     <div className="centred">
-      <main className="first small" tabIndex={-1} ref={place}>
+      <SkipLink />
+      <main className="first small" id={CONTENT} tabIndex={-1} ref={place}>
         <div className="row spread">
           <div className="row g2 strong">
             <Icon name="logo" size={28} />

@@ -5,7 +5,7 @@ import type { IconName } from "./icons";
 import { PeopleField } from "./people_field";
 import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
-import { Field, Problem } from "./ui/parts";
+import { AllRequired, Field, Problem } from "./ui/parts";
 import { useApp, useMain, useSnapshot } from "./use";
 
 const KINDS: Array<[Kind, IconName]> = [
@@ -54,6 +54,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
       }
     >
       <form
+        noValidate // what is missing is said in the language of the client
         id="create"
         className="cols"
         onSubmit={(event) => {
@@ -79,8 +80,10 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
           </div>
         </fieldset>
         <div className="stackv">
+          <AllRequired />
           {kind !== "direct" && (
             <Field
+              required
               label={t(kind === "forum" ? "create.nameForum" : kind === "space" ? "create.nameSpace" : "create.name")}
               value={name}
               onText={model.setName}
@@ -107,7 +110,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
           )}
           <PeopleField
             model={model}
-            label={t(kind === "direct" ? "create.person" : "create.people")}
+            label={t(kind === "direct" ? "create.person" : "create.peopleMore")}
             next={kind === "direct"}
           />
           {kind === "guests" && (

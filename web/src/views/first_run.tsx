@@ -8,6 +8,7 @@ import { RecoveryCodeField } from "./recovery_code_field";
 import { Avatar } from "./ui/avatar";
 import { Icon } from "./ui/icon";
 import { NameField, PictureButton, Problem, StepTitle } from "./ui/parts";
+import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
 import "../styles/recovery.css";
 
@@ -20,7 +21,8 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
   const place = useArrival<HTMLElement>(consent ? "consent" : step);
   return (
     <div className="centred">
-      <main className="first" tabIndex={-1} ref={place}>
+      <SkipLink />
+      <main className="first" id={CONTENT} tabIndex={-1} ref={place}>
         <header className="row spread">
           <div className="row g2 strong">
             <Icon name="logo" size={28} />

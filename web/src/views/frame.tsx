@@ -2,6 +2,7 @@ import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Route } from "../viewmodels/route";
 import { writeRoute } from "../viewmodels/route";
+import { NOTHING } from "../viewmodels/search_ask";
 import type { IconName } from "./icons";
 import { useStatuses, useStatusWords } from "./status";
 import { Avatar } from "./ui/avatar";
@@ -22,6 +23,7 @@ interface Place {
 
 const PLACES: Place[] = [
   { name: "rail.rooms", icon: "chat", route: { screen: "home" } },
+  { name: "rail.search", icon: "search", route: { screen: "search", ask: NOTHING } },
   { name: "rail.forums", icon: "forum", route: { screen: "forums" }, feature: "forums" },
   { name: "rail.files", icon: "folder", route: { screen: "files" } },
   { name: "rail.admin", icon: "admin", route: { screen: "admin", organisation: null, view: null }, admin: true },
@@ -40,7 +42,7 @@ export function Rail({ phone = false }: { phone?: boolean }) {
     return (!each.feature || configuration?.features[each.feature] !== false) && (!each.admin || rights !== null);
   });
   const current = (each: Route): boolean =>
-    each.screen === route.screen || (each.screen === "home" && ["room", "threads", "search", "saved"].includes(route.screen));
+    each.screen === route.screen || (each.screen === "home" && ["room", "threads", "saved"].includes(route.screen));
   const links = places.map((each) => (
     <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
       <span className="pill">

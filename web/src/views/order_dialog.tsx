@@ -54,6 +54,7 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
             id={id}
             className="input"
             rows={3}
+            required
             maxLength={MOST_TEXT}
             value={text}
             data-next

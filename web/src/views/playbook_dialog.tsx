@@ -6,7 +6,7 @@ import { MOST_TITLE, PlaybookDraftViewModel } from "../viewmodels/playbooks";
 import type { RoomViewModel } from "../viewmodels/room";
 import { planWords } from "./playbook_words";
 import { Dialog, DialogActions } from "./ui/dialog";
-import { Field, Problem } from "./ui/parts";
+import { AllRequired, Field, Problem } from "./ui/parts";
 import { useMain, useOwned, useSnapshot } from "./use";
 
 const MODELS = ["flood", "cyber", "hospital", "own"] as const;
@@ -62,13 +62,15 @@ export function PlaybookDialog({ room, onClose }: { room: RoomViewModel; onClose
         </fieldset>
         {chosen && (
           <>
-            <Field label={t("playbook.title")} value={title} maxLength={MOST_TITLE} onText={model.setTitle} />
+            <AllRequired />
+            <Field label={t("playbook.title")} required value={title} maxLength={MOST_TITLE} onText={model.setTitle} />
             <div className="field">
               <label htmlFor={`${id}-steps`}>{t("playbook.steps")}</label>
               <textarea
                 id={`${id}-steps`}
                 className="input"
                 rows={10}
+                required
                 value={text}
                 aria-describedby={`${id}-how`}
                 onChange={(event) => model.setText(event.target.value)}

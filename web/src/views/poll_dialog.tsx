@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { RoomViewModel } from "../viewmodels/room";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Icon } from "./ui/icon";
-import { Field, Problem, Switch } from "./ui/parts";
+import { AllRequired, Field, Problem, Switch } from "./ui/parts";
 import { useSnapshot } from "./use";
 
 export function PollDialog({ room, thread, onClose }: { room: RoomViewModel; thread: string | null; onClose: () => void }) {
@@ -30,11 +30,13 @@ export function PollDialog({ room, thread, onClose }: { room: RoomViewModel; thr
       }
     >
       <div className="stackv">
-        <Field label={t("poll.question")} value={question} onText={setQuestion} maxLength={340} />
+        <AllRequired />
+        <Field label={t("poll.question")} required value={question} onText={setQuestion} maxLength={340} />
         {answers.map((each, index) => (
           <Field
             key={index}
-            label={t("poll.answer", { number: index + 1 })}
+            label={t(index < 2 ? "poll.answer" : "poll.answerMore", { number: index + 1 })}
+            required={index < 2}
             value={each}
             maxLength={340}
             onText={(text) => setAnswers(answers.map((other, at) => (at === index ? text : other)))}

@@ -5,6 +5,7 @@ import type { SignInViewModel } from "../viewmodels/sign_in";
 import { useArrival } from "./hands/arrive";
 import { hue, initials } from "./ui/avatar";
 import { Icon } from "./ui/icon";
+import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
 
 export function SignIn({ model, configuration }: { model: SignInViewModel; configuration: Configuration }) {
@@ -20,8 +21,9 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
         : null;
   return (
     <div className="split">
+      <SkipLink />
       <BrandSide configuration={configuration} />
-      <main className="formside" tabIndex={-1} ref={place}>
+      <main className="formside" id={CONTENT} tabIndex={-1} ref={place}>
         <header className="row" style={{ justifyContent: "space-between" }}>
           <span className="onlyphone strong row g2">
             <Icon name="logo" size={26} />

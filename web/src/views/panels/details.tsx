@@ -7,7 +7,7 @@ import { full, levelName } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
-import { Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
+import { AllRequired, Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
 import { useApp, useMain, useSnapshot } from "../use";
 
 export function Details({ room, details }: { room: RoomViewModel; details: RoomDetails }) {
@@ -261,6 +261,7 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
         void save();
       }}
     >
+      <AllRequired />
       <Field label={t("create.name")} value={name} onText={setName} required maxLength={255} />
       <Field label={t("create.topic")} value={topic} onText={setTopic} maxLength={1000} />
       <PictureButton

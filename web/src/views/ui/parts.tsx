@@ -38,6 +38,12 @@ export function ToConfirm({ text, page }: { text: string; page: string }) {
   );
 }
 
+/** Above several fields: which must be filled in. Those that need not say so in their label. */
+export function AllRequired() {
+  const { t } = useTranslation();
+  return <p className="hint">{t("form.allRequired")}</p>;
+}
+
 interface FieldProps extends Omit<React.InputHTMLAttributes<HTMLInputElement>, "onChange"> {
   /** Where the focus goes when what it stands in comes. */
   "data-next"?: boolean;

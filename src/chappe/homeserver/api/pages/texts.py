@@ -18,6 +18,8 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "cancel": ("Annuler", "Cancel"),
     "refuse": ("Refuser", "Refuse"),
     "back": ("Retour à mon compte", "Back to my account"),
+    "skip": ("Aller au contenu", "Skip to the content"),
+    "all_required": ("Tous les champs sont obligatoires.", "Every field must be filled in."),
     "other_language": ("English", "Français"),
     "wrong_password": ("Identifiant ou mot de passe incorrect.", "Wrong user name or password."),
     "account_locked": (
