@@ -19,7 +19,7 @@ const wordsOf = (column) => (column ?? "").split("|")[0].split(",").slice(1).fil
 const english = new Map(read("en").map((each) => [each.hexcode, each]));
 const column = ({ label, tags = [] }, ours) => {
   const name = label.replaceAll(/[,|]/g, "").replaceAll(/\s+/g, " ");
-  const words = [...new Set(ours)].filter((each) => each !== name);
+  const words = [...new Set(ours)]; // the first of them is what it is called here, be it the same
   const others = tags
     .map((each) => each.replaceAll(/[,|]/g, " ").trim())
     .filter((each) => each !== name && !words.includes(each));

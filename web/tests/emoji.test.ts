@@ -24,6 +24,14 @@ test.each([
   expect((await findEmoji(word)).slice(0, 5).map((each) => each.emoji)).toContain(emoji);
 });
 
+test("they are called as people at work call them", async () => {
+  const called = new Map((await allEmoji()).map((each) => [each.emoji, each.called]));
+  expect([called.get("🚀"), called.get("👍")]).toEqual([
+    { fr: "fusée", en: "rocket" },
+    { fr: "pouce levé", en: "thumbs up" },
+  ]);
+});
+
 test.each(["pouce_levé", "pouce_leve", "thumbs_up"])("%s is a name", async (name) => {
   expect(await emojiNamed(name)).toBe("👍");
 });
