@@ -13,6 +13,7 @@ from chappe.agency.console.targets import Plain, TargetKind
 from chappe.matrix.errors import BadRequest
 from chappe.matrix.identifiers import UserId
 from tests.agency.test_console import act, admin, anne, code_of, node_of, root, sam
+from tests.agency.test_sponsors import invite, open_room
 from tests.support import Person, Server, refused
 
 __all__ = ["admin", "anne", "root", "sam"]
@@ -53,6 +54,8 @@ async def _targets(
         await person.call("POST", f"/_matrix/client/v3/rooms/{room}/report", {"reason": "x"})
         report = await ministry.node.database.fetchval("SELECT max(report_id) FROM reports WHERE reporter = $1", person.id)
         hold = await node_of(ministry).holds.place(person.id, "a", "b", root.id)
+        forum = await open_room(person)
+        await invite(person, forum, address := f"{person.id[1:4]}@elsewhere.example")
         result.append(
             {
                 TargetKind.PERSON: person.id,
@@ -64,6 +67,7 @@ async def _targets(
                 TargetKind.FILE_HOST: host,
                 TargetKind.REPORT: report,
                 TargetKind.HOLD: hold,
+                TargetKind.AWAITED: address,
             }
         )
     result[0][TargetKind.ORGANISATION], result[1][TargetKind.ORGANISATION] = "culture", "sante"

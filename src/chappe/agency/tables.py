@@ -244,7 +244,7 @@ READS = {
         "agency.retention",
     ),
     "server_notice_rooms": ("agency.console",),
-    "third_party_invites": ("agency.policy", "agency.sponsors"),
+    "third_party_invites": ("agency.awaited_guests", "agency.policy", "agency.sponsors"),
     "threepids": ("agency.account_validity", "agency.people", "agency.sponsors"),
     "upstream_links": ("agency.former_accounts",),
     "user_directory": ("agency.console", "agency.function_accounts", "agency.people", "agency.rules_api", "agency.sponsors"),

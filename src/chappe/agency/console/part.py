@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chappe.agency.audit import Audit
 from chappe.agency.audit_state import AuditState
+from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.api import ConsoleApi
 from chappe.agency.console.audit_table import AuditTable
@@ -30,8 +31,8 @@ def administrators(scope: ConsoleScope) -> Administrators:
     return scope
 
 
-def targets(database: Database, scope: ConsoleScope, administration: Administration) -> Targets:
-    return Targets(database, scope, administration.people_of)
+def targets(database: Database, scope: ConsoleScope, administration: Administration, awaited: AwaitedGuests) -> Targets:
+    return Targets(database, scope, administration.people_of, awaited)
 
 
 def actions(
@@ -60,6 +61,7 @@ PART = Part(
     "console",
     gives=(
         ConsoleScope,
+        AwaitedGuests,
         targets,
         Rights,
         TellAdministrators,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from chappe.agency.account_validity import AccountValidity
+from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.actions import action
 from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.agency.console.targets import Plain, TargetKind
@@ -146,9 +147,23 @@ class AccountActions:
         return await self._erasure(UserId(who.user_id), actor.right or THE_WHOLE)
 
 
+class Awaited(msgspec.Struct, forbid_unknown_fields=True):
+    address: Annotated[str, TargetKind.AWAITED]
+
+
 class GuestActions:
-    def __init__(self, sponsors: Sponsors) -> None:
-        self._sponsors = sponsors
+    def __init__(self, sponsors: Sponsors, awaited: AwaitedGuests) -> None:
+        self._sponsors, self._awaited = sponsors, awaited
+
+    @action(critical=False)
+    async def remind_awaited(self, actor: Actor, who: Awaited) -> dict[str, Any]:
+        """Send the mail of an invitation again to somebody who has not come yet."""
+        return {"sent": await self._awaited.remind(None if actor.is_everywhere else actor.organisation, who.address)}
+
+    @action(critical=False)
+    async def withdraw_awaited(self, actor: Actor, who: Awaited) -> None:
+        """Withdraw the invitation of somebody who has not come yet."""
+        await self._awaited.withdraw(None if actor.is_everywhere else actor.organisation, who.address)
 
     @action(critical=False)
     async def end_guest(self, actor: Actor, who: PersonTarget) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 
+from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.homeserver.database.pool import Database
 from chappe.matrix.errors import BadRequest, MatrixError, NotFound
@@ -29,6 +30,7 @@ class TargetKind(Enum):
     FILE = "a file that somebody of the organisation has uploaded; a FILE_HOST goes with it"
     FILE_HOST = "the server of the FILE of the same structure"
     REPORT = "a report that somebody of the organisation has made"
+    AWAITED = "an address that somebody of the organisation has invited"
     HOLD = "a legal hold on an account or a room of the organisation"
     ORGANISATION = "an organisation that the actor administers"
     PLAIN = "nothing that belongs to anybody"
@@ -71,8 +73,14 @@ def account_of(kinds: Mapping[str, TargetKind], arguments: Any) -> str | None:
 class Targets:
     """`people_of`: who is in a room."""
 
-    def __init__(self, database: Database, scope: ConsoleScope, people_of: Callable[[str], Awaitable[Iterable[str]]]) -> None:
-        self._database, self._scope, self._people_of = database, scope, people_of
+    def __init__(
+        self,
+        database: Database,
+        scope: ConsoleScope,
+        people_of: Callable[[str], Awaitable[Iterable[str]]],
+        awaited: AwaitedGuests,
+    ) -> None:
+        self._database, self._scope, self._people_of, self._awaited = database, scope, people_of, awaited
 
     async def require(self, actor: Actor, kinds: Mapping[str, TargetKind], arguments: Any) -> None:
         """Raises M_NOT_FOUND, M_FORBIDDEN, M_INVALID_PARAM for what the actor does not administer."""
@@ -107,6 +115,8 @@ class Targets:
                 pass  # looked at with the file
             case TargetKind.REPORT:
                 await self._require_report(actor, value)
+            case TargetKind.AWAITED:
+                await self._awaited.sponsor_of(None if actor.is_everywhere else actor.organisation, value)
             case TargetKind.HOLD:
                 await self._require_hold(actor, value)
             case TargetKind.ORGANISATION:

@@ -11,6 +11,7 @@ from chappe.agency.account_validity import DAY_MS
 from chappe.agency.announcements import Announcements
 from chappe.agency.antivirus.scanner import Scanner
 from chappe.agency.audit import Audit
+from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.listed import ListedAlert, ListedFile, ListedReport, ListedRoom
 from chappe.agency.console.people_list import PAGE, PeopleList, Wanted
@@ -61,6 +62,7 @@ class Views:
         former: FormerAccounts,
         functions: FunctionAccounts,
         sponsors: Sponsors,
+        awaited: AwaitedGuests,
         holds: LegalHolds,
         exports: Exports,
         announcements: Announcements,
@@ -77,13 +79,14 @@ class Views:
         self._policy, self._people, self._former, self._sponsors = policy, people, former, sponsors
         self._holds, self._audit, self._scanner, self._guard = holds, audit, scanner, guard
         self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
-        self._functions, self._actions, self._list = functions, actions, people_list
+        self._functions, self._actions, self._list, self._awaited = functions, actions, people_list, awaited
 
         self.all = {
             "people": self.people,
             "leavers": people_list.leavers,
             "former": self.former,
             "guests": self.guests,
+            "awaited": self.awaited,
             "rooms": self.rooms,
             "files": self.files,
             "reports": self.reports,
@@ -119,6 +122,12 @@ class Views:
     async def guests(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         found = await self._sponsors.of_organisation(None if actor.is_everywhere else actor.organisation, 10_000)
         found = [f for f in found if has_all(f"{f['user_id']} {f['display_name']} {f['sponsor']}", search)]
+        return found[start : start + PAGE], start + PAGE < len(found)
+
+    async def awaited(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+        """Guests who have not come yet."""
+        found = await self._awaited.of_organisation(None if actor.is_everywhere else actor.organisation, 10_000)
+        found = [f for f in found if has_all(f"{f['address']} {f['purpose']} {f['sponsor']}", search)]
         return found[start : start + PAGE], start + PAGE < len(found)
 
     async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:

@@ -263,6 +263,23 @@ class ThirdPartyInvites:
         async with self._database.transaction() as connection:
             await self._mail.put(connection, *letters)
 
+    async def send_all_again(self, sender: str, address: str) -> int:
+        """The mails of somebody's invitations of an address that still wait. Raises M_THREEPID_MEDIUM_NOT_SUPPORTED."""
+        self._mail.require_on()
+        letters: list[Mail] = []
+        for row in await self._of_address("email", address):
+            if row.sender == sender and await self._is_in_force(row):
+                letters += await self._letters(row, await self._rooms.require(row.room_id), await self._terms(address))
+        async with self._database.transaction() as connection:
+            await self._mail.put(connection, *letters)
+        return len(letters)
+
+    async def withdraw(self, sender: str, address: str) -> None:
+        """All that somebody has invited an address to."""
+        await self._database.execute(
+            "DELETE FROM third_party_invites WHERE medium = 'email' AND address = $1 AND sender = $2", address, sender
+        )
+
     async def _told(self, row: InviteRow) -> Invited:
         room = await self._rooms.require(row.room_id)
         return Invited(row, await self._name(row.sender), _room_name(room), await self._terms(row.address))
