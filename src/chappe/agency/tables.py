@@ -251,6 +251,7 @@ READS = {
     "users": (
         "agency.account_validity",
         "agency.announcements",
+        "agency.awaited_guests",
         "agency.console",
         "agency.former_accounts",
         "agency.function_accounts",

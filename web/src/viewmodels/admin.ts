@@ -4,7 +4,8 @@ import type { AuditChain, Done, Filters, Page, Rights, Row } from "../matrix/con
 import type { SignedIn } from "../matrix/signed_in";
 import type { Person } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
-import { ABOUT, type View } from "./admin_views";
+import { ABOUT } from "./admin_action";
+import type { View } from "./admin_views";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 
 /** What to say of an action: the key of a sentence. A request that nobody can agree to waits for nothing. */

@@ -54,3 +54,28 @@ export function valuesOf(action: string, { given, switched, people }: Typed): Ro
   }
   return values;
 }
+
+/** What of an entry an action is about. */
+export const ABOUT: Record<string, Array<[argument: string, field: string]>> = {
+  close_report: [["report", "report_id"]],
+  remind_awaited: [["address", "address"]],
+  withdraw_awaited: [["address", "address"]],
+  lift_hold: [["hold", "id"]],
+  remove_organisation: [["name", "name"]],
+  set_organisation: [],
+  ...Object.fromEntries(
+    ["release_file", "quarantine_file", "unquarantine_file", "delete_file"].map((each) => [
+      each,
+      [
+        ["server_name", "server_name"],
+        ["media_id", "media_id"],
+      ] as Array<[string, string]>,
+    ]),
+  ),
+  ...Object.fromEntries(
+    ["appoint", "unlist", "block", "unblock", "archive_room", "hold_room", "give_room", "announce"].map((each) => [
+      each,
+      [["room_id", "room_id"]] as Array<[string, string]>,
+    ]),
+  ),
+};

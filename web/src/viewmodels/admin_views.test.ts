@@ -21,7 +21,7 @@ test("every list and action has its words, in both languages", () => {
 /** Whatever the server counts or dates is said as the language says it: what is not in this list has a way of its own. */
 test("numbers, days and months are shown as such", () => {
   const words = ["organisation_label", "display_name", "purpose", "room_name", "reason", "body", "authority", "reference"];
-  const names = ["label", "name", "home", "user_id"];
+  const names = ["address", "label", "name", "home", "user_id"];
   const plain = VIEWS.flatMap((view) => view.columns.filter(([, as]) => as === "text").map(([field]) => field));
   expect(plain.filter((field) => ![...words, ...names].includes(field))).toEqual([]);
   const times = VIEWS.flatMap((view) => view.columns.filter(([field]) => field.endsWith("_ts")));

@@ -97,6 +97,19 @@ export const VIEWS: View[] = [
     actions: always("renew_guest", "give_guest", "end_guest"),
   },
   {
+    name: "awaited",
+    icon: "clock",
+    search: true,
+    columns: [
+      ["address", "text"],
+      ["purpose", "text"],
+      ["sponsor", "someone"],
+      ["invited_ts", "date"],
+      ["ends_ts", "date"],
+    ],
+    actions: always("remind_awaited", "withdraw_awaited"),
+  },
+  {
     name: "functions",
     icon: "admin",
     columns: [["user_id", "person"], ["holder", "someone"], ["since_ts", "time"], ["holders", "list"]],
@@ -261,31 +274,18 @@ export const CRITICAL = new Set([
 ]);
 /** What is done to somebody who administers is critical as well. */
 export const isCritical = (action: string, row: Row | null): boolean => CRITICAL.has(action) || Boolean(row?.administers);
-const GRAVE = new Set(["deactivate", "erase", "delete_file", "end_guest", "remove_organisation", "revoke", "block", "lock"]);
+const GRAVE = new Set([
+  "deactivate",
+  "erase",
+  "delete_file",
+  "end_guest",
+  "withdraw_awaited",
+  "remove_organisation",
+  "revoke",
+  "block",
+  "lock",
+]);
 export const isGrave = (action: string): boolean => GRAVE.has(action);
-
-/** What of an entry an action is about. */
-export const ABOUT: Record<string, Array<[argument: string, field: string]>> = {
-  close_report: [["report", "report_id"]],
-  lift_hold: [["hold", "id"]],
-  remove_organisation: [["name", "name"]],
-  set_organisation: [],
-  ...Object.fromEntries(
-    ["release_file", "quarantine_file", "unquarantine_file", "delete_file"].map((each) => [
-      each,
-      [
-        ["server_name", "server_name"],
-        ["media_id", "media_id"],
-      ] as Array<[string, string]>,
-    ]),
-  ),
-  ...Object.fromEntries(
-    ["appoint", "unlist", "block", "unblock", "archive_room", "hold_room", "give_room", "announce"].map((each) => [
-      each,
-      [["room_id", "room_id"]] as Array<[string, string]>,
-    ]),
-  ),
-};
 
 /** The organisations that somebody may choose from: the whole installation first, where that is theirs too. */
 export const scopes = (rights: Rights, everywhere: string): Array<{ name: string; label: string }> => [
