@@ -224,6 +224,22 @@ async def test_each_domain_has_its_sfus(new_server: Any) -> None:
     assert told[0]["url"] == "wss://lyon.example" and told[3]["livekit_service_url"].endswith("/_chappe/livekit/lyon")
 
 
+async def test_members_may_call_in_rooms_that_are_made_and_upgraded_here(alice: Person, bob: Person) -> None:
+    kind, slot = "org.matrix.msc3401.call.member", "org.matrix.msc4143.rtc.slot"
+    room = await alice.create_room(preset="public_chat", room_version="11")
+    await bob.join(room)
+    await bob.set_state(room, kind, {"application": "m.call"}, f"_{bob.id}_{bob.device}")
+    assert (await refused(bob.set_state(room, slot, {"application": {"type": "m.call"}}, SLOT))).errcode == "M_FORBIDDEN"
+    await alice.set_state(room, slot, {"application": {"type": "m.call"}}, SLOT)
+    levels = await alice.state(room, "m.room.power_levels")
+    del levels["events"][kind]  # a room of before
+    await alice.set_state(room, "m.room.power_levels", levels)
+    new = (await alice.call("POST", f"/rooms/{segment(room)}/upgrade", {"new_version": "12"}))["replacement_room"]
+    await bob.join(new)
+    await bob.set_state(new, kind, {"application": "m.call"}, f"_{bob.id}_{bob.device}")
+    assert await bob.state(new, slot, SLOT) == {"application": {"type": "m.call"}}
+
+
 # ---------------------------------------------------------------------------------------------------------- the real one
 
 needs_livekit = pytest.mark.skipif(not BINARY.exists(), reason="LiveKit was not built: tests/install_components.sh")

@@ -14,7 +14,7 @@ from typing import Any
 from chappe.homeserver.rooms.admission import Admission
 from chappe.homeserver.rooms.aliases import Aliases
 from chappe.homeserver.rooms.create_event import Draft
-from chappe.homeserver.rooms.create_room import RoomCreation
+from chappe.homeserver.rooms.create_room import CALL_MEMBER, RoomCreation
 from chappe.homeserver.rooms.encryption import ENCRYPTION, algorithm_of
 from chappe.homeserver.rooms.join_rules import join_rule_of
 from chappe.homeserver.rooms.listings import PublishedRooms
@@ -44,6 +44,9 @@ COPIED = (
     "m.room.retention",
     "m.space.child",
     "m.space.parent",
+    # slots for calls, with what they say of encryption (MSC4196)
+    "m.rtc.slot",
+    "org.matrix.msc4143.rtc.slot",
 )
 POWER_LEVELS, TOMBSTONE, ALIAS = "m.room.power_levels", "m.room.tombstone", "m.room.canonical_alias"
 
@@ -152,16 +155,16 @@ def _power_levels(old: LiveRoom, version: RoomVersion, user_id: str, creators: s
     """The old room's, fitted to the rules for creators of the new version."""
     event = old.get((POWER_LEVELS, ""))
     content = dict(event.content) if event is not None else {}
-    users = _object(content, "users")
+    users, events = _object(content, "users"), _object(content, "events")
+    events.setdefault(CALL_MEMBER, 0)
+    content["events"] = events
     if old.version.privileged_creators and not version.privileged_creators:
         users.update(dict.fromkeys(creators_of(old.state[CREATE], old.version), 100))
     if version.privileged_creators:
         for creator in creators:
             users.pop(creator, None)
-        events = _object(content, "events")
         if (parse_level(events.get(TOMBSTONE), old.version) or 0) <= 100:  # only creators may end a room
             events[TOMBSTONE] = 150
-        content["events"] = events
     elif event is None:
         users[user_id] = 100
     content["users"] = users

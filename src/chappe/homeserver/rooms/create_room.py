@@ -55,6 +55,10 @@ class PublishedRooms(Protocol):
     async def require_may_publish(self, user_id: UserId, content_of: ContentOf) -> None: ...
 
 
+# state by which a member is in a call (MSC3401, as deployed): whoever may speak may call, whatever their client asked for
+CALL_MEMBER = "org.matrix.msc3401.call.member"
+
+
 class CreateRoomRequest(msgspec.Struct):
     """The body of `POST /createRoom`."""
 
@@ -303,6 +307,7 @@ def _power_levels(
             "m.room.tombstone": tombstone,
             "m.room.server_acl": 100,
             "m.room.encryption": 100,
+            CALL_MEMBER: 0,
         },
     }
     content.update(request.power_level_content_override)
