@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Collection
@@ -49,6 +50,9 @@ class Sfu:
         self._session: aiohttp.ClientSession | None = None
         self._service: RoomService | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
+        # when the node starts, for those who have an SFU: with the first call it would hold the event loop
+        importlib.import_module("livekit.api.room_service")
+        importlib.import_module("livekit.api.webhook")
 
     def serves(self, domain: str) -> bool:
         """Whether people of a hosted domain are heard and seen by it."""
@@ -56,7 +60,7 @@ class Sfu:
 
     def token(self, entry: Entry) -> str:
         """It makes no room, whatever it is for: whoever may make rooms may delete them."""
-        # not before it is needed: the library takes some time and 20 MB, which those without LiveKit need not give
+        # here: the library takes 15 MB, which those without LiveKit need not give
         from livekit.api.access_token import AccessToken, VideoGrants
 
         grants = VideoGrants(
