@@ -5,12 +5,14 @@ from __future__ import annotations
 from tests.clients.watched import Refusal
 
 _V3, _MEDIA, _ADMIN = "/_matrix/client/v3", "/_matrix/client/v1/media", "/_synapse/admin/v1"
+_RTC = "/_matrix/client/unstable/org.matrix.msc4143"
 _ROOM = f"{_V3}/rooms/{{roomId}}"
 _SEND = f"{_ROOM}/send/{{eventType}}/{{txnId}}"
 TABLE: tuple[tuple[str, str, str, int, str | None, str], ...] = (
     ("*", "POST", f"{_V3}/register", 401, None, "it asks for the ways to prove who one is: they come with a refusal"),
     ("*", "POST", f"{_V3}/keys/device_signing/upload", 401, None, "the same"),
     ("*", "GET", f"{_V3}/room_keys/version", 404, "M_NOT_FOUND", "it asks for a key backup before it makes the first"),
+    ("*", "GET", f"{_RTC}/rtc/transports", 404, "M_UNRECOGNIZED", "no SFU here: it looks into the well-known document then"),
     ("heisenbridge", "POST", f"{_V3}/register", 400, "M_USER_IN_USE", "it registers what may be there already"),
     ("heisenbridge", "GET", f"{_ADMIN}/users/{{userId}}/admin", 403, "M_FORBIDDEN", "it asks whether it administers"),
     ("heisenbridge", "GET", f"{_V3}/user/{{userId}}/account_data/{{type}}", 404, "M_NOT_FOUND", "its first start"),
