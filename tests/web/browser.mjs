@@ -1,5 +1,7 @@
-// The browsers that plays run in: Chromium, and Debian's Firefox where `FIREFOX` names it (by WebDriver BiDi).
+// The browsers that plays run in: Chromium, and of Debian's others Firefox where `FIREFOX` names it (by WebDriver BiDi), or WebKit's
+// engine where `WEBKIT` does (by WebDriver).
 import { createRequire } from "node:module";
+import { launchWebKit } from "./webkit.mjs";
 
 const require = createRequire(new URL("../clients/js/package.json", import.meta.url));
 const { chromium, firefox } = require("playwright-core");
@@ -25,7 +27,10 @@ async function launchFirefox() {
 }
 
 export const isFirefox = Boolean(process.env.FIREFOX);
-export const browser = isFirefox ? await launchFirefox() : await chromium.launch({ executablePath: process.env.CHROMIUM, args: CHROMIUM });
+const isWebKit = Boolean(process.env.WEBKIT);
+/** How pictures of other browsers than Chromium are called. */
+export const engine = isFirefox ? "firefox" : isWebKit ? "webkit" : "chromium";
+export const browser = isFirefox ? await launchFirefox() : isWebKit ? await launchWebKit() : await chromium.launch({ executablePath: process.env.CHROMIUM, args: CHROMIUM });
 /** What a page may do without asking. Firefox has no such list: it asks, and nobody answers. */
 export const PERMISSIONS = isFirefox ? [] : ["clipboard-read", "clipboard-write", "notifications"];
 

@@ -1,4 +1,5 @@
 // What a day needs most, in a browser that is not the one of all other plays: two people, a file, a thread, a second device, a reload.
+import { engine } from "./browser.mjs";
 import { act, arrive, assert, attach, createRoom, look, messages, play, press, say, sees, server, signInAgain } from "./stage.mjs";
 
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAYAAACNMs+9AAAAFUlEQVR42mNkYPhfz0AEYBxVSF+FAP5FDvcfRYWgAAAAAElFTkSuQmCC", "base64");
@@ -16,7 +17,7 @@ await play({
     await messages(karim).locator("strong", { hasText: "tient" }).waitFor();
     await say(karim, "Bien reçu");
     await sees(sophie, "Bien reçu");
-    await look(sophie, "firefox-room");
+    await look(sophie, `${engine}-room`);
   },
   async "a message is changed, answered, and taken back"() {
     await act(sophie, "La digue", "Modifier");
@@ -45,7 +46,7 @@ await play({
     await panel(karim).getByTestId("composer").press("Enter");
     await messages(sophie).getByRole("button", { name: /1 réponse/ }).click();
     await panel(sophie).getByText("Relevé à 6 h").waitFor();
-    await look(sophie, "firefox-thread");
+    await look(sophie, `${engine}-thread`);
   },
   async "after a reload all is there"() {
     await sophie.reload();
@@ -63,7 +64,7 @@ await play({
     await sees(second, "La digue tient");
     await say(second, "Depuis mon autre appareil");
     await sees(karim, "Depuis mon autre appareil");
-    await look(second, "firefox-second");
+    await look(second, `${engine}-second`);
   },
   async "it is left, and nothing of it stays"() {
     await second.goto(`${server}/#/settings/devices`);

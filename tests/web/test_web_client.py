@@ -38,6 +38,7 @@ from tests.support import Person, Server
 
 HERE = Path(__file__).parent
 CHROMIUM, FIREFOX = shutil.which("chromium"), shutil.which("firefox-esr")
+WEBKIT = next(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"), None) if shutil.which("Xvfb") else None
 
 pytestmark = [
     pytest.mark.slow,
@@ -109,6 +110,14 @@ async def test_recovery(new_server: NewServer) -> None:
 async def test_what_a_day_needs_in_firefox(new_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert FIREFOX is not None
     monkeypatch.setenv("FIREFOX", FIREFOX)
+    server = await new_server()
+    await act("core", server.base, "")
+
+
+@pytest.mark.skipif(WEBKIT is None, reason="needs WebKitGTK's driver and Xvfb (tests/install_components.sh)")
+async def test_what_a_day_needs_in_webkit(new_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of Safari, which is that of every browser on an iPhone."""
+    monkeypatch.setenv("WEBKIT", str(WEBKIT))
     server = await new_server()
     await act("core", server.base, "")
 
