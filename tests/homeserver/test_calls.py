@@ -144,6 +144,8 @@ async def test_where_there_is_no_sfu(alice: Person) -> None:
     asks = [alice.call("GET", f"{V1}/rtc/transports"), sfu_get(alice, room), get_token(alice, room), of_july(V1)(alice, room)]
     for error in [await refused(ask) for ask in asks]:
         assert (error.status, error.errcode) == (404, "M_UNRECOGNIZED")
+    quiet = await alice.call("GET", f"{V1}/rtc/transports?org.chappe.quiet=true")  # no error in a browser's console
+    assert quiet["errcode"] == "M_UNRECOGNIZED"
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -22,6 +22,13 @@ test("that there is no backup comes with a status of success, and is told as the
   expect(asked).toEqual(Array(3).fill("/room_keys/version?org.chappe.quiet=true"));
 });
 
+test("nor does a server without calls make an error of it", async () => {
+  const asked = answering([200, { errcode: "M_UNRECOGNIZED" }], [200, { rtc_transports: [] }]);
+  const transports = new URL("https://chappe.example/_matrix/client/unstable/org.matrix.msc4143/rtc/transports");
+  for (const status of [404, 200]) expect((await quietly(transports)).status).toBe(status);
+  expect(asked[0]).toMatch(/rtc\/transports\?org\.chappe\.quiet=true$/);
+});
+
 test("everything else is asked as it is", async () => {
   const asked = answering([200, {}], [404, {}], [200, {}]);
   await quietly(new URL(`${BASE}/room_keys/version`), { method: "POST" });

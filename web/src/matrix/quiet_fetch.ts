@@ -6,16 +6,17 @@ const CAPABILITIES = /\/_matrix\/client\/v3\/capabilities$/;
 const A_MOMENT = 30_000;
 let capabilities: Promise<Response> | null = null;
 
-const BACKUP = /\/_matrix\/client\/v3\/room_keys\/version$/;
+/** A key backup; servers that carry calls. */
+const PERHAPS_NONE = /\/_matrix\/client\/(v3\/room_keys\/version|(v1|unstable\/org\.matrix\.msc4143)\/rtc\/transports)$/;
 
 /**
- * `fetch` for the SDK. Whether there is a key backup is asked at every first sign-in, when there is none: our server says so with
- * a status of success where it is asked so, and the SDK gets the answer that the specification has.
+ * `fetch` for the SDK, which asks at every start for what many have not: our server says that there is none with a status of success
+ * where it is asked so, and the SDK gets the answer that the specification has.
  */
 export async function quietly(resource: URL | string | Request, options?: RequestInit): Promise<Response> {
   const url = resource instanceof URL ? resource : null;
   if (url && CAPABILITIES.test(url.pathname)) return onceInAMoment(() => fetch(url, options));
-  if (!url || (options?.method ?? "GET") !== "GET" || !BACKUP.test(url.pathname)) return fetch(resource, options);
+  if (!url || (options?.method ?? "GET") !== "GET" || !PERHAPS_NONE.test(url.pathname)) return fetch(resource, options);
   const asked = new URL(url);
   asked.searchParams.set("org.chappe.quiet", "true");
   const answer = await fetch(asked, options);
