@@ -362,7 +362,7 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
         count: 0,
         isBehind: false,
         start: async () => {},
-        stop: () => {},
+        stop: async () => {},
         find: async () => ({ found: [], count: 0, senders: [], rooms: [] }),
       },
       notices: () => ({ listen: () => () => {} }),

@@ -6,7 +6,7 @@
  */
 
 import { EventType, KnownMembership, type MatrixClient, type MatrixEvent, type Room, RoomEvent } from "matrix-js-sdk";
-import { clock } from "../platform/clock";
+import { clock, pause } from "../platform/clock";
 import { Scope } from "../platform/scope";
 import { type Answer, type Entry, FILES, type Query } from "../platform/search_query";
 import type { Read } from "../platform/search_store";
@@ -46,6 +46,7 @@ const DAY_MS = 86_400_000;
 const LOOK_OVER_MS = 3_600_000;
 const EXCHANGE_MS = 600_000;
 const SETTLED_MS = 1000;
+const LET_GO_MS = 2000;
 
 export class MessageIndex {
   /** There is more or less to find than before. */
@@ -131,15 +132,19 @@ export class MessageIndex {
     this.walk?.wake();
   }
 
-  /** For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. */
-  stop(): void {
+  /**
+   * For good, also before it has begun: what is new is written, then the store is let go, so that it can be removed. Resolves once it is,
+   * or once that has lasted too long to wait for.
+   */
+  stop(): Promise<void> {
     this.isStopped = true;
     this.isHolding = false;
     this.walk?.stop();
     this.hand();
     this.scope.end();
-    void this.search?.close();
+    const closed = this.search?.close().catch(() => {}) ?? Promise.resolve();
     this.search = null;
+    return Promise.race([closed, pause(LET_GO_MS)]);
   }
 
   async find(query: Query): Promise<Results> {

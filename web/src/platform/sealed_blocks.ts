@@ -5,7 +5,9 @@ import type { Sealed } from "./seal";
 export class SealedBlocks {
   private key: CryptoKey | null = null;
 
-  private constructor(private readonly database: IDBDatabase) {}
+  private constructor(private readonly database: IDBDatabase) {
+    database.onversionchange = () => database.close(); // it is being removed: whoever holds it would keep it
+  }
 
   static async open(name: string): Promise<SealedBlocks> {
     const request = indexedDB.open(name, 1);

@@ -1,7 +1,11 @@
 /** What this browser keeps between visits: values by name, in IndexedDB. */
 
+import { pause } from "./clock";
+
 const NAME = "chappe";
 const TABLE = "values";
+/** For others to let go of what is to be removed: the browser removes it later where they do not. */
+const LET_GO = 3000;
 
 let opened: Promise<IDBDatabase> | null = null;
 
@@ -41,15 +45,14 @@ export async function forgetEverything(): Promise<void> {
   opened?.then((database) => database.close());
   opened = null;
   const names = (await indexedDB.databases()).map((each) => each.name!);
-  await Promise.all(
-    names.map(
-      (name) =>
-        new Promise<void>((resolve) => {
-          const request = indexedDB.deleteDatabase(name);
-          request.onsuccess = request.onerror = request.onblocked = () => resolve();
-        }),
-    ),
+  const removed = names.map(
+    (name) =>
+      new Promise<void>((resolve) => {
+        const request = indexedDB.deleteDatabase(name); // whoever holds it is told, and it goes once they have let go
+        request.onsuccess = request.onerror = () => resolve();
+      }),
   );
+  await Promise.race([Promise.all(removed), pause(LET_GO)]);
   const kept = ["chappe.language", "chappe.appearance"].map((key) => [key, localStorage.getItem(key)] as const);
   localStorage.clear();
   sessionStorage.clear();

@@ -21,6 +21,8 @@ const SESSION: Session = {
 }; // biome-ignore format: one line
 
 interface Given {
+  /** When the index has let its store go. */
+  letGo?: Promise<void>;
   sessions?: Partial<Sessions>;
   configuration?: Configuration | null;
   session?: Session | null;
@@ -71,7 +73,15 @@ async function begun(given: Given = {}) {
       recovery: { codeCreated: () => null, exists: async () => true, newCode: async () => ({ privateKey: new Uint8Array() }) },
     }),
     directory: { mayArrange: () => false, inSpace: async () => [] },
-    index: { start: note("index starts"), stop: () => void done.push("index stops"), count: 0 },
+    index: {
+      start: note("index starts"),
+      stop: async () => {
+        done.push("index stops");
+        await given.letGo;
+        if (given.letGo) done.push("let go");
+      },
+      count: 0,
+    },
     open: async () => {
       if (given.opens === false) throw new Error("no store");
     },
@@ -358,6 +368,17 @@ describe("the end", () => {
     const { model, done } = await begun();
     await model.signOut();
     expect(done.slice(-4)).toEqual(["index stops", "sign out", "forget", "leave /"]);
+  });
+
+  test("what the index holds is removed once it has let it go", async () => {
+    let letGo = () => {};
+    const { model, done } = await begun({ letGo: new Promise<void>((resolve) => (letGo = resolve)) });
+    const signedOut = model.signOut();
+    await settled();
+    expect(done.at(-1)).toBe("sign out");
+    letGo();
+    await signedOut;
+    expect(done.slice(-3)).toEqual(["let go", "forget", "leave /"]);
   });
 
   test.each<[Ended, string]>([

@@ -260,19 +260,23 @@ export class AppViewModel extends ViewModel<AppState> {
   // -------------------------------------------------------------------------------------------------------- the end
 
   readonly signOut = async (): Promise<void> => {
-    this.matrix?.index.stop();
+    const letGo = this.matrix?.index.stop();
     await this.matrix?.signOut();
-    this.drafts.forget();
-    await this.sessions.forget();
+    await this.forget(letGo);
     this.page.leave("/");
   };
 
+  private async forget(letGo?: Promise<void>): Promise<void> {
+    this.drafts.forget();
+    await letGo; // of the index: what it holds cannot be removed
+    await this.sessions.forget();
+  }
+
   /** Signs this browser in to a duty account, by a token for that. The session that took it ends when this one is signed out. */
   readonly changeTo = async (token: string): Promise<void> => {
-    this.account.index.stop();
+    const letGo = this.account.index.stop();
     const parent = await this.account.leave();
-    this.drafts.forget();
-    await this.sessions.forget();
+    await this.forget(letGo);
     await this.sessions.signInByToken(token, parent).catch(async (error) => {
       await this.sessions.revoke(parent);
       throw error;
@@ -283,17 +287,14 @@ export class AppViewModel extends ViewModel<AppState> {
   private async ended(configuration: Configuration, why: Ended): Promise<void> {
     const { matrix, session } = this;
     if (!matrix || !session) return; // several requests learn of it
-    matrix.index.stop();
+    const letGo = matrix.index.stop();
     matrix.stop();
     this.main?.close();
     this.matrix = null;
     this.main = null;
     if (session.parent) await this.sessions.revoke(session.parent); // nobody has its tokens any more
     if (keepsDevice(why)) await this.sessions.keepDevice(session);
-    else {
-      this.drafts.forget();
-      await this.sessions.forget();
-    }
+    else await this.forget(letGo);
     this.askSignIn(configuration, why);
   }
 }
