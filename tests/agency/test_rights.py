@@ -39,6 +39,8 @@ UNDO_NOTHING = {
     "deactivate",
     "restore_keys",
     "end_guest",
+    "remind_awaited",
+    "withdraw_awaited",
     "give_guest",
     "add_function_account",
     "set_holders",
