@@ -19,7 +19,7 @@ from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.identifiers import UserId, domain_of, parse_server_name
 
-MOST_BYTES, LONGEST_TOKEN, SECONDS = 1 << 16, 8192, 10.0
+LONGEST_TOKEN, SECONDS = 8192, 10.0
 _RELAYED = {"M_FORBIDDEN": 403, "M_INVALID_PARAM": 400}  # what the asker can do something about
 
 
@@ -104,7 +104,6 @@ class CallTokensApi:
                     f"/_matrix/federation{prefix}{GET_TOKEN}",
                     content=content,
                     seconds=SECONDS,
-                    most_bytes=MOST_BYTES,
                 )
             except PeerRefused as error:
                 if error.errcode == "M_UNRECOGNIZED" and prefix == UNSTABLE:
