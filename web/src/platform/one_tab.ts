@@ -3,8 +3,8 @@
 import { clock } from "./clock";
 
 const LOCK = "chappe-session";
-/** A page that is reloaded lets go a moment after the new one has begun. */
-const PATIENCE = 1500;
+/** A page that is reloaded lets go a moment after the new one has begun; on a slow phone that is seconds. */
+const PATIENCE = 5000;
 
 /** Resolves true once this tab holds the session; false when another does. `takeOver` makes the other one let go. */
 export function holdSession(lost: () => void, takeOver = false): Promise<boolean> {
