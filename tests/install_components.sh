@@ -1,5 +1,5 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), Firefox, WebKit's engine, an LDAP server,
+# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), Firefox, WebKit's engine where it is asked for, an LDAP server,
 # ClamAV, an ICAP server, an IRC server, from Debian's packages; LiveKit, which is built once where there is Go, into a folder beside
 # the tree.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
@@ -32,8 +32,8 @@ livekit
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || missing="$missing firefox-esr"
-command -v WebKitWebDriver >/dev/null 2>&1 || missing="$missing webkit2gtk-driver"
-command -v Xvfb >/dev/null 2>&1 || missing="$missing xvfb"
+[ -z "${CHAPPE_WEBKIT:-}" ] || command -v WebKitWebDriver >/dev/null 2>&1 || missing="$missing webkit2gtk-driver"
+[ -z "${CHAPPE_WEBKIT:-}" ] || command -v Xvfb >/dev/null 2>&1 || missing="$missing xvfb"
 [ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
 [ -x /usr/bin/c-icap ] || missing="$missing c-icap libc-icap-mod-virus-scan"
 [ -x /usr/sbin/ngircd ] || missing="$missing ngircd"

@@ -114,7 +114,7 @@ async def test_what_a_day_needs_in_firefox(new_server: NewServer, monkeypatch: p
     await act("core", server.base, "")
 
 
-@pytest.mark.skipif(WEBKIT is None, reason="needs WebKitGTK's driver and Xvfb (tests/install_components.sh)")
+@pytest.mark.skipif(WEBKIT is None or "CHAPPE_WEBKIT" not in os.environ, reason="not steady yet: CHAPPE_WEBKIT=1 runs it")
 async def test_what_a_day_needs_in_webkit(new_server: NewServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine of Safari, which is that of every browser on an iPhone."""
     monkeypatch.setenv("WEBKIT", str(WEBKIT))
