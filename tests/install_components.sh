@@ -1,7 +1,7 @@
 #!/bin/sh
-# Real components that tests use and PyPI does not carry: Chromium (and emoji to show in it), Firefox, WebKit's engine where it is asked for, an LDAP server,
-# ClamAV, an ICAP server, an IRC server, from Debian's packages; LiveKit, which is built once where there is Go, into a folder beside
-# the tree.
+# Real components that tests use and PyPI does not carry, from Debian's packages: Chromium (and emoji to show in it), Firefox, WebKit's
+# engine where it is asked for, an LDAP server, ClamAV, an ICAP server, an IRC server; LiveKit, which is built once where there is Go,
+# into a folder beside the tree.
 # Without root or apt-get nothing is installed, and the tests that need them say that they are skipped.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -98,12 +98,7 @@ class CallTokensApi:
         for prefix in (UNSTABLE, "/v1"):
             try:
                 return await self._client.request(
-                    own,
-                    server,
-                    "POST",
-                    f"/_matrix/federation{prefix}{GET_TOKEN}",
-                    content=content,
-                    seconds=SECONDS,
+                    own, server, "POST", f"/_matrix/federation{prefix}{GET_TOKEN}", content=content, seconds=SECONDS
                 )
             except PeerRefused as error:
                 if error.errcode == "M_UNRECOGNIZED" and prefix == UNSTABLE:
