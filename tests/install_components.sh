@@ -19,9 +19,9 @@ livekit() {
     [ -x "$cache/livekit-server-$version" ] && return
     command -v go >/dev/null 2>&1 || { echo "no Go to build LiveKit with; the tests that use it are skipped"; return; }
     work=$(mktemp -d)
-    if (cd "$work" && go mod download "github.com/livekit/livekit-server@v$version") &&
+    if (cd "$work" && timeout 600 go mod download "github.com/livekit/livekit-server@v$version") &&
         cp -r "$(go env GOMODCACHE)/github.com/livekit/livekit-server@v$version" "$work/livekit" && chmod -R u+w "$work/livekit" &&
-        (cd "$work/livekit" && GOFLAGS=-mod=mod go build -buildvcs=false -ldflags="-s -w" -o "$work/livekit-server" ./cmd/server); then
+        (cd "$work/livekit" && GOFLAGS=-mod=mod timeout 900 go build -buildvcs=false -ldflags="-s -w" -o "$work/livekit-server" ./cmd/server); then
         mkdir -p "$cache" && mv "$work/livekit-server" "$cache/livekit-server-$version"
     else
         echo "LiveKit could not be built; the tests that use it are skipped"

@@ -277,10 +277,9 @@ export class AppViewModel extends ViewModel<AppState> {
     const letGo = this.account.index.stop();
     const parent = await this.account.leave();
     await this.forget(letGo);
-    await this.sessions.signInByToken(token, parent).catch(async (error) => {
-      await this.sessions.revoke(parent);
-      throw error;
-    });
+    await this.sessions
+      .signInByToken(token, parent)
+      .catch((error) => this.sessions.revoke(parent).then(() => Promise.reject(error)));
     this.page.leave("/");
   };
 
