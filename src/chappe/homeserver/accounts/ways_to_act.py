@@ -305,6 +305,7 @@ DOES_NOT_ACT = {
             "accounts_opened.user_id",
             "administrators.granted_by",
             "audit.actor",
+            "audit_authors.actor",
             "blocked_rooms.blocked_by",
             "critical_requests.decided_by",
             "room_purges.asked_by",
