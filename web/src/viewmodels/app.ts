@@ -288,12 +288,12 @@ export class AppViewModel extends ViewModel<AppState> {
     if (!matrix || !session) return; // several requests learn of it
     const letGo = matrix.index.stop();
     matrix.stop();
+    this.turn({ name: "loading" }); // nothing of the account is drawn any more
     this.main?.close();
     this.matrix = null;
     this.main = null;
     if (session.parent) await this.sessions.revoke(session.parent); // nobody has its tokens any more
-    if (keepsDevice(why)) await this.sessions.keepDevice(session);
-    else await this.forget(letGo);
+    await (keepsDevice(why) ? this.sessions.keepDevice(session) : this.forget(letGo));
     this.askSignIn(configuration, why);
   }
 }
