@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import jwt
+import pytest_asyncio
 import yaml
 from aiohttp import web
 from livekit.protocol.models import ParticipantInfo, Room
@@ -21,9 +22,9 @@ from livekit.protocol.room import (
     RoomParticipantIdentity,
 )
 
-from chappe.config import LiveKit
+from chappe.config import Calls, LiveKit
 from tests.process import free_port
-from tests.support import until
+from tests.support import Server, until
 
 VERSION = "1.9.11"
 BINARY = Path(os.environ.get("CHAPPE_LIVEKIT") or Path.home() / ".cache" / "chappe-tests" / f"livekit-server-{VERSION}")
@@ -101,6 +102,19 @@ class FakeLiveKit:
         assert said["video"]["roomJoin"] is True and alias in self.rooms, "there is no such room"
         self.rooms[alias].add(identity)
         return lambda: identity in self.rooms.get(alias, ())
+
+
+@pytest_asyncio.fixture
+async def livekit() -> AsyncIterator[FakeLiveKit]:
+    running = await FakeLiveKit().start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture
+async def calls(new_server: Callable[..., Awaitable[Server]], livekit: FakeLiveKit) -> Server:
+    """A server with this LiveKit beside it."""
+    return await new_server(calls=Calls(livekit=[settings(livekit.port)]))
 
 
 class RealLiveKit:

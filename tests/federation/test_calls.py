@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -15,17 +14,12 @@ from tests.federation.foreign import Foreign
 from tests.federation.test_rooms import enter
 from tests.homeserver.test_calls import MEMBER, SERVICE, SLOT, UNSTABLE, V1, openid
 from tests.homeserver.test_calls import _hash as hashed
-from tests.livekit import FakeLiveKit, claims, settings
+from tests.livekit import FakeLiveKit, claims, livekit, settings
 from tests.support import Person, Server, refused, segment, until
 
+__all__ = ["livekit"]  # fixtures
+
 GET = "/rtc/livekit/get_token"
-
-
-@pytest_asyncio.fixture
-async def livekit() -> AsyncIterator[FakeLiveKit]:
-    running = await FakeLiveKit().start()
-    yield running
-    await running.stop()
 
 
 @pytest_asyncio.fixture

@@ -15,26 +15,15 @@ import pytest_asyncio
 from chappe.config import Calls
 from chappe.homeserver.modules.calls.names import identity_of_device, livekit_alias
 from chappe.matrix.errors import Forbidden
-from tests.livekit import BINARY, FakeLiveKit, RealLiveKit, claims, settings
+from tests.livekit import BINARY, FakeLiveKit, RealLiveKit, calls, claims, livekit, settings
 from tests.support import Person, Server, refused, segment
+
+__all__ = ["calls", "livekit"]  # fixtures
 
 SLOT, MEMBER = "m.call#ROOM", "xyzABCDEF10123"
 SERVICE = "/_chappe/livekit/paris"
 V1, UNSTABLE = "/_matrix/client/v1", "/_matrix/client/unstable/io.element.msc4195"
 Ask = Callable[[Person, str], Any]
-
-
-@pytest_asyncio.fixture
-async def livekit() -> AsyncIterator[FakeLiveKit]:
-    running = await FakeLiveKit().start()
-    yield running
-    await running.stop()
-
-
-@pytest_asyncio.fixture
-async def calls(new_server: Any, livekit: FakeLiveKit) -> Server:
-    """A server with an SFU."""
-    return await new_server(calls=Calls(livekit=[settings(livekit.port)]))  # type: ignore[no-any-return]
 
 
 async def openid(person: Person) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import pytest
-import pytest_asyncio
 from livekit.api.access_token import AccessToken
 
 from chappe.config import Calls
@@ -28,24 +27,14 @@ from tests.homeserver.test_calls import (
     openid,
     sfu_get,
 )
-from tests.livekit import KEY, SECRET, FakeLiveKit, RealLiveKit, claims, settings
+from tests.livekit import KEY, SECRET, FakeLiveKit, RealLiveKit, calls, claims, livekit, settings
 from tests.support import Person, Refused, Server, refused, segment, until
+
+__all__ = ["calls", "livekit"]  # fixtures
 
 CALL = "org.matrix.msc3401.call.member"
 LEAVE, HOUR = "/rtc/livekit/delegate_delayed_leave", 3_600_000
 DELAYED = "/_matrix/client/v1/delayed_events"
-
-
-@pytest_asyncio.fixture
-async def livekit() -> AsyncIterator[FakeLiveKit]:
-    running = await FakeLiveKit().start()
-    yield running
-    await running.stop()
-
-
-@pytest_asyncio.fixture
-async def calls(new_server: Any, livekit: FakeLiveKit) -> Server:
-    return await new_server(calls=Calls(livekit=[settings(livekit.port)]))  # type: ignore[no-any-return]
 
 
 async def joins(person: Person, room: str, delay: int = HOUR) -> str:
