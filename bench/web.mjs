@@ -1,25 +1,9 @@
 // What the web client costs its reader: bytes of the first load, a warm start with many rooms, switching rooms, typing,
-// scrolling a very long room. usage: node bench/web.mjs SERVER USER PASSWORD ROOMS MESSAGES (see docs/performance.md)
-import { createRequire } from "node:module";
+// scrolling a very long room. usage: node bench/web.mjs SERVER ROOMS MESSAGES (see docs/performance.md)
+import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
 
-const require = createRequire(new URL("../tests/clients/js/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const [server, rooms, messages] = [process.argv[2], Number(process.argv[3] ?? 500), Number(process.argv[4] ?? 100_000)];
+const [rooms, messages] = [Number(process.argv[3] ?? 500), Number(process.argv[4] ?? 100_000)];
 const user = `bench${Date.now()}`;
-const password = "correct horse battery";
-
-async function call(method, path, body, token) {
-  const answer = await fetch(`${server}/_matrix/client/v3${path}`, {
-    method, headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: body && JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
-async function inParallel(count, width, work) {
-  let next = 0;
-  await Promise.all(Array.from({ length: width }, async () => { while (next < count) await work(next++); }));
-}
 
 const { access_token: token } = await call("POST", "/register", { username: user, password, auth: { type: "m.login.dummy" } });
 const made = [];

@@ -3,28 +3,12 @@
 // In FOLDER the browser is kept, so that a second run measures without filling, and a profile of the last start is written.
 // CPU is what Chromium says of the page's process (all its threads) and of its main thread.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
 
-const require = createRequire(new URL("../tests/clients/js/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const [server, rooms, folder] = [process.argv[2], Number(process.argv[3] ?? 300), process.argv[4]];
-const password = "correct horse battery";
+const [rooms, folder] = [Number(process.argv[3] ?? 300), process.argv[4]];
 const kept = folder && `${folder}/account.json`;
 const isFilled = Boolean(kept && existsSync(kept));
 if (folder) mkdirSync(folder, { recursive: true });
-
-async function call(method, path, body, token) {
-  const answer = await fetch(`${server}/_matrix/client/v3${path}`, {
-    method, headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: body && JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
-async function inParallel(count, width, work) {
-  let next = 0;
-  await Promise.all(Array.from({ length: width }, async () => { while (next < count) await work(next++); }));
-}
 
 /** A colleague makes rooms with the reader and writes in each: a tenth are direct, a tenth favourites, a tenth encrypted. */
 async function fill() {

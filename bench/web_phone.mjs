@@ -2,32 +2,15 @@
 // usage: node bench/web_phone.mjs SERVER (a server with open registration and no rate limits; see docs/performance.md).
 // The processor is made six times slower and the network is DevTools' "Slow 4G" (once "Fast 3G"): 1.44 Mbit/s, 562.5 ms a round trip,
 // by Chromium itself. CPU is what Chromium says of the page's main thread, in seconds of the slowed one.
-import { createRequire } from "node:module";
+import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
 
-const require = createRequire(new URL("../tests/clients/js/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const server = process.argv[2];
 const folder = process.env.PROFILES;
 const SLOWER = 6;
 const NETWORK = { offline: false, latency: 562.5, downloadThroughput: (1.44 * 1024 * 1024 / 8) * 0.9, uploadThroughput: (675 * 1024 / 8) * 0.9 };
 const MEMBERS = 200;
 const ROOMS = 30;
 const MESSAGES = 60;
-const password = "correct horse battery";
 const run = Date.now().toString(36);
-
-async function call(method, path, body, token) {
-  const answer = await fetch(`${server}/_matrix/client/v3${path}`, {
-    method, headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: body && JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return answer.json();
-}
-
-async function inParallel(count, width, work) {
-  let next = 0;
-  await Promise.all(Array.from({ length: width }, async () => { while (next < count) await work(next++); }));
-}
 
 const register = (username) => call("POST", "/register", { username, password, auth: { type: "m.login.dummy" } });
 
