@@ -359,7 +359,9 @@ async def active_directory(tmp_path: Path) -> AsyncIterator[Ldap]:
 
 def change(directory: Ldap, **attributes: Any) -> None:
     connection = ldap3.Connection(directory.uri, "cn=admin,dc=example,dc=org", "admin", auto_bind=True)
-    assert connection.modify(DN, {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in attributes.items()})
+    assert connection.modify(
+        DN, {name: [(ldap3.MODIFY_REPLACE, [] if value is None else [value])] for name, value in attributes.items()}
+    )
     connection.unbind()
 
 

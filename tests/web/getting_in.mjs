@@ -135,6 +135,29 @@ await play({
     await settleIn(zoe);
     await zoe.context().close();
   },
+  async "a colleague's card says what the provider knows of them"() {
+    await createRoom(page, "Presse", "Privée", ["zoe"]);
+    await page.locator("main header").getByRole("button", { name: "Membres" }).first().click();
+    const panel = page.getByRole("complementary").filter({ has: page.getByRole("heading", { name: "Membres" }) });
+    await panel.getByRole("button", { name: /zoe Martin/ }).click();
+    const card = page.locator(".panelbody").filter({ has: page.getByRole("heading", { name: "zoe Martin" }) });
+    await card.getByText("Cheffe du service").waitFor();
+    await card.getByText("Communication", { exact: true }).waitFor();
+    const call = card.getByRole("link", { name: /^Appeler le \+33 \(0\)1 23 45 67 89$/ });
+    assert((await call.getAttribute("href")) === "tel:+33123456789", "the telephone would dial something else");
+    await look(page, "card-of-directory");
+    await page.setViewportSize({ width: 360, height: 740 });
+    await call.waitFor();
+    await look(page, "card-of-directory-phone");
+    await card.getByRole("button", { name: "Copier le numéro" }).press("Enter");
+    await page.getByText("Numéro copié.").first().waitFor();
+    assert((await page.evaluate(() => navigator.clipboard.readText())) === "+33 (0)1 23 45 67 89", "another number was copied");
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.getByRole("complementary").getByRole("button", { name: "Membres" }).click();
+    await panel.getByRole("button", { name: /nadia/i }).first().click();
+    await page.locator(".panelbody").getByRole("heading", { name: /nadia/i }).waitFor();
+    assert((await page.locator(".panelbody").getByText("Téléphone").count()) === 0, "who has no number has a line for it");
+  },
   async "who changes their mind on the way is told so"() {
     const undecided = await visit();
     await undecided.goto(`${server}/?state=made-up&code=x`);

@@ -201,6 +201,9 @@ async def test_getting_in(new_server: NewServer) -> None:
         client_id="chappe",
         client_secret="secret of chappe",
         display_name="{given_name} {usual_name}",
+        title_claim="job",
+        service_claim="organizational_unit",
+        telephone_claim="phone_number",
     )
     server = await new_server(
         listeners=[Listener(port=own)],

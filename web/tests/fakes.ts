@@ -1,5 +1,6 @@
 /** What stands in for the rest of the client in the tests of view models: interfaces of the matrix layer, a clock moved by hand. */
 
+import { NO_FACTS } from "../src/matrix/directory_facts";
 import type { SignedIn, SomeConversation, SomeEncryption, SomeTimeline, SomeVerification } from "../src/matrix/signed_in";
 import type { Item, Person, RoomDetails, RoomSummary, ThreadSummary } from "../src/matrix/types";
 import type { Clock } from "../src/platform/clock";
@@ -328,6 +329,7 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
         person: (id, name, avatar) => person(id, name ?? null, avatar ?? null),
         find: async () => [],
         isIgnored: () => false,
+        facts: async () => NO_FACTS,
         loadMe: async () => {},
         loadCapabilities: async () => {},
       },

@@ -10,6 +10,8 @@ from chappe.config.values import ANY_TEXT, says, shaped
 
 _FAILS = "Signing in there fails with words that say so."
 _NO_ADDRESS = "An attribute that is not there counts as empty."
+_NO_FACT = "Nothing is shown where it is not there."
+
 
 # Both sections have these.
 Domains = Annotated[
@@ -26,6 +28,31 @@ Rewrite = Annotated[
         "How addresses are changed before they are compared: pairs of a regular expression and what replaces it; the first that fits.",
         example=[(r"(.*)@old\.example\.org", r"\1@example.org")],
         wrong="With an expression that is none, signing in fails and the log has the error.",
+    ),
+]
+Title = Annotated[
+    str | None,
+    says(
+        "By what name it tells a person's post, which stands in their card. Left out: none does.",
+        example="title",
+        wrong=_NO_FACT,
+    ),
+]
+Service = Annotated[
+    str | None,
+    says(
+        "By what name it tells the service that a person belongs to: it stands in their card and in the rooms that they are in, and "
+        "whoever is of it in a room can be mentioned at once. Left out: nobody is of one.",
+        example="department",
+        wrong=_NO_FACT,
+    ),
+]
+Telephone = Annotated[
+    str | None,
+    says(
+        "By what name it tells a person's telephone number, which stands in their card. Left out: none does.",
+        example="telephoneNumber",
+        wrong=_NO_FACT,
     ),
 ]
 Creates = Annotated[bool, says("Somebody without an account gets one. `false`: they are refused.")]
@@ -98,6 +125,9 @@ class IdentityProvider(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             wrong="A claim that is missing is left out of the name.",
         ),
     ] = "{name}"
+    title_claim: Title = None
+    service_claim: Service = None
+    telephone_claim: Telephone = None
     create_accounts: Creates = True
     link_by_email: Links = True
     extra_parameters: Annotated[
@@ -166,6 +196,9 @@ class Ldap(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     display_name: Annotated[str, says("What people of the directory are called: attributes in braces.", wrong=_NO_ADDRESS)] = (
         "{displayName}"
     )
+    title_attribute: Title = None
+    service_attribute: Service = None
+    telephone_attribute: Telephone = None
     rewrite: Rewrite = []
     create_accounts: Creates = True
     link_by_email: Links = True

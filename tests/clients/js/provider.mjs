@@ -9,7 +9,7 @@ const provider = new Provider(issuer, {
     client_id: "chappe", client_secret: "secret of chappe", redirect_uris: [callback], grant_types: ["authorization_code"],
     response_types: ["code"], backchannel_logout_uri: logout, backchannel_logout_session_required: true,
   }],
-  claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["given_name", "usual_name", "name"] },
+  claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["given_name", "usual_name", "name", "job", "organizational_unit", "phone_number"] },
   conformIdTokenClaims: false,
   features: { devInteractions: { enabled: true }, backchannelLogout: { enabled: true } },
   pkce: { required: () => true },
@@ -19,6 +19,7 @@ const provider = new Provider(issuer, {
     accountId: id,
     claims: () => ({
       sub: id, email: `${id}@old.example.org`, email_verified: !id.startsWith("unproven"), given_name: id, usual_name: "Martin", name: id,
+      job: "Cheffe du service", organizational_unit: "Communication", phone_number: "+33 (0)1 23 45 67 89",
     }),
   }),
 });

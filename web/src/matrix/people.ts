@@ -3,6 +3,7 @@
 import { type MatrixClient, Method, type RoomMember } from "matrix-js-sdk";
 import { Signal } from "../platform/signal";
 import type { Agency } from "./agency";
+import { type DirectoryFacts, factsIn } from "./directory_facts";
 import type { Person } from "./types";
 
 const OWN = "chappe.me";
@@ -60,6 +61,11 @@ export class People {
   levelName(name: unknown): string {
     const level = this.agency.level(name);
     return level?.labels[document.documentElement.lang] ?? level?.name ?? String(name ?? "");
+  }
+
+  /** What somebody's directory says of them now. */
+  async facts(id: string): Promise<DirectoryFacts> {
+    return factsIn((await this.client.getProfileInfo(id)) as Record<string, unknown>);
   }
 
   /** Reads one's own profile: what is kept here at once, then what the server has, which is asked once. */

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { conversation, encryption, ME, person, refusal, settled, signal, signedIn, summary } from "../../tests/fakes";
 import type { Rules } from "../matrix/agency";
+import { NO_FACTS } from "../matrix/directory_facts";
 import type { Member } from "../matrix/types";
-import { PersonViewModel } from "./person";
+import { dialled, PersonViewModel } from "./person";
 
 const ANNE = "@anne:here.example";
 
@@ -101,4 +102,36 @@ test("a guest's card says who answers for them; guests themselves are not told, 
     if (expected === null) expect(guest).toBe(null);
     else expect(guest).toMatchObject(expected);
   }
+});
+
+test("what the directory says of them comes with the card; where it cannot be asked the card goes without", async () => {
+  const said = { title: "Cheffe", service: "Communication", telephone: "01 23" };
+  for (const [facts, expected] of [
+    [async () => said, said],
+    [() => Promise.reject(refusal("M_NOT_FOUND")), NO_FACTS],
+  ] as const) {
+    const matrix = signedIn({ people: { facts }, encryption: encryption({ trustOf: async () => "unknown" }) });
+    const model = new PersonViewModel(matrix, conversation({ members: { list: async () => [] } }), ANNE);
+    expect(model.snapshot().facts).toEqual(NO_FACTS);
+    await settled();
+    expect(model.snapshot().facts).toEqual(expected);
+  }
+});
+
+test("what a telephone dials of a number as people write it", () => {
+  for (const [written, dials] of [
+    ["01 23 45 67 89", "0123456789"],
+    ["+33 (0)1.23.45.67.89", "+33123456789"],
+    ["+33\u00a01-23/45", "+3312345"],
+    ["(0) 12", "012"],
+    ["17", "17"],
+    ["poste 4512", null],
+    ["*#06#", null],
+    ["1", null],
+    ["+", null],
+    ["javascript:1", null],
+    ["1".repeat(60), null],
+    ["12\n+33", null],
+  ] as const)
+    expect([written, dialled(written)]).toEqual([written, dials]);
 });

@@ -1,6 +1,7 @@
 /** Somebody's card: who they are, whether it is they, what may be done about them in this room. */
 
 import type { GuestCard } from "../matrix/agency";
+import { type DirectoryFacts, NO_FACTS } from "../matrix/directory_facts";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Member, Person } from "../matrix/types";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
@@ -16,6 +17,16 @@ interface State extends Doing {
   shared: number;
   /** Who answers for a guest, what for, until when; null for others. */
   guest: (GuestCard & { by: Person }) | null;
+  /** Empty until they are there, and where their server says none. */
+  facts: DirectoryFacts;
+}
+
+/** What a telephone dials of a number as people write it; null for what is no number. */
+export function dialled(telephone: string): string | null {
+  if (!/^\+?[\d\s().\-/]{2,40}$/.test(telephone)) return null;
+  const international = telephone.startsWith("+");
+  const digits = (international ? telephone.replace(/\(0\)/, "") : telephone).replace(/\D/g, "");
+  return digits.length < 2 ? null : (international ? "+" : "") + digits;
 }
 
 export class PersonViewModel extends ActingViewModel<State> {
@@ -36,6 +47,7 @@ export class PersonViewModel extends ActingViewModel<State> {
       ignored: people.isIgnored(id),
       shared: rooms.sharedWith(id).length,
       guest: null,
+      facts: NO_FACTS,
     });
     this.isMe = id === matrix.userId;
     this.scope.owns(conversation.changed.listen(() => void this.look()));
@@ -43,6 +55,11 @@ export class PersonViewModel extends ActingViewModel<State> {
     void this.look();
     void this.lookTrust();
     void this.lookGuest();
+    void this.lookFacts();
+  }
+
+  private async lookFacts(): Promise<void> {
+    this.set({ facts: await this.matrix.people.facts(this.id).catch(() => NO_FACTS) });
   }
 
   /** Guests themselves are not told, and servers elsewhere say nothing: the card goes without. */

@@ -27,6 +27,7 @@ from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
 from chappe.homeserver.accounts.fragments import FRAGMENTS
 from chappe.homeserver.accounts.fresh_proof import OwnerMail
+from chappe.homeserver.accounts.given_fields import GivenFields
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.clients import Clients
 from chappe.homeserver.accounts.oauth.grants import Grants
@@ -212,6 +213,7 @@ PART = Part(
         ErasedAuthors,
         notices_account,
         Accounts,
+        GivenFields,
         Profiles,
         sessions,
         Threepids,

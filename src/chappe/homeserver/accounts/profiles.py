@@ -9,6 +9,7 @@ import orjson
 
 from chappe.homeserver.accounts.bridges import Bridges
 from chappe.homeserver.accounts.fragments import AccountChangeRow, ProfileCarryRow
+from chappe.homeserver.accounts.given_fields import GivenFields
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.clock import Clock, Commit
 from chappe.homeserver.database.group_writer import GroupWriter, Write
@@ -19,11 +20,11 @@ from chappe.homeserver.policy import Policy
 from chappe.matrix.directory_entries import directory_entry
 from chappe.matrix.errors import BadRequest, Forbidden, NotFound
 from chappe.matrix.identifiers import UserId, domain_of, is_picture_url
+from chappe.matrix.profile_fields import CARRIED
 
 MAX_PROFILE_BYTES = 65_536
 MAX_FIELD_NAME = 255
 MOST_KNOWN = 50_000  # profiles that are kept
-CARRIED = ("displayname", "avatar_url")  # what membership events repeat of a profile
 BOT_MARK = "org.chappe.bot"  # profile field: what a bot is, and whose
 
 
@@ -39,9 +40,10 @@ class Profiles:
         policy: Policy,
         bridges: Bridges,
         queries: Queries,
+        given: GivenFields,
     ) -> None:
         self._store, self._writer, self._domains, self._policy = store, writer, domains, policy
-        self._bridges, self._queries = bridges, queries
+        self._bridges, self._queries, self._given = bridges, queries, given
         self._known: dict[str, dict[str, Any]] = {}
         clock.listen(self._heard)
 
@@ -66,7 +68,7 @@ class Profiles:
         return found
 
     async def in_memberships(self, user_id: str) -> Mapping[str, Any]:
-        """`displayname` and `avatar_url` as membership events carry them; empty for people who are not here."""
+        """What membership events repeat of a profile; empty for people who are not here."""
         try:
             profile = await self.of(user_id)
         except NotFound:
@@ -80,6 +82,8 @@ class Profiles:
         """
         if by_owner:
             await self._require_own_name(user_id, name)
+            if name in self._given.of(domain_of(user_id)):
+                raise Forbidden("This comes from your organisation's directory: it cannot be changed here")
             await self._policy.may_set_profile(UserId(user_id), name, value)
         if len(name.encode()) > MAX_FIELD_NAME:
             raise BadRequest("The field's name is too long", "M_KEY_TOO_LARGE")
@@ -93,13 +97,24 @@ class Profiles:
             profile.pop(name, None)
         else:
             profile[name] = value
-        if len(orjson.dumps(profile)) > MAX_PROFILE_BYTES:
-            raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
         await self._write(user_id, profile, is_carried=name in CARRIED)
         return True
 
+    async def follow(self, user_id: str, said: Mapping[str, str | None]) -> bool:
+        """A directory or provider has said something of its person (None: nothing any more). Returns whether rooms repeat some of
+        what has changed. Raises M_PROFILE_TOO_LARGE."""
+        before = await self.of(user_id)
+        profile = {name: value for name, value in {**before, **said}.items() if name not in said or value is not None}
+        if profile == before:
+            return False
+        is_carried = any(profile.get(name) != before.get(name) for name in CARRIED)
+        await self._write(user_id, profile, is_carried)
+        return is_carried
+
     async def _write(self, user_id: str, profile: dict[str, Any], is_carried: bool) -> None:
-        """`is_carried`: into the rooms that the person is in, later."""
+        """`is_carried`: into the rooms that the person is in, later. Raises M_PROFILE_TOO_LARGE."""
+        if len(orjson.dumps(profile)) > MAX_PROFILE_BYTES:
+            raise BadRequest("The profile is larger than 64 KiB", "M_PROFILE_TOO_LARGE")
         write = Write()
         write.add(AccountChangeRow(who=user_id, profile=orjson.dumps(profile)))
         write.add(DirectoryEntryRow(*directory_entry(user_id, profile)))
@@ -128,7 +143,7 @@ def _check_shown(name: str, value: Any) -> None:
     """What a person is shown by: raises BadRequest for what is no name, or no picture."""
     if value is not None and type(value) is not str:
         raise BadRequest(f"{name} must be a string", "M_BAD_JSON")
-    if type(value) is str and len(value) > (256 if name == "displayname" else 1000):
+    if type(value) is str and len(value) > (1000 if name == "avatar_url" else 256):
         raise BadRequest(f"{name} is too long", "M_INVALID_PARAM")
     if name == "avatar_url" and type(value) is str and not is_picture_url(value):
         raise BadRequest("avatar_url must be an mxc:// address", "M_INVALID_PARAM")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
-from chappe.homeserver.accounts.profiles import CARRIED, Profiles
+from chappe.homeserver.accounts.profiles import Profiles
 from chappe.homeserver.accounts.store import AccountStore
 from chappe.homeserver.database.pool import DATABASE_LOST
 from chappe.homeserver.rooms.membership import MembershipChanges
 from chappe.homeserver.rooms.rooms import Rooms
 from chappe.matrix.errors import MatrixError
 from chappe.matrix.identifiers import UserId
+from chappe.matrix.profile_fields import CARRIED
 
 log = logging.getLogger(__name__)
 ROOMS_AT_ONCE = 4
@@ -33,6 +35,11 @@ class SetProfileField:
     async def __call__(self, user_id: UserId, name: str, value: Any, by_owner: bool = False) -> None:
         """`by_owner`: not an administrator, nor the server itself."""
         if await self._profiles.set_field(user_id, name, value, by_owner) and name in CARRIED:
+            self._begin(user_id)
+
+    async def follow(self, user_id: UserId, said: Mapping[str, str | None]) -> None:
+        """What a directory or provider says of its person; see `Profiles.follow`."""
+        if await self._profiles.follow(user_id, said):
             self._begin(user_id)
 
     async def resume(self) -> None:

@@ -20,6 +20,7 @@ from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity
 from chappe.homeserver.accounts.store import User
 from chappe.homeserver.accounts.upstream_links import UpstreamLink, UpstreamLinks
 from chappe.homeserver.actions.bind_threepid import BindThreepid
+from chappe.homeserver.actions.set_profile_field import SetProfileField
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.server_time import NowMs
 from chappe.matrix.errors import Forbidden, MatrixError
@@ -31,13 +32,11 @@ SAME_DAY_MS = 86_400_000  # within which the clocks of a directory and of this s
 
 
 class SignInUpstream:
-    def __init__(self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, now_ms: NowMs) -> None:
-        self._links, self._accounts, self._bind_threepid, self._now_ms = (
-            UpstreamLinks(database),
-            accounts,
-            bind_threepid,
-            now_ms,
-        )
+    def __init__(
+        self, database: Database, accounts: Accounts, bind_threepid: BindThreepid, set_profile: SetProfileField, now_ms: NowMs
+    ) -> None:
+        self._links, self._accounts, self._bind_threepid = UpstreamLinks(database), accounts, bind_threepid
+        self._set_profile, self._now_ms = set_profile, now_ms
 
     async def __call__(self, proven: ProvenIdentity, server_name: str) -> User:
         """Raises M_FORBIDDEN where there is no account and none may be made, or it is of no use."""
@@ -58,6 +57,7 @@ class SignInUpstream:
             raise Forbidden(f"Your account belongs to {user.server_name}: please sign in there")
         await self._follow_name(proven)
         await self._follow_address(UserId(user.user_id), proven)
+        await self._follow_facts(UserId(user.user_id), proven)
         return user
 
     async def account_of(self, proven: ProvenIdentity) -> str | None:
@@ -79,6 +79,13 @@ class SignInUpstream:
             await self._bind_threepid.by_owner(FreshProof(user_id, PROVIDER), "email", proven.email, self._now_ms())
         except MatrixError as error:  # nobody is kept out for an address that does not count here
             log.warning("an address was not taken over", extra={"fields": {"user": user_id, "error": error.message}})
+
+    async def _follow_facts(self, user_id: UserId, proven: ProvenIdentity) -> None:
+        """Post, service and telephone are what they are there now."""
+        try:
+            await self._set_profile.follow(user_id, proven.facts)
+        except MatrixError as error:  # a profile that is full keeps nobody out
+            log.warning("a profile did not follow its directory", extra={"fields": {"user": user_id, "error": error.message}})
 
     async def _by_address(self, proven: ProvenIdentity, server_name: str) -> str | None:
         if proven.email is None or not proven.links_by_email:

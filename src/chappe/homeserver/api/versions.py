@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from chappe.homeserver.accounts.given_fields import GivenFields
 from chappe.homeserver.http.request import Request
 from chappe.homeserver.http.router import GUEST_AUTH, NO_AUTH, Answer, Endpoint, endpoint
+from chappe.matrix.identifiers import domain_of
 from chappe.matrix.room_versions import ROOM_VERSIONS
 
 # what is done otherwise than these texts have it: docs/conformance.md
@@ -42,8 +44,9 @@ class Versions:
         has_mail: bool,
         vapid: str,
         fixed_fields: Collection[str],
+        given: GivenFields,
     ) -> None:
-        self._fixed_fields = sorted(fixed_fields)
+        self._fixed_fields, self._given = frozenset(fixed_fields), given
         self._has_mail, self._vapid = has_mail, vapid
         self._default_room_version = default_room_version
         self._delays = {"max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled}
@@ -60,6 +63,7 @@ class Versions:
     @endpoint("GET", "/_matrix/client/v3/capabilities", auth=GUEST_AUTH)
     async def capabilities(self, request: Request) -> Answer:
         moderates = {"m.account_moderation": {"suspend": True, "lock": True}} if request.requester.is_admin else {}
+        fixed = self._fixed_fields | self._given.of(domain_of(request.user_id))
         return {
             "capabilities": {
                 **moderates,
@@ -67,7 +71,7 @@ class Versions:
                 "m.room_versions": {"default": self._default_room_version, "available": dict.fromkeys(ROOM_VERSIONS, "stable")},
                 "m.set_displayname": {"enabled": "displayname" not in self._fixed_fields},
                 "m.set_avatar_url": {"enabled": "avatar_url" not in self._fixed_fields},
-                "m.profile_fields": {"enabled": True, **({"disallowed": self._fixed_fields} if self._fixed_fields else {})},
+                "m.profile_fields": {"enabled": True, **({"disallowed": sorted(fixed)} if fixed else {})},
                 "m.3pid_changes": {"enabled": self._has_mail},
                 "m.get_login_token": {"enabled": True},
                 "m.forget_forced_upon_leave": {"enabled": False},

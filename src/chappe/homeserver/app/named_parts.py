@@ -7,6 +7,7 @@ from typing import get_type_hints
 from chappe.homeserver.accounts.account_states import AccountStates
 from chappe.homeserver.accounts.accounts import Accounts
 from chappe.homeserver.accounts.browser_sessions import BrowserSessions
+from chappe.homeserver.accounts.given_fields import GivenFields
 from chappe.homeserver.accounts.login_tokens import LoginTokens
 from chappe.homeserver.accounts.oauth.grants import Grants
 from chappe.homeserver.accounts.profiles import Profiles
@@ -100,6 +101,7 @@ class NamedParts:
     elsewhere: RemoteMembership
     federation_client: FederationClient
     federation_sender: FederationSender
+    given_fields: GivenFields
     grants: Grants
     history: History
     kept_sessions: KeptSessions

@@ -20,6 +20,7 @@ def routes_of_node(parts: Parts) -> list[Route]:
         parts.mail.is_on,
         parts.vapid.public,
         parts.policy.fixed_fields,
+        parts.given_fields,
     )
     rest = AdminRest(parts.administration, parts.accounts, parts.server_notices, f"Chappe {version('chappe')}")
     routes = routes_of(versions, rest, *parts.assembly.endpoints())

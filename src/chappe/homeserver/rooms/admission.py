@@ -19,9 +19,9 @@ from chappe.homeserver.rooms.rooms import GUEST_ACCESS, MEMBER, ProfileOf, Rooms
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.event_auth import CREATE, JOIN_RULES, StateKey, creators_of
 from chappe.matrix.identifiers import UserId, domain_of, is_picture_url, parse_server_name
+from chappe.matrix.profile_fields import CARRIED, NAMES
 
 VOUCHER = "join_authorised_via_users_server"
-NAMES = ("displayname", "avatar_url")
 COMING = frozenset(("join", "knock", "invite"))
 BY_ONESELF = frozenset(("join", "knock"))
 ANY = frozenset(("join", "knock", "invite", "leave", "ban"))
@@ -187,13 +187,14 @@ class Admission:
             raise MatrixError(400, "M_UNABLE_TO_GRANT_JOIN", "Nobody in this room can let you in")
 
     async def _names(self, change: MembershipChange) -> None:
-        """Names and pictures are those of the person's profile. People say otherwise of themselves only, where they may."""
+        """Names and pictures are those of the person's profile. People say otherwise of themselves only, where they may; what service
+        they are of is the profile's to say in any case."""
         if change.origin is not None:
             return
-        given = {name: change.content.pop(name) for name in NAMES if name in change.content}
+        given = {name: change.content.pop(name) for name in CARRIED if name in change.content}
         if not change.is_own and not (change.makes_room and change.to == "ban"):  # a ban that a new room takes over
             given = {}
-        own = {name: value for name, value in given.items() if name not in self._rooms.policy.fixed_fields}
+        own = {name: given[name] for name in NAMES if name in given and name not in self._rooms.policy.fixed_fields}
         picture = own.get("avatar_url")
         if type(picture) is str and not is_picture_url(picture):
             if change.is_own:

@@ -20,6 +20,7 @@ from chappe.matrix.canonical_json import canonical_json
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError, NotFound
 from chappe.matrix.events import check_content
 from chappe.matrix.identifiers import UserId, domain_of
+from chappe.matrix.profile_fields import CARRIED
 
 log = logging.getLogger(__name__)
 SERVERS_AT_ONCE = 100  # whose people are invited at the same time
@@ -216,12 +217,12 @@ class MembershipChanges:
 
     @judged_again
     async def update_profile(self, user_id: UserId, room_id: str) -> None:
-        """Carries a changed display name or avatar into a room that the user is in. It brings nobody into a room."""
+        """Carries what has changed of a profile into a room that the user is in. It brings nobody into a room."""
         room = await self._rooms.require(room_id)
         now = room.get((MEMBER, user_id))
         if now is None or now.membership != "join":
             return
-        kept = {k: v for k, v in now.content.items() if k not in ("displayname", "avatar_url")}
+        kept = {k: v for k, v in now.content.items() if k not in CARRIED}
         await self._write(room, MembershipChange(user_id, user_id, "join", room_id, room, kept))
 
 

@@ -11,12 +11,13 @@ import { Dialog, DialogActions } from "../ui/dialog";
 import { Icon } from "../ui/icon";
 import { Field, GuestTag, Problem } from "../ui/parts";
 import { useMain, useOwned, useSnapshot } from "../use";
+import { FactsOf } from "./person_facts";
 
 export function PersonCard({ id, room, details }: { id: string; room: RoomViewModel; details: RoomDetails }) {
   const { t } = useTranslation();
   const main = useMain();
   const model = useOwned(() => room.make(PersonViewModel, id), `${room.id} ${id}`);
-  const { person, member, trust, ignored, shared, guest, problem } = useSnapshot(model);
+  const { person, member, trust, ignored, shared, guest, facts, problem } = useSnapshot(model);
   const [asking, setAsking] = useState<"kick" | "ban" | null>(null);
   const me = model.isMe;
   const acts = member && !me && mayActOn(details, member);
@@ -25,6 +26,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
       <div className="cardhead">
         <Avatar id={id} name={person.name} picture={person.avatar} size={88} dot={<StatusDot id={id} big />} />
         <h3>{person.name}</h3>
+        {facts.title && <p className="anywhere">{facts.title}</p>}
         {person.guest ? <GuestTag /> : <p className="muted">{person.organisation ?? serverOf(id)}</p>}
         <StatusCard id={id} />
         {trust === "verified" && (
@@ -49,6 +51,7 @@ export function PersonCard({ id, room, details }: { id: string; room: RoomViewMo
         </div>
       )}
       <dl className="facts mt6">
+        <FactsOf facts={facts} />
         {guest && <GuestFacts guest={guest} />}
         {member && (
           <>

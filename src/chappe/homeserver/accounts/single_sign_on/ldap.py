@@ -17,6 +17,7 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from chappe.config import Ldap
+from chappe.homeserver.accounts.given_fields import read_facts
 from chappe.homeserver.accounts.single_sign_on.providers import ProvenIdentity, fill, rewrite
 from chappe.matrix.errors import MatrixError
 
@@ -138,6 +139,7 @@ def _proven(settings: Ldap, dn: str, attributes: Any, raw: Any) -> ProvenIdentit
         also=tuple(names[1:]),
         place=dn,
         made_ts=_made_ts(raw),
+        facts=read_facts(settings, attributes.get),
     )
 
 

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chappe.config import IdentityProvider
+from chappe.homeserver.accounts.given_fields import read_facts
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import Row, columns, find
 from chappe.homeserver.database.server_time import NowMs
@@ -44,6 +45,8 @@ class ProvenIdentity:
     given after them; `made_ts` (ms), when the entry was made; None: it does not say.
 
     `asked_ts` (ms): when a provider was asked, before it answered; None for a directory, which signs nobody out.
+
+    `facts`: by field of the profile, what it says of them; None where it says nothing any more.
     """
 
     provider: str
@@ -59,6 +62,7 @@ class ProvenIdentity:
     place: str | None = None
     made_ts: int | None = None
     asked_ts: int | None = None
+    facts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -335,6 +339,7 @@ def _proven(provider: IdentityProvider, claims: Mapping[str, Any], seen_ts: int 
         provider.create_accounts,
         provider.link_by_email,
         seen_ts,
+        facts=read_facts(provider, claims.get),
     )
 
 
