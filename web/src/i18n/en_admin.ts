@@ -164,7 +164,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.view.guests": "Guests",
   "admin.about.guests": "The people from outside whom agents sponsor.",
   "admin.view.awaited": "Awaited guests",
-  "admin.about.awaited": "Those invited by their address who have not come yet.",
+  "admin.about.awaited":
+    "Those invited by their address who have not come yet. Whoever invited them from another client has given no purpose.",
   "admin.view.functions": "Duty accounts",
   "admin.about.functions": "Posts that several people hold in turn.",
   "admin.view.rooms": "Conversations",

@@ -170,7 +170,8 @@ export const ADMIN_TEXTS: Record<string, string> = {
   "admin.view.guests": "Invités",
   "admin.about.guests": "Les personnes extérieures que parrainent les agents.",
   "admin.view.awaited": "Invités attendus",
-  "admin.about.awaited": "Les personnes invitées par leur adresse qui ne sont pas encore venues.",
+  "admin.about.awaited":
+    "Les personnes invitées par leur adresse qui ne sont pas encore venues. Qui les a invitées depuis une autre messagerie n’a pas dit de motif.",
   "admin.view.functions": "Comptes de fonction",
   "admin.about.functions": "Des fonctions que plusieurs personnes tiennent à tour de rôle.",
   "admin.view.rooms": "Discussions",

@@ -116,7 +116,7 @@ class Targets:
             case TargetKind.REPORT:
                 await self._require_report(actor, value)
             case TargetKind.AWAITED:
-                await self._awaited.sponsor_of(None if actor.is_everywhere else actor.organisation, value)
+                await self._awaited.sponsors_of(None if actor.is_everywhere else actor.organisation, value)
             case TargetKind.HOLD:
                 await self._require_hold(actor, value)
             case TargetKind.ORGANISATION:

@@ -69,7 +69,7 @@ function Entry({ model, row, isChosen, run }: Props & { row: Row; isChosen: bool
     danger: isGrave(each),
     run: () => run(each, row),
   }));
-  const who = row.user_id ? model.person(String(row.user_id), row).name : null;
+  const who = row.user_id ? model.person(String(row.user_id), row).name : row.address ? String(row.address) : null;
   const label = who ? t("admin.actionsOf", { name: who }) : t("admin.actionsOn");
   return (
     <tr className={isChosen ? "sel" : undefined}>
