@@ -106,6 +106,17 @@ await play({
     await look(claire, "colours-dark");
     await claire.emulateMedia({ colorScheme: "light" });
   },
+  async "a service that a message names is one only for whom it tells, in this client's words"() {
+    const told = ["@claire:localhost"];
+    const said = await send({
+      msgtype: "m.text", body: "@Presse", format: "org.matrix.custom.html",
+      formatted_body: '<span data-org-chappe-service="Presse">@Premier ministre</span> <span data-org-chappe-service="Cabinet">@Cabinet (9)</span>',
+      "m.mentions": { user_ids: told }, "org.chappe.services": { Presse: [...told, "@nobody:evil.example"], Cabinet: ["@nobody:evil.example"] },
+    });
+    await row(said).locator(".at.me").getByText("@Presse (1)", { exact: true }).waitFor();
+    assert((await row(said).locator(".at").count()) === 1, "a service that tells nobody is marked as one that does");
+    assert(!(await row(said).innerText()).includes("ministre"), "the sender says what the mark says");
+  },
   async "a name is pressed by keys; a table says what its heads are of; another script runs its own way"() {
     const named = await html("@anne", 'Bonjour <a href="https://matrix.to/#/@anne:localhost">Anne</a>');
     const pill = row(named).getByRole("button", { name: /^@anne/ });

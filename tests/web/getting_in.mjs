@@ -3,6 +3,7 @@ import { ask, assert, createRoom, look, messages, play, say, sees, server, visit
 
 const ADDRESS = "Adresse e-mail professionnelle";
 let page;
+let zoe; // of the organisation's provider
 let there; // another organisation's server, a site of its own for this browser
 /** The pages after the account exists: name, recovery code put off. */
 async function settleIn(page) {
@@ -120,7 +121,7 @@ await play({
     await owner.context().close();
   },
   async "by the organisation's identity provider"() {
-    const zoe = await visit();
+    zoe = await visit();
     await zoe.goto(server);
     await zoe.getByLabel(ADDRESS).fill("zoe@etat.test");
     await zoe.getByText("Vous vous identifierez avec ProConnect").waitFor();
@@ -133,7 +134,6 @@ await play({
     await zoe.keyboard.press("Enter");
     await zoe.getByRole("button", { name: "Continue" }).click();
     await settleIn(zoe);
-    await zoe.context().close();
   },
   async "a colleague's card says what the provider knows of them"() {
     await createRoom(page, "Presse", "Privée", ["zoe"]);
@@ -157,6 +157,30 @@ await play({
     await panel.getByRole("button", { name: /nadia/i }).first().click();
     await page.locator(".panelbody").getByRole("heading", { name: /nadia/i }).waitFor();
     assert((await page.locator(".panelbody").getByText("Téléphone").count()) === 0, "who has no number has a line for it");
+  },
+  async "a service is mentioned by its name: whoever is of it is told, and sees how many they are"() {
+    await zoe.getByRole("button", { name: /^Rejoindre/ }).first().click();
+    await page.locator("main header").getByText("2 membres").waitFor();
+    await zoe.getByRole("link", { name: "Fichiers" }).click();
+    await page.getByRole("complementary").getByRole("button", { name: "Fermer" }).first().click();
+    const box = page.getByTestId("composer");
+    await box.pressSequentially("Bonjour @comm");
+    const option = page.getByRole("option", { name: /^Communication Service, 1 personne/ });
+    await option.waitFor();
+    await look(page, "mention-service");
+    await box.press("Enter");
+    await box.pressSequentially("le point est à 9 h");
+    await box.press("Enter");
+    await messages(page).locator(".at").getByText("@Communication (1)", { exact: true }).waitFor();
+    await zoe.getByRole("link", { name: "Discussions" }).click();
+    await zoe.getByRole("link", { name: /Presse.*@ 1/ }).click();
+    await messages(zoe).locator(".at.me").getByText("@Communication (1)", { exact: true }).waitFor();
+    await sees(zoe, "le point est à 9 h");
+    await look(zoe, "mentioned-service");
+    await page.setViewportSize({ width: 360, height: 740 });
+    await look(page, "mention-service-phone");
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await zoe.context().close();
   },
   async "who changes their mind on the way is told so"() {
     const undecided = await visit();

@@ -511,6 +511,10 @@ export const TEXTS: Record<string, string> = {
   "composer.suggestions": "Suggestions",
   "composer.everyone": "Everybody in the conversation",
   "composer.offline": "Your message will leave when the network is back.",
+  "composer.ofService_one": "Service, {{count}} person",
+  "composer.ofService_other": "Service, {{count}} people",
+  "composer.tooManyNamed":
+    "This message mentions {{named}} people: {{most}} at most. Mention fewer services or, to tell everybody, write @room.",
   "composer.unknownCommand": "There is no command /{{name}}. To write a slash, start with //.",
   "command.me": "say what you do",
   "command.plain": "send without formatting",

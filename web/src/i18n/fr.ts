@@ -517,6 +517,10 @@ export const TEXTS: Record<string, string> = {
   "composer.suggestions": "Suggestions",
   "composer.everyone": "Tous les membres de la discussion",
   "composer.offline": "Votre message partira au retour du réseau.",
+  "composer.ofService_one": "Service, {{count}} personne",
+  "composer.ofService_other": "Service, {{count}} personnes",
+  "composer.tooManyNamed":
+    "Ce message mentionne {{named}} personnes : {{most}} au plus. Mentionnez moins de services ou, pour prévenir tout le monde, écrivez @salon.",
   "composer.unknownCommand": "La commande /{{name}} n’existe pas. Pour écrire une barre oblique, commencez par //.",
   "command.me": "dire ce que vous faites",
   "command.plain": "envoyer sans mise en forme",

@@ -2,6 +2,7 @@
 
 import { type IContent, MsgType } from "matrix-js-sdk";
 import { formatted, withoutFallback } from "./event_text";
+import { servicesNamed } from "./named_services";
 import type { Attachment, Content, EncryptedFile } from "./types";
 
 /** Null for what is not shown. */
@@ -11,12 +12,14 @@ export function message(content: IContent): Content | null {
     case MsgType.Notice:
     case MsgType.Emote: {
       const body = withoutFallback(String(content.body ?? ""));
+      const services = servicesNamed(content);
       return {
         type: "text",
         body,
         html: formatted(content),
         emote: content.msgtype === MsgType.Emote,
         notice: content.msgtype === MsgType.Notice,
+        ...(services.length ? { services } : {}),
       };
     }
     case MsgType.Image:

@@ -3,6 +3,7 @@
 import { MsgType, RelationType, type Room } from "matrix-js-sdk";
 import type { RoomMessageEventContent } from "matrix-js-sdk/lib/@types/events";
 import type { PreparedFile } from "../platform/prepared_file";
+import { servicesContent } from "./named_services";
 import type { EncryptedFile, Outgoing } from "./types";
 
 /** Contents are put together key by key: the SDK's types, one for each kind of message, cannot follow that. */
@@ -14,6 +15,7 @@ export function messageContent(room: Room, message: Outgoing, threadId: string |
     body: message.body,
     ...(message.html ? { format: "org.matrix.custom.html", formatted_body: message.html } : {}),
     "m.mentions": mentions(message),
+    ...servicesContent(message.services),
   };
   if (message.edits) {
     return sendable({
@@ -71,6 +73,7 @@ export function fileContent(
     info: infoOf(file, thumbnail),
     ...at(source, "url", "file"),
     "m.mentions": mentions(caption),
+    ...servicesContent(caption?.services),
     ...relation(room, caption?.replyTo, threadId),
   };
   if (file.kind === "voice") {

@@ -1,6 +1,7 @@
 /** Who is in a room, who is asked into it, who has to leave it. */
 
 import { EventType, KnownMembership, Method } from "matrix-js-sdk";
+import { serviceIn } from "./directory_facts";
 import { HistorySharing, type Past } from "./history_sharing";
 import type { People } from "./people";
 import type { Place } from "./place";
@@ -34,6 +35,7 @@ export class RoomPeople {
       .filter((each) => each.membership && each.membership !== KnownMembership.Leave)
       .map((each) => ({
         ...this.people.of(each, each.userId),
+        service: each.events.member ? serviceIn(readable(each.events.member).content ?? {}) : null,
         membership: each.membership as Member["membership"],
         level: Math.min(each.powerLevel, 1000),
       }))

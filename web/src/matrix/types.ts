@@ -2,6 +2,7 @@
 
 import type { Classification } from "./classification";
 import type { Explanation } from "./errors";
+import type { NamesServices } from "./named_services";
 
 export type { Classification };
 
@@ -85,6 +86,7 @@ export interface RoomDetails {
 }
 
 export interface Member extends Person {
+  service?: string | null; // as their directory says it
   membership: "join" | "invite" | "ban" | "knock";
   level: number;
 }
@@ -194,7 +196,7 @@ export interface PlaybookContent {
 export type Content =
   | OrderContent
   | PlaybookContent
-  | { type: "text"; body: string; html: string | null; emote: boolean; notice: boolean }
+  | ({ type: "text"; body: string; html: string | null; emote: boolean; notice: boolean } & NamesServices)
   | { type: "image" | "video" | "audio" | "voice" | "file"; file: Attachment }
   | { type: "place"; text: string; latitude: number; longitude: number; accuracy: number | null }
   | { type: "poll"; question: string; answers: PollAnswer[]; voters: number; ended: boolean; disclosed: boolean; max: number }
@@ -279,7 +281,7 @@ export interface SavedMessage {
   doneAt: number | null;
 }
 
-export interface Outgoing {
+export interface Outgoing extends NamesServices {
   body: string;
   html: string | null;
   mentions: string[];

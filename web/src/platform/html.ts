@@ -55,6 +55,7 @@ const ATTRIBUTES = [
   "data-mx-bg-color",
   "data-mx-maths",
   "data-mx-emoticon",
+  "data-org-chappe-service",
 ];
 const MXC = /^mxc:\/\/[\w.:[\]-]+\/[\w-]+$/;
 const COLOUR = /^#[0-9a-f]{6}$/i;
@@ -74,13 +75,14 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
   if (!language) node.removeAttribute("class");
 });
 
-/** `nameOf`: how somebody is called here. `called`: what a link is called where one knows better than the sender. `hidden`: the words on what is only shown when it is asked for. A link to a person shows that, whatever the sender has written on it. */
+/** `nameOf`: how somebody is called here. `services`: those that the message names, with what is shown for each. `called`: what a link is called where one knows better than the sender. `hidden`: the words on what is only shown when it is asked for. A link to a person shows that, whatever the sender has written on it. */
 export function harmless(
   html: string,
   me: string,
   nameOf: (id: string) => string,
   hidden: (reason: string) => string = (reason) => reason,
   called: (href: string) => string | null = () => null,
+  services: Map<string, ShownService> = new Map(),
 ): string {
   const clean = purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
@@ -106,6 +108,7 @@ export function harmless(
     pill.textContent = `@${nameOf(person[1]).replace(/^@/, "")}`;
     link.replaceWith(pill);
   }
+  showServices(clean, services);
   showEmoticons(clean);
   showMaths(clean);
   showColours(clean);
@@ -121,6 +124,25 @@ export function harmless(
   const box = document.createElement("div");
   box.append(clean);
   return box.innerHTML;
+}
+
+/** A service that a message names: as this client knows it, and words like others where the message tells nobody of it. */
+export interface ShownService {
+  text: string;
+  title: string;
+  isMine: boolean;
+}
+
+function showServices(root: DocumentFragment, services: Map<string, ShownService>): void {
+  for (const each of root.querySelectorAll<HTMLElement>("[data-org-chappe-service]")) {
+    const known = services.get(each.getAttribute("data-org-chappe-service") ?? "");
+    each.removeAttribute("data-org-chappe-service");
+    if (!known) continue;
+    const pill = document.createElement("span");
+    pill.className = known.isMine ? "at me" : "at";
+    Object.assign(pill, { textContent: known.text, title: known.title });
+    each.replaceWith(pill);
+  }
 }
 
 /** Emoji of one's own: their names, until whoever shows this puts a picture in their place. Other pictures are not shown. */

@@ -4,6 +4,7 @@ import type { Classification, Item, Outgoing, RoomKind } from "../matrix/types";
 import type { PreparedFile } from "../platform/prepared_file";
 import { ComposerViewModel, LARGE_PASTE } from "./composer";
 import { Drafts } from "./drafts";
+import type { Called } from "./services";
 
 beforeAll(async () => void (await import("./markdown"))); // loaded once: from then on sending waits for nothing
 
@@ -15,6 +16,7 @@ interface Given {
   lastOwn?: Item | null;
   refused?: boolean;
   draft?: string;
+  people?: Called[];
   level?: Classification | null;
 }
 
@@ -24,6 +26,7 @@ async function opened({
   lastOwn = null,
   refused = false,
   draft = "",
+  people = [ANNE],
   level = null,
 }: Given = {}) {
   const clock = new FakeClock();
@@ -66,7 +69,7 @@ async function opened({
       conversation: room,
       drafts,
       details: () => details({ kind, level }),
-      people: async () => [ANNE],
+      people: async () => people,
       callsAll: () => true,
       emoji: async () => [{ emoji: "🐶", name: "chien" }],
       named: async (word) => (word === "chien" ? "🐶" : null),
@@ -449,5 +452,57 @@ describe("the field", () => {
     const { model: bound, files: none } = await opened({ level: { ...level, files: true, file_types: ["application/pdf"] } });
     bound.sendRecorded(voice);
     expect([none, bound.snapshot().problem?.key]).toEqual([[], "tray.not-allowed"]);
+  });
+});
+
+describe("a service", () => {
+  const room = (count: number): Called[] =>
+    Array.from({ length: count }, (_, at) => ({ ...person(`@${at}:a`, `Agent ${at}`), service: "Presse" }));
+  const choose = async (model: ComposerViewModel, before: string): Promise<void> => {
+    model.type(before, before);
+    await settled();
+    const suggestion = model.snapshot().suggestions.find((each) => each.kind === "service")!;
+    const text = before.replace(/@\S*$/, model.completion(suggestion));
+    model.type(text, text);
+  };
+
+  test("that is chosen tells those of it who are in the room", async () => {
+    const { model, sent } = await opened({ people: room(3) });
+    await choose(model, "Bonjour @pre");
+    await model.send();
+    expect(sent).toMatchObject([{ body: "Bonjour @Presse (3)", mentions: ["@0:a", "@1:a", "@2:a"] }]);
+    model.type("@Presse", "");
+    await model.send();
+    expect(sent[1]).toMatchObject({ body: "@Presse", mentions: [] }); // nobody chose it
+  });
+
+  test("of more people than a message may name keeps it, and says so", async () => {
+    const { model, sent } = await opened({ people: room(101) });
+    await choose(model, "@pre");
+    await model.send();
+    expect(sent).toEqual([]);
+    expect(shown(model)).toMatchObject({
+      text: "@Presse ",
+      problem: { key: "composer.tooManyNamed", values: { named: 101, most: 100 } },
+    });
+    model.type("court", "court");
+    expect(model.snapshot().problem).toBeNull();
+  });
+
+  test("is found again in a draft, as it is then", async () => {
+    const { model, sent } = await opened({ people: room(2), draft: "@Presse vu" });
+    await model.send();
+    expect(sent).toMatchObject([{ body: "@Presse (2) vu", mentions: ["@0:a", "@1:a"] }]);
+  });
+
+  test("of a message that is edited is who it told", async () => {
+    const services = [{ name: "Presse", ids: ["@9:a"] }];
+    const { model, sent } = await opened({ people: room(2) });
+    model.edit(
+      item({ mine: true, content: { type: "text", body: "@Presse (1)", html: null, emote: false, notice: false, services } }),
+    );
+    model.type("@Presse (1) vite", "");
+    await model.send();
+    expect(sent).toMatchObject([{ body: "@Presse (1) vite", mentions: ["@9:a"], told: ["@9:a"], services }]);
   });
 });

@@ -1,6 +1,6 @@
 /** The field to say something: text with its drafts, commands and warnings, an answer, an edit, what is sent later. */
 
-import { explain } from "../matrix/errors";
+import { type Explanation, explain } from "../matrix/errors";
 import { allowsFile } from "../matrix/file_types";
 import type { SomeConversation } from "../matrix/signed_in";
 import type { Item, Outgoing } from "../matrix/types";
@@ -12,6 +12,7 @@ import { beginning, type ComposerState, lookOf, NONE } from "./composer_state";
 import { composeNow, loadMarkdown } from "./composing";
 import type { Drafts } from "./drafts";
 import { namedByLinks, namedIn, toldBy } from "./named_people";
+import { MOST_NAMED, type Service, servicesBy, servicesIn, servicesOf } from "./services";
 import { completed, type Sources, type Suggestion, suggestionsFor } from "./suggestions";
 import { type TrayNeeds, TrayViewModel } from "./tray";
 import { TypingNotice } from "./typing_notice";
@@ -31,11 +32,17 @@ export interface ComposerNeeds extends Sources, Omit<TrayNeeds, "trays"> {
   left: () => void;
 }
 
+const tooMany = ({ mentions }: Outgoing): Explanation => ({
+  key: "composer.tooManyNamed",
+  values: { named: mentions.length, most: MOST_NAMED },
+});
+
 /** Files leave without a word; they may answer one. */
 const nothing = (): Outgoing => ({ body: "", html: null, mentions: [], mentionsRoom: false });
 
 export class ComposerViewModel extends ViewModel<ComposerState> {
   private mentions: Mention[] = [];
+  private services: Service[] = [];
   private readonly written: Source<string>;
   private readonly notice: TypingNotice;
   private waiting = false;
@@ -102,14 +109,23 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     this.set({ suggestions: NONE });
     if (suggestion.kind === "person")
       this.mentions = [...this.mentions, { id: suggestion.person.id, name: suggestion.person.name }];
+    if (suggestion.kind === "service") this.callServices([suggestion.service]);
     return completed(suggestion);
   };
 
   /** A draft knows names only: who is found by theirs before it is sent is named. */
   private recall(): void {
     const { value: text } = this.written;
-    const found = (all: Parameters<typeof namedIn>[1]) => (this.mentions = [...this.mentions, ...namedIn(text, all)]);
+    const found = (all: Awaited<ReturnType<Sources["people"]>>): void => {
+      this.mentions = [...this.mentions, ...namedIn(text, all)];
+      this.callServices(servicesIn(text, servicesOf(all)));
+    };
     if (text.includes("@")) void this.needs.people().then(found, () => {});
+  }
+
+  /** Who is of a service now takes the place of who was when it was chosen before. */
+  private callServices(called: Service[]): void {
+    this.services = [...this.services.filter((each) => !called.some((other) => other.name === each.name)), ...called];
   }
 
   readonly insert = (text: string, from: number, to: number): void => {
@@ -144,6 +160,7 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     if (item.content.type !== "text") return;
     const { body, html } = item.content;
     this.mentions = namedByLinks(html ?? "");
+    this.services = servicesBy(item);
     this.write(body, { editing: item, reply: null, caret: { at: body.length, turn: this.now.caret.turn + 1 } });
   };
 
@@ -173,11 +190,12 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
     if (command && !["me", "plain"].includes(command.name) && !editing) return this.run(command.name, command.rest);
     const compose = composeNow() ?? (await this.firstMarkdown());
     if (!compose) return;
-    const { mentions } = this;
-    const composed = (typed: string): Outgoing | null => compose(typed, mentions, { id: this.needs.conversation.id });
+    const { mentions, services } = this;
+    const composed = (typed: string): Outgoing | null => compose(typed, mentions, { id: this.needs.conversation.id }, services);
     const files = at === null && !editing ? this.tray.count : 0;
     const message = composed(text.startsWith("//") ? text.slice(1) : text) ?? (files ? nothing() : null);
     if (!message) return;
+    if (message.mentions.length > MOST_NAMED) return this.set({ problem: tooMany(message) });
     const said = files ? [message.body, ...this.tray.captions].join("\n") : message.body;
     const worry = this.isOpen() ? worryAbout(said) : null;
     if (worry && !sure) return this.set({ worry });
@@ -213,6 +231,7 @@ export class ComposerViewModel extends ViewModel<ComposerState> {
   private clear(): void {
     const had = this.now.editing !== null;
     this.mentions = [];
+    this.services = [];
     this.notice.over();
     const text = had ? this.needs.drafts.of(this.needs.conversation.id, this.threadId) : "";
     this.write(text, { reply: null, editing: null, suggestions: NONE, worry: null, problem: null });

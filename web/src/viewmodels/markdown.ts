@@ -1,7 +1,9 @@
 /** What people typed as what is sent: markdown, mentions. Loaded with a composer, not with the first page. */
 
 import { Marked } from "marked";
+import type { NamedService } from "../matrix/named_services";
 import type { Outgoing } from "../matrix/types";
+import { saidOf, servicesIn, withServices } from "./services";
 import { type Mention, readCommand } from "./words";
 
 const marked = new Marked({ gfm: true, breaks: true, async: false });
@@ -50,30 +52,42 @@ const asTyped = (text: string): RegExp =>
     "gu",
   );
 
+/** Stand for the names of services while the text becomes HTML: signs that nobody types. */
+const MARKS = /[\uE000\uE001]/g;
+
 /** Null for nothing to send. */
-export function compose(typed: string, mentioned: Mention[], room: { id: string } = { id: "" }): Outgoing | null {
+export function compose(
+  typed: string,
+  mentioned: Mention[],
+  room: { id: string } = { id: "" },
+  offered: NamedService[] = [],
+): Outgoing | null {
   const command = readCommand(typed);
-  const text = (command?.name === "me" || command?.name === "plain" ? command.rest : typed).trim();
+  const text = (command?.name === "me" || command?.name === "plain" ? command.rest : typed).trim().replace(MARKS, "");
   if (!text) return null;
-  const body = command?.name === "plain" ? text : withoutSigns(text);
+  const services = servicesIn(text, offered);
+  const body = withServices(command?.name === "plain" ? text : withoutSigns(text), services, saidOf);
   const present = mentioned.filter((each) => body.includes(`@${each.name}`));
   const mentionsRoom = /(^|\s)@(salon|room)\b/i.test(body);
   const linked = present.reduce(
     (whole, each) =>
       whole.replaceAll(asTyped(`@${each.name}`), () => `[@${each.name}](https://matrix.to/#/${encodeURIComponent(each.id)})`),
-    text,
+    withServices(text, services, (each) => `\uE000${services.indexOf(each)}\uE001`),
   );
-  const html = command?.name === "plain" ? null : toHtml(linked);
+  const html = command?.name === "plain" ? null : toHtml(linked).replace(/\uE000(\d+)\uE001/g, (_, at) => pill(services[at]));
   const plain = html !== null && html.replace(/^<p>([\s\S]*)<\/p>$/, "$1") === escaped(body).replaceAll("\n", "<br>");
   return {
     body,
     html: plain || html === null ? null : withoutParagraph(html),
-    mentions: [...new Set(present.map((each) => each.id))],
+    mentions: [...new Set([...present.map((each) => each.id), ...services.flatMap((each) => each.ids)])],
+    ...(services.length ? { services } : {}),
     mentionsRoom: mentionsRoom && room.id !== "",
     emote: command?.name === "me",
   };
 }
 
+const pill = (service: NamedService): string =>
+  `<span data-org-chappe-service="${escaped(service.name)}">${escaped(saidOf(service))}</span>`;
 const withoutParagraph = (html: string): string => (/^<p>(?:(?!<p>)[\s\S])*<\/p>$/.test(html) ? html.slice(3, -4) : html);
 const escaped = (text: string): string =>
   text

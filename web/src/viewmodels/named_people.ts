@@ -1,6 +1,7 @@
 /** Whom a text names: it remembers their names, and not who they are. */
 
 import type { Item, Person } from "../matrix/types";
+import { servicesBy } from "./services";
 import type { Mention } from "./words";
 
 const LINK = /<a href="https:\/\/matrix\.to\/#\/([^"/?]+)"[^>]*>@?([^<]*)<\/a>/g;
@@ -15,8 +16,10 @@ export function namedByLinks(html: string): Mention[] {
   });
 }
 
-export const toldBy = ({ content }: Item): string[] =>
-  content.type === "text" ? namedByLinks(content.html ?? "").map((each) => each.id) : [];
+export const toldBy = (item: Item): string[] =>
+  item.content.type === "text"
+    ? [...namedByLinks(item.content.html ?? "").map((each) => each.id), ...servicesBy(item).flatMap((each) => each.ids)]
+    : [];
 
 /** Whom a text names of several people. A name that two of them have says nobody; of "@Anne Martin" Anne is not meant. */
 export function namedIn(text: string, people: Person[]): Mention[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { person } from "../../tests/fakes";
-import { suggestionsFor } from "./suggestions";
+import { completed, suggestionsFor } from "./suggestions";
 
 const needs = {
   people: async () => Array.from({ length: 12 }, (_, at) => person(`@${at}:a`, at < 10 ? `Anne ${at}` : `Salomé ${at}`)),
@@ -37,4 +37,17 @@ test("at most eight pictures, and the commands that begin so", async () => {
   expect(await keys("vu :po")).toHaveLength(8);
   expect(await keys("/to")).toEqual(["topic"]);
   expect(await keys("a /to")).toEqual([]);
+});
+
+test("services are offered after people, and leave them room; of what is chosen the name is written", async () => {
+  const people = async () => [
+    ...(await needs.people()),
+    { ...person("@p:a", "Paul"), service: "Presse" },
+    { ...person("@q:a", "Anne X"), service: "Antenne" },
+  ];
+  const offered = async (before: string) => (await suggestionsFor(before, { ...needs, people })).map((each) => each.key);
+  expect(await offered("@pre")).toEqual(["service Presse"]);
+  expect((await offered("@an")).slice(-2)).toEqual(["@6:a", "service Antenne"]);
+  const [service] = await suggestionsFor("@pre", { ...needs, people });
+  expect(completed(service)).toBe("@Presse ");
 });

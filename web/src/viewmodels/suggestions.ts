@@ -1,10 +1,12 @@
 /** What is offered while somebody types: people, pictures, commands. */
 
 import type { Member, Person } from "../matrix/types";
+import { type Called, type Service, servicesFor } from "./services";
 import { COMMANDS, matching, wanted } from "./words";
 
 export type Suggestion =
   | { kind: "person"; key: string; person: Person }
+  | { kind: "service"; key: string; service: Service }
   | { kind: "room"; key: string }
   | { kind: "emoji"; key: string; emoji: string; name: string }
   /** Written to its end, ":so:": it takes the place of its name by itself. */
@@ -13,7 +15,7 @@ export type Suggestion =
 
 /** Where they come from. */
 export interface Sources {
-  people: () => Promise<Person[]>;
+  people: () => Promise<Called[]>;
   /** Whether the room lets one call all of it: from others it would reach nobody. */
   callsAll: () => boolean;
   emoji: (word: string) => Promise<Array<{ emoji: string; name: string }>>;
@@ -39,14 +41,16 @@ export async function suggestionsFor(before: string, needs: Sources): Promise<Su
   }
   if (word.kind === "emoji")
     return (await needs.emoji(word.word)).slice(0, MOST).map((each) => ({ kind: "emoji", key: each.emoji, ...each }));
-  const people = matching(await needs.people(), word.word).map(
-    (person): Suggestion => ({ kind: "person", key: person.id, person }),
+  const called = await needs.people();
+  const services = servicesFor(called, word.word).map(
+    (service): Suggestion => ({ kind: "service", key: `service ${service.name}`, service }),
   );
+  const people = matching(called, word.word).map((person): Suggestion => ({ kind: "person", key: person.id, person }));
   const whole: Suggestion[] =
     word.word && needs.callsAll() && "salon room".split(" ").some((each) => each.startsWith(word.word.toLowerCase()))
       ? [{ kind: "room", key: "@room" }]
       : [];
-  return [...people, ...whole].slice(0, MOST);
+  return [...people.slice(0, MOST - services.length), ...services, ...whole].slice(0, MOST);
 }
 
 /** What a suggestion puts into the text. */
@@ -54,5 +58,6 @@ export function completed(suggestion: Suggestion): string {
   if (suggestion.kind === "room") return "@salon ";
   if (suggestion.kind === "named") return suggestion.emoji;
   if (suggestion.kind === "emoji") return `${suggestion.emoji} `;
+  if (suggestion.kind === "service") return `@${suggestion.service.name} `;
   return suggestion.kind === "command" ? `/${suggestion.name} ` : `@${suggestion.person.name} `;
 }

@@ -123,7 +123,7 @@ function Text({ item, room, details }: { item: Item; room: RoomViewModel; detail
   return (
     <>
       {said !== null ? (
-        <RichText html={said} room={room} className={className} />
+        <RichText html={said} room={room} services={content.services} className={className} />
       ) : (
         <p className={className} dir="auto">
           {content.emote && <em>{item.sender.name} </em>}

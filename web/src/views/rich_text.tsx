@@ -2,13 +2,27 @@
 
 import { useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
+import type { NamedService } from "../matrix/named_services";
 import { harmless, turnSpoiler } from "../platform/html";
 import { called } from "../viewmodels/links";
 import type { MainViewModel } from "../viewmodels/main";
 import type { RoomViewModel } from "../viewmodels/room";
+import { shownServices } from "../viewmodels/services";
 import { useApp, useMain } from "./use";
 
-export function RichText({ html, room, className = "txt" }: { html: string; room: RoomViewModel; className?: string }) {
+const NONE: NamedService[] = [];
+
+export function RichText({
+  html,
+  room,
+  services = NONE,
+  className = "txt",
+}: {
+  html: string;
+  room: RoomViewModel;
+  services?: NamedService[];
+  className?: string;
+}) {
   const { t } = useTranslation();
   const app = useApp();
   const main = useMain();
@@ -25,8 +39,9 @@ export function RichText({ html, room, className = "txt" }: { html: string; room
           const there = called(href, main.origin, (id) => main.list.find(id)?.name);
           return there && (there.isMessage ? t("link.message", { room: there.room }) : there.room);
         },
+        shownServices(services, me, (id) => room.nameOf(id)),
       ),
-    [html, me, room, main, t],
+    [html, me, room, services, main, t],
   );
   useEffect(() => {
     for (const each of box.current?.querySelectorAll<HTMLElement>("[data-emoticon]") ?? [])

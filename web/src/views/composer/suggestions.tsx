@@ -46,6 +46,13 @@ export function Suggestions({
               </span>
             </>
           )}
+          {each.kind === "service" && (
+            <>
+              <Icon name="users" />
+              <span className="cut">{each.service.name}</span>
+              <span className="faint t13">{t("composer.ofService", { count: each.service.ids.length })}</span>
+            </>
+          )}
           {each.kind === "room" && (
             <>
               <Icon name="users" />
