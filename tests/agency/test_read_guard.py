@@ -14,71 +14,15 @@ from chappe.agency.read_guard import ReadGuard
 from chappe.agency.reading_policy import ReadingPolicy
 from chappe.config import ReadGuard as Settings
 from chappe.matrix.errors import MatrixError
-from tests.support import Clock, Person, Refused, Server, segment
+from tests.agency.reading import ADMIN, DAY, HOUR, MESSAGES, ROOMS, Scene, read_history, scene
+from tests.support import Person, Refused, Server, segment
 
 NewServer = Callable[..., Awaitable[Server]]
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-ROOMS, MESSAGES = 10, 100
-ADMIN = "/_chappe/admin/v1/read_guard"
-
-
-class Scene:
-    """The leak at a tenth: public rooms full of what was said long ago. `slept`: how long requests had to wait."""
-
-    server: Server
-    guard: ReadGuard
-    clock: Clock
-    author: Person
-    root: Person
-    forums: list[str]
-    slept: list[float]
-
-    def watch(self, server: Server) -> None:
-        assert isinstance(server.node, AgencyServer) and server.node.guard is not None
-        self.server, self.guard = server, server.node.guard
-        self.guard._now_ms = self.clock
-
-        async def sleep(seconds: float) -> None:
-            self.slept.append(seconds)
-
-        self.guard.sleep = sleep
-
-
-async def forum(author: Person, messages: int = MESSAGES) -> str:
-    room = await author.create_room(preset="public_chat")
-    await asyncio.gather(*(author.say(room, f"message {n}") for n in range(messages)))
-    return room
 
 
 async def start(new_server: NewServer, **settings: Any) -> Scene:
     given = {"events_per_hour": 300, "rooms_per_hour": 40, "files_per_hour": 25, "searches_per_hour": 60, **settings}
     return await scene(new_server, Settings(True, **given), MESSAGES)
-
-
-async def scene(new_server: NewServer, settings: Settings, messages: int) -> Scene:
-    s = Scene()
-    s.slept = []
-    server = await new_server(read_guard=settings)
-    # Two hours hence, at the beginning of one: what is said in this test is old by then.
-    s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
-    s.watch(server)
-    s.author, s.root = await server.person("author"), await server.person("root")
-    await server.node.accounts.change(s.root.id, is_admin=True)
-    s.forums = [await forum(s.author, messages) for _ in range(ROOMS)]
-    return s
-
-
-async def read_history(person: Person, room: str, limit: int = 50) -> int:
-    """How many messages a client gets that pages back to the beginning."""
-    read, token = 0, None
-    while True:
-        page = await person.call(
-            "GET", f"/rooms/{segment(room)}/messages", dir="b", limit=limit, **({"from": token} if token else {})
-        )
-        read += sum(1 for event in page["chunk"] if event["type"] == "m.room.message")
-        token = page.get("end")
-        if token is None:
-            return read
 
 
 async def steal(thief: Person, forums: list[str], again: bool = True) -> tuple[int, list[str]]:
@@ -112,7 +56,7 @@ async def test_a_stolen_account_is_slowed_then_challenged_then_frozen(new_server
         (thief.id, "frozen", "events"),
         (thief.id, "challenged", "events"),
     ]
-    assert alerts[0]["amount"] >= 600 and alerts[0]["ts"] == s.clock.now
+    assert alerts[0]["amount"] >= 600 and 0 <= s.clock.now - alerts[0]["ts"] < HOUR
 
 
 async def test_the_leak_of_june_2026_as_it_was(new_server: NewServer) -> None:
@@ -203,7 +147,6 @@ async def test_what_one_is_invited_to_weighs_little(new_server: NewServer) -> No
 
 async def test_what_is_said_while_one_listens_does_not_count(new_server: NewServer) -> None:
     s = await start(new_server, events_per_hour=10)
-    s.clock.now = s.server.node.now_ms()
     listener = await s.server.person()
     await listener.join(s.forums[0])
     await listener.sync()
@@ -237,6 +180,7 @@ async def test_it_does_not_matter_by_which_way_one_reads(new_server: NewServer, 
     room = s.forums[0]
     root = await s.author.say(room, "a thread")
     await s.author.say(room, "in it", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})
+    s.clock.hours(1)
     thief = await s.server.person()
     await thief.join(room)
     with pytest.raises(Refused) as refusal:
@@ -292,12 +236,10 @@ async def test_what_was_read_is_remembered_through_a_restart(new_server: NewServ
 
 async def two_processes(new_server: NewServer) -> tuple[Scene, ReadGuard, str]:
     """Of one installation, and who reads by both."""
-    s = Scene()
-    s.slept = []
     settings = Settings(True, searches_per_hour=60)
     server = await new_server(read_guard=settings)
-    s.clock = Clock((server.node.now_ms() // HOUR + 2) * HOUR)
-    s.watch(server)
+    s = Scene(server)
+    s.clock.hours(2)
     other = ReadGuard(
         server.node.database,
         server.node.rooms,

@@ -55,6 +55,7 @@ class Pagination:
         walk = Walk(room.order, start, stop, backwards, self._rooms.clock.watermark, closings)
         filling = Filling(self._history.extend, room)
         found: list[VisibleEvent] = []
+        ends = False
         for _ in range(MAX_READS + closings):
             if walk.turns == MAX_READS:
                 break
@@ -74,8 +75,10 @@ class Pagination:
                     break  # it is closed with the next request
                 walk.crosses = True
             elif not await self._go_on(walk, filling):
-                return Page(found, start, walk.token if walk.is_cut_short else None)
-        return Page(found, start, walk.token)
+                ends = not walk.is_cut_short
+                break
+        await self._rooms.visibility.show(user_id, room, found)
+        return Page(found, start, None if ends else walk.token)
 
     async def _start(self, room: LiveRoom, start: int | None, backwards: bool) -> int:
         """Where a walk begins in the room as it is now: a gap may have come that lies before the present end of the log."""
@@ -88,11 +91,11 @@ class Pagination:
     async def _batch(
         self, user_id: str, room: LiveRoom, walk: Walk, size: int, event_filter: RoomEventFilter
     ) -> list[tuple[int, VisibleEvent | None]]:
-        """The next events of a walk: their positions, and what the reader is shown of each."""
+        """The next events of a walk: their positions, and what the reader may see of each."""
         low, high = walk.ahead()
         events = await self._rooms.timeline.events_between(room, low, high, size, walk.backwards) if low < high else []
         wanted = await self._rooms.timeline.related_by(room, events, event_filter)
-        seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.filter(user_id, room, wanted)}
+        seen = {e.nid: (e, m) for e, m in await self._rooms.visibility.visible_events(user_id, room, wanted)}
         if not is_open(event_filter):
             seen = {e.nid: seen[e.nid] for e in passing(event_filter, room, [e for e, _ in seen.values()])}
         return [(event.position, seen.get(event.nid)) for event in events]
@@ -167,7 +170,7 @@ class Pagination:
         for _ in range(MAX_READS):
             rows = await self._rooms.store.events_by_time(room.nid, ts, backwards, offset, READ_AT_ONCE)
             events = await self._rooms.timeline.of_rows(room, rows)
-            seen = {e.nid for e, _ in await self._rooms.visibility.filter(user_id, room, events)}
+            seen = {e.nid for e, _ in await self._rooms.visibility.visible_events(user_id, room, events)}
             for event in events:
                 if event.nid in seen:
                     return event

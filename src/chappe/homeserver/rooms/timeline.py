@@ -129,6 +129,13 @@ class Timeline:
         seen = await self._look_up(user_id, room, event_id, self._visibility.visible_events)
         return None if seen is None else seen[0]
 
+    async def named(self, user_id: str, room: LiveRoom, event_id: str) -> RoomEvent:
+        """As `shown`. Raises M_NOT_FOUND, like `event`."""
+        event = await self.shown(user_id, room, event_id)
+        if event is None:
+            raise NotFound("There is no such event, or you may not see it")
+        return event
+
     async def _look_up(self, user_id: str, room: LiveRoom, event_id: str, see: See) -> VisibleEvent | None:
         try:
             await self._visibility.require_reader(user_id, room)

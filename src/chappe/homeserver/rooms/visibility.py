@@ -75,15 +75,22 @@ class Visibility:
         return room.history_visibility == "world_readable" and self._may_peek(user_id)
 
     async def filter(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[VisibleEvent]:
-        """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them."""
+        """Those of a room's events that the user may see, with the user's membership at each; as this user is to see them.
+
+        They are shown all of these. Where something is chosen of them, it is `visible_events`, and `show` of what was chosen.
+        """
         seen = await self.visible_events(user_id, room, events)
+        await self.show(user_id, room, seen)
+        return seen
+
+    async def show(self, user_id: str, room: LiveRoom, seen: Sequence[VisibleEvent]) -> None:
+        """Somebody is about to be shown these events: no more and no fewer. Who listens may refuse, which ends the request."""
         if seen:
             for listener in self._listeners:
                 await listener(user_id, room, [event for event, _ in seen])
-        return seen
 
     async def visible_events(self, user_id: str, room: LiveRoom, events: Sequence[RoomEvent]) -> list[VisibleEvent]:
-        """As `filter`, but nobody is shown them: the read guard counts nothing."""
+        """As `filter`, but nobody is shown them yet (`show`)."""
         events = [e for e in events if not e.is_erased]
         if ignored := await self.ignoring.of(user_id):
             events = [e for e in events if e.sender not in ignored or e.state_key is not None]

@@ -119,12 +119,13 @@ async def _read_timeline(rooms: Rooms, context: SyncContext, asked: Asked, searc
     events = found[:limit][::-1]
     if start is None:
         start = events[0].position - 1 if events else low
-    seen = await rooms.visibility.filter(context.user_id, room, events) if events else []
+    seen = await rooms.visibility.visible_events(context.user_id, room, events) if events else []
     complete = is_open(f) and len(seen) == len(events) and all(e.state_delta is None for e in events)
     timeline = RoomTimeline(seen, limited, after, start, upto, complete, cut)
-    if complete or context.state_after:
-        return timeline
-    return await _without_stale_state(rooms, room, timeline)
+    if not complete and not context.state_after:
+        timeline = await _without_stale_state(rooms, room, timeline)
+    await rooms.visibility.show(context.user_id, room, timeline.events)
+    return timeline
 
 
 async def _without_stale_state(rooms: Rooms, room: LiveRoom, timeline: RoomTimeline) -> RoomTimeline:

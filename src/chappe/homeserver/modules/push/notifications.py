@@ -61,17 +61,22 @@ class Notifications:
             if len(events) == BATCH:
                 heapq.heappush(heap, (-(events[-1].position - 1), number))
             found.sort(key=lambda item: -item[0])
-        page = [notification for _, notification in found[:limit]]
+        page = await self._shown(user_id, [notification for _, notification in found[:limit]])
         if len(found) > limit:
             return page, found[limit - 1][0] - 1
         return page, -heap[0][0] if heap else None
+
+    async def _shown(self, user_id: str, page: list[Notification]) -> list[Notification]:
+        for notification in page:
+            await self._rooms.visibility.show(user_id, notification.room, [notification.seen])
+        return page
 
     async def _among(
         self, user_id: str, rules: RuleSet, room: LiveRoom, events: Sequence[RoomEvent], only_highlights: bool
     ) -> list[tuple[int, Notification]]:
         """By position, those of a room's events that notify."""
         found = []
-        for event, membership in await self._rooms.visibility.filter(user_id, room, events):
+        for event, membership in await self._rooms.visibility.visible_events(user_id, room, events):
             actions = actions_for(rules, room, event) or []
             verdict = verdict_of(actions)
             if verdict.notify and (verdict.highlight or not only_highlights):

@@ -81,18 +81,19 @@ class Relations:
         left = await self._left_at(user_id, room) if room.history_visibility != "world_readable" else None
         for row in await self._store.edits(room.nid, list(targets), ignored, left):
             candidates.setdefault(row.target, []).append(row.event_id)
-        result: dict[str, bytes] = {}
+        shown: dict[str, VisibleEvent] = {}
         while candidates:
             first = [ids[0] for ids in candidates.values()]
             seen = {e.event_id: (e, m) for e, m in await self._visible(user_id, room, first)}
             for target, ids in list(candidates.items()):
                 edit = seen.get(ids.pop(0))
                 if edit is not None and is_valid_edit(_parsed(targets[target]), _parsed(edit[0])):
-                    result[target] = edit[0].for_reader(edit[1])
+                    shown[target] = edit
                     ids.clear()
                 if not ids:
                     del candidates[target]
-        return result
+        await self._rooms.visibility.show(user_id, room, list(shown.values()))
+        return {target: event.for_reader(membership) for target, (event, membership) in shown.items()}
 
     async def _references(self, user_id: str, room: LiveRoom, targets: list[str], ignored: list[str]) -> dict[str, list[str]]:
         rows = await self._store.references(room.nid, targets, ignored)
@@ -120,6 +121,7 @@ class Relations:
             threads = {root: thread for root, thread in threads.items() if root not in older}
             threads |= await self._seen_threads(user_id, room, older, ignored, left)
         latest = await self._visible(user_id, room, [thread.latest_id for thread in threads.values()])
+        await self._rooms.visibility.show(user_id, room, latest)
         nested = await self.bundles(user_id, room, [e for e, _ in latest], with_threads=False)
         shown = {e.event_id: e.for_reader(m, relations=nested.get(e.event_id)) for e, m in latest}
         return {
@@ -161,7 +163,7 @@ class Relations:
         if missing:
             rows = await self._rooms.store.events_by_id(room.nid, missing)
             events += await self._rooms.timeline.of_rows(room, rows)
-        return await self._rooms.visibility.filter(user_id, room, events)
+        return await self._rooms.visibility.visible_events(user_id, room, events)
 
     # ------------------------------------------------------------------------------------------------------- in pages
 
@@ -179,7 +181,7 @@ class Relations:
         recurse: bool,
     ) -> RelationPage:
         """What relates to an event, as far as the reader may see it. Raises M_NOT_FOUND as for the event itself."""
-        await self._rooms.timeline.event(user_id, room, event_id)
+        await self._rooms.timeline.named(user_id, room, event_id)
         found: list[VisibleEvent] = []
         at, order = start, room.order
         until = None if stop is None else order.place(stop)
@@ -200,12 +202,16 @@ class Relations:
             for row in rows:
                 if row.event_id in visible:
                     if len(found) == limit:
-                        return RelationPage(found, at)
+                        return await self._shown(user_id, room, found, at)
                     found.append(visible[row.event_id])
                 at = row.position
             if len(rows) <= limit:
-                return RelationPage(found, None)
-        return RelationPage(found, at)
+                return await self._shown(user_id, room, found, None)
+        return await self._shown(user_id, room, found, at)
+
+    async def _shown(self, user_id: str, room: LiveRoom, events: list[VisibleEvent], following: int | None) -> RelationPage:
+        await self._rooms.visibility.show(user_id, room, events)
+        return RelationPage(events, following)
 
     async def related_to(self, room: LiveRoom, event_id: str, rel_types: Sequence[str]) -> list[str]:
         """The events that relate to one in the given ways ("*": any), whoever asks."""
@@ -227,12 +233,12 @@ class Relations:
             for root, latest in roots:
                 if root in visible:
                     if len(found) == limit:
-                        return RelationPage(found, at)
+                        return await self._shown(user_id, room, found, at)
                     found.append(visible[root])
                 at = latest
             if len(roots) <= limit:
-                return RelationPage(found, None)
-        return RelationPage(found, at)
+                return await self._shown(user_id, room, found, None)
+        return await self._shown(user_id, room, found, at)
 
     async def _roots(
         self, room: LiveRoom, participant: str | None, start: int | None, upto: int | None, limit: int
@@ -259,7 +265,7 @@ class Relations:
         room = await self._rooms.live.find(room_id)
         if room is None:
             raise NotFound("There is no such thread, or you may not see it")
-        await self._rooms.timeline.event(user_id, room, root)
+        await self._rooms.timeline.named(user_id, room, root)
         return room
 
 

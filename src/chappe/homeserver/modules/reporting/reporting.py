@@ -57,7 +57,7 @@ class Reports:
             raise NotFound("There is no such event, or you may not see it")
         if reporter not in room.joined:
             raise NotFound("There is no such event, or you may not see it")
-        event, _ = await self._rooms.timeline.event(reporter, room, event_id)
+        event = await self._rooms.timeline.named(reporter, room, event_id)
         await self._add(reporter, room_id, event_id, event.sender, reason, score)
 
     async def room(self, reporter: UserId, room_id: str, reason: str | None) -> None:

@@ -166,9 +166,15 @@ class MessageSearch:
         for number, nids in by_room.items():
             room = await self._rooms.live.by_nid(number)
             events = await self._rooms.timeline.of_rows(room, await self._rooms.store.events_by_nid(nids))
-            for event, membership in await self._rooms.visibility.filter(user_id, room, events):
-                if is_open(f) or passes_event(f, room.room_id, event.type, event.sender, event.get_content):
-                    seen[event.nid] = (room, (event, membership))
+            found = await self._rooms.visibility.visible_events(user_id, room, events)
+            if not is_open(f):
+                found = [
+                    (event, membership)
+                    for event, membership in found
+                    if passes_event(f, room.room_id, event.type, event.sender, event.get_content)
+                ]
+            await self._rooms.visibility.show(user_id, room, found)
+            seen |= {event.nid: (room, (event, membership)) for event, membership in found}
         return [Hit(*seen[row.nid], row.rank) for row in rows if row.nid in seen]
 
 

@@ -80,12 +80,14 @@ class OldSync:
         for number in numbers:
             room = await self._rooms.live.by_nid(number)
             events = await self._rooms.timeline.events_between(room, after, upto, MAX_EVENTS, backwards=False)
-            seen = await self._rooms.visibility.filter(request.user_id, room, events)
+            seen = await self._rooms.visibility.visible_events(request.user_id, room, events)
             found += [(room, item) for item in seen]
         found.sort(key=lambda item: item[1][0].position)
         if len(found) > MAX_EVENTS:
             found = found[:MAX_EVENTS]
             upto = found[-1][1][0].position
+        for room, item in found:
+            await self._rooms.visibility.show(request.user_id, room, [item])
         chunk: list[Any] = [(await self._present(request, room, [item]))[0] for room, item in found]
         return chunk if named is not None else chunk + await self._beside(request.user_id, after, upto), upto
 
