@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chappe.agency.account_validity import DAY_MS
 from chappe.agency.console.people_list import PAGE, SEEN, STATES, plain
 from chappe.agency.console.several import MOST
+from chappe.matrix.identifiers import UserId
 from tests.agency.conftest import account
 from tests.agency.test_console import ALL, CULTURE, act, admin, anne, node_of, of, root, sam, second
 from tests.support import Person, Server, refused
@@ -52,6 +53,15 @@ async def test_only_to_who_administers(ministry: Server, admin: Person, anne: Pe
     for who, at in ((anne, CULTURE), (admin, ALL), (admin, CULTURE.replace("culture", "sante"))):
         assert (await refused(who.call(method, f"{at}/{path}", body))).status == 403
     await admin.call("GET", f"{CULTURE}/overview")
+
+
+async def test_people_stand_by_name_whatever_their_accents(
+    ministry: Server, admin: Person, anne: Person, second: Person
+) -> None:
+    for who, name in ((admin, "Yann Le Goff"), (anne, "Élodie Prunier"), (second, "denis Roy")):
+        await node_of(ministry).set_profile_field(UserId(who.id), "displayname", name)
+    found = (await admin.call("GET", f"{CULTURE}/people"))["items"]
+    assert [row["display_name"] for row in found] == ["denis Roy", "Élodie Prunier", "Yann Le Goff"]
 
 
 async def test_people_are_narrowed_down_by_the_server(

@@ -6,11 +6,11 @@ let sophie;
 let karim;
 let lucie;
 
-const people = () => sophie.locator("main tbody tr");
+const people = () => sophie.locator("main tbody tr:not(.dayr)");
 const choose = (name) => sophie.getByRole("checkbox", { name: new RegExp(`^Choisir ${name}`, "i") });
 
 /** Until the list has as many. */
-const listed = (count) => sophie.waitForFunction((many) => document.querySelectorAll("main tbody tr").length === many, count);
+const listed = (count) => sophie.waitForFunction((many) => document.querySelectorAll("main tbody tr:not(.dayr)").length === many, count);
 
 /** From the bar of those who are chosen to what became of them. */
 async function toChosen(action, confirmed, after = /C’est fait pour/) {
@@ -106,6 +106,10 @@ await play({
     await sophie.getByLabel("Action", { exact: true }).selectOption("sign_out");
     await listed(1);
     await people().getByText(/lucie/i).first().waitFor();
+    await sophie.getByLabel("Action", { exact: true }).selectOption("read_list");
+    await people().getByText(/^Liste\s+Personnes$/).first().waitFor(); // by its name, under its day
+    await sophie.getByRole("rowheader", { name: /^(Aujourd’hui|Hier)$/ }).first().waitFor();
+    await sophie.getByLabel("Action", { exact: true }).selectOption("sign_out");
     await sophie.getByLabel("Période").selectOption("7");
     await listed(1);
     await look(sophie, "console-audit");
@@ -131,6 +135,15 @@ await play({
     await sophie.goto(`${server}/#/admin/culture/overview`);
     await sophie.getByRole("link", { name: "Personnes", exact: true }).getByText("3").waitFor();
     await look(sophie, "console-menu");
+    await sophie.getByRole("link", { name: "Personnes", exact: true }).click();
+    const lists = sophie.getByRole("navigation", { name: "Personnes" });
+    await lists.getByRole("link", { name: "Personnes", exact: true }).and(sophie.locator("[aria-current=page]")).waitFor();
+    await lists.getByRole("link", { name: "Anciens comptes" }).click();
+    await sophie.getByRole("heading", { name: "Aucun ancien compte" }).waitFor();
+    await look(sophie, "console-former");
+    await sophie.getByRole("link", { name: /^À traiter/ }).click();
+    await sophie.getByRole("navigation", { name: "À traiter" }).waitFor();
+    await look(sophie, "console-todo");
   },
   async "in the dark, and on a phone"() {
     await sophie.emulateMedia({ colorScheme: "dark" });

@@ -4,6 +4,7 @@ import "../styles/tokens.css";
 import "../styles/base.css";
 import "../styles/getting_in.css";
 import "../styles/client.css";
+import "../styles/admin.css";
 import "../styles/hands.css";
 import { I18nProvider } from "react-aria-components/I18nProvider";
 import { useTranslation } from "react-i18next";

@@ -25,7 +25,7 @@ test("numbers, days and months are shown as such", () => {
   const plain = VIEWS.flatMap((view) => view.columns.filter(([, as]) => as === "text").map(([field]) => field));
   expect(plain.filter((field) => ![...words, ...names].includes(field))).toEqual([]);
   const times = VIEWS.flatMap((view) => view.columns.filter(([field]) => field.endsWith("_ts")));
-  expect(times.filter(([, as]) => !["date", "time", "moment", "state"].includes(as))).toEqual([]);
+  expect(times.filter(([, as]) => !["date", "time", "moment", "clock", "state"].includes(as))).toEqual([]);
 });
 
 test("what may be left out is asked for somewhere", () => {

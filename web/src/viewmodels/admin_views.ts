@@ -21,6 +21,8 @@ export type As =
   | "file"
   | "word"
   | "moment"
+  | "clock"
+  | "author"
   | "outcome"
   | "detail";
 
@@ -28,8 +30,7 @@ export interface View {
   name: string;
   icon: "users" | "clock" | "archive" | "guest" | "chat" | "admin" | "shieldbad" | "flag" | "eye" | "bell" | "poll" | "hand" | "folder" | "lock" | "key" | "grid" | "journal"; // biome-ignore format: one line
   columns: Array<[field: string, as: As]>;
-  /** What may be done to an entry. */
-  /** `me`: who looks. */
+  /** What may be done to an entry. `me`: who looks. */
   actions: (row: Row, rights: Rights, me: string) => string[];
   /** What may be done without an entry. */
   top?: string[];
@@ -37,6 +38,8 @@ export interface View {
   search?: boolean;
   /** Whether several entries may be chosen at once, and taken away as a table. */
   several?: boolean;
+  /** Whether its entries stand under the days on which they were made. */
+  byDay?: boolean;
 }
 
 const always =
@@ -100,13 +103,7 @@ export const VIEWS: View[] = [
     name: "awaited",
     icon: "clock",
     search: true,
-    columns: [
-      ["address", "text"],
-      ["purpose", "text"],
-      ["sponsor", "someone"],
-      ["invited_ts", "date"],
-      ["ends_ts", "date"],
-    ],
+    columns: [["address", "text"], ["purpose", "text"], ["sponsor", "someone"], ["invited_ts", "date"], ["ends_ts", "date"]],
     actions: always("remind_awaited", "withdraw_awaited"),
   },
   {
@@ -212,7 +209,8 @@ export const VIEWS: View[] = [
     name: "audit",
     icon: "journal",
     search: true,
-    columns: [["ts", "moment"], ["actor", "someone"], ["action", "word"], ["detail", "detail"]],
+    byDay: true,
+    columns: [["ts", "clock"], ["actor", "author"], ["action", "word"], ["detail", "detail"]],
     actions: always(),
   },
 ]; // biome-ignore format: a table

@@ -17,6 +17,9 @@ function formatted(ts: number, options: Intl.DateTimeFormatOptions): string {
 
 export const time = (ts: number): string => formatted(ts, { hour: "2-digit", minute: "2-digit" });
 
+/** "14:03:12". */
+export const seconds = (ts: number): string => formatted(ts, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
 export const full = (ts: number): string =>
   new Intl.DateTimeFormat(language(), { dateStyle: "full", timeStyle: "short" }).format(ts);
 

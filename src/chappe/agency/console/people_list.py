@@ -54,7 +54,7 @@ SEEN: Mapping[str, str] = {
     "not_quarter": f"coalesce(l.seen, 0) < $3 - {AWAY_DAYS * DAY_MS}",
     "never": "l.seen IS NULL",
 }
-_BY_NAME = "ORDER BY lower(coalesce(d.display_name, u.user_id)), u.user_id"
+_BY_NAME = "ORDER BY coalesce(d.search, lower(u.user_id)), u.user_id"  # accents and capitals aside
 # The head of the table, and the words in it, by language; what separates its cells where people of that language open it.
 _HEADS: Mapping[str, tuple[str, Sequence[str]]] = {
     "fr": (

@@ -2,14 +2,16 @@ import { useTranslation } from "react-i18next";
 import type { Rights } from "../../matrix/console";
 import { AdminViewModel } from "../../viewmodels/admin";
 import { filtersOf, readFilters } from "../../viewmodels/admin_filters";
+import { type Group, groupsFor } from "../../viewmodels/admin_groups";
 import { OverviewViewModel } from "../../viewmodels/admin_overview";
-import { scopes, type View, viewsFor } from "../../viewmodels/admin_views";
+import { scopes, type View } from "../../viewmodels/admin_views";
 import { useArrival } from "../hands/arrive";
 import { Icon } from "../ui/icon";
 import { Empty } from "../ui/parts";
 import { useApp, useMade, useMain, useMedia, useSnapshot } from "../use";
 import { AdminList } from "./list";
-import { AdminOverview, MenuCount } from "./overview";
+import { AdminMenu, AdminTabs } from "./menu";
+import { AdminOverview } from "./overview";
 
 /** The administration console. On a phone its menu is a screen of its own. */
 export function Admin({ organisation, view, filter }: { organisation: string | null; view: string | null; filter?: string }) {
@@ -39,8 +41,10 @@ function Console({ rights, known, chosen, view, filter }: Props) {
   const { t } = useTranslation();
   const main = useMain();
   const phone = useMedia("(max-width: 767px)");
-  const views = viewsFor(chosen.name);
-  const shown = views.find((each) => each.name === view) ?? (phone ? null : views[0]);
+  const groups = groupsFor(chosen.name);
+  const views = groups.flatMap((each) => each.views);
+  const shown = views.find((each) => each.name === view) ?? (phone ? undefined : views[0]);
+  const group = groups.find((each) => each.views.some((one) => one === shown));
   const Region = phone ? "main" : "section";
   const menu = useArrival<HTMLElement>(shown ? "" : "menu");
   // what was seen to meanwhile is no longer counted
@@ -69,17 +73,7 @@ function Console({ rights, known, chosen, view, filter }: Props) {
           ) : (
             <p className="orgpick strong">{chosen.label}</p>
           )}
-          <ul className="menu side-menu">
-            {views.map((each) => (
-              <li key={each.name}>
-                <a href={`#/admin/${chosen.name}/${each.name}`} aria-current={shown?.name === each.name ? "page" : undefined}>
-                  <Icon name={each.icon} />
-                  <span className="grow">{t(`admin.view.${each.name}`)}</span>
-                  <MenuCount model={numbers} view={each.name} />
-                </a>
-              </li>
-            ))}
-          </ul>
+          <AdminMenu organisation={chosen.name} groups={groups} model={numbers} group={group} view={shown} />
         </Region>
       )}
       {shown && (
@@ -87,6 +81,7 @@ function Console({ rights, known, chosen, view, filter }: Props) {
           key={`${chosen.name} ${shown.name} ${filter}`}
           rights={rights}
           organisation={chosen.name}
+          group={group}
           view={shown}
           filter={filter}
           numbers={numbers}
@@ -101,9 +96,10 @@ interface ShownProps {
   organisation: string;
   view: View;
   filter?: string;
+  numbers: OverviewViewModel;
 }
 
-function Shown({ rights, organisation, view, filter, numbers }: ShownProps & { numbers: OverviewViewModel }) {
+function Shown({ rights, organisation, group, view, filter, numbers }: ShownProps & { group: Group | undefined }) {
   const { t } = useTranslation();
   const phone = useMedia("(max-width: 767px)");
   const place = useArrival<HTMLElement>(view.name);
@@ -116,17 +112,18 @@ function Shown({ rights, organisation, view, filter, numbers }: ShownProps & { n
             {t("rail.admin")}
           </a>
         )}
+        <AdminTabs organisation={organisation} model={numbers} group={group} view={view} />
         {view.name === "overview" ? (
           <AdminOverview organisation={organisation} model={numbers} />
         ) : (
-          <Listed rights={rights} organisation={organisation} view={view} filter={filter} />
+          <Listed rights={rights} organisation={organisation} view={view} filter={filter} numbers={numbers} />
         )}
       </div>
     </main>
   );
 }
 
-function Listed({ rights, organisation, view, filter }: ShownProps) {
+function Listed({ rights, organisation, view, filter, numbers }: ShownProps) {
   const filters = readFilters(filter, filtersOf(view.name, organisation, rights));
   const model = useMade(
     AdminViewModel,
@@ -137,5 +134,5 @@ function Listed({ rights, organisation, view, filter }: ShownProps) {
     undefined,
     filters,
   );
-  return <AdminList model={model} />;
+  return <AdminList model={model} numbers={numbers} />;
 }

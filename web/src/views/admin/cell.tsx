@@ -4,8 +4,9 @@ import type { Row } from "../../matrix/console";
 import { clock } from "../../platform/clock";
 import { type AdminViewModel, waitingWord } from "../../viewmodels/admin";
 import type { As } from "../../viewmodels/admin_views";
-import { ago, count, date, full, levelName, moment, monthOf, size } from "../format";
+import { ago, count, date, full, levelName, moment, monthOf, seconds, size } from "../format";
 import { Avatar } from "../ui/avatar";
+import { Icon } from "../ui/icon";
 import { useApp, useSnapshot } from "../use";
 import { verdictOf } from "../verdict";
 
@@ -44,6 +45,14 @@ export function Cell({ row, field, as, model, onOpen }: Props) {
       );
     case "moment":
       return <time dateTime={new Date(Number(value)).toISOString()}>{moment(Number(value))}</time>;
+    case "clock":
+      return (
+        <time className="num" dateTime={new Date(Number(value)).toISOString()} title={full(Number(value))}>
+          {seconds(Number(value))}
+        </time>
+      );
+    case "author":
+      return <Author who={String(value)} model={model} />;
     case "bytes":
       return <span className="num">{size(Number(value))}</span>;
     case "number":
@@ -84,6 +93,22 @@ function Who({ row, id, model, onOpen }: { row: Row; id: string; model: AdminVie
       ) : (
         name
       )}
+    </span>
+  );
+}
+
+/** Who did something, with their face; what was done at the command line has none. */
+function Author({ who, model }: { who: string; model: AdminViewModel }) {
+  const { t } = useTranslation();
+  const name = byName(who, model, t);
+  return (
+    <span className="row g2 authored">
+      {who.startsWith("@") ? (
+        <Avatar id={who} name={name} picture={model.person(who).avatar} size={26} />
+      ) : (
+        <Icon name="key" size={18} />
+      )}
+      <span className="min0">{name}</span>
     </span>
   );
 }
@@ -168,18 +193,25 @@ const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.lengt
 export function Detail({ value, model }: { value: Row; model: AdminViewModel }) {
   const { t } = useTranslation();
   const shown = Object.entries(value).filter(
-    ([key, each]) => key !== "organisation" && each !== false && each !== null && !isEmpty(each),
+    ([key, each]) =>
+      key !== "organisation" && !(key === "outcome" && each === "done") && each !== false && each !== null && !isEmpty(each),
   );
-  const said = (each: unknown): string => {
-    if (Array.isArray(each)) return each.map(said).join(", ");
+  const said = (key: string, each: unknown): string => {
+    if (Array.isArray(each)) return each.map((one) => said(key, one)).join(", ");
     if (typeof each === "object") return JSON.stringify(each);
+    if (key.endsWith("_ts") && typeof each === "number") return moment(each);
+    if (key === "view") return t(`admin.view.${each}`, { defaultValue: String(each) });
+    if (key === "action") return t(`admin.do.${each}`, { defaultValue: String(each) });
     return t(`admin.word.${each}`, { defaultValue: called(String(each), model) });
   };
   return (
     <ul className="t13">
       {shown.map(([key, each]) => (
         <li key={key} className="anywhere">
-          <span className="muted">{t(`admin.field.${key}`, { defaultValue: key })}</span> {said(each)}
+          <span className="muted">
+            {t(`admin.detail.${key}`, { defaultValue: t(`admin.field.${key}`, { defaultValue: key }) })}
+          </span>{" "}
+          {said(key, each)}
         </li>
       ))}
     </ul>

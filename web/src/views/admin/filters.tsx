@@ -1,12 +1,16 @@
 import { useTranslation } from "react-i18next";
+import type { Filters, Overview } from "../../matrix/console";
 import type { AdminViewModel } from "../../viewmodels/admin";
-import { type Filter, filtersOf } from "../../viewmodels/admin_filters";
+import { type Filter, filtersOf, isNarrowed } from "../../viewmodels/admin_filters";
+import type { OverviewViewModel } from "../../viewmodels/admin_overview";
+import { count } from "../format";
 import { useSnapshot } from "../use";
 
 /** What narrows a list down: buttons for what is asked for daily, lists for the rest. */
-export function AdminFilters({ model }: { model: AdminViewModel }) {
+export function AdminFilters({ model, numbers }: { model: AdminViewModel; numbers: OverviewViewModel }) {
   const { t } = useTranslation();
-  const { filters, authors } = useSnapshot(model);
+  const { filters, authors, search } = useSnapshot(model);
+  const found = useSnapshot(numbers).numbers;
   const whose = authors.map((value) => ({ value, label: model.nameOf(value) }));
   const word = (name: string, { value, label }: Filter["values"][number]): string =>
     label ?? t(name === "action" && value ? `admin.do.${value}` : `admin.filter.${name}.${value || "any"}`, { defaultValue: t(`admin.word.${value}`) }); // biome-ignore format: one line
@@ -23,6 +27,7 @@ export function AdminFilters({ model }: { model: AdminViewModel }) {
             onClick={() => model.filter(name, each.value)}
           >
             {word(name, each)}
+            {counted(found, name, each.value, search, filters)}
           </button>
         ))}
       </fieldset>
@@ -43,4 +48,10 @@ export function AdminFilters({ model }: { model: AdminViewModel }) {
       </select>
     ),
   );
+}
+
+/** " · 41": how many there are of those who are looked for daily, as long as nothing else narrows the list down. */
+function counted(numbers: Overview | null, name: string, value: string, search: string, filters: Filters): string {
+  const many = name === "state" && (value === "ending" || value === "locked") ? numbers?.[value] : 0;
+  return many && !isNarrowed(search, { ...filters, state: "" }) ? ` · ${count(many)}` : "";
 }

@@ -4,6 +4,7 @@ import type { Row } from "../../matrix/console";
 import { keep } from "../../platform/files";
 import type { AdminViewModel, Wanted } from "../../viewmodels/admin";
 import { isNarrowed } from "../../viewmodels/admin_filters";
+import type { OverviewViewModel } from "../../viewmodels/admin_overview";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Empty, Problem, SearchBox, Skeleton } from "../ui/parts";
@@ -35,11 +36,12 @@ function AuditExport({ model }: { model: AdminViewModel }) {
 }
 
 /** One list of the console: a table on a wide screen, cards on a phone. */
-export function AdminList({ model }: { model: AdminViewModel }) {
+export function AdminList({ model, numbers }: { model: AdminViewModel; numbers: OverviewViewModel }) {
   const { t, i18n } = useTranslation();
   const { view } = model;
   const { rows, next, search, filters, total, busy, problem, done, person, chain } = useSnapshot(model);
   const narrowed = isNarrowed(search, filters);
+  const { ending = 0 } = useSnapshot(numbers).numbers ?? {};
   const table = (): void => void model.table(i18n.language).then((blob) => keep(URL.createObjectURL(blob), `${view.name}.csv`));
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const run = (action: string, row: Row): void => {
@@ -51,10 +53,11 @@ export function AdminList({ model }: { model: AdminViewModel }) {
   return (
     <>
       <div className="row g3 wrap">
-        <div className="grow">
+        <div className="grow titled">
           <h1>{t(`admin.view.${view.name}`)}</h1>
           <p className="muted" role={total === null ? undefined : "status"}>
             {total === null ? t(`admin.about.${view.name}`) : t(narrowed ? "admin.found" : "admin.accounts", { count: total })}
+            {total !== null && !narrowed && ending > 0 && t("admin.accountsEnding", { count: ending })}
           </p>
         </div>
         {view.several && (
@@ -81,8 +84,13 @@ export function AdminList({ model }: { model: AdminViewModel }) {
       )}
       {view.search && (
         <div className="row g2 wrap mt3">
-          <SearchBox label={t("admin.search")} value={search} onText={model.type} className="forumseek" />
-          <AdminFilters model={model} />
+          <SearchBox
+            label={t(`admin.search.${view.name}`, { defaultValue: t("admin.search") })}
+            value={search}
+            onText={model.type}
+            className="forumseek"
+          />
+          <AdminFilters model={model} numbers={numbers} />
         </div>
       )}
       {!wanted && !person && <Problem problem={problem} onRetry={() => void model.look()} />}
@@ -90,7 +98,12 @@ export function AdminList({ model }: { model: AdminViewModel }) {
         {done ? t(done) : ""}
       </p>
       {rows === null && !problem && <Skeleton rows={5} />}
-      {rows?.length === 0 && <Empty icon={view.icon} title={t(narrowed ? "admin.noMatch" : "admin.none")} />}
+      {rows?.length === 0 && (
+        <Empty
+          icon={view.icon}
+          title={narrowed ? t("admin.noMatch") : t(`admin.none.${view.name}`, { defaultValue: t("admin.none") })}
+        />
+      )}
       {view.several && <Chosen model={model} onTable={table} />}
       {rows && rows.length > 0 && <AdminTable model={model} run={run} />}
       {total !== null && rows && rows.length > 0 && (

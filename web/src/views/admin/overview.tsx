@@ -1,33 +1,11 @@
 import { useTranslation } from "react-i18next";
-import { IN_MENU, OVERVIEW } from "../../viewmodels/admin_filters";
+import { OVERVIEW } from "../../viewmodels/admin_filters";
 import type { OverviewViewModel } from "../../viewmodels/admin_overview";
 import { count } from "../format";
 import { Icon } from "../ui/icon";
 import { Problem, Skeleton } from "../ui/parts";
 import { useSnapshot } from "../use";
 import { ChainWord } from "./chain";
-
-/** How many stand in a list, beside its name in the menu. */
-export function MenuCount({ model, view }: { model: OverviewViewModel; view: string }) {
-  const { t } = useTranslation();
-  const { numbers } = useSnapshot(model);
-  const name = IN_MENU.find((each) => each === view);
-  const many = name && numbers?.[name];
-  if (!name || !many) return null;
-  if (name === "people")
-    // the list says it itself
-    return (
-      <span className="num muted t13" aria-hidden="true">
-        {count(many)}
-      </span>
-    );
-  return (
-    <span className="count">
-      <span aria-hidden="true">{count(many)}</span>
-      <span className="sr">{t("admin.toSee", { count: many })}</span>
-    </span>
-  );
-}
 
 /** What there is to see to: each number is a link to what it counts. */
 export function AdminOverview({ organisation, model }: { organisation: string; model: OverviewViewModel }) {

@@ -1,7 +1,11 @@
+import type { TFunction } from "i18next";
+import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
 import type { Row } from "../../matrix/console";
+import { dayOf } from "../../platform/clock";
 import type { AdminViewModel } from "../../viewmodels/admin";
 import { isGrave } from "../../viewmodels/admin_views";
+import { day } from "../format";
 import { Menu } from "../ui/menu";
 import { useSnapshot } from "../use";
 import { Cell } from "./cell";
@@ -11,6 +15,10 @@ interface Props {
   /** Does something to an entry, or asks for what it needs. */
   run: (action: string, row: Row) => void;
 }
+
+/** What a column has: some words mean something else in some lists. */
+const headOf = (t: TFunction, view: string, field: string): string =>
+  t(`admin.field.${view}.${field}`, { defaultValue: t(`admin.field.${field}`) });
 
 /** The entries of a list: rows of a table on a wide screen, cards on a phone. */
 export function AdminTable({ model, run }: Props) {
@@ -37,7 +45,7 @@ export function AdminTable({ model, run }: Props) {
             )}
             {view.columns.map(([field]) => (
               <th key={field} scope="col">
-                {t(`admin.field.${field}`)}
+                {headOf(t, view.name, field)}
               </th>
             ))}
             <th scope="col">
@@ -47,13 +55,16 @@ export function AdminTable({ model, run }: Props) {
         </thead>
         <tbody>
           {(rows ?? []).map((row, index) => (
-            <Entry
-              key={String(row.id ?? row.user_id ?? row.room_id ?? row.number ?? row.media_id ?? index)}
-              model={model}
-              row={row}
-              isChosen={chosen.includes(String(row.user_id))}
-              run={run}
-            />
+            <Fragment key={String(row.id ?? row.user_id ?? row.room_id ?? row.number ?? row.media_id ?? index)}>
+              {view.byDay && dayOf(Number(row.ts)) !== dayOf(Number(rows?.[index - 1]?.ts ?? 0)) && (
+                <tr className="dayr">
+                  <th scope="rowgroup" colSpan={view.columns.length + 1}>
+                    {day(Number(row.ts))}
+                  </th>
+                </tr>
+              )}
+              <Entry model={model} row={row} isChosen={chosen.includes(String(row.user_id))} run={run} />
+            </Fragment>
           ))}
         </tbody>
       </table>
@@ -88,7 +99,7 @@ function Entry({ model, row, isChosen, run }: Props & { row: Row; isChosen: bool
         </td>
       )}
       {view.columns.map(([field, as]) => (
-        <td key={field} data-label={t(`admin.field.${field}`)}>
+        <td key={field} data-label={headOf(t, view.name, field)}>
           <Cell
             row={row}
             field={field}
