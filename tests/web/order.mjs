@@ -205,5 +205,13 @@ await play({
       assert((await messages(page).getByRole("button", { name: /^(J’ai reçu|J’exécute|Je ne peux pas)$/ }).count()) === 0, "an order that was deleted asks on");
     }
     assert((await karim.getByRole("button", { name: "Y aller" }).count()) === 0, "what was deleted waits above the field");
+    const third = await order("Couper l’eau du bassin est");
+    await karim.getByText("Un ordre attend votre réponse").first().waitFor({ state: "attached" });
+    await karim.context().setOffline(true);
+    await call("claire", "PUT", `${path}/redact/${encodeURIComponent(third)}/unseen`, {});
+    for (let at = 0; at < 120; at += 1) await call("claire", "PUT", `${path}/send/m.room.message/gap${at}`, { msgtype: "m.text", body: `relevé ${at}` });
+    await karim.context().setOffline(false);
+    await sees(karim, "relevé 119"); // the deletion is in what was not heard, and the order is not loaded
+    await until("the bar is gone", async () => !(await karim.getByText("Un ordre attend votre réponse").count()));
   },
 });

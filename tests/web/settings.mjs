@@ -6,6 +6,23 @@ let nadia;
 
 const set = (page, name) => page.getByRole("radiogroup", { name }).or(page.getByRole("group", { name }));
 
+/** The words of the rail, and of the bar of a phone, are whole at every width at which they are shown. */
+async function wholeWords(page) {
+  for (const width of [1920, 1440, 1280, 1100, 1024, 768, 600, 400, 360]) {
+    await page.setViewportSize({ width, height: 900 });
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll(".rail .nav, .tabs .nav")].flatMap((link) => {
+        const name = link.querySelector(".navname");
+        if (!name?.checkVisibility() || getComputedStyle(name).fontSize === "0px") return [];
+        const [words, box, bar] = [name, link, link.parentElement].map((each) => each.getBoundingClientRect());
+        const isWhole = words.left >= box.left && words.right <= box.right && box.left >= bar.left && box.right <= bar.right && box.right <= innerWidth;
+        return isWhole && name.scrollWidth <= name.clientWidth + 1 ? [] : [name.textContent];
+      }),
+    );
+    assert(!cut.length, `at ${width} px ${cut} is cut`);
+  }
+}
+
 await play({
   async "the profile"() {
     sophie = await arrive("Sophie Lambert [Préfecture du Rhône]");
@@ -33,11 +50,15 @@ await play({
     await sophie.getByText("Serré", { exact: true }).click();
     await sophie.getByText("Très grande", { exact: true }).click();
     await look(sophie, "settings-large");
+    await wholeWords(sophie);
+    await sophie.setViewportSize({ width: 1440, height: 900 });
     await sophie.getByText("Normale", { exact: true }).click();
     assert((await sophie.getByText("English", { exact: true }).getAttribute("lang")) === "en", "a word of another language does not say which it is of");
     await sophie.getByText("English", { exact: true }).click();
     await sophie.getByRole("heading", { level: 1, name: "Appearance" }).waitFor();
     await look(sophie, "settings-english");
+    await wholeWords(sophie);
+    await sophie.setViewportSize({ width: 1440, height: 900 });
     await sophie.getByText("Français", { exact: true }).click();
     await sophie.getByRole("heading", { level: 1, name: "Apparence" }).waitFor();
     assert(/^(\(\d+\) )?Apparence – Réglages – /.test(await sophie.title()), `the page is called ${await sophie.title()}`);

@@ -289,7 +289,7 @@ export const conversation = (given: Parts<SomeConversation> = {}): SomeConversat
         load: async () => {},
       },
       polls: {},
-      history: {},
+      history: { touched: signal(), mind: () => {} },
     },
     given,
     "conversation",

@@ -67,7 +67,7 @@ export class Conversation {
     this.history = new RoomHistory(this.place, people);
     this.members = new RoomPeople(this.place, people);
     this.outgoing = new OutgoingFiles(files, id);
-    this.orders = new Orders(this.place);
+    this.orders = new Orders(this.place, people);
     this.playbooks = new Playbooks(this.place, people);
     this.polls = new Polls(this.place);
     this.scheduled = new Scheduled(this.place);
@@ -82,6 +82,9 @@ export class Conversation {
       hear(client, RoomEvent.Name, (room) => moved(room.roomId)),
       hear(client, ClientEvent.AccountData, () => this.changed.fire()),
       hear(client, RoomEvent.Redaction, (event) => this.touched(event, event.getAssociatedId())),
+      // of what is not loaded the SDK tells nobody that it was deleted
+      hear(client, RoomEvent.Timeline, (event) => event.isRedaction() && this.touched(event, event.getAssociatedId())),
+      hear(client, RoomEvent.TimelineReset, (room) => room?.roomId === id && this.history.doubt()),
       hear(client, MatrixEventEvent.Replaced, (event) => this.touched(event, event.getId())),
       hearOpened(client, (event) => this.touched(event, event.getId())),
     ];

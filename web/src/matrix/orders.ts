@@ -9,10 +9,11 @@ import { clock } from "../platform/clock";
 import { Signal } from "../platform/signal";
 import { sendable } from "./message_content";
 import { STEP, type Step, URGENT } from "./order_ladder";
-import { ANSWER, LIFTED, mayOrder, ORDER } from "./order_results";
+import { ANSWER, LIFTED, mayOrder, ORDER, orderOf } from "./order_results";
+import type { People } from "./people";
 import type { Place } from "./place";
 import { relatedTo } from "./related";
-import type { OrderState } from "./types";
+import type { OrderContent, OrderState } from "./types";
 
 export interface NewOrder {
   text: string;
@@ -32,12 +33,26 @@ export class Orders {
   /** Answers were found that are not among the messages that are loaded. */
   readonly found = new Signal(50);
 
-  constructor(private readonly place: Place) {}
+  constructor(
+    private readonly place: Place,
+    private readonly people: People,
+  ) {}
 
   /** Asks the server for the answers to an order: those that were given long after it may not be loaded. */
   async load(eventId: string): Promise<void> {
     const { more } = await relatedTo(this.place, eventId, MOST_PAGES);
     if (more) this.found.fire();
+  }
+
+  /** How an order stands by the server's copy, loaded or not; null for what is none any more. Rejects without a network. */
+  async stands(eventId: string): Promise<OrderContent | null> {
+    const { original } = await relatedTo(this.place, eventId, MOST_PAGES).catch((error) => {
+      if ([403, 404].includes((error as { httpStatus?: number }).httpStatus ?? 0)) return { original: null };
+      throw error;
+    });
+    this.found.fire(); // where it is loaded, it is as the server has it now
+    if (!original || original.isRedacted() || !this.place.exists) return null;
+    return orderOf(original, this.place.room, this.people, this.place.client.getSafeUserId());
   }
 
   /** Whether the room lets one give orders. */

@@ -33,6 +33,9 @@ export function keepApart(room: Room, event: MatrixEvent): void {
   apart.set(room, known);
 }
 
+/** Those that are kept so. */
+export const apartIn = (room: Room): string[] => [...(apart.get(room)?.keys() ?? [])];
+
 export const found = (room: Room, id: string): MatrixEvent | undefined => room.findEventById(id) ?? apart.get(room)?.get(id);
 
 type Given = Record<string, unknown>;
@@ -134,7 +137,7 @@ const kept = new WeakMap<MatrixEvent, { print: string; read: Read }>();
 
 /** How a playbook stands; null for what is none, or of somebody who may not begin one. */
 export function planOf(event: MatrixEvent, room: Room): Read | null {
-  const start = readStart(event);
+  const start = event.isRedacted() ? null : readStart(event);
   if (!start || !mayLead(room, start.sender)) return null;
   const events = repliesTo(event, room);
   const print = `${leaders(room)} ${events.map(idOf).join()}`;

@@ -13,7 +13,7 @@ import { unlessItWaits } from "./outbox";
 import type { People } from "./people";
 import type { Place } from "./place";
 import type { Does, LogEntry, Plan, PlannedStep, Recorded, Seal, Step } from "./playbook_merge";
-import { ACT, found, keepApart, mayLead, PLAYBOOK, planOf, type Read, recordedOf } from "./playbook_results";
+import { ACT, apartIn, found, keepApart, mayLead, PLAYBOOK, planOf, type Read, recordedOf } from "./playbook_results";
 import { readable } from "./readable";
 import { relatedTo } from "./related";
 import type { Person } from "./types";
@@ -76,6 +76,8 @@ export class Playbooks {
     };
     this.off = [
       hear(client, RoomEvent.Timeline, heard),
+      hear(client, RoomEvent.Timeline, (event) => this.deleted(event)),
+      hear(client, RoomEvent.TimelineReset, (room) => room?.roomId === id && void this.look(true)),
       hear(client, RoomEvent.LocalEchoUpdated, heard),
       hear(client, RoomEvent.Redaction, heard),
       hear(client, RoomStateEvent.Events, heard),
@@ -85,6 +87,12 @@ export class Playbooks {
         heard(event);
       }),
     ];
+  }
+
+  /** Of what is not loaded the SDK does not know that it was deleted. */
+  private deleted(event: MatrixEvent): void {
+    const deleted = event.isRedaction() && event.getRoomId() === this.place.id ? event.getAssociatedId() : null;
+    if (deleted && this.place.exists && apartIn(this.place.room).includes(deleted)) void this.load(deleted).catch(() => {});
   }
 
   /** What could not be read when it was asked for, and can be now, counts. */
@@ -116,9 +124,11 @@ export class Playbooks {
     });
   }
 
-  /** Asks the server for the playbooks that are pinned. */
-  async look(): Promise<void> {
-    for (const id of this.pinned()) if (!found(this.place.room, id)) await this.load(id).catch(() => {});
+  /** Asks the server for the playbooks that are pinned. `again`: after a gap, in which those that are known may have been deleted. */
+  async look(again = false): Promise<void> {
+    if (!this.place.exists) return;
+    const ids = new Set([...this.pinned(), ...(again ? apartIn(this.place.room) : [])]);
+    for (const id of ids) if (again || !found(this.place.room, id)) await this.load(id).catch(() => {});
   }
 
   /** Asks the server for what was done to a playbook. */

@@ -80,14 +80,32 @@ export class RoomHistory {
     return this.minded.has(eventId);
   }
 
+  /** From now on whoever follows `touched` hears of what becomes of an event, loaded or not. */
+  mind(eventId: string): void {
+    this.minded.add(eventId);
+  }
+
+  /** There is a gap in what was heard: what is known from before it may have been deleted or edited since. */
+  doubt(): void {
+    this.fetched.clear();
+    this.touched.fire();
+  }
+
   /** An event has changed: deleted, edited, or it can be read now. */
   touch(eventId: string): void {
     this.fetched.delete(eventId);
     this.touched.fire();
   }
 
+  /** What stands after the last gap: of what came before it the server is asked. */
+  private isCurrent(eventId: string): boolean {
+    const { room } = this.place;
+    const timeline = room.getTimelineForEvent(eventId);
+    return !timeline || timeline === room.getLiveTimeline();
+  }
+
   private async found(eventId: string): Promise<MatrixEvent | null> {
-    const known = this.place.room.findEventById(eventId) ?? this.fetched.get(eventId);
+    const known = (this.isCurrent(eventId) ? this.place.room.findEventById(eventId) : null) ?? this.fetched.get(eventId);
     if (known) return known;
     const event = await fetched(this.place.client, this.place.id, eventId).catch((error) => {
       const { httpStatus } = error as { httpStatus?: number };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { conversation, FakeClock, item, ME, person, refusal, settled, signedIn } from "../../tests/fakes";
 import type { Member, OrderContent, OrderState } from "../matrix/types";
-import { awaited, awaitedStill, OrderDraftViewModel, OrderViewModel, type OrderWords, tally, waiting } from "./orders";
+import { OrderDraftViewModel, OrderViewModel, type OrderWords, tally, waiting } from "./orders";
 
 const member = (id: string, given: Partial<Member> = {}): Member => ({ ...person(id), membership: "join", level: 0, ...given });
 const words: OrderWords = {
@@ -161,22 +161,6 @@ test("what goes wrong is said, and what was written stays", async () => {
 
 test("what was answered long after is asked for", () => {
   expect(opened([]).loaded).toEqual(["$o"]);
-});
-
-test("the newest order that waits for one's answer is the one that is offered", () => {
-  const order = (id: string, given: Partial<OrderContent>) => item({ eventId: id, content: { ...content(null), ...given } });
-  const items = [order("$1", {}), order("$2", {}), order("$3", { mine: "doing" }), order("$4", { asksMe: false }), item()];
-  expect(awaited(items)?.eventId).toBe("$2");
-  expect(awaited([order("$1", { lifted: { reason: "x", ts: 1 } }), item()])).toBe(null);
-  expect(awaited([])).toBe(null);
-});
-
-test("an order waits on where a gap has taken it away, until it is seen again", () => {
-  const order = (given: Partial<OrderContent> = {}) => item({ eventId: "$1", content: { ...content(null), ...given } });
-  const before = awaitedStill(null, [order()]);
-  expect(awaitedStill(before, [item(), item()])?.eventId).toBe("$1");
-  expect(awaitedStill(before, [order({ mine: "doing" })])).toBe(null);
-  expect(awaitedStill(null, [item()])).toBe(null);
 });
 
 test("what follows is stronger each time, and goes by its time; whoever is asked instead is not asked with the others", async () => {

@@ -213,20 +213,6 @@ export class OrderViewModel extends ActingViewModel<State> {
   };
 }
 
-/** The order, of the messages that are loaded, which waits for one's answer: the newest. */
-export function awaited(items: Item[]): { eventId: string; content: OrderContent } | null {
-  for (const { eventId, content } of items.toReversed())
-    if (content.type === "order" && content.asksMe && content.mine === null && !isTakenBack(content))
-      return { eventId, content };
-  return null;
-}
-
-/** The same over time: one that is loaded no more, after a gap in what was heard, waits on until it is seen again. */
-export function awaitedStill(before: ReturnType<typeof awaited>, items: Item[]): ReturnType<typeof awaited> {
-  const isLoaded = items.some((each) => each.eventId === before?.eventId);
-  return awaited(items) ?? (isLoaded ? null : before);
-}
-
 export const waiting = ({ answers }: OrderContent): OrderAnswer[] => answers.filter((each) => each.state === null);
 
 /** How many have said what. */

@@ -1,21 +1,19 @@
 /** An order that waits for one's answer: said at once, and offered as long as its card is out of sight. */
 
 import "../styles/order.css";
-import { useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { awaitedStill } from "../viewmodels/orders";
+import { AwaitedOrderViewModel } from "../viewmodels/awaited_order";
+import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
 import { time } from "./format";
 import { useIsInSight } from "./order_sight";
 import { Icon } from "./ui/icon";
-import { useSnapshot } from "./use";
+import { useOwned, useSnapshot } from "./use";
 
-export function OrderBar({ timeline }: { timeline: TimelineViewModel }) {
+export function OrderBar({ room, timeline }: { room: RoomViewModel; timeline: TimelineViewModel }) {
   const { t } = useTranslation();
-  useSnapshot(timeline);
-  const last = useRef<ReturnType<typeof awaitedStill>>(null);
-  last.current = awaitedStill(last.current, timeline.items);
-  const found = last.current;
+  const model = useOwned(() => room.make(AwaitedOrderViewModel, timeline), room.id);
+  const { found } = useSnapshot(model);
   const isInSight = useIsInSight(found?.eventId ?? null);
   const due = found?.content.due ?? null;
   const said = due === null ? t("order.awaits") : t("order.awaitsDue", { time: time(due) });

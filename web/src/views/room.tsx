@@ -130,7 +130,7 @@ function Messages({ model, timeline, composer, details }: MessagesProps) {
   return (
     <>
       <Timeline room={model} timeline={timeline} details={details} />
-      <OrderBar timeline={timeline} />
+      <OrderBar room={model} timeline={timeline} />
       <p className="typingline">
         {typing.length > 0 && (
           <>
