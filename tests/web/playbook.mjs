@@ -1,7 +1,7 @@
 // A crisis room's plan and log: begun by one, ticked, taken and written by others from their own browsers, read by any client as messages.
 import { readFileSync } from "node:fs";
 import { call, pressUntil, threeInARoom } from "./crisis_stage.mjs";
-import { act, assert, look, messages, play, sees, server, until, visit } from "./stage.mjs";
+import { act, assert, look, messages, play, sees, server, signInAgain, until, visit } from "./stage.mjs";
 
 let claire;
 let sophie;
@@ -33,6 +33,39 @@ await play({
     await dialog.waitFor({ state: "detached" });
     await claire.getByRole("heading", { name: "Crue de la Saône" }).waitFor();
     await plan(claire).getByText("Ouvrir les lieux d’accueil").waitFor();
+  },
+  async "it is kept as a model of one's own: changed, offered on another device, deleted there; the server reads nothing of it"() {
+    await claire.getByRole("button", { name: "Autres actions du plan" }).click();
+    await claire.getByRole("menuitem", { name: "Garder comme modèle" }).click();
+    await claire.getByText(/^Modèle gardé/).first().waitFor();
+    const kept = () => call("claire", "GET", `/user/${encodeURIComponent("@claire:localhost")}/account_data/org.chappe.playbook.models`);
+    await until("it is kept", async () => (await kept()).data);
+    assert(!/Crue|préfet/.test(JSON.stringify(await kept())), "the server reads a model");
+    const other = await signInAgain("claire", claire.password);
+    await other.getByRole("button", { name: /code de récupération/ }).click();
+    await other.getByLabel("Code de récupération").fill(claire.code);
+    await other.getByRole("button", { name: "Ouvrir mes messages" }).click();
+    await other.getByRole("link", { name: /Cellule de crise/ }).click();
+    const anew = async () => {
+      await other.getByRole("button", { name: /^Joindre/ }).first().click();
+      await other.getByRole("menuitem", { name: "Plan d’action et main courante" }).click();
+      return other.getByRole("dialog", { name: "Commencer un plan d’action" });
+    };
+    const dialog = await anew();
+    const own = dialog.getByRole("group", { name: "Mes modèles" });
+    await own.getByRole("radio", { name: "Crue de la Saône" }).check();
+    assert((await dialog.getByLabel("Actions").inputValue()).includes("Prévenir le préfet"), "the steps are not those of the plan");
+    await dialog.getByLabel("Titre du plan").fill("Crue du Rhône");
+    await dialog.getByRole("button", { name: "Mettre à jour le modèle" }).press("Enter");
+    await own.getByRole("radio", { name: "Crue du Rhône" }).waitFor();
+    await look(other, "playbook-models");
+    await other.setViewportSize({ width: 360, height: 740 });
+    await look(other, "playbook-models-phone");
+    await other.setViewportSize({ width: 1440, height: 900 });
+    await dialog.getByRole("button", { name: "Supprimer le modèle" }).press("Enter");
+    await own.waitFor({ state: "detached" });
+    await dialog.getByText("Modèle supprimé.").waitFor();
+    await other.context().close();
   },
   async "others find it in the conversation and in its head, and tick at once without losing anything"() {
     await card(sophie).getByText(/^Fait\s: 0 sur 12$/).waitFor();

@@ -336,6 +336,7 @@ export const signedIn = (given: Parts<Omit<SignedIn, "encryption">> & { encrypti
       rooms: { changed: signal(), list: () => [], sharedWith: () => [], showKept: async () => {}, open: () => {} },
       order: { changed: signal(), chosen: () => null },
       reading: {},
+      playbookModels: { changed: signal(), isLocked: false, list: () => [], begin: async () => {} },
       saved: { changed: signal(), touched: signal(), isLocked: false, list: () => [], begin: async () => {} },
       statuses: {
         changed: signal(),

@@ -32,6 +32,18 @@ export const PLAYBOOK: Record<string, string> = {
   "playbook.model.cyber": "Cyberattaque",
   "playbook.model.hospital": "Alerte hospitalière",
   "playbook.model.own": "Plan à écrire",
+  "playbook.models": "Mes modèles",
+  "playbook.models.locked": "Vos modèles sont verrouillés sur cet appareil : confirmez-le pour les ouvrir.",
+  "playbook.models.keep": "Garder comme modèle",
+  "playbook.models.another": "Garder comme autre modèle",
+  "playbook.models.update": "Mettre à jour le modèle",
+  "playbook.models.remove": "Supprimer le modèle",
+  "playbook.models.kept": "Modèle gardé. Il est chiffré, et vous seul le voyez.",
+  "playbook.models.removed": "Modèle supprimé.",
+  "playbook.models.many": "{{most}} modèles au plus : supprimez-en un d’abord.",
+  "playbook.models.full": "Vos modèles sont trop longs pour être gardés tous : supprimez-en un ou raccourcissez celui-ci.",
+  "playbook.models.unconfirmed":
+    "Le modèle n’est pas gardé : confirmez d’abord cet appareil, ou créez votre code de récupération.",
   "playbook.title": "Titre du plan",
   "playbook.steps": "Actions",
   "playbook.how":

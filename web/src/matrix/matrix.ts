@@ -29,6 +29,7 @@ import { MessageIndex } from "./message_index";
 import { Notices } from "./notices";
 import { Outbox, queues } from "./outbox";
 import { People } from "./people";
+import { PlaybookModels } from "./playbook_models";
 import { quietly } from "./quiet_fetch";
 import { keptDays } from "./room_details";
 import { RoomDirectory } from "./room_directory";
@@ -72,6 +73,7 @@ export class Matrix implements SignedIn {
   readonly reading: RoomReading;
   readonly threads: Threads;
   readonly saved: SavedMessages;
+  readonly playbookModels: PlaybookModels;
   readonly statuses: Statuses;
   readonly entry: RoomEntry;
   readonly directory: RoomDirectory;
@@ -105,6 +107,7 @@ export class Matrix implements SignedIn {
     const following = new ThreadFollowing(client);
     this.threads = new Threads(client, this.people, following);
     this.saved = new SavedMessages(client, this.people);
+    this.playbookModels = new PlaybookModels(client);
     this.statuses = new Statuses(client);
     this.reading = new RoomReading(client, following);
     this.entry = new RoomEntry(client);

@@ -14,6 +14,7 @@ import type { MessageIndex } from "./message_index";
 import type { Notices } from "./notices";
 import type { Orders } from "./orders";
 import type { People } from "./people";
+import type { PlaybookModels } from "./playbook_models";
 import type { Playbooks } from "./playbooks";
 import type { Polls } from "./polls";
 import type { Recovery } from "./recovery";
@@ -86,6 +87,7 @@ export interface SignedIn {
   readonly reading: Face<RoomReading>;
   readonly threads: SomeThreads;
   readonly saved: Face<SavedMessages>;
+  readonly playbookModels: Face<PlaybookModels>;
   readonly statuses: Face<Statuses>;
   readonly entry: Face<RoomEntry>;
   readonly directory: Face<RoomDirectory>;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MOST_STEPS, missingOf, stepsOf } from "./playbook_text";
+import { MOST_STEPS, missingOf, stepsOf, textOf } from "./playbook_text";
 
 const NOW = 1_000_000;
 
@@ -36,4 +36,11 @@ test("whatever is typed, every step has a name of its own", () => {
       expect(new Set(steps.map((each) => each.id)).size).toBe(steps.length);
     }),
   );
+});
+
+test("a plan as it is written begins as it was", () => {
+  const written = "Seule\n\n# Alerter\nPrévenir (20 min)\nRelever (2 h)\n\n# \nFermer (3 j)\nRien";
+  const steps = stepsOf(written, NOW);
+  expect(stepsOf(textOf(steps, NOW), NOW)).toEqual(steps);
+  expect(textOf(steps, NOW + 86_400_000 * 4)).not.toContain("("); // what was due before has no time limit
 });

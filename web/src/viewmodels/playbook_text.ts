@@ -31,6 +31,22 @@ function limited(said: string, now: number): { text: string; due: number | null 
   return { text: said.slice(0, -whole.length), due: now + minutes * MINUTE };
 }
 
+/** A plan as it is written, to be begun another time. `begun`: when this one was; what is due before that has no time limit. */
+export function textOf(steps: Array<Pick<PlannedStep, "phase" | "text" | "due">>, begun: number): string {
+  const lines: string[] = [];
+  let phase = "";
+  for (const each of steps) {
+    if (each.phase !== phase) lines.push(...(lines.length ? [""] : []), `# ${each.phase}`);
+    phase = each.phase;
+    const minutes = each.due === null ? 0 : Math.round((each.due - begun) / MINUTE);
+    lines.push(minutes >= 1 && minutes <= LONGEST_MINUTES ? `${each.text} (${limitOf(minutes)})` : each.text);
+  }
+  return lines.join("\n");
+}
+
+const limitOf = (minutes: number): string =>
+  minutes % 1440 === 0 ? `${minutes / 1440} j` : minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
+
 /** What is missing before it can begin, by the name of its sentence. */
 export function missingOf(title: string, text: string): string | null {
   if (!title.trim()) return "playbook.missing.title";

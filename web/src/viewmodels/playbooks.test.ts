@@ -2,17 +2,8 @@ import { expect, test } from "vitest";
 import { conversation, details, FakeClock, ME, person, refusal, settled, signal, signedIn } from "../../tests/fakes";
 import type { Playbook, PlaybookEntry, PlaybookStep } from "../matrix/playbooks";
 import type { Member } from "../matrix/types";
-import {
-  counts,
-  late,
-  matching,
-  OpenPlaybooks,
-  PlaybookDraftViewModel,
-  PlaybookViewModel,
-  phases,
-  unowned,
-  urgency,
-} from "./playbooks";
+import { PlaybookDraftViewModel } from "./playbook_draft";
+import { counts, late, matching, OpenPlaybooks, PlaybookViewModel, phases, unowned, urgency } from "./playbooks";
 
 const step = (id: string, given: Partial<PlaybookStep> = {}): PlaybookStep => ({
   id,

@@ -1,12 +1,11 @@
 /** A crisis room's plan and log: beginning one, ticking, taking, giving, writing. */
 
 import { explain } from "../matrix/errors";
-import type { Does, PlannedStep, StepState } from "../matrix/playbook_merge";
+import type { Does, StepState } from "../matrix/playbook_merge";
 import type { Playbook, PlaybookEntry, PlaybookStep } from "../matrix/playbooks";
 import type { SignedIn, SomeConversation } from "../matrix/signed_in";
 import type { Member } from "../matrix/types";
 import { clock as browser, type Clock } from "../platform/clock";
-import { missingOf, stepsOf } from "./playbook_text";
 import { ActingViewModel, type Doing, IDLE, ViewModel } from "./view_model";
 import { plainly } from "./words";
 
@@ -20,44 +19,6 @@ const SOON = 10 * MINUTE;
 
 /** In how many minutes a step may be due. */
 export const DUES = [10, 30, 60, 240, 1440] as const;
-
-interface Draft extends Doing {
-  model: string | null;
-  title: string;
-  text: string;
-}
-
-/** A playbook that is being prepared. */
-export class PlaybookDraftViewModel extends ActingViewModel<Draft> {
-  constructor(
-    _matrix: SignedIn,
-    private readonly conversation: Pick<SomeConversation, "playbooks" | "settings" | "details">,
-    clock: Clock = browser,
-  ) {
-    super({ ...IDLE, model: null, title: "", text: "" }, clock);
-  }
-
-  readonly choose = (model: string, title: string, text: string): void => this.set({ model, title, text });
-  readonly setTitle = (title: string): void => this.set({ title });
-  readonly setText = (text: string): void => this.set({ text });
-
-  missing(): string | null {
-    return this.now.model === null ? "playbook.missing.model" : missingOf(this.now.title, this.now.text);
-  }
-
-  /** Resolves its id; null where it was not begun. It is pinned where one may, so that whoever comes later finds it. */
-  readonly start = async (words: (title: string, steps: PlannedStep[]) => string): Promise<string | null> => {
-    if (this.missing()) return null;
-    const title = this.now.title.trim();
-    const steps = stepsOf(this.now.text, this.scope.clock.now());
-    let id: string | null = null;
-    await this.act(async () => {
-      id = await this.conversation.playbooks.start({ title, steps, body: words(title, steps) });
-      if (this.conversation.details().may.pin) await this.conversation.settings.pin(id, true).catch(() => {});
-    });
-    return id;
-  };
-}
 
 interface Open {
   /** Newest first. */

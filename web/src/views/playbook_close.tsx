@@ -6,6 +6,7 @@ import type { Playbook } from "../matrix/playbooks";
 import { clock, isoDay } from "../platform/clock";
 import { keepText } from "../platform/files";
 import { type PageOf, PlaybookClosing } from "../viewmodels/playbook_closing";
+import { PlaybookModelKeeper } from "../viewmodels/playbook_draft";
 import type { RoomViewModel } from "../viewmodels/room";
 import { moment } from "./format";
 import { recordPage } from "./playbook_page";
@@ -14,7 +15,7 @@ import { Dialog } from "./ui/dialog";
 import { Icon } from "./ui/icon";
 import { Menu } from "./ui/menu";
 import { Problem } from "./ui/parts";
-import { useOwned, useSnapshot } from "./use";
+import { useMain, useOwned, useSnapshot } from "./use";
 
 interface Props {
   book: Playbook;
@@ -28,6 +29,9 @@ export function PlaybookEnd({ book, room, name, maySend }: Props) {
   const { t, i18n } = useTranslation();
   const model = useOwned(() => room.make(PlaybookClosing, book.id), book.id);
   const { problem, busy, verdict } = useSnapshot(model);
+  const keeper = useOwned(() => room.make(PlaybookModelKeeper), room.id);
+  const { problem: unkept } = useSnapshot(keeper);
+  const main = useMain();
   const [isClosing, setClosing] = useState(false);
   const file = useRef<HTMLInputElement>(null);
   const page: PageOf = (shown, made) => recordPage(t, shown, { ...made, language: i18n.language, room: name });
@@ -41,6 +45,9 @@ export function PlaybookEnd({ book, room, name, maySend }: Props) {
   };
   const copy = async (): Promise<void> => {
     if (keep(await model.copy(page))) setClosing(false);
+  };
+  const keepModel = async (): Promise<void> => {
+    if (await keeper.keep(book)) main.say("playbook.models.kept");
   };
   const mayEnd = book.mayLead && maySend;
   return (
@@ -56,6 +63,7 @@ export function PlaybookEnd({ book, room, name, maySend }: Props) {
           label={t("playbook.others")}
           choices={[
             { name: t("playbook.copy"), icon: "download", run: () => void copy() },
+            { name: t("playbook.models.keep"), icon: "bookmark", run: () => void keepModel() },
             { name: t("playbook.verify"), icon: "shieldok", run: () => file.current?.click() },
             ...(mayEnd && book.closed
               ? [
@@ -81,7 +89,7 @@ export function PlaybookEnd({ book, room, name, maySend }: Props) {
           event.target.value = ""; // the same file may be given again
         }}
       />
-      {!isClosing && <Problem problem={problem} />}
+      {!isClosing && <Problem problem={problem ?? unkept} />}
       {isClosing && (
         <Dialog
           title={t("playbook.close")}

@@ -2,7 +2,8 @@
 
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
-import { MOST_TITLE, PlaybookDraftViewModel } from "../viewmodels/playbooks";
+import { PlaybookDraftViewModel } from "../viewmodels/playbook_draft";
+import { MOST_TITLE } from "../viewmodels/playbook_text";
 import type { RoomViewModel } from "../viewmodels/room";
 import { planWords } from "./playbook_words";
 import { Dialog, DialogActions } from "./ui/dialog";
@@ -16,7 +17,7 @@ export function PlaybookDialog({ room, onClose }: { room: RoomViewModel; onClose
   const main = useMain();
   const id = useId();
   const model = useOwned(() => room.make(PlaybookDraftViewModel), room.id);
-  const { model: chosen, title, text, busy, problem } = useSnapshot(model);
+  const { model: chosen, title, text, own, isLocked, busy, problem } = useSnapshot(model);
   const missing = model.missing();
   const start = async (): Promise<void> => {
     const begun = await model.start((called, steps) => planWords(t, called, steps));
@@ -60,6 +61,23 @@ export function PlaybookDialog({ room, onClose }: { room: RoomViewModel; onClose
             </label>
           ))}
         </fieldset>
+        {own.length > 0 && (
+          <fieldset className="pbmodels">
+            <legend className="strong">{t("playbook.models")}</legend>
+            {own.map((each) => (
+              <label key={each.id}>
+                <input
+                  type="radio"
+                  name={id}
+                  checked={chosen === each.id}
+                  onChange={() => model.choose(each.id, each.title, each.text)}
+                />
+                <span className="anywhere">{each.title}</span>
+              </label>
+            ))}
+          </fieldset>
+        )}
+        {isLocked && own.length === 0 && <p className="hint">{t("playbook.models.locked")}</p>}
         {chosen && (
           <>
             <AllRequired />
@@ -79,10 +97,41 @@ export function PlaybookDialog({ room, onClose }: { room: RoomViewModel; onClose
                 {t("playbook.how")}
               </p>
             </div>
+            <OwnModel model={model} />
           </>
         )}
         <Problem problem={problem} />
       </div>
     </Dialog>
+  );
+}
+
+/** What is written is kept as a model of one's own, which only oneself sees. */
+function OwnModel({ model }: { model: PlaybookDraftViewModel }) {
+  const { t } = useTranslation();
+  const { busy, done } = useSnapshot(model);
+  const chosen = model.chosen();
+  const isChanging = busy || model.missing() !== null;
+  return (
+    <>
+      <div className="row g2 wrap">
+        {chosen && (
+          <button type="button" className="btn small" disabled={isChanging} onClick={() => void model.keep(false)}>
+            {t("playbook.models.update")}
+          </button>
+        )}
+        <button type="button" className="btn small" disabled={isChanging} onClick={() => void model.keep(true)}>
+          {t(chosen ? "playbook.models.another" : "playbook.models.keep")}
+        </button>
+        {chosen && (
+          <button type="button" className="btn small" disabled={busy} onClick={() => void model.remove()}>
+            {t("playbook.models.remove")}
+          </button>
+        )}
+      </div>
+      <p className="hint" role="status">
+        {done && t(`playbook.models.${done}`)}
+      </p>
+    </>
   );
 }
