@@ -6,6 +6,7 @@ import type { RoomDetails } from "../matrix/types";
 import type { FoldedRow } from "../viewmodels/folded_rows";
 import type { RoomViewModel } from "../viewmodels/room";
 import type { TimelineViewModel } from "../viewmodels/timeline";
+import { useDrawn } from "./drawn";
 import { FoldedLines } from "./fold";
 import { day } from "./format";
 import { GivenLine } from "./given_line";
@@ -144,6 +145,7 @@ export function Timeline({ room, timeline, details }: Props) {
   };
 
   const isDrawn = !failed && !(loading && !rows.length);
+  useDrawn(scroller, scroller, ":scope > ol", isDrawn);
   useEffect(() => {
     if (!isDrawn || !scroller.current) return;
     const far = (end: "first" | "last"): void =>

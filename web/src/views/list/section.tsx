@@ -3,6 +3,7 @@
 import { createContext, type RefObject, useContext, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { type CustomItemComponentProps, Virtualizer } from "virtua";
 import type { RoomSummary } from "../../matrix/types";
+import { useDrawn } from "../drawn";
 
 const Size = createContext(0);
 
@@ -35,6 +36,7 @@ export function Rooms({
   const [margin, setMargin] = useState(0);
   const at = current === null ? -1 : rooms.findIndex((each) => each.id === current);
   const mounted = useMemo(() => (at < 0 ? [] : [at]), [at]);
+  useDrawn(scroller, top, "ul");
   useLayoutEffect(() => {
     const box = scroller.current;
     if (!box || !top.current) return;
