@@ -43,12 +43,17 @@ def claims(token: str) -> dict[str, Any]:
 
 
 class FakeLiveKit:
-    """Its rooms and who is in them. `asked`: what was asked of it; `hangs`: it answers nothing; `status`: it fails."""
+    """Its rooms and who is in them. `asked`: what was asked of it; `hangs`: it answers nothing; `status`: it fails.
+
+    `elsewhere`: the address to which it sends those who ask.
+    """
 
     def __init__(self) -> None:
         self.rooms: dict[str, set[str]] = {}
         self.asked: list[tuple[str, str, str]] = []
         self.hangs, self.status = False, 200
+        self.elsewhere: str | None = None
+        self.requests = 0
         self._runner: web.AppRunner | None = None
         self.port = free_port()
 
@@ -65,8 +70,11 @@ class FakeLiveKit:
             await self._runner.cleanup()
 
     async def _twirp(self, request: web.Request) -> web.Response:
+        self.requests += 1
         if self.hangs:
             await asyncio.sleep(3600)
+        if self.elsewhere is not None:
+            raise web.HTTPTemporaryRedirect(self.elsewhere)
         if self.status != 200:
             return web.json_response({"code": "internal", "msg": "trouble"}, status=self.status)
         grants = claims(request.headers["Authorization"].removeprefix("Bearer "))["video"]

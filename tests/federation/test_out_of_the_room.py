@@ -27,11 +27,13 @@ gate = test_faster_joins.gate
 
 
 async def has_given_up(server: Server, other: Server) -> None:
-    """Waits until a server has failed to reach another, and leaves it alone."""
-    query = "SELECT retry_ts > $2 FROM destinations WHERE server_name = $1"
+    """Waits until a server has failed to reach another and leaves it alone, and all that was said so far waits for it."""
+    query = """SELECT retry_ts > $2 AND (SELECT position FROM federation_progress WHERE shard = 0) >= $3
+                 FROM destinations WHERE server_name = $1"""
 
     async def look() -> Any:
-        return await server.node.database.fetchval(query, other.config.server_name, server.node.now_ms())
+        node = server.node
+        return await node.database.fetchval(query, other.config.server_name, node.now_ms(), node.clock.watermark)
 
     await until(look)
 

@@ -193,15 +193,19 @@ async def test_what_is_refused(calls: Server, livekit: FakeLiveKit, change: Any,
     assert (error.status, error.errcode) == (status, errcode)
 
 
-@pytest.mark.parametrize("trouble", ["is away", "fails", "hangs"])
+@pytest.mark.parametrize("trouble", ["is away", "fails", "hangs", "sends elsewhere"])
 async def test_an_sfu_in_trouble(calls: Server, livekit: FakeLiveKit, trouble: str) -> None:
     alice = await calls.person()
     room = await alice.create_room()
     if trouble == "is away":
         await livekit.stop()
     livekit.status, livekit.hangs = (500 if trouble == "fails" else 200), trouble == "hangs"
+    other = await FakeLiveKit().start()
+    if trouble == "sends elsewhere":
+        livekit.elsewhere = f"http://127.0.0.1:{other.port}/twirp/livekit.RoomService/CreateRoom"
     error = await refused(sfu_get(alice, room))
-    assert (error.status, error.errcode) == (502, "M_UNKNOWN")
+    await other.stop()
+    assert (error.status, error.errcode) == (502, "M_UNKNOWN") and other.requests == 0
 
 
 async def test_each_domain_has_its_sfus(new_server: Any) -> None:

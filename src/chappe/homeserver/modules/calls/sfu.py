@@ -34,6 +34,17 @@ class SfuAway(MatrixError):
         super().__init__(502, "M_UNKNOWN", "The server for calls does not answer: please try again in a moment")
 
 
+def _no_redirects() -> aiohttp.TraceConfig:
+    """The library follows them, with our token; whom we ask is who the operator has named."""
+
+    async def refuse(*_: object) -> None:
+        raise aiohttp.ClientError("a redirect is not followed")
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(refuse)
+    return tracing
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Who may enter what, under which name. `publishes`: may be heard and seen."""
@@ -136,6 +147,7 @@ class Sfu:
                 timeout=aiohttp.ClientTimeout(total=DEADLINE),
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_no_redirects()],
             )
             settings = self._settings
             url = settings.api_url or settings.url
