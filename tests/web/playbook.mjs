@@ -147,6 +147,30 @@ await play({
     await act(karim, "Cote à 4,20 m", "Reprendre dans la main courante");
     await log(sophie).getByText(/^Claire Vasseur \(.+\)\s: Cote à 4,20 m$/).waitFor();
   },
+  async "orders that are given, answered and lifted are in the log"() {
+    await pressUntil(claire.getByRole("button", { name: "Discussion", exact: true }), claire.getByTestId("composer"));
+    await claire.getByRole("button", { name: /^Joindre/ }).first().click();
+    await claire.getByRole("menuitem", { name: "Ordre à confirmer" }).click();
+    const dialog = claire.getByRole("dialog", { name: "Ordre à confirmer" });
+    await dialog.getByRole("checkbox", { name: /Sophie Lambert/ }).uncheck();
+    await dialog.getByLabel("L’ordre", { exact: true }).fill("Ouvrir le gymnase");
+    await dialog.getByRole("button", { name: "Donner l’ordre à 1 personne" }).click();
+    await log(sophie).getByText(/^Ordre donné à 1 personne, réponse avant .+\s: «\sOuvrir le gymnase\s»$/).waitFor();
+    const order = (page) => messages(page).getByRole("region", { name: /^Ordre/ }).last();
+    await order(karim).getByRole("button", { name: "Je ne peux pas" }).click();
+    await order(karim).getByRole("textbox").fill("Plus de clé");
+    await order(karim).getByRole("textbox").press("Enter");
+    const line = log(sophie).getByText(/^Ne peut pas exécuter l’ordre «\sOuvrir le gymnase\s»\s: Plus de clé$/);
+    await line.waitFor();
+    await order(claire).getByRole("button", { name: "Suivi" }).click();
+    const following = claire.getByRole("dialog", { name: "Suivi de l’ordre" });
+    await following.getByRole("button", { name: "Lever l’ordre" }).click();
+    await following.getByRole("textbox").fill("Autre lieu");
+    await following.getByRole("button", { name: "Lever l’ordre" }).click();
+    await log(sophie).getByText(/^Ordre levé, «\sOuvrir le gymnase\s»\s: Autre lieu$/).waitFor();
+    await look(sophie, "playbook-orders");
+    await enter(claire);
+  },
   async "it is closed: a sealed record leaves for the disk, all see it, and what is changed later shows"() {
     await claire.getByRole("button", { name: "Clore et exporter" }).click();
     const dialog = claire.getByRole("dialog", { name: "Clore et exporter" });

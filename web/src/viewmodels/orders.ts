@@ -13,6 +13,7 @@ import {
   type ShownStep,
   shownLadder,
 } from "./order_ladder";
+import { enterInLog, type LogLine } from "./order_log";
 import { ActingViewModel, type Doing, IDLE } from "./view_model";
 import { plainly } from "./words";
 
@@ -45,6 +46,7 @@ interface Draft extends Doing {
 export interface OrderWords {
   body: (text: string, due: number | null) => string;
   step: (text: string, step: PlannedStep, name: string) => string;
+  log?: (text: string, due: number | null, count: number) => LogLine;
 }
 
 const FIRST: Omit<Draft, keyof Doing> = {
@@ -64,7 +66,7 @@ const FIRST: Omit<Draft, keyof Doing> = {
 export class OrderDraftViewModel extends ActingViewModel<Draft> {
   constructor(
     private readonly matrix: Pick<SignedIn, "userId">,
-    private readonly conversation: Pick<SomeConversation, "members" | "orders">,
+    private readonly conversation: Pick<SomeConversation, "members" | "orders" | "playbooks">,
     clock: Clock = browser,
   ) {
     super({ ...IDLE, ...FIRST }, clock);
@@ -152,6 +154,7 @@ export class OrderDraftViewModel extends ActingViewModel<Draft> {
       isHeld = await this.conversation.orders.give({ text: said, to: [...chosen], due, body: words.body(said, due), ladder });
     });
     if (went && !isHeld) this.set({ isUnheld: true });
+    if (went) void enterInLog(this.conversation, words.log?.(said, due, chosen.size));
     return went && isHeld;
   };
 }
@@ -167,7 +170,7 @@ interface State extends Doing {
 export class OrderViewModel extends ActingViewModel<State> {
   constructor(
     _matrix: SignedIn,
-    private readonly conversation: Pick<SomeConversation, "orders">,
+    private readonly conversation: Pick<SomeConversation, "orders" | "playbooks">,
     readonly eventId: string,
   ) {
     super({ ...IDLE, reason: null, lifting: null });
@@ -178,19 +181,21 @@ export class OrderViewModel extends ActingViewModel<State> {
   readonly writeLift = (lifting: string | null): void => this.set({ lifting });
 
   /** `body`: the same for clients that do not know orders. */
-  readonly answer = async (state: OrderState, body: string): Promise<boolean> => {
+  readonly answer = async (state: OrderState, body: string, line?: LogLine): Promise<boolean> => {
     const text = state === "cannot" ? (this.now.reason ?? "").trim().slice(0, MOST_WORDS) : "";
     if (state === "cannot" && !text) return false;
     const went = await this.act(() => this.conversation.orders.answer(this.eventId, state, text, body));
     if (went) this.set({ reason: null });
+    if (went) void enterInLog(this.conversation, line);
     return went;
   };
 
-  readonly lift = async (body: string): Promise<boolean> => {
+  readonly lift = async (body: string, line?: LogLine): Promise<boolean> => {
     const reason = (this.now.lifting ?? "").trim().slice(0, MOST_WORDS);
     if (!reason) return false;
     const went = await this.act(() => this.conversation.orders.lift(this.eventId, reason, body));
     if (went) this.set({ lifting: null });
+    if (went) void enterInLog(this.conversation, line);
     return went;
   };
 

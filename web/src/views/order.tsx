@@ -9,6 +9,7 @@ import { MOST_WORDS, OrderViewModel, tally, waiting } from "../viewmodels/orders
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
 import { LadderShown, NextStep } from "./order_ladder";
+import { answerLine, liftedLine } from "./order_log_words";
 import { useSight } from "./order_sight";
 import { Avatar } from "./ui/avatar";
 import { Dialog } from "./ui/dialog";
@@ -65,7 +66,8 @@ function Answering({ item, content, model }: { item: Item; content: OrderContent
   const [isChanging, setChanging] = useState(false);
   const answer = async (state: OrderState): Promise<void> => {
     const words = reason?.trim() ? ` : ${reason.trim()}` : "";
-    if (await model.answer(state, t(`order.answer.${state}`) + (state === "cannot" ? words : ""))) setChanging(false);
+    const line = answerLine(t, content.text, state, reason?.trim() ?? "");
+    if (await model.answer(state, t(`order.answer.${state}`) + (state === "cannot" ? words : ""), line)) setChanging(false);
   };
   if (content.mine && !isChanging && content.mine !== "received")
     return (
@@ -137,7 +139,8 @@ function Following({ item, content, model, onClose }: Follow) {
   const remind = async (): Promise<void> =>
     setReminded(await model.remind(content, t("order.reminder", { text: content.text })));
   const lift = async (): Promise<void> => {
-    if (await model.lift(t("order.liftedFor", { reason: lifting?.trim() ?? "" }))) onClose();
+    const why = lifting?.trim() ?? "";
+    if (await model.lift(t("order.liftedFor", { reason: why }), liftedLine(t, content.text, why))) onClose();
   };
   const isOpen = item.mine && !isTakenBack(content);
   return (

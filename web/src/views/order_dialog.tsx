@@ -6,6 +6,7 @@ import { DUES, MOST_TEXT, OrderDraftViewModel, type OrderWords } from "../viewmo
 import type { RoomViewModel } from "../viewmodels/room";
 import { time } from "./format";
 import { LadderFields } from "./order_ladder";
+import { givenLine } from "./order_log_words";
 import { Avatar } from "./ui/avatar";
 import { Dialog, DialogActions } from "./ui/dialog";
 import { Problem, SearchBox } from "./ui/parts";
@@ -21,6 +22,7 @@ export function OrderDialog({ room, onClose }: { room: RoomViewModel; onClose: (
     const words: OrderWords = {
       body: (said, due) =>
         due === null ? t("order.body", { text: said }) : t("order.bodyDue", { text: said, time: time(due) }),
+      log: (said, due, count) => givenLine(t, said, due, count),
       step: (said, { by }, name) => t(by === "ask" ? "order.asksInstead" : "order.reminder", { text: said, name }),
     };
     if (await model.give(words)) onClose();
