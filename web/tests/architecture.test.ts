@@ -113,6 +113,11 @@ test("dates and times are written as the client's language says, in one field: t
   expect(all.filter(({ text }) => native.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
+test("what only looks like something is drawn by what means nothing", () => {
+  const found = all.filter(({ path, text }) => path.startsWith("views/") && /<(?:i|font|center)\b|<br \/>/.test(text));
+  expect(found.map(({ path }) => path)).toEqual([]);
+});
+
 test("nothing is done when a press begins: it can be taken back until it ends", () => {
   const begins =
     /\bon(?:PointerDown|TouchStart)\b|["'](?:pointerdown|mousedown|touchstart)["']|onMouseDown=\{(?!\(event\) => (?:event\.shiftKey [^}]*)?event\.preventDefault\(\)\})/;

@@ -182,7 +182,7 @@ function Poll({ item, room }: { item: Item; room: RoomViewModel }) {
           {shown && <span className="num muted t13">{t("poll.votes", { count: each.votes })}</span>}
           {shown && (
             <span className="bar">
-              <i style={{ width: `${content.voters ? Math.round((each.votes / content.voters) * 100) : 0}%` }} />
+              <span style={{ width: `${content.voters ? Math.round((each.votes / content.voters) * 100) : 0}%` }} />
             </span>
           )}
         </button>

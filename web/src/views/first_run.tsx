@@ -41,7 +41,7 @@ export function FirstRun({ model }: { model: FirstRunViewModel }) {
           aria-valuenow={number}
         >
           {[1, 2, 3].map((each) => (
-            <i key={each} className={each <= number ? "on" : ""} />
+            <span key={each} className={each <= number ? "on" : ""} />
           ))}
         </div>
         {consent && <ConsentStep model={model} consent={consent} />}

@@ -135,7 +135,7 @@ export function AccountMenu({ size = 40 }: { size?: number }) {
           name={me.name}
           picture={me.avatar}
           size={size}
-          dot={isOn && <i className={`dot ${own.state === "hidden" ? "offline" : own.state}`} />}
+          dot={isOn && <span className={`dot ${own.state === "hidden" ? "offline" : own.state}`} />}
         />
       </Menu>
       {isChoosing && (

@@ -35,7 +35,7 @@ export function Progress({ done, all }: { done: number; all: number }) {
   return (
     <span className="pbprog">
       <span className="progress" aria-hidden="true">
-        <i style={{ width: `${all ? Math.round((done / all) * 100) : 0}%` }} />
+        <span style={{ width: `${all ? Math.round((done / all) * 100) : 0}%` }} />
       </span>
       <span className="num">{t("playbook.progress", { done, all })}</span>
     </span>

@@ -105,10 +105,11 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
           {configuration.mayRegister && (
             <p className="muted mt6 center">
               {t("signIn.firstTime")}
-              <br />
-              <button type="button" className="link" onClick={() => void model.submit(true)}>
-                {t("signIn.create")}
-              </button>
+              <span className="block">
+                <button type="button" className="link" onClick={() => void model.submit(true)}>
+                  {t("signIn.create")}
+                </button>
+              </span>
             </p>
           )}
         </form>

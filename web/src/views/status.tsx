@@ -34,7 +34,7 @@ export function useStatusWords(): (status: Pick<Status, "until"> & { state: Stat
 export function Shape({ state }: { state: Status["state"] | "hidden" }) {
   return (
     <span className={`pst ${state}`} aria-hidden="true">
-      <i />
+      <span />
     </span>
   );
 }
@@ -42,7 +42,7 @@ export function Shape({ state }: { state: Status["state"] | "hidden" }) {
 /** On a picture. What it says is said in words beside it. */
 export function StatusDot({ id, big = false }: { id: string; big?: boolean }) {
   const status = useStatus(id);
-  return status && <i className={`dot ${status.state}${big ? " big" : ""}`} />;
+  return status && <span className={`dot ${status.state}${big ? " big" : ""}`} />;
 }
 
 /** For those who do not see the shape. */

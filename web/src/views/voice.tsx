@@ -38,7 +38,7 @@ export function Voice({ file }: { file: Attachment }) {
       </button>
       <span className="wave" aria-hidden="true">
         {wave.map((each, index) => (
-          <i
+          <span
             key={index}
             className={index / wave.length < at / (duration || 1) ? "on" : ""}
             style={{ height: `${20 + each * 80}%` }}

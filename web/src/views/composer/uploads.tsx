@@ -35,7 +35,7 @@ function UploadRow({ upload, model }: { upload: OutgoingFile; model: UploadsView
               aria-valuemin={0}
               aria-valuemax={100}
             >
-              <i style={{ width: `${percent}%` }} />
+              <span style={{ width: `${percent}%` }} />
             </div>
             <p className="t12 muted num">{t("upload.progress", { sent: size(upload.sent), of: size(upload.size) })}</p>
           </>

@@ -20,7 +20,7 @@ export function Avatar({ id, name, picture, size = 36, square = false, corner, d
       aria-hidden="true"
     >
       {picture ? <Picture mxc={picture} size={size} name={name} /> : initials(name)}
-      {corner && <i className="corner">{corner}</i>}
+      {corner && <span className="corner">{corner}</span>}
       {dot}
     </span>
   );

@@ -290,8 +290,8 @@ export const Skeleton = ({ rows = 6 }: { rows?: number }) => (
       <div key={index} className="bone">
         <span className="av" />
         <span>
-          <i style={{ width: `${40 + ((index * 17) % 40)}%` }} />
-          <i style={{ width: `${60 + ((index * 23) % 35)}%` }} />
+          <span style={{ width: `${40 + ((index * 17) % 40)}%` }} />
+          <span style={{ width: `${60 + ((index * 23) % 35)}%` }} />
         </span>
       </div>
     ))}
