@@ -159,6 +159,8 @@ async def test_adding_and_removing_an_address(server: Server, mailbox: Mailbox) 
     await browser.submit("/verify-email")
     assert browser.heading == "My account" and "four@example.org" in browser.page
     await browser.submit("/account/addresses/remove")
+    assert len((await alice.call("GET", "/account/3pid"))["threepids"]) == 3, "it was not asked first"
+    await browser.submit("/account/addresses/remove")
     assert len((await alice.call("GET", "/account/3pid"))["threepids"]) == 2
 
 

@@ -197,6 +197,8 @@ async def test_the_owner_is_told(server: Server, mailbox: Mailbox, alice: Person
     assert "ajouté" in plain(await mailbox.next("alice@example.org"))
     await browser.open("/account")
     await browser.submit("/account/second-factor/remove")
+    assert browser.heading == "Switch the authenticator application off?"
+    await browser.submit("/account/second-factor/remove")
     assert "retiré" in plain(await mailbox.next("alice@example.org"))
     await browser.open("/account/password")
     await browser.submit("/account/password", current=PASSWORD, password="another one")

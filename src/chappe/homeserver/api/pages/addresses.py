@@ -59,6 +59,8 @@ class AddressPages:
 
     async def _remove(self, visit: Visit) -> Response:
         form = await self._pages.form(visit)
-        proof = await self._pages.proof(visit, back="/account")
-        await self._bind_threepid.remove_by_owner(proof, "email", form.get("address", ""))
+        proof, address = await self._pages.proof(visit, back="/account"), form.get("address", "")
+        if (asked := self._pages.asked_first(visit, form, "address", "/account/addresses/remove", address=address)) is not None:
+            return asked
+        await self._bind_threepid.remove_by_owner(proof, "email", address)
         return self._pages.redirect(visit, "/account?saved=1")

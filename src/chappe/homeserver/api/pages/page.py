@@ -255,6 +255,24 @@ class Pages:
         headers = [(b"content-security-policy", policy.encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, body.encode(), "text/html; charset=utf-8", tuple(headers))
 
+    def asked_first(self, visit: Visit, form: Mapping[str, str], what: str, action: str, **values: str) -> Response | None:
+        """A page that asks whether what a form of the account takes away is meant; None once that is confirmed.
+
+        `what`: of which the texts `sure_…` and `sure_…_text` speak; `values`: what they say, sent again with the form.
+        """
+        if form.get("decision") == "yes":
+            return None
+        button = {"address": "remove", "passkey": "remove", "totp": "switch_off", "codes": "new_codes"}[what]
+        return self.render(
+            visit,
+            "confirm.html",
+            title=visit.text(f"sure_{what}"),
+            text=visit.text(f"sure_{what}_text", **values),
+            action=action,
+            button=visit.text(button),
+            kept={name: value for name, value in form.items() if name in ("address", "id")},
+        )
+
     def redirect(self, visit: Visit, location: str, status: int = 303) -> Response:
         headers = [(b"location", as_sent(location).encode()), *_HEADERS, *self._set_cookies(visit)]
         return Response(status, b"", "text/plain", tuple(headers))
@@ -274,7 +292,7 @@ class Pages:
         return result
 
 
-_WITHOUT_FIELDS = ("message.html", "check_mail.html", "invitation.html", "fallback_done.html", "account.html")
+_WITHOUT_FIELDS = ("message.html", "check_mail.html", "invitation.html", "fallback_done.html", "account.html", "confirm.html")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")  # a policy can hold no other: neither IPv6 nor what is not ASCII
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=-._~"  # those of RFC 3986, and what is encoded already
 _HEADERS = (

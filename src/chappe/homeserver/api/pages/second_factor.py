@@ -70,8 +70,11 @@ class SecondFactorPages:
         return await self._pages.answer(request, self._remove)
 
     async def _remove(self, visit: Visit) -> Response:
-        await self._pages.form(visit)
-        await self._factors.remove_totp(await self._pages.proof(visit, back="/account"))
+        form = await self._pages.form(visit)
+        proof = await self._pages.proof(visit, back="/account")
+        if (asked := self._pages.asked_first(visit, form, "totp", "/account/second-factor/remove")) is not None:
+            return asked
+        await self._factors.remove_totp(proof)
         return self._pages.redirect(visit, "/account?saved=1")
 
     @endpoint("POST", "/account/recovery-codes", auth=NO_AUTH, limit="account", body_limit=SMALL_LIMIT)
@@ -80,8 +83,10 @@ class SecondFactorPages:
         return await self._pages.answer(request, self._new_codes)
 
     async def _new_codes(self, visit: Visit) -> Response:
-        await self._pages.form(visit)
-        return await self._codes(visit, await self._pages.proof(visit, back="/account"))
+        form = await self._pages.form(visit)
+        proof = await self._pages.proof(visit, back="/account")
+        asked = self._pages.asked_first(visit, form, "codes", "/account/recovery-codes")
+        return asked if asked is not None else await self._codes(visit, proof)
 
     @endpoint("GET", "/account/passkeys", auth=NO_AUTH)
     async def passkey(self, request: Request) -> Answer:
@@ -123,5 +128,7 @@ class SecondFactorPages:
             credential = bytes.fromhex(form.get("id", ""))
         except ValueError:
             raise BadRequest("There is no such passkey", "M_INVALID_PARAM") from None
+        if (asked := self._pages.asked_first(visit, form, "passkey", "/account/passkeys/remove")) is not None:
+            return asked
         await self._factors.remove_passkey(proof, credential)
         return self._pages.redirect(visit, "/account?saved=1")

@@ -316,6 +316,20 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "codes_left_one": ("{count} code de secours restant", "{count} recovery code left"),
     "codes_left": ("{count} codes de secours restants", "{count} recovery codes left"),
     "new_codes": ("Nouveaux codes", "New codes"),
+    "sure_address": ("Retirer cette adresse ?", "Remove this address?"),
+    "sure_address_text": (
+        "{address} ne servira plus à vous connecter, ni à retrouver votre mot de passe.",
+        "{address} will no longer sign you in, nor recover your password.",
+    ),
+    "sure_passkey": ("Retirer cette clé d’accès ?", "Remove this passkey?"),
+    "sure_passkey_text": ("Elle n’ouvrira plus votre compte.", "It will no longer open your account."),
+    "sure_totp": ("Désactiver l’application d’authentification ?", "Switch the authenticator application off?"),
+    "sure_totp_text": (
+        "Ses codes ne vous seront plus demandés : votre compte sera moins protégé.",
+        "Its codes will no longer be asked for: your account will be less protected.",
+    ),
+    "sure_codes": ("Faire de nouveaux codes de secours ?", "Make new recovery codes?"),
+    "sure_codes_text": ("Ceux que vous avez rangés ne serviront plus.", "Those that you have kept will serve no longer."),
     "reset_keys": ("Réinitialiser l’identité de chiffrement", "Reset the encryption identity"),
     "reset_keys_text": (
         "À n’utiliser que si vous avez perdu tous vos appareils et votre code de récupération. Vos correspondants seront avertis.",
