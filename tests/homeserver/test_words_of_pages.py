@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from chappe.agency.account_validity_api import _PAGES
 from chappe.config import Brand, Passwords, Registration
+from chappe.homeserver.api import pages
 from chappe.homeserver.api.pages.refusals import REFUSALS, in_french
 from chappe.homeserver.api.pages.texts import TEXTS, words
 from chappe.homeserver.outbound.mail.letters import compose, named
@@ -174,3 +176,21 @@ async def test_the_pages(new_server: NewServer, language: str, hint: str, device
     seen = (await server.node.accounts.store.sessions.devices(UserId(alice.id)))[0].last_seen_ts
     assert f"{device}{day(seen, language == 'fr')}" in browser.page
     assert "My laptop" in browser.page and f">{alice.device}<" not in browser.page
+
+
+async def test_what_is_wrong_with_a_field_is_said_by_the_page(new_server: NewServer) -> None:
+    """A browser says it in its own language: every page with a form has the script that says it instead, under its nonce."""
+    templates = Path(pages.__file__).parent / "templates"
+    forms = [path.name for path in templates.glob("*.html") if "<form" in path.read_text()]
+    assert len(forms) > 5
+    for name in forms:
+        assert '{% extends "base.html" %}' in (templates / name).read_text(), name
+    server = await new_server(registration=Registration(open=True))
+    for language, missing in (("fr", "Remplissez ce champ."), ("en", "Fill in this field.")):
+        browser = Browser(server, **{"Accept-Language": language})
+        for path in ("/login", "/register"):
+            await browser.open(path)
+            script = re.search(
+                r'<script nonce="[^"]+">\nfor \(const form of document\.forms\).*?</script>', browser.page, re.DOTALL
+            )
+            assert script is not None and f'"{missing}"' in script[0]

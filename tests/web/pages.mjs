@@ -45,6 +45,13 @@ await play({
     await page.keyboard.press("Enter");
     assert((await focused()) === "content", "nothing leads past what stands before the form");
     await page.getByText("Tous les champs sont obligatoires.").waitFor();
+    await page.locator("#login").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: "Remplissez ce champ." }).waitFor();
+    await seen("login-missing", "login");
+    assert((await page.locator("#login").getAttribute("aria-describedby")) === "wrong-field", "the field does not say that it is missing");
+    await page.locator("#login").fill("x");
+    assert((await page.getByRole("alert").count()) === 0 && !(await page.locator("#login").getAttribute("aria-invalid")), "what is mended is still said");
     await open(`/login?login_hint=${ADDRESS}`);
     await page.getByText("C’est le même chemin").waitFor();
     await seen("login-known", "password");

@@ -306,6 +306,10 @@ await play({
   async "the room's settings: name, notifications, favourite, knocking, guests"() {
     await tool(claire, "Détails");
     await panel(claire).getByRole("button", { name: "Modifier" }).click();
+    await panel(claire).getByLabel("Nom de la discussion").fill(" ");
+    await panel(claire).getByLabel("Nom de la discussion").press("Enter");
+    await panel(claire).getByRole("alert").filter({ hasText: /^Il manque quelque chose ici\s: Nom de la discussion\.$/ }).waitFor(); // not the browser
+    await look(claire, "form-missing");
     await panel(claire).getByLabel("Nom de la discussion").fill("Cellule de crise – Saône");
     await panel(claire).getByRole("button", { name: "Enregistrer" }).click();
     await claire.getByRole("heading", { level: 1, name: "Cellule de crise – Saône" }).waitFor();

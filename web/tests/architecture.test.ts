@@ -118,6 +118,13 @@ test("what only looks like something is drawn by what means nothing", () => {
   expect(found.map(({ path }) => path)).toEqual([]);
 });
 
+test("what is wrong with a field is said by the client: a browser says it in its own language", () => {
+  const found = all.filter(({ path, text }) => path.startsWith("views/") && /<form\b/.test(text)).map(({ path }) => path);
+  expect(found).toEqual(["views/ui/form.tsx"]);
+  const bubbles = all.filter(({ text }) => /\b(?:reportValidity|setCustomValidity)\(/.test(text));
+  expect(bubbles.map(({ path }) => path)).toEqual([]);
+});
+
 test("nothing is done when a press begins: it can be taken back until it ends", () => {
   const begins =
     /\bon(?:PointerDown|TouchStart)\b|["'](?:pointerdown|mousedown|touchstart)["']|onMouseDown=\{(?!\(event\) => (?:event\.shiftKey [^}]*)?event\.preventDefault\(\)\})/;

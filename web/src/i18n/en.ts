@@ -948,6 +948,8 @@ export const TEXTS: Record<string, string> = {
   "notify.keywordsHint": "You are told when a message holds one of these words.",
   "notify.keyword": "New keyword",
   "notify.removeKeyword": "Remove the keyword {{word}}",
+  "form.missing": "Something is missing here: {{field}}.",
+  "form.wrong": "This is not written as it should be: {{field}}.",
   "form.allRequired": "Unless it says otherwise, every field must be filled in.",
   "when.form.date": "mm/dd/yyyy",
   "when.form.time": "hh:mm",

@@ -958,6 +958,8 @@ export const TEXTS: Record<string, string> = {
   "notify.keywordsHint": "Vous êtes prévenu quand un message contient un de ces mots.",
   "notify.keyword": "Nouveau mot-clé",
   "notify.removeKeyword": "Retirer le mot-clé {{word}}",
+  "form.missing": "Il manque quelque chose ici : {{field}}.",
+  "form.wrong": "Ce n’est pas écrit comme il faut : {{field}}.",
   "form.allRequired": "Sauf mention contraire, tous les champs sont obligatoires.",
   "when.form.date": "jj/mm/aaaa",
   "when.form.time": "hh h mm",

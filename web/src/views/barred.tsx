@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BarredViewModel } from "../viewmodels/barred";
 import { useArrival } from "./hands/arrive";
+import { Form } from "./ui/form";
 import { Empty, Field, Problem } from "./ui/parts";
 import { useApp, useMade, useSnapshot } from "./use";
 
@@ -23,7 +24,7 @@ export function Barred() {
           {sent ? t(model.byCode ? "barred.sentCode" : "barred.sent") : ""}
         </p>
         {renews && model.byCode && (
-          <form
+          <Form
             className="row g2 wrap"
             onSubmit={(event) => {
               event.preventDefault();
@@ -41,7 +42,7 @@ export function Barred() {
             <button type="submit" className="btn main" disabled={busy || !code.trim()}>
               {t("barred.useCode")}
             </button>
-          </form>
+          </Form>
         )}
         <div className="row g3 wrap">
           {renews && (

@@ -10,6 +10,7 @@ import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
 import { VerificationBody } from "./verification";
 import "../styles/recovery.css";
+import { Form } from "./ui/form";
 
 export function ConfirmDevice({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
@@ -127,7 +128,7 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
   const { typed, codeProblem, codeCreated, busy, problem } = useSnapshot(model);
   const error = useCodeProblem(codeProblem, codeCreated);
   return (
-    <form
+    <Form
       onSubmit={(event) => {
         event.preventDefault();
         void model.enterCode();
@@ -145,6 +146,6 @@ function Code({ model }: { model: ConfirmDeviceViewModel }) {
           {t("back")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -4,6 +4,7 @@ import { levelName } from "./format";
 import type { IconName } from "./icons";
 import { PeopleField } from "./people_field";
 import { Dialog } from "./ui/dialog";
+import { Form } from "./ui/form";
 import { Icon } from "./ui/icon";
 import { AllRequired, Field, Problem } from "./ui/parts";
 import { useApp, useMain, useSnapshot } from "./use";
@@ -53,8 +54,8 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
         </>
       }
     >
-      <form
-        noValidate // what is missing is said in the language of the client
+      <Form
+        checks={false} // its view model says what is missing, beside the field
         id="create"
         className="cols"
         onSubmit={(event) => {
@@ -132,7 +133,7 @@ export function CreateRoom({ model }: { model: CreateRoomViewModel }) {
           </section>
           <Problem problem={problem} />
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

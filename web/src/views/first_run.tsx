@@ -11,6 +11,7 @@ import { NameField, PictureButton, Problem, StepTitle } from "./ui/parts";
 import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
 import "../styles/recovery.css";
+import { Form } from "./ui/form";
 
 export function FirstRun({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
@@ -65,7 +66,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
     await model.toMeans();
   };
   return (
-    <form
+    <Form
       aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
@@ -89,7 +90,7 @@ function PictureStep({ model }: { model: FirstRunViewModel }) {
           {t("continue")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }
 
@@ -230,7 +231,7 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
   const { t } = useTranslation();
   const { typed, mismatch, busy, problem } = useSnapshot(model);
   return (
-    <form
+    <Form
       className="narrow"
       aria-labelledby="step"
       onSubmit={(event) => {
@@ -250,6 +251,6 @@ function CheckStep({ model }: { model: FirstRunViewModel }) {
           {t("recovery.seeAgain")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -13,6 +13,7 @@ import { answerLine, liftedLine } from "./order_log_words";
 import { useSight } from "./order_sight";
 import { Avatar } from "./ui/avatar";
 import { Dialog } from "./ui/dialog";
+import { Form } from "./ui/form";
 import { Icon } from "./ui/icon";
 import { Field, Problem } from "./ui/parts";
 import { useOwned, useSnapshot } from "./use";
@@ -81,7 +82,7 @@ function Answering({ item, content, model }: { item: Item; content: OrderContent
     );
   if (reason !== null)
     return (
-      <form
+      <Form
         className="ordwhy"
         onSubmit={(event) => {
           event.preventDefault();
@@ -97,7 +98,7 @@ function Answering({ item, content, model }: { item: Item; content: OrderContent
             {t("cancel")}
           </button>
         </div>
-      </form>
+      </Form>
     );
   const left = STATES.filter((each) => each !== "received" || !content.mine);
   return (

@@ -13,6 +13,7 @@ import { PlaybookEnd } from "./playbook_close";
 import { PlaybookLog } from "./playbook_log";
 import { StepDialog, StepRow } from "./playbook_step";
 import { asMessage, doneWords, when } from "./playbook_words";
+import { Form } from "./ui/form";
 import { Icon } from "./ui/icon";
 import { Empty, Field, Problem, Segmented, Skeleton } from "./ui/parts";
 import { useMedia, useOwned, useSnapshot } from "./use";
@@ -119,7 +120,7 @@ function Plan({ book, model, maySend }: { book: Playbook; model: PlaybookViewMod
         )}
       </h3>
       {adding && isOpen && (
-        <form
+        <Form
           className="pbadd"
           onSubmit={(event) => {
             event.preventDefault();
@@ -159,7 +160,7 @@ function Plan({ book, model, maySend }: { book: Playbook; model: PlaybookViewMod
               {t("cancel")}
             </button>
           </div>
-        </form>
+        </Form>
       )}
       {parts.map(({ phase, steps, done, all }) => (
         <div key={phase}>

@@ -7,6 +7,7 @@ import { MOST_ENTRY, matching, type PlaybookViewModel } from "../viewmodels/play
 import { full } from "./format";
 import type { IconName } from "./icons";
 import { asMessage, entryWords, when } from "./playbook_words";
+import { Form } from "./ui/form";
 import { Icon } from "./ui/icon";
 import { SearchBox } from "./ui/parts";
 import { useSnapshot } from "./use";
@@ -70,7 +71,7 @@ export function PlaybookLog({ book, model, maySend }: { book: Playbook; model: P
         {!found.length && <p className="muted pbnone">{t("playbook.nothing")}</p>}
       </div>
       {maySend && !book.closed && !correcting && (
-        <form
+        <Form
           className="pbwrite"
           onSubmit={(event) => {
             event.preventDefault();
@@ -81,10 +82,10 @@ export function PlaybookLog({ book, model, maySend }: { book: Playbook; model: P
           <button type="submit" className="btn main" disabled={!entry.trim()}>
             {t("add")}
           </button>
-        </form>
+        </Form>
       )}
       {correcting && (
-        <form
+        <Form
           className="pbwrite"
           onSubmit={(event) => {
             event.preventDefault();
@@ -104,7 +105,7 @@ export function PlaybookLog({ book, model, maySend }: { book: Playbook; model: P
           <button type="button" className="btn quiet" onClick={() => model.correct(null)}>
             {t("cancel")}
           </button>
-        </form>
+        </Form>
       )}
     </section>
   );

@@ -4,6 +4,7 @@ import type { Configuration } from "../matrix/configuration";
 import type { SignInViewModel } from "../viewmodels/sign_in";
 import { useArrival } from "./hands/arrive";
 import { hue, initials } from "./ui/avatar";
+import { Form } from "./ui/form";
 import { Icon } from "./ui/icon";
 import { CONTENT, SkipLink } from "./ui/skip";
 import { useApp, useSnapshot } from "./use";
@@ -32,12 +33,11 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
           <span className="grow" />
           <LanguageButton />
         </header>
-        <form
+        <Form
           onSubmit={(event) => {
             event.preventDefault();
             void model.submit();
           }}
-          noValidate
         >
           <h1>{t("signIn.title")}</h1>
           <p className="muted lead">{t("signIn.lead")}</p>
@@ -112,7 +112,7 @@ export function SignIn({ model, configuration }: { model: SignInViewModel; confi
               </span>
             </p>
           )}
-        </form>
+        </Form>
         <Links configuration={configuration} />
       </main>
     </div>

@@ -7,6 +7,7 @@ import type { RoomDetails } from "../../matrix/types";
 import type { ComposerViewModel } from "../../viewmodels/composer";
 import type { RoomViewModel } from "../../viewmodels/room";
 import { textFor } from "../content";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Menu } from "../ui/menu";
 import { Problem } from "../ui/parts";
@@ -122,7 +123,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
         </Suspense>
       )}
       {dragging && <p className="hint">{t("tray.drop")}</p>}
-      <form
+      <Form
         className={dragging ? "composer dragging" : "composer"}
         aria-label={label}
         onSubmit={(event) => {
@@ -231,7 +232,7 @@ export function Composer({ model, room, details }: { model: ComposerViewModel; r
             </button>
           </div>
         )}
-      </form>
+      </Form>
       {inputs}
       {connection === "offline" && isReady && <p className="hint">{t("composer.offline")}</p>}
       {pasted !== null && <PasteDialog pasted={pasted} model={model} />}

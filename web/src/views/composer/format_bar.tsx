@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { IconName } from "../icons";
 import { Dialog, DialogActions } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Field } from "../ui/parts";
 import type { Format } from "./rich_editor";
@@ -73,7 +74,7 @@ function LinkDialog({ onLink, onClose }: { onLink: (href: string) => void; onClo
       onClose={onClose}
       foot={<DialogActions go={t("format.linkDo")} disabled={!typed.trim()} onGo={go} onCancel={onClose} />}
     >
-      <form
+      <Form
         onSubmit={(event) => {
           event.preventDefault();
           go();
@@ -90,7 +91,7 @@ function LinkDialog({ onLink, onClose }: { onLink: (href: string) => void; onClo
           inputMode="url"
           autoComplete="off"
         />
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { RoomSummary } from "../../matrix/types";
 import { LONGEST } from "../../viewmodels/own_sections";
 import { Dialog, DialogActions } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Field } from "../ui/parts";
 import { useMain } from "../use";
 
@@ -65,7 +66,7 @@ function NameDialog({ asked, onClose }: { asked: Extract<Asked, { what: "name" }
       onClose={onClose}
       foot={<DialogActions go={t(asked.tag === null ? "list.makeSection" : "list.keepName")} onGo={go} onCancel={onClose} />}
     >
-      <form
+      <Form
         onSubmit={(event) => {
           event.preventDefault();
           go();
@@ -80,7 +81,7 @@ function NameDialog({ asked, onClose }: { asked: Extract<Asked, { what: "name" }
           error={tried && problem ? t(`list.sectionName.${problem}`) : null}
           onText={setName}
         />
-      </form>
+      </Form>
     </Dialog>
   );
 }

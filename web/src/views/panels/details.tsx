@@ -6,6 +6,7 @@ import type { Left, RoomViewModel } from "../../viewmodels/room";
 import { full, levelName } from "../format";
 import { Avatar } from "../ui/avatar";
 import { Dialog, DialogActions } from "../ui/dialog";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { AllRequired, Field, PictureButton, Problem, Segmented, Switch } from "../ui/parts";
 import { useApp, useMain, useSnapshot } from "../use";
@@ -254,7 +255,7 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
     if (await room.settings.describe(details, name, topic)) onDone();
   };
   return (
-    <form
+    <Form
       className="stackv mt3"
       onSubmit={(event) => {
         event.preventDefault();
@@ -270,13 +271,13 @@ function Edit({ room, details, onDone }: { room: RoomViewModel; details: RoomDet
         onPick={(picture) => void room.settings.setPicture(picture)}
       />
       <div className="row g2">
-        <button type="submit" className="btn main" disabled={busy || !name.trim()}>
+        <button type="submit" className="btn main" disabled={busy}>
           {t("save")}
         </button>
         <button type="button" className="btn quiet" onClick={onDone}>
           {t("cancel")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FirstRunViewModel } from "../../viewmodels/first_run";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Field, Problem, StepTitle } from "../ui/parts";
 import { useSnapshot } from "../use";
@@ -13,7 +14,7 @@ export function MeansStep({ model }: { model: FirstRunViewModel }) {
   const byPasskey = chosen === "passkey";
   return (
     <div className="two">
-      <form
+      <Form
         aria-labelledby="step"
         onSubmit={(event) => {
           event.preventDefault();
@@ -63,7 +64,7 @@ export function MeansStep({ model }: { model: FirstRunViewModel }) {
             {t("recovery.later")}
           </button>
         </div>
-      </form>
+      </Form>
       <How />
     </div>
   );
@@ -104,7 +105,7 @@ export function PasskeyStep({ model }: { model: FirstRunViewModel }) {
   const { made, busy, problem } = useSnapshot(model);
   const [name, setName] = useState(made ? nameOf(made) : "");
   return (
-    <form
+    <Form
       className="narrow"
       aria-labelledby="step"
       onSubmit={(event) => {
@@ -128,7 +129,7 @@ export function PasskeyStep({ model }: { model: FirstRunViewModel }) {
           {t("means.addCode")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }
 

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import type { ConfirmDeviceViewModel } from "../../viewmodels/confirm_device";
 import { ago, date } from "../format";
 import type { IconName } from "../icons";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Field, Problem, StepTitle } from "../ui/parts";
 import { useSnapshot } from "../use";
@@ -103,7 +104,7 @@ export function Reset({ model }: { model: ConfirmDeviceViewModel }) {
   const { t } = useTranslation();
   const { name, isNamed } = useSnapshot(model);
   return (
-    <form
+    <Form
       aria-labelledby="step"
       onSubmit={(event) => {
         event.preventDefault();
@@ -138,6 +139,6 @@ export function Reset({ model }: { model: ConfirmDeviceViewModel }) {
           {t("back")}
         </button>
       </div>
-    </form>
+    </Form>
   );
 }

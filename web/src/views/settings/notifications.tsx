@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { QuietHours } from "../../matrix/account";
 import type { SettingsViewModel } from "../../viewmodels/settings";
+import { Form } from "../ui/form";
 import { Icon } from "../ui/icon";
 import { Switch } from "../ui/parts";
 import { WhenField } from "../ui/when_field";
@@ -53,7 +54,7 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
       />
       <h2 className="h">{t("notify.keywords")}</h2>
       <p className="muted">{t("notify.keywordsHint")}</p>
-      <form
+      <Form
         className="row g2 wrap"
         onSubmit={(event) => {
           event.preventDefault();
@@ -73,7 +74,7 @@ export function Notifications({ model }: { model: SettingsViewModel }) {
         <button type="submit" className="btn" disabled={busy || !word.trim()}>
           {t("add")}
         </button>
-      </form>
+      </Form>
       <ul className="row g2 wrap">
         {keywords.map((each) => (
           <li key={each.id} className="tok">

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { accountPage } from "../../viewmodels/server_pages";
 import type { SettingsViewModel } from "../../viewmodels/settings";
 import { Avatar } from "../ui/avatar";
+import { Form } from "../ui/form";
 import { NameField, PictureButton } from "../ui/parts";
 import { useSnapshot } from "../use";
 import { Fact } from "./fact";
@@ -12,7 +13,7 @@ export function Profile({ model }: { model: SettingsViewModel }) {
   const { me, nameIsFixed, emails, busy } = useSnapshot(model);
   const [name, setName] = useState(me.name);
   return (
-    <form
+    <Form
       className="stackv narrow mt4"
       onSubmit={(event) => {
         event.preventDefault();
@@ -54,6 +55,6 @@ export function Profile({ model }: { model: SettingsViewModel }) {
           {t("profile.account")}
         </a>
       </p>
-    </form>
+    </Form>
   );
 }

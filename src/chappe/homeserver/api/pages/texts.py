@@ -20,6 +20,8 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "back": ("Retour à mon compte", "Back to my account"),
     "skip": ("Aller au contenu", "Skip to the content"),
     "all_required": ("Tous les champs sont obligatoires.", "Every field must be filled in."),
+    "missing": ("Remplissez ce champ.", "Fill in this field."),
+    "malformed": ("Ce n’est pas écrit comme il faut.", "This is not written as it should be."),
     "other_language": ("English", "Français"),
     "wrong_password": ("Identifiant ou mot de passe incorrect.", "Wrong user name or password."),
     "account_locked": (
