@@ -327,13 +327,15 @@ await play({
   },
   async "on a telephone, in the dark, in English"() {
     const sizes = { phone: { width: 390, height: 844 }, wide: { width: 1440, height: 900 } };
+    const LONG = "liste_des_lieux_d_accueil_et_des_moyens_version_2.pdf";
     await mehdi.setViewportSize(sizes.phone);
-    await mehdi.getByTestId("file").setInputFiles([await photo(mehdi, "rue.jpg", "gray"), file("liste.pdf", "application/pdf", pdf("Liste"))]);
+    await mehdi.getByTestId("file").setInputFiles([await photo(mehdi, "rue.jpg", "gray"), file(LONG, "application/pdf", pdf("Liste"))]);
     await tray(mehdi).getByText(/^2 fichiers prêts/).waitFor();
+    assert(await tray(mehdi).locator("ul").evaluate((list) => list.scrollWidth <= list.clientWidth), "a long name hides what is done to a file");
     await look(mehdi, "phone-tray");
     await send(mehdi);
-    await sees(claire, "liste.pdf");
-    await messages(mehdi).getByRole("button", { name: /^Ouvrir liste.pdf/ }).click();
+    await sees(claire, LONG);
+    await messages(mehdi).getByRole("button", { name: new RegExp(`^Ouvrir ${LONG}`) }).click();
     await viewer(mehdi).getByText("Liste", { exact: true }).waitFor();
     await look(mehdi, "phone-viewer");
     await mehdi.keyboard.press("Escape");

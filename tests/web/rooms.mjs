@@ -170,7 +170,9 @@ await play({
     await claire.getByRole("button", { name: "Mise en forme" }).click();
     const box = claire.getByTestId("composer");
     await box.click();
-    await box.pressSequentially("Consigne **urgente** pour @meh");
+    await box.pressSequentially("Consigne **urgente** pour ");
+    await box.locator("strong").filter({ hasText: "urgente" }).waitFor();
+    await box.pressSequentially("@meh");
     await claire.getByRole("option", { name: /Mehdi Benali/ }).click();
     await claire.keyboard.press("Shift+Enter");
     await claire.keyboard.type("voir 2 * 3 * 4 ");

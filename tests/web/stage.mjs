@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { browser, isFirefox, PERMISSIONS, typeAsFirefox } from "./browser.mjs";
+import { invalid } from "./valid.mjs";
 
 export { browser };
 
@@ -178,6 +179,8 @@ async function examine(page, name) {
     mkdirSync(pictures, { recursive: true });
     await page.screenshot({ path: `${pictures}/${name}.png` });
   }
+  const wrong = await page.evaluate(invalid);
+  if (wrong.length) seen.push(`${name}: no valid HTML: ${wrong.slice(0, 5).join(" | ")}`);
   if (violations.length) seen.push(`${name}: ${violations.map((v) => `${v.id} (${v.help}): ${v.nodes.slice(0, 3).map((n) => n.html).join(" | ")}`).join("; ")}`);
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   const beyond = await page.evaluate(() => {

@@ -88,7 +88,7 @@ export function size(bytes: number): string {
   return new Intl.NumberFormat(language(), {
     style: "unit",
     unit: units[index],
-    unitDisplay: "short",
+    unitDisplay: index ? "short" : "long", // English has no plural of the short one: "70 byte"
     maximumFractionDigits: value < 10 && index > 0 ? 1 : 0,
   }).format(value);
 }

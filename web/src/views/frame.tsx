@@ -44,29 +44,35 @@ export function Rail({ phone = false }: { phone?: boolean }) {
   const current = (each: Route): boolean =>
     each.screen === route.screen || (each.screen === "home" && ["room", "threads", "saved"].includes(route.screen));
   const links = places.map((each) => (
-    <a key={each.name} className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
-      <span className="pill">
-        <Icon name={each.icon} size={22} />
-      </span>
-      <span className="navname">{t(each.name)}</span>
-      {each.route.screen === "home" && mentions > 0 && (
-        <span className="count">
-          {mentions > 99 ? "99+" : mentions}
-          <span className="sr"> {t("mentions")}</span>
+    <li key={each.name}>
+      <a className="nav" href={writeRoute(each.route)} aria-current={current(each.route) ? "page" : undefined}>
+        <span className="pill">
+          <Icon name={each.icon} size={22} />
         </span>
-      )}
-    </a>
+        <span className="navname">{t(each.name)}</span>
+        {each.route.screen === "home" && mentions > 0 && (
+          <span className="count">
+            {mentions > 99 ? "99+" : mentions}
+            <span className="sr"> {t("mentions")}</span>
+          </span>
+        )}
+      </a>
+    </li>
   ));
   if (phone)
     return (
       <nav className="tabs" aria-label={t("rail.label")} data-region>
-        {links}
-        <a className="nav" href="#/settings" aria-current={route.screen === "settings" ? "page" : undefined}>
-          <span className="pill">
-            <Icon name="sliders" size={22} />
-          </span>
-          <span className="navname">{t("rail.settings")}</span>
-        </a>
+        <ul>
+          {links}
+          <li>
+            <a className="nav" href="#/settings" aria-current={route.screen === "settings" ? "page" : undefined}>
+              <span className="pill">
+                <Icon name="sliders" size={22} />
+              </span>
+              <span className="navname">{t("rail.settings")}</span>
+            </a>
+          </li>
+        </ul>
       </nav>
     );
   return (
@@ -78,7 +84,7 @@ export function Rail({ phone = false }: { phone?: boolean }) {
           <Icon name="logo" size={28} />
         )}
       </a>
-      {links}
+      <ul>{links}</ul>
       <div className="sp" />
       {configuration?.brand.links.help && (
         <a className="nav" href={configuration.brand.links.help} target="_blank" rel="noreferrer">
