@@ -113,6 +113,7 @@ LANDED = {
     15: "b11bcf07c626ead8",
     16: "8d383c9acfedae17",
     17: "e8e06fc6fdcd12b6",
+    18: "a2e5a543cb87f68f",
 }
 
 

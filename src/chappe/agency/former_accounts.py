@@ -21,6 +21,7 @@ from chappe.matrix.identifiers import UserId
 
 DAY_MS = 86_400_000
 UNDER_WAY_MS = 600_000  # in which an account that is being ended has ended
+LATEST = 2**63 - 1
 
 
 class FormerAccount(Row):
@@ -93,16 +94,21 @@ class FormerAccounts:
             below.get(by.by, []),
         )
 
-    async def all(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
-        """Those of an organisation (None: of all), the latest first."""
+    async def all(self, organisation: str | None, limit: int, ended_ts: int = LATEST, before: str = "") -> list[dict[str, Any]]:
+        """Those of an organisation (None: of all), the latest first: those before one that ended then."""
+        which = (
+            "f.organisation = $4" if organisation is not None else "$4::text IS NULL"
+        )  # what might be asked for finds no index
         rows = await read(
             self._database,
             FormerAccount,
-            """SELECT f.user_id, f.profile, f.organisation, f.ended_ts FROM former_accounts f
-                  JOIN users u USING (user_id)
-                WHERE u.deactivated AND ($1::text IS NULL OR f.organisation = $1) ORDER BY f.ended_ts DESC LIMIT $2""",
-            organisation,
+            f"""SELECT f.user_id, f.profile, f.organisation, f.ended_ts FROM former_accounts f JOIN users u USING (user_id)
+                WHERE u.deactivated AND {which} AND (f.ended_ts, f.user_id) < ($1, $2)
+                ORDER BY f.ended_ts DESC, f.user_id DESC LIMIT $3""",
+            ended_ts,
+            before,
             limit,
+            organisation,
         )
         return [
             {

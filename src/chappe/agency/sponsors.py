@@ -205,8 +205,11 @@ class Sponsors:
             raise Forbidden("A sponsor is an agent who has an account here")
         await self._database.execute("UPDATE guests SET sponsor = $2 WHERE user_id = $1", user_id, sponsor)
 
-    async def of_organisation(self, organisation: str | None, limit: int) -> list[dict[str, Any]]:
-        """The guests whose sponsors are of an organisation (None: all), those who end soonest first."""
+    async def of_organisation(
+        self, organisation: str | None, limit: int, ends_ts: int = -1, after: str = ""
+    ) -> list[dict[str, Any]]:
+        """The guests whose sponsors are of an organisation (None: all), those who end soonest first, who never end last: those after
+        one who ends then."""
         rows = await read(
             self._database,
             ListedGuest,
@@ -216,9 +219,12 @@ class Sponsors:
                  LEFT JOIN user_directory d ON d.user_id = g.user_id
                  LEFT JOIN organisation_people p ON p.user_id = g.sponsor
                 WHERE g.agent_since IS NULL AND NOT u.deactivated AND ($1::text IS NULL OR p.organisation = $1)
-                ORDER BY g.ends_ts NULLS LAST, g.user_id LIMIT $2""",
+                  AND (coalesce(g.ends_ts, 9223372036854775807), g.user_id) > ($3, $4)
+                ORDER BY coalesce(g.ends_ts, 9223372036854775807), g.user_id LIMIT $2""",
             organisation,
             limit,
+            ends_ts,
+            after,
         )
         return [asdict(row) for row in rows]
 

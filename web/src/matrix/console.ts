@@ -49,9 +49,12 @@ export interface Became {
 export interface Page {
   items: Row[];
   names: Record<string, string>;
-  next?: number;
+  /** For `from` of the next page: where this one ended. */
+  next?: number | string;
   /** How many there are, where the list says it. */
   total?: number;
+  /** There are more than that: they are not counted to the end. */
+  total_is_more?: boolean;
   /** Of the audit log: whose acts it has. */
   authors?: string[];
 }
@@ -68,7 +71,7 @@ export class Console {
     return rights && (rights.everywhere || rights.organisations.length) ? rights : null;
   }
 
-  async view(organisation: string, view: string, search: string, from: number, filters: Filters = {}): Promise<Page> {
+  async view(organisation: string, view: string, search: string, from: number | string, filters: Filters = {}): Promise<Page> {
     const narrowed = Object.fromEntries(Object.entries(filters).filter(([, value]) => value));
     const query = { ...narrowed, ...(search ? { search } : {}), ...(from ? { from: String(from) } : {}) };
     return this.call(Method.Get, `${at(organisation)}/${view}`, undefined, query);

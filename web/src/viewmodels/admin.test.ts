@@ -40,8 +40,9 @@ function opened(view = "people") {
         asked.push([organisation, name, search, from]);
         if (fails) throw fails;
         const found = people.filter((each) => String(each.user_id).includes(search));
-        const next = found.length > from + 10 ? from + 10 : undefined;
-        return { items: found.slice(from, from + 10), names: { "@p1:here.example": "Anne Martin", "!abc": "Note" }, next };
+        const start = Number(from);
+        const next = found.length > start + 10 ? start + 10 : undefined;
+        return { items: found.slice(start, start + 10), names: { "@p1:here.example": "Anne Martin", "!abc": "Note" }, next };
       },
       person: async (_organisation, id) => ({ user_id: id, devices: [] }),
       act: async (_organisation, action, given) => {
@@ -201,7 +202,7 @@ test("a list is narrowed down by filters; what was chosen and is no longer shown
         asked.push([search, from, filters]);
         if (wait) await new Promise<void>((resolve) => (wait = resolve));
         const items = people.filter((each) => !filters?.state || each.locked);
-        return { items, names: {}, total: items.length };
+        return { items, names: {}, total: items.length, ...(filters?.state ? {} : { total_is_more: true }) };
       },
       table: async (_organisation, wanted, chosen) => new Blob([JSON.stringify([wanted, chosen])]),
     },
@@ -211,6 +212,7 @@ test("a list is narrowed down by filters; what was chosen and is no longer shown
   await settled();
   expect(asked).toEqual([["", 0, { seen: "week" }]]);
   expect(await (await model.table("fr-FR")).text()).toBe('[{"seen":"week","search":"","language":"fr"},null]');
+  expect(model.snapshot()).toMatchObject({ total: 3, isBeyond: true });
   model.chooseAll(true);
   expect(model.snapshot().chosen).toEqual(["@anne:a", "@bea:a"]);
   model.choose("@anne:a", false);
@@ -226,7 +228,7 @@ test("a list is narrowed down by filters; what was chosen and is no longer shown
   await settled();
   await settled();
   expect(asked.slice(1)).toEqual([["", 0, { seen: "week", state: "locked" }], ["", 0, { seen: "", state: "locked" }]]); // biome-ignore format: one line
-  expect(model.snapshot()).toMatchObject({ total: 1, chosen: ["@anne:a"] });
+  expect(model.snapshot()).toMatchObject({ total: 1, isBeyond: false, chosen: ["@anne:a"] });
   expect(model.chosenRows.map((each) => each.user_id)).toEqual(["@anne:a"]);
 });
 

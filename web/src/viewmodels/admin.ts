@@ -26,11 +26,13 @@ interface State extends Doing {
   rows: Row[] | null;
   /** How the people in the list are called. */
   names: Record<string, string>;
-  next: number | null;
+  next: number | string | null;
   search: string;
   filters: Filters;
   /** How many there are, where the list says it. */
   total: number | null;
+  /** There are more than `total`: the server does not count them to the end. */
+  isBeyond: boolean;
   /** Who is chosen, by id. */
   chosen: string[];
   /** What was done last, to be said: the key of a sentence. */
@@ -56,7 +58,7 @@ export class AdminViewModel extends ActingViewModel<State> {
     filters: Filters = {},
   ) {
     super(
-      { ...IDLE, rows: null, names: {}, next: null, search: "", filters, total: null, chosen: [], done: null, person: null, chain: null, authors: [] },
+      { ...IDLE, rows: null, names: {}, next: null, search: "", filters, total: null, isBeyond: false, chosen: [], done: null, person: null, chain: null, authors: [] },
       clock,
     ); // biome-ignore format: one line
     this.console = matrix.console;
@@ -140,15 +142,15 @@ export class AdminViewModel extends ActingViewModel<State> {
     return this.console.auditTable(this.organisation, { ...filters, search: search.trim(), format, language: known });
   }
 
-  private page(from: number): Promise<Page> {
+  private page(from: number | string): Promise<Page> {
     return this.console.view(this.organisation, this.view.name, this.now.search.trim(), from, this.now.filters);
   }
 
   /** From the beginning. Who is no longer shown is no longer chosen: nobody acts upon what they do not see. */
-  private show({ items, names, next, total, authors = this.now.authors }: Page): void {
+  private show({ items, names, next, total, total_is_more: isBeyond = false, authors = this.now.authors }: Page): void {
     const shown = new Set(items.map((row) => String(row.user_id)));
     const chosen = this.now.chosen.filter((each) => shown.has(each));
-    this.set({ rows: items, names, next: next ?? null, total: total ?? null, chosen, authors });
+    this.set({ rows: items, names, next: next ?? null, total: total ?? null, isBeyond, chosen, authors });
   }
 
   readonly more = (): Promise<boolean> =>

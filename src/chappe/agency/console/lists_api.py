@@ -10,7 +10,7 @@ import msgspec
 from chappe.agency.audit import Audit
 from chappe.agency.console.audit_table import AskedEntries, AuditTable
 from chappe.agency.console.overview import Overview
-from chappe.agency.console.people_list import PeopleList, Wanted
+from chappe.agency.console.people_list import MOST_COUNTED, PeopleList, Wanted
 from chappe.agency.console.scope import Actor, ConsoleScope
 from chappe.agency.console.several import MOST, Several
 from chappe.agency.console.views import Views
@@ -61,7 +61,8 @@ class ConsoleListsApi:
 
     @endpoint("GET", _ORGANISATION + "/people", **_SEE)
     async def people(self, request: Request) -> Answer:
-        """A page of people, as any list, and `total`: how many there are. Filters: `search`, `state`, `seen`, `organisation`."""
+        """A page of people, as any list, and `total`: how many there are; `total_is_more`: there are more than that. Filters: `search`,
+        `state`, `seen`, `organisation`."""
         actor = await self._actor(request)
         search, state, seen, organisation = [
             (request.query(field) or "")[:LONGEST] for field in ("search", "state", "seen", "organisation")
@@ -71,8 +72,9 @@ class ConsoleListsApi:
         items, more = await self._people.page(actor, wanted, start)
         await self._audit.read(actor.user_id, "read_list", {"organisation": actor.organisation, "view": "people"})
         names = await self._views.names_in(actor, items)
-        total = await self._people.count(actor, wanted)
-        return {"items": items, "names": names, "total": total, **({"next": start + len(items)} if more else {})}
+        counted = await self._people.count(actor, wanted)
+        total = {"total": min(counted, MOST_COUNTED), **({"total_is_more": True} if counted > MOST_COUNTED else {})}
+        return {"items": items, "names": names, **total, **({"next": start + len(items)} if more else {})}
 
     @endpoint("GET", _ORGANISATION + "/audit", **_SEE)
     async def audit(self, request: Request) -> Answer:

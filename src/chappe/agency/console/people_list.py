@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 
 from chappe.agency.account_validity import DAY_MS
 from chappe.agency.console.listed import ListedPerson, PeopleNumbers
+from chappe.agency.console.place import PAGE
 from chappe.agency.console.scope import Actor
 from chappe.homeserver.database.pool import Database
 from chappe.homeserver.database.rows import read
@@ -22,7 +23,7 @@ from chappe.matrix.search_lexemes import patterns
 
 AWAY_DAYS = 90  # after which somebody who was not seen has probably left
 SOON_DAYS = 30  # in which an account ends soon
-PAGE = 50
+MOST_COUNTED = 10_000
 MOST_IN_TABLE = 50_000
 _ADMINISTERS = "(u.is_admin OR EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.user_id))"
 # $1: the organisation, or 'all'; $2: patterns of the search; $3: now
@@ -87,9 +88,9 @@ class PeopleList:
         return [asdict(row) for row in rows[:PAGE]], len(rows) > PAGE
 
     async def count(self, actor: Actor, wanted: Wanted) -> int:
-        """How many there are of the same."""
-        found = await self._database.fetchval(f"SELECT count(*) FROM {_OF} AND {_where(wanted)}", *self._given(actor, wanted))
-        return int(found)
+        """How many there are of the same, up to one more than `MOST_COUNTED`."""
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {_OF} AND {_where(wanted)} LIMIT {MOST_COUNTED + 1}) x"
+        return int(await self._database.fetchval(sql, *self._given(actor, wanted)))
 
     async def leavers(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Whose account has expired, or who was not seen for a quarter of a year."""

@@ -14,7 +14,8 @@ from chappe.agency.audit import Audit
 from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.listed import ListedAlert, ListedFile, ListedReport, ListedRoom
-from chappe.agency.console.people_list import PAGE, PeopleList, Wanted
+from chappe.agency.console.people_list import PeopleList, Wanted
+from chappe.agency.console.place import LAST, PAGE, Place, page_of
 from chappe.agency.console.scope import ROOM_OF, Actor, ConsoleScope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
@@ -32,19 +33,33 @@ from chappe.homeserver.database.rows import Row, mapping, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.matrix.errors import MatrixError
+from chappe.matrix.errors import BadRequest, MatrixError
 from chappe.matrix.identifiers import UserId
 from chappe.matrix.search_lexemes import has_all, patterns
 
 _ORGANISATIONS = ("organisation", "to", "from_organisation", "to_organisation", "locked_by")  # fields that name one
-_ROOMS = f"""SELECT r.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
-       e.ts AS created_ts, EXISTS (SELECT 1 FROM published_rooms q WHERE q.room_nid = r.room_nid) AS listed,
+# $1: the organisation, $2: patterns of the search, $3: how many; after a room: $4: how many are in it, $5: its number
+ROOMS = """SELECT s.room_nid, r.room_id, s.name, s.topic, s.joined, s.encryption IS NOT NULL AS encrypted, e.sender AS creator,
+       e.ts AS created_ts, EXISTS (SELECT 1 FROM published_rooms q WHERE q.room_nid = s.room_nid) AS listed,
        EXISTS (SELECT 1 FROM blocked_rooms b WHERE b.room_id = r.room_id) AS blocked
-  FROM events e JOIN rooms r USING (room_nid) JOIN room_summaries s USING (room_nid)
-  LEFT JOIN organisation_people p ON p.user_id = e.sender
- WHERE e.type = 'm.room.create' AND ($1 = 'all' OR {ROOM_OF} = $1) AND s.joined > 0
+  FROM room_summaries s JOIN rooms r ON r.room_nid = s.room_nid
+  JOIN LATERAL (SELECT sender, ts FROM events c WHERE c.room_nid = s.room_nid AND c.type = 'm.room.create' LIMIT 1) e ON true
+ WHERE s.joined > 0 AND (s.joined, s.room_nid) < ($4, $5) AND $1::text IS NOT NULL
    AND lower(r.room_id) || ' ' || s.search LIKE ALL ($2::text[])
-   AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)"""
+   AND NOT EXISTS (SELECT 1 FROM server_notice_rooms n WHERE n.room_id = r.room_id)
+ ORDER BY s.joined DESC, s.room_nid DESC LIMIT $3"""
+# `ROOM_OF`, the other way round: the rooms of an organisation
+OWN_ROOMS = ROOMS.replace(
+    "FROM room_summaries s JOIN rooms r ON r.room_nid = s.room_nid",
+    """FROM (SELECT x.room_nid FROM room_organisations o JOIN rooms x USING (room_id) WHERE o.organisation = $1
+        UNION SELECT c.room_nid FROM organisation_people p JOIN events c ON c.sender = p.user_id AND c.type = 'm.room.create'
+         WHERE p.organisation = $1) own
+  JOIN LATERAL (SELECT * FROM room_summaries x WHERE x.room_nid = own.room_nid OFFSET 0) s ON true
+  JOIN LATERAL (SELECT room_id FROM rooms x WHERE x.room_nid = own.room_nid OFFSET 0) r ON true""",
+).replace(
+    " ORDER BY",
+    "   AND NOT EXISTS (SELECT 1 FROM room_organisations o WHERE o.room_id = r.room_id AND o.organisation <> $1)\n ORDER BY",
+)
 
 
 class Views:
@@ -84,10 +99,7 @@ class Views:
         self.all = {
             "people": self.people,
             "leavers": people_list.leavers,
-            "former": self.former,
-            "guests": self.guests,
             "awaited": self.awaited,
-            "rooms": self.rooms,
             "files": self.files,
             "reports": self.reports,
             "alerts": self.alerts,
@@ -100,6 +112,9 @@ class Views:
             "announcements": self._whole(announcements.all),
             "statistics": self._whole(statistics.months),
         }
+        # long ones: from the place where the page before ended
+        self.by_place = {"former": self.former, "guests": self.guests, "rooms": self.rooms}
+        self.names = frozenset((*self.all, *self.by_place))
 
     def _whole(self, fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
         """The view of a list that is small enough to be read whole."""
@@ -114,15 +129,31 @@ class Views:
         """By name."""
         return await self._list.page(actor, Wanted(search), start)
 
-    async def former(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        found = await self._former.all(None if actor.is_everywhere else actor.organisation, 10_000)
-        found = [f for f in found if has_all(f"{f['user_id']} {f['display_name']}", search)]
-        return found[start : start + PAGE], start + PAGE < len(found)
+    async def former(self, actor: Actor, search: str, start: str | None) -> tuple[list[Any], Place | None]:
+        organisation = None if actor.is_everywhere else actor.organisation
 
-    async def guests(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
-        found = await self._sponsors.of_organisation(None if actor.is_everywhere else actor.organisation, 10_000)
-        found = [f for f in found if has_all(f"{f['user_id']} {f['display_name']} {f['sponsor']}", search)]
-        return found[start : start + PAGE], start + PAGE < len(found)
+        async def some(at: Place, limit: int) -> list[dict[str, Any]]:
+            return await self._former.all(organisation, limit, *at)
+
+        return await page_of(
+            some,
+            lambda one: Place(one["ended_ts"], one["user_id"]),
+            Place.parse(start) if start else Place(LAST, ""),
+            (lambda one: has_all(f"{one['user_id']} {one['display_name']}", search)) if search else None,
+        )
+
+    async def guests(self, actor: Actor, search: str, start: str | None) -> tuple[list[Any], Place | None]:
+        organisation = None if actor.is_everywhere else actor.organisation
+
+        async def some(at: Place, limit: int) -> list[dict[str, Any]]:
+            return await self._sponsors.of_organisation(organisation, limit, *at)
+
+        return await page_of(
+            some,
+            lambda one: Place(LAST if one["ends_ts"] is None else one["ends_ts"], one["user_id"]),
+            Place.parse(start) if start else Place(-1, ""),
+            (lambda one: has_all(f"{one['user_id']} {one['display_name']} {one['sponsor']}", search)) if search else None,
+        )
 
     async def awaited(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
         """Guests who have not come yet."""
@@ -130,20 +161,19 @@ class Views:
         found = [f for f in found if has_all(f"{f['address']} {f['purpose']} {f['sponsor']}", search)]
         return found[start : start + PAGE], start + PAGE < len(found)
 
-    async def rooms(self, actor: Actor, search: str, start: int) -> tuple[list[Any], bool]:
+    async def rooms(self, actor: Actor, search: str, start: str | None) -> tuple[list[Any], Place | None]:
         """Those that its people have made and somebody is in, the largest first."""
-        rows, more = _page(
-            await read(
-                self._database,
-                ListedRoom,
-                f"{_ROOMS} ORDER BY s.joined DESC, r.room_nid LIMIT $3 OFFSET $4",
-                actor.organisation,
-                patterns(search),
-                PAGE + 1,
-                start,
-            )
-        )
-        return [await self._room(row) for row in rows], more
+        at = Place.parse(start) if start else Place(LAST, "0")
+        if not at.item.isascii() or not at.item.isdigit() or len(at.item) > 18:
+            raise BadRequest("`from` must be what `next` was", "M_INVALID_PARAM")
+        given = (actor.organisation, patterns(search), PAGE + 1, at.number, int(at.item))
+        if actor.is_everywhere:
+            found = await read(self._database, ListedRoom, ROOMS, *given)
+        else:
+            found = await read(self._database, ListedRoom, OWN_ROOMS, *given)
+        rows, more = _page(found)
+        following = Place(rows[-1]["joined"], str(rows[-1]["room_nid"])) if more else None
+        return [await self._room(row) for row in rows], following
 
     async def _room(self, row: dict[str, Any]) -> dict[str, Any]:
         room = await self._rooms.live.by_nid(row.pop("room_nid"))

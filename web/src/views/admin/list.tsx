@@ -35,11 +35,14 @@ function AuditExport({ model }: { model: AdminViewModel }) {
   );
 }
 
+const counted = (narrowed: boolean, isBeyond: boolean) =>
+  narrowed ? (isBeyond ? "admin.foundBeyond" : "admin.found") : isBeyond ? "admin.accountsBeyond" : "admin.accounts";
+
 /** One list of the console: a table on a wide screen, cards on a phone. */
 export function AdminList({ model, numbers }: { model: AdminViewModel; numbers: OverviewViewModel }) {
   const { t, i18n } = useTranslation();
   const { view } = model;
-  const { rows, next, search, filters, total, busy, problem, done, person, chain } = useSnapshot(model);
+  const { rows, next, search, filters, total, isBeyond, busy, problem, done, person, chain } = useSnapshot(model);
   const narrowed = isNarrowed(search, filters);
   const { ending = 0 } = useSnapshot(numbers).numbers ?? {};
   const table = (): void => void model.table(i18n.language).then((blob) => keep(URL.createObjectURL(blob), `${view.name}.csv`));
@@ -56,7 +59,7 @@ export function AdminList({ model, numbers }: { model: AdminViewModel; numbers: 
         <div className="grow titled">
           <h1>{t(`admin.view.${view.name}`)}</h1>
           <p className="muted" role={total === null ? undefined : "status"}>
-            {total === null ? t(`admin.about.${view.name}`) : t(narrowed ? "admin.found" : "admin.accounts", { count: total })}
+            {total === null ? t(`admin.about.${view.name}`) : t(counted(narrowed, isBeyond), { count: total })}
             {total !== null && !narrowed && ending > 0 && t("admin.accountsEnding", { count: ending })}
           </p>
         </div>
@@ -107,7 +110,7 @@ export function AdminList({ model, numbers }: { model: AdminViewModel; numbers: 
       {view.several && <Chosen model={model} onTable={table} />}
       {rows && rows.length > 0 && <AdminTable model={model} run={run} />}
       {total !== null && rows && rows.length > 0 && (
-        <p className="t13 muted num mt2">{t("admin.shown", { shown: rows.length, total })}</p>
+        <p className="t13 muted num mt2">{t(isBeyond ? "admin.shownBeyond" : "admin.shown", { shown: rows.length, total })}</p>
       )}
       {next !== null && (
         <p className="center mt4">
