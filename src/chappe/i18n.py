@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MONTHS = (
@@ -14,6 +15,7 @@ MONTHS = (
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"],
 )
 _BEFORE, _AFTER = re.compile(r" (?=[:;?!»%])"), re.compile(r"(?<=«) ")
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?", re.ASCII)
 NO_BREAK = "\u00a0"
 
 
@@ -36,6 +38,20 @@ def elided(text: str, names: Mapping[str, str]) -> str:
         return f"{found[1]}’{{{found[2]}}}" if first and first in "aeiouy" else found[0]
 
     return re.sub(r"\b([dD])e \{(\w{1,20})\}", said, text)
+
+
+@lru_cache(maxsize=4096)
+def spoken(accepted: str | None) -> str | None:
+    """What somebody reads of what the service writes ("fr", "en"), by an Accept-Language header (RFC 9110, 12.5.4): what they
+    like best; None: neither is there."""
+    found: dict[str, float] = {}
+    for part in (accepted or "")[:500].split(","):
+        tag, *parameters = part.split(";")
+        weight = next((p.strip()[2:] for p in parameters if p.strip()[:2] in ("q=", "Q=")), "1")
+        code, known = tag.strip().lower().replace("_", "-").partition("-")[0], _WEIGHT.fullmatch(weight)
+        if code in ("fr", "en") and known and float(weight) > found.get(code, 0):
+            found[code] = float(weight)
+    return max(found, key=lambda code: found[code], default=None)
 
 
 @dataclass(frozen=True, slots=True)

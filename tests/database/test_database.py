@@ -114,6 +114,7 @@ LANDED = {
     16: "8d383c9acfedae17",
     17: "e8e06fc6fdcd12b6",
     18: "a2e5a543cb87f68f",
+    19: "6ef2efcd8c6fd541",
 }
 
 

@@ -125,7 +125,7 @@ class AccountValidity:
         sent = row.reminded_days if row.for_expiry == row.expires_ts else None
         if due is None or (sent is not None and sent <= due) or self._is_excluded(row.user_id):
             return
-        addresses = await self._addresses(row.user_id)
+        addresses, language = await self._addresses(row.user_id), await self._language(row.user_id)
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """INSERT INTO account_validity AS v (user_id, reminded_days, for_expiry) VALUES ($1, $2, $3)
@@ -136,7 +136,7 @@ class AccountValidity:
                 row.expires_ts,
             )
             if is_mine:  # else another process has just written it
-                await self._write(connection, row.user_id, row.expires_ts, addresses)
+                await self._write(connection, row.user_id, row.expires_ts, addresses, language)
 
     async def _deactivate_old(self, now: int) -> None:
         if self._settings.deactivate_after_days is None:
@@ -165,15 +165,18 @@ class AccountValidity:
             "SELECT EXISTS (SELECT 1 FROM guests WHERE user_id = $1 AND agent_since IS NULL)", user_id
         ):
             raise BadRequest("The agent who invited you can renew your account", "M_UNKNOWN")
-        addresses = await self._addresses(user_id)
+        addresses, language = await self._addresses(user_id), await self._language(user_id)
         async with self._database.transaction() as connection:
-            await self._write(connection, user_id, user.expires_ts, addresses)
+            await self._write(connection, user_id, user.expires_ts, addresses, language)
 
     async def _addresses(self, user_id: str) -> list[str]:
         rows = await self._accounts.store.threepids(user_id)
         return [row.address for row in rows if row.medium == "email"]
 
-    async def _write(self, connection: Any, user_id: str, expires_ts: int, addresses: list[str]) -> None:
+    async def _language(self, user_id: str) -> str | None:
+        return (await self._accounts.store.languages([user_id])).get(user_id)
+
+    async def _write(self, connection: Any, user_id: str, expires_ts: int, addresses: list[str], language: str | None) -> None:
         """To every proven address. An earlier token stays good until one is used.
 
         Raises M_THREEPID_MEDIUM_NOT_SUPPORTED where links may not be mailed.
@@ -190,7 +193,7 @@ class AccountValidity:
             if self._settings.send_links:
                 kind, link = "renew", f"{self._base_url(server_name)}{PATH}/renew?token={token}"
                 self._mail.require_on(link)
-            letter = self._mail.compose(kind, address, server_name, None, link, ends=ends, code=token)
+            letter = self._mail.compose(kind, address, server_name, language, link, ends=ends, code=token)
             await self._mail.put(connection, letter)
 
     def _new_token(self) -> str:

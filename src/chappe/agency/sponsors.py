@@ -337,6 +337,7 @@ class Sponsors:
         name = named(guest.profile.get("displayname") if guest is not None else None, row.user_id)
         theirs = [t.address for t in await self._accounts.store.threepids(row.user_id) if t.medium == "email"]
         addresses = [t.address for t in await self._accounts.store.threepids(row.sponsor) if t.medium == "email"]
+        languages = await self._accounts.store.languages([row.sponsor])
         async with self._database.transaction() as connection:
             is_mine = await connection.fetchval(
                 """UPDATE guests SET reminded_days = $2 WHERE user_id = $1
@@ -349,7 +350,7 @@ class Sponsors:
                     "guest_ends",
                     address,
                     server_name,
-                    None,
+                    languages.get(row.sponsor),
                     who=name,
                     address=theirs[0] if theirs else row.user_id,
                     ends=ending(row.ends_ts, self._now_ms()),

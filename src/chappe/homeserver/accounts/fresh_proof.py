@@ -76,10 +76,11 @@ class OwnerMail:
         user = await self._store.find_user(user_id)
         called = named(user.profile.get("displayname") if user is not None else None, user_id)
         said = {"user": called, "address": changed, "what": changed, "when": when or ""}
+        language = user.language if user is not None else None
         known = [row.address for row in await self._store.threepids(user_id) if row.medium == "email"]
         for address in dict.fromkeys([*known, *also]):
             try:
-                mails.append(self._mail.compose(kind, address, domain_of(user_id), None, None, (), **said))
+                mails.append(self._mail.compose(kind, address, domain_of(user_id), language, None, (), **said))
             except BadRequest:  # of an older grammar
                 continue
         return Notice(self._mail, tuple(mails))

@@ -26,6 +26,7 @@ from chappe.homeserver.database.group_writer import GroupWriter, Write
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.shared_rows import DeviceListChangeRow
 from chappe.homeserver.http.request import Request, Requester
+from chappe.i18n import spoken
 from chappe.matrix.account_standing import WELL, Doing, Standing
 from chappe.matrix.errors import BadRequest, Forbidden, MatrixError
 from chappe.matrix.identifiers import DeviceId, UserId
@@ -76,7 +77,9 @@ class Sessions:
         self._loads: dict[object, set[str]] = {}  # for each load under way: whose sessions have changed meanwhile
         self._cache: OrderedDict[bytes, tuple[Requester, int | None]] = OrderedDict()
         self._by_user: dict[str, set[bytes]] = {}
-        self._seen: dict[tuple[str, str], tuple[int, str, str | None]] = {}  # time in ms, address, program
+        self._seen: dict[
+            tuple[str, str], tuple[int, str, str | None, str | None]
+        ] = {}  # time in ms, address, program, language
         # why tokens ended, the latest ones, in the process that ended them: a courtesy, without which the answer is as right
         self._reasons: OrderedDict[bytes, str] = OrderedDict()
         self._ghosts: dict[str, str] = {}  # by user id: the application service that is known to have made it
@@ -113,7 +116,8 @@ class Sessions:
         if expires is not None and expires <= self._now_ms():
             raise _unknown(soft_logout=True)
         program = request.header(b"user-agent")
-        seen = (self._now_ms(), request.address, program and program[:MAX_PROGRAM])
+        language = spoken(request.header(b"accept-language"))
+        seen = (self._now_ms(), request.address, program and program[:MAX_PROGRAM], language)
         self._seen[requester.user_id, requester.device_id] = seen
         return requester
 
@@ -189,18 +193,22 @@ class Sessions:
         return self._cache[token_hash]
 
     async def flush_seen(self) -> None:
-        """Writes down when devices were last seen; called now and then."""
+        """Writes down when devices were last seen, and what their owners read by that; called now and then."""
         seen, self._seen = self._seen, {}
         if seen:
-            await self._store.sessions.saw([(user, device, ts, ip, agent) for (user, device), (ts, ip, agent) in seen.items()])
+            rows = [(user, device, ts, ip, agent) for (user, device), (ts, ip, agent, _) in seen.items()]
+            await self._store.sessions.saw(rows)
+        latest = sorted((ts, user, language) for (user, _), (ts, _, _, language) in seen.items() if language is not None)
+        if latest:
+            await self._store.speak({user: language for _, user, language in latest})
 
     async def whois(self, user_id: str) -> dict[str, Any]:
         """Where each device was seen last, and in which program (client-server API, "Server Administration"). What this process
         has seen counts at once."""
         devices = {}
         for row in await self._store.sessions.devices(user_id):
-            written = (row.last_seen_ts, row.last_seen_ip, row.user_agent)
-            ts, ip, agent = self._seen.get((user_id, row.device_id), written)
+            written = (row.last_seen_ts, row.last_seen_ip, row.user_agent, None)
+            ts, ip, agent, _ = self._seen.get((user_id, row.device_id), written)
             last = {"ip": ip, "last_seen": ts, "user_agent": agent}
             connections = [{name: value for name, value in last.items() if value is not None}]
             devices[row.device_id] = {"sessions": [{"connections": connections if ts else []}]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ class User:
     kind: str | None = None
     owner: str | None = None
     purpose: str | None = None
+    language: str | None = None  # "fr", "en": of the program in which they were seen last; None: as their domain speaks
 
     @property
     def is_nobodys(self) -> bool:
@@ -70,6 +71,7 @@ class UserRow(Row):
     kind: str | None
     owner: str | None
     purpose: str | None
+    language: str | None
 
 
 def _user(row: UserRow) -> User:
@@ -91,6 +93,7 @@ def _user(row: UserRow) -> User:
         row.kind,
         row.owner,
         row.purpose,
+        row.language,
     )
 
 
@@ -131,6 +134,25 @@ class AccountStore:
     async def find_user(self, user_id: str) -> User | None:
         row = await find(self._database, UserRow, f"SELECT {columns(UserRow)} FROM users WHERE user_id = $1", user_id)
         return None if row is None else _user(row)
+
+    async def speak(self, languages: Mapping[str, str]) -> None:
+        """What people read, by what their programs have said."""
+        await self._database.execute(
+            """UPDATE users u SET language = s.language FROM unnest($1::text[], $2::text[]) s (user_id, language)
+                WHERE u.user_id = s.user_id AND u.language IS DISTINCT FROM s.language""",
+            list(languages),
+            list(languages.values()),
+        )
+
+    async def languages(self, users: Collection[str]) -> dict[str, str]:
+        """What some people read, of those of whom it is known."""
+        return await mapping(
+            self._database,
+            str,
+            str,
+            "SELECT user_id, language FROM users WHERE user_id = ANY($1::text[]) AND language IS NOT NULL",
+            list(users),
+        )
 
     async def made_by(self, service: str, user_ids: Iterable[str]) -> set[str]:
         """Those accounts that an application service has made. No statement for nobody."""

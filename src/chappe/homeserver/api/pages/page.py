@@ -23,7 +23,7 @@ from chappe.homeserver.http.public_url import PublicUrl
 from chappe.homeserver.http.request import Request, Response
 from chappe.homeserver.outbound.domains import Domains
 from chappe.homeserver.outbound.mail.queue import MailQueue
-from chappe.i18n import curled, day
+from chappe.i18n import curled, day, spoken
 from chappe.matrix.errors import BadRequest, Forbidden, LimitExceeded, MatrixError
 
 BROWSER, SESSION, LANGUAGE = "chappe_browser", "chappe_session", "chappe_language"
@@ -374,11 +374,7 @@ def _language(request: Request, cookies: Mapping[str, str], brand: Brand) -> str
     for wanted in (request.query("lang"), request.query("ui_locales"), cookies.get(LANGUAGE), chosen):
         if wanted and wanted[:2] in ("fr", "en"):
             return wanted[:2]
-    for part in (request.header(b"accept-language") or "").split(","):
-        code = part.strip()[:2].lower()
-        if code in ("fr", "en"):
-            return code
-    return brand.language
+    return spoken(request.header(b"accept-language")) or brand.language
 
 
 def parse_look(cookie: str) -> Look:

@@ -28,6 +28,7 @@ from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.database.writing_function import Fragment
 from chappe.homeserver.outbound.mail.letters import Letter, compose
 from chappe.homeserver.outbound.mail.message import parse_sender, serialise
+from chappe.i18n import spoken
 from chappe.matrix.email_address import EmailAddress, parse_email
 from chappe.matrix.errors import BadRequest, MatrixError
 
@@ -155,12 +156,15 @@ class MailQueue:
     ) -> Mail:
         """One of the letters of `letters.TEXTS`, to be queued; a link that may not be sent is left out.
 
-        Raises M_INVALID_PARAM for a bad address.
+        `language`: what its reader reads, also as an Accept-Language header; else it is the brand's. Raises M_INVALID_PARAM for a
+        bad address.
         """
         brand, address = self.brand(server_name), parse_email(recipient)
         if link is not None and not self._may_link(link):
             link = None
-        letter = compose(kind, language or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values)
+        letter = compose(
+            kind, spoken(language) or brand.language, brand, link, extra, minutes=self._settings.link_minutes, **values
+        )
         return Mail(address, brand.sender or self._settings.sender, letter, self._now_ms())
 
     async def put(self, connection: PoolConnectionProxy, *mails: Mail) -> None:

@@ -46,12 +46,12 @@ class OrderLetters:
         return self._mail.is_on
 
     async def compose(self, wanted: Sequence[Unanswered]) -> list[OrderLetter]:
-        """To the addresses that people have proven to be theirs, in the language of the device that they took up last."""
+        """To the addresses that people have proven to be theirs, in their language; else in that of the latest device."""
         users = await self._orders.few_letters(list(dict.fromkeys(each.user_id for each in wanted)))
         if not users:
             return []
         addresses = await self._accounts.mailboxes(users)
-        languages = await self._pushers.languages(users)
+        languages = await self._pushers.languages(users) | await self._accounts.languages(users)
         found: list[OrderLetter] = []
         for each in wanted:
             mails = [self._letter(each, address, languages) for address in addresses.get(each.user_id, ())]
