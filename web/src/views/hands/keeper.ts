@@ -44,7 +44,7 @@ function goBack({ target, item, list, place, stop, around }: Trail): boolean {
 export const lastBelow = (except: string): HTMLElement | null =>
   recent.findLast((each) => each.isConnected && !each.closest(except)) ?? null;
 
-const recent: HTMLElement[] = [];
+let recent: HTMLElement[] = [];
 const MEMORY = 8;
 
 /** Begins to keep it. What is returned ends that. */
@@ -81,8 +81,8 @@ export function keepHands(): () => void {
     here = trailOf(target);
     if (target.closest(OVER)) return;
     below = here;
-    recent.push(target);
-    if (recent.length > MEMORY) recent.shift();
+    // what is no more would hold the whole page that it stood in
+    recent = [...recent.filter((each) => each.isConnected), target].slice(-MEMORY);
   };
   const onPress = (event: Event): void => {
     if (!here?.target.contains(event.target as Node)) here = null; // a press on nothing gives it away on purpose
