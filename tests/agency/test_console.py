@@ -105,7 +105,7 @@ async def test_what_one_may_administer(ministry: Server, admin: Person, root: Pe
 async def test_nobody_sees_more_than_their_organisation(
     ministry: Server, admin: Person, anne: Person, sam: Person, root: Person
 ) -> None:
-    views, actions = node_of(ministry).views.all, (await admin.call("GET", f"{CULTURE}/actions"))["actions"]
+    views, actions = node_of(ministry).views.names, (await admin.call("GET", f"{CULTURE}/actions"))["actions"]
     for who, at in (
         (anne, CULTURE),
         (admin, ALL),

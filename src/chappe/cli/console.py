@@ -64,21 +64,18 @@ def show(
     organisation: Organisation,
     view: Annotated[str, typer.Argument(help="people, leavers, guests, rooms, files, reports, audit …")],
     search: Annotated[str, typer.Option(help="Only what holds this.")] = "",
-    start: Annotated[int, typer.Option("--from", help="How many to pass over.", min=0)] = 0,
+    start: Annotated[str, typer.Option("--from", help="Where the page before ended, as it was said.")] = "",
     data: Data = Path("data"),
     config: ConfigFile = None,
 ) -> None:
     """Show a list of the console: one line of JSON for each entry, fifty at a time."""
 
     async def go(node: Homeserver) -> None:
-        views = layer_of(node).views.all
-        if view not in views:
-            raise NotFound(f"There is no such list: there are {', '.join(sorted(views))}")
-        items, more = await views[view](Actor(who(), organisation), search, start)
+        items, following = await layer_of(node).views.page(view, Actor(who(), organisation), search, start)
         for item in items:
             print(json.dumps(item, ensure_ascii=False, default=str))
-        if more:
-            print(f"There are more: --from {start + len(items)}", file=sys.stderr)
+        if following is not None:
+            print(f"There are more: --from {following}", file=sys.stderr)
 
     with_node(data, config, go, does=None)
 

@@ -124,17 +124,10 @@ class ConsoleApi:
     async def view(self, request: Request) -> Answer:
         """A list: `items`, how the people in them are called, and `next` where there are more, for `from`. `search` narrows it."""
         actor, view_name = await self._actor(request), request.params["view"]
-        if view_name not in self._views.names:
-            raise NotFound(f"There is no such list: there are {', '.join(sorted(self._views.names))}")
+        self._views.require(view_name)
         await self._audit.read(actor.user_id, "read_list", {"organisation": actor.organisation, "view": view_name})
         search = (request.query("search") or "")[:200]
-        if (by_place := self._views.by_place.get(view_name)) is not None:
-            items, place = await by_place(actor, search, request.query("from"))
-            following: str | int | None = None if place is None else str(place)
-        else:
-            start = request.query_int("from", 0, 0, 1_000_000)
-            items, more = await self._views.all[view_name](actor, search, start)
-            following = start + len(items) if more else None
+        items, following = await self._views.page(view_name, actor, search, request.query("from"))
         names = await self._views.names_in(actor, items)
         return {"items": items, "names": names, **({"next": following} if following is not None else {})}
 

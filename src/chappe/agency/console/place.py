@@ -14,6 +14,13 @@ _AT_ONCE, _ROUNDS = 500, 20  # how much is looked through for one page
 Item = dict[str, Any]
 
 
+def number_of(text: str) -> int:
+    """What a program gives back of what it was told, where that was a number. Raises M_INVALID_PARAM."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadRequest("`from` must be what `next` was", "M_INVALID_PARAM")
+    return int(text)
+
+
 class Place(NamedTuple):
     """Of an item: the number by which the list is sorted, and which of those with the same number it is."""
 

@@ -15,7 +15,7 @@ from chappe.agency.awaited_guests import AwaitedGuests
 from chappe.agency.console.actions import Actions
 from chappe.agency.console.listed import ListedAlert, ListedFile, ListedReport, ListedRoom
 from chappe.agency.console.people_list import PeopleList, Wanted
-from chappe.agency.console.place import LAST, PAGE, Place, page_of
+from chappe.agency.console.place import LAST, PAGE, Place, number_of, page_of
 from chappe.agency.console.scope import ROOM_OF, Actor, ConsoleScope
 from chappe.agency.former_accounts import FormerAccounts
 from chappe.agency.function_accounts import FunctionAccounts
@@ -33,7 +33,7 @@ from chappe.homeserver.database.rows import Row, mapping, read
 from chappe.homeserver.database.server_time import NowMs
 from chappe.homeserver.modules.administration.administration import Administration
 from chappe.homeserver.rooms.rooms import Rooms
-from chappe.matrix.errors import BadRequest, MatrixError
+from chappe.matrix.errors import MatrixError, NotFound
 from chappe.matrix.identifiers import UserId
 from chappe.matrix.search_lexemes import has_all, patterns
 
@@ -96,7 +96,7 @@ class Views:
         self._administration, self._organisations, self._now_ms = administration, organisations, now_ms
         self._functions, self._actions, self._list, self._awaited = functions, actions, people_list, awaited
 
-        self.all = {
+        self._all = {
             "people": self.people,
             "leavers": people_list.leavers,
             "awaited": self.awaited,
@@ -113,8 +113,25 @@ class Views:
             "statistics": self._whole(statistics.months),
         }
         # long ones: from the place where the page before ended
-        self.by_place = {"former": self.former, "guests": self.guests, "rooms": self.rooms}
-        self.names = frozenset((*self.all, *self.by_place))
+        self._by_place = {"former": self.former, "guests": self.guests, "rooms": self.rooms}
+
+    @property
+    def names(self) -> list[str]:
+        return sorted((*self._all, *self._by_place))
+
+    def require(self, name: str) -> None:
+        """Raises M_NOT_FOUND where there is no such list."""
+        if name not in self.names:
+            raise NotFound(f"There is no such list: there are {', '.join(self.names)}")
+
+    async def page(self, name: str, actor: Actor, search: str, start: str | None) -> tuple[list[Any], str | int | None]:
+        """(a page of a list, what `start` is for the next one). `search` narrows it. Raises M_NOT_FOUND, M_INVALID_PARAM."""
+        self.require(name)
+        if (by_place := self._by_place.get(name)) is not None:
+            items, place = await by_place(actor, search, start)
+            return items, None if place is None else str(place)
+        items, more = await self._all[name](actor, search, before := number_of(start or "0"))
+        return items, before + len(items) if more else None
 
     def _whole(self, fetch: Callable[[str], Awaitable[Any]]) -> Callable[..., Awaitable[tuple[list[Any], bool]]]:
         """The view of a list that is small enough to be read whole."""
@@ -164,9 +181,7 @@ class Views:
     async def rooms(self, actor: Actor, search: str, start: str | None) -> tuple[list[Any], Place | None]:
         """Those that its people have made and somebody is in, the largest first."""
         at = Place.parse(start) if start else Place(LAST, "0")
-        if not at.item.isascii() or not at.item.isdigit() or len(at.item) > 18:
-            raise BadRequest("`from` must be what `next` was", "M_INVALID_PARAM")
-        given = (actor.organisation, patterns(search), PAGE + 1, at.number, int(at.item))
+        given = (actor.organisation, patterns(search), PAGE + 1, at.number, number_of(at.item))
         if actor.is_everywhere:
             found = await read(self._database, ListedRoom, ROOMS, *given)
         else:
