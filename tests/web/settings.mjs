@@ -15,7 +15,7 @@ async function wholeWords(page) {
       [...document.querySelectorAll(".rail .nav, .tabs .nav")].flatMap((link) => {
         const name = link.querySelector(".navname");
         if (!name?.checkVisibility() || getComputedStyle(name).fontSize === "0px") return [];
-        const [words, box, bar] = [name, link, link.parentElement].map((each) => each.getBoundingClientRect());
+        const [words, box, bar] = [name, link, link.closest(".rail, .tabs")].map((each) => each.getBoundingClientRect());
         const isWhole = words.left >= box.left && words.right <= box.right && box.left >= bar.left && box.right <= bar.right && box.right <= innerWidth;
         return isWhole && name.scrollWidth <= name.clientWidth + 1 ? [] : [name.textContent];
       }),
