@@ -1,6 +1,6 @@
 // What the web client costs its reader: bytes of the first load, a warm start with many rooms, switching rooms, typing,
 // scrolling a very long room. usage: node bench/web.mjs SERVER ROOMS MESSAGES (see docs/performance.md)
-import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
+import { call, chromium, inParallel, password, server, throughFirstRun } from "./web_bench.mjs";
 
 const [rooms, messages] = [Number(process.argv[3] ?? 500), Number(process.argv[4] ?? 100_000)];
 const user = `bench${Date.now()}`;
@@ -36,12 +36,7 @@ await page.getByRole("button", { name: "Continuer" }).click();
 await page.locator("#password").fill(password);
 await page.keyboard.press("Enter");
 await page.getByLabel("Votre nom").waitFor();
-await page.getByRole("button", { name: "Continuer" }).click();
-const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
-await page.getByLabel(/J’ai rangé ce code/).check();
-await page.getByRole("button", { name: "Continuer" }).click();
-await page.getByLabel("Code de récupération").fill(code);
-await page.getByRole("button", { name: "Terminer" }).click();
+await throughFirstRun(page);
 await page.getByRole("link", { name: /^Salle/ }).first().waitFor();
 await page.waitForTimeout(4000);
 

@@ -18,3 +18,13 @@ export async function inParallel(count, width, work) {
   let next = 0;
   await Promise.all(Array.from({ length: width }, async () => { while (next < count) await work(next++); }));
 }
+
+/** Takes somebody whose name is asked for through what a first sign-in asks. */
+export async function throughFirstRun(page) {
+  await page.getByRole("button", { name: "Continuer" }).click();
+  const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
+  await page.getByLabel(/J’ai rangé ce code/).check();
+  await page.getByRole("button", { name: "Continuer" }).click();
+  await page.getByLabel("Code de récupération").fill(code);
+  await page.getByRole("button", { name: "Terminer" }).click();
+}

@@ -3,7 +3,7 @@
 // In FOLDER the browser is kept, so that a second run measures without filling, and a profile of the last start is written.
 // CPU is what Chromium says of the page's process (all its threads) and of its main thread.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
+import { call, chromium, inParallel, password, server, throughFirstRun } from "./web_bench.mjs";
 
 const [rooms, folder] = [Number(process.argv[3] ?? 300), process.argv[4]];
 const kept = folder && `${folder}/account.json`;
@@ -75,12 +75,7 @@ if (!isFilled) {
   await first.page.locator("#password").fill(password);
   await first.page.keyboard.press("Enter");
   await first.page.getByLabel("Votre nom").waitFor();
-  await first.page.getByRole("button", { name: "Continuer" }).click();
-  const code = (await first.page.getByTestId("code").innerText()).replace(/\s+/g, " ");
-  await first.page.getByLabel(/J’ai rangé ce code/).check();
-  await first.page.getByRole("button", { name: "Continuer" }).click();
-  await first.page.getByLabel("Code de récupération").fill(code);
-  await first.page.getByRole("button", { name: "Terminer" }).click();
+  await throughFirstRun(first.page);
   await first.page.getByText(/^Salle/).first().waitFor();
   print(`${rooms} rooms: first sign-in until the list`, `${((performance.now() - began) / 1000).toFixed(1)} s`);
   await quiet(first);

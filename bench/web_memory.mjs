@@ -3,7 +3,7 @@
 // A "day" is pressed together: HOURS times the same hour of MESSAGES that come, OPENED conversations, WRITTEN answers.
 import { readFileSync } from "node:fs";
 import { deflateSync, crc32 } from "node:zlib";
-import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
+import { call, chromium, inParallel, password, server, throughFirstRun } from "./web_bench.mjs";
 
 const HOURS = Number(process.env.HOURS ?? 8);
 const ROOMS = 60;
@@ -57,12 +57,7 @@ await page.getByRole("button", { name: "Continuer" }).click();
 await page.locator("#password").fill(password);
 await page.keyboard.press("Enter");
 await page.getByLabel("Votre nom").waitFor();
-await page.getByRole("button", { name: "Continuer" }).click();
-const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
-await page.getByLabel(/J’ai rangé ce code/).check();
-await page.getByRole("button", { name: "Continuer" }).click();
-await page.getByLabel("Code de récupération").fill(code);
-await page.getByRole("button", { name: "Terminer" }).click();
+await throughFirstRun(page);
 await page.getByText(/^Salle/).first().waitFor();
 
 const cdp = await context.newCDPSession(page);

@@ -2,7 +2,7 @@
 // usage: node bench/web_phone.mjs SERVER (a server with open registration and no rate limits; see docs/performance.md).
 // The processor is made six times slower and the network is DevTools' "Slow 4G" (once "Fast 3G"): 1.44 Mbit/s, 562.5 ms a round trip,
 // by Chromium itself. CPU is what Chromium says of the page's main thread, in seconds of the slowed one.
-import { call, chromium, inParallel, password, server } from "./web_bench.mjs";
+import { call, chromium, inParallel, password, server, throughFirstRun } from "./web_bench.mjs";
 
 const folder = process.env.PROFILES;
 const SLOWER = 6;
@@ -111,12 +111,7 @@ async function signIn(first, think, isSlow) {
   if (first) {
     await page.getByLabel("Votre nom").waitFor();
     print("from the password to the first question", seconds(performance.now() - at));
-    await page.getByRole("button", { name: "Continuer" }).click();
-    const code = (await page.getByTestId("code").innerText()).replace(/\s+/g, " ");
-    await page.getByLabel(/J’ai rangé ce code/).check();
-    await page.getByRole("button", { name: "Continuer" }).click();
-    await page.getByLabel("Code de récupération").fill(code);
-    await page.getByRole("button", { name: "Terminer" }).click();
+    await throughFirstRun(page);
   } else {
     await page.getByRole("heading", { name: "Confirmez cet appareil" }).waitFor();
     print("from the password to the question of this device", seconds(performance.now() - at));
